@@ -1,0 +1,25 @@
+/**
+ * Every code the product can print, with its constant first line. A slug is never reused: retired ones stay here.
+ * The first line carries no user value, so that people learn it; `why` and `fix` of a diagnostic carry the values.
+ */
+export const CATALOGUE = {
+  "model/unparsable-file": { severity: "error", message: "The file cannot be parsed." },
+  "model/unknown-key": { severity: "error", message: "The key is not part of the model." },
+  "model/invalid-value": { severity: "error", message: "The value does not fit the model." },
+  "model/missing-value": { severity: "error", message: "A required value is missing." },
+  "model/unknown-service": { severity: "error", message: "The route names a service that does not exist." },
+  "model/unknown-issuer": { severity: "error", message: "The policy names an issuer that does not exist." },
+  "model/unknown-host": { severity: "error", message: "The route names a host that does not exist." },
+  "model/unknown-environment": { severity: "error", message: "The environment does not exist in this model." },
+  "model/overlapping-routes": { severity: "error", message: "Two routes match the same requests." },
+  "model/duplicate-name": { severity: "error", message: "The name is used twice." },
+  "model/key-server-not-https": { severity: "error", message: "The key server is not reached by https." },
+  "model/authorization-needs-identity": { severity: "error", message: "Roles or scopes are asked where no token is." },
+  "plan/unenforceable-policy": { severity: "error", message: "Policy cannot be enforced." },
+  "plan/unknown-target": { severity: "error", message: "The target does not exist." },
+  "plan/retired-target": { severity: "warning", message: "The target's project is retired." },
+  "plan/unused-acceptance": { severity: "warning", message: "The accepted difference is not needed." },
+  "internal/bug": { severity: "error", message: "This is a bug in Gatewright." },
+} as const satisfies Record<string, { severity: "error" | "warning"; message: string }>;
+
+export type DiagnosticCode = keyof typeof CATALOGUE;

@@ -1,0 +1,2 @@
+export { CATALOGUE, type DiagnosticCode } from "./catalogue";
+export * from "./diagnostic";

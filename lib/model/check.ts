@@ -1,0 +1,113 @@
+import { z } from "zod";
+import { diagnostic, type Diagnostic, type DiagnosticCode, type Result } from "../diagnostics";
+import { configOf, routeEntries, type RouteEntry } from "../policy/gateway";
+import type { JwtConfig } from "../policy/jwt";
+import { findProblems, nearest } from "./problems";
+import type { RawModel } from "./read";
+import { resolveGateway } from "./resolve";
+import { gatewaySchema, type GatewayModel } from "./schema";
+
+/** An address in the model's own names: list items by their `name`, where they have one. */
+function address(value: unknown, path: readonly PropertyKey[]): string {
+  const root = (value as { name?: unknown } | null)?.name;
+  const words = [typeof root === "string" && root !== "" ? root : "model"];
+  let at = value;
+  for (const step of path) {
+    at = (at as Record<PropertyKey, unknown> | null | undefined)?.[step];
+    const own = typeof step === "number" ? (at as { name?: unknown } | null | undefined)?.name : undefined;
+    words.push(typeof own === "string" ? own : String(step));
+  }
+  return words.join("/");
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce((at, step) => (at as Record<PropertyKey, unknown> | null | undefined)?.[step], value);
+}
+
+const shown = (value: unknown): string => {
+  const text = JSON.stringify(value) as string | undefined;
+  return text === undefined ? "nothing" : text.length > 60 ? `${text.slice(0, 57)}...` : text;
+};
+
+/** The keys that a schema knows at a path, for the word that was probably meant. */
+function knownKeys(path: readonly PropertyKey[]): string[] {
+  let schema: z.ZodType = gatewaySchema;
+  const unwrap = (s: z.ZodType): z.ZodType => {
+    const { def } = s as unknown as { def: { innerType?: z.ZodType; in?: z.ZodType } };
+    const inner = def.innerType ?? def.in;
+    return inner ? unwrap(inner) : s;
+  };
+  for (const step of path) {
+    const s = unwrap(schema) as unknown as { shape?: Record<PropertyKey, z.ZodType>; element?: z.ZodType; valueType?: z.ZodType };
+    const next = s.shape?.[step] ?? s.element ?? s.valueType;
+    if (!next) return [];
+    schema = next;
+  }
+  return Object.keys((unwrap(schema) as unknown as { shape?: object }).shape ?? {});
+}
+
+function fromIssue(raw: RawModel, issue: z.core.$ZodIssue): Diagnostic[] {
+  const at = address(raw.value, issue.path);
+  if (issue.code === "unrecognized_keys") {
+    const known = knownKeys(issue.path);
+    return issue.keys.map((key) => {
+      const meant = nearest(key, known);
+      const fix = meant ? `Write "${meant}".` : known.length > 0 ? `Use one of: ${known.join(", ")}.` : "Remove it.";
+      const source = raw.locate(issue.path, key);
+      return diagnostic("model/unknown-key", `${at}/${key}`, `"${key}" is not known at ${at}.`, fix, source);
+    });
+  }
+  const value = valueAt(raw.value, issue.path);
+  const code: DiagnosticCode = value === undefined ? "model/missing-value" : "model/invalid-value";
+  const said = issue.message.replace(/^Invalid (string|input): /, "");
+  const why = value === undefined ? `Nothing is written there: ${said}.` : `It is ${shown(value)}: ${said}.`;
+  const fix = `Correct ${issue.path.length > 0 ? String(issue.path.at(-1)) : "the model"}; docs/model.md lists every field.`;
+  return [diagnostic(code, at, why, fix, raw.locate(issue.path))];
+}
+
+/** Two ways into routes that no request can tell apart. */
+function overlaps(a: RouteEntry, b: RouteEntry): boolean {
+  const methods = (r: RouteEntry): string[] | undefined => r.route.match.methods as string[] | undefined;
+  const [am, bm] = [methods(a), methods(b)];
+  const shared = am && bm ? am.some((m) => bm.includes(m)) : am === bm;
+  const headers = (r: RouteEntry): string => JSON.stringify(Object.entries(r.route.match.headers ?? {}).sort());
+  return a.path.type === b.path.type && a.path.value === b.path.value && shared && headers(a) === headers(b);
+}
+
+/** What can only be seen with everything inherited. */
+function checkEnvironment(raw: RawModel, model: GatewayModel, environment: string): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  const gateway = resolveGateway(model, environment);
+  const source = (name: string) => raw.locate(["routes", model.routes.findIndex((r) => r.name === name)]);
+  for (const host of gateway.hosts) {
+    const entries = routeEntries(host.routes);
+    entries.forEach((entry, i) => {
+      const other = entries.slice(0, i).find((e) => e.route !== entry.route && overlaps(e, entry));
+      if (!other) return;
+      const at = `${model.name}/routes/${entry.route.name}`;
+      const why = `On ${host.name} it takes ${entry.path.type} ${entry.path.value} as ${other.route.name} does.`;
+      const fix = "Give one of them another path, other methods or other headers.";
+      found.push(diagnostic("model/overlapping-routes", at, why, fix, source(entry.route.name)));
+    });
+    for (const route of host.routes) {
+      const jwt = configOf(route.policies, "jwt") as JwtConfig | undefined;
+      if (!configOf(route.policies, "authorization") || route.respond || jwt?.mode === "required") continue;
+      const at = `${model.name}/routes/${route.name}/policies/authorization`;
+      const why = `The route's identity is ${jwt?.mode ?? "not asked"}, so nobody could have the role or scope.`;
+      const fix = 'Set jwt.mode to "required" on the route, or authorization to null.';
+      found.push(diagnostic("model/authorization-needs-identity", at, why, fix, source(route.name)));
+    }
+  }
+  return found;
+}
+
+/** Checks a model whole: every fault of form and of meaning, in one run. */
+export function checkModel(raw: RawModel): Result<GatewayModel> {
+  const parsed = gatewaySchema.safeParse(raw.value);
+  const diagnostics = parsed.success ? [] : parsed.error.issues.flatMap((issue) => fromIssue(raw, issue));
+  const problems = findProblems(raw);
+  diagnostics.push(...problems);
+  if (!parsed.success || problems.length > 0) return { diagnostics };
+  diagnostics.push(...parsed.data.environments.flatMap((e) => checkEnvironment(raw, parsed.data, e)));
+  return diagnostics.length > 0 ? { diagnostics } : { value: parsed.data, diagnostics };
+}

@@ -1,0 +1,141 @@
+import { diagnostic, type Diagnostic } from "../diagnostics";
+import type { RawModel } from "./read";
+
+/**
+ * Faults of meaning that can be told from a model that is wrong elsewhere: names that lead nowhere, names used twice. It
+ * reads whatever is there and takes no shape for granted, so that one run finds everything.
+ */
+
+type Loose = Readonly<Record<string, unknown>>;
+
+const record = (value: unknown): Loose =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Loose) : {};
+const list = (value: unknown): unknown[] => (Array.isArray(value) ? (value as unknown[]) : []);
+const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
+
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}
+
+/** The known word that was probably meant. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  if (word.length > 64) return undefined;
+  const ranked = known.map((k) => ({ k, d: distance(word.toLowerCase(), k.toLowerCase()) })).sort((a, b) => a.d - b.d);
+  const [best] = ranked;
+  return best && best.d <= Math.max(2, Math.floor(word.length / 3)) ? best.k : undefined;
+}
+
+class Finder {
+  readonly found: Diagnostic[] = [];
+  readonly #model: Loose;
+  readonly #name: string;
+
+  constructor(private readonly raw: RawModel) {
+    this.#model = record(raw.value);
+    this.#name = text(this.#model["name"]) || "model";
+  }
+
+  run(): Diagnostic[] {
+    const model = this.#model;
+    this.#issuersExist(["policies"], record(model["policies"]));
+    for (const group of ["hosts", "services"]) {
+      for (const [name, item] of Object.entries(record(model[group]))) {
+        this.#issuersExist([group, name, "policies"], record(record(item)["policies"]));
+        this.#environmentsExist([group, name], record(item));
+      }
+    }
+    const seen = new Set<string>();
+    list(model["routes"]).forEach((item, i) => {
+      const route = record(item);
+      const name = text(route["name"]) ?? String(i);
+      if (seen.has(name)) {
+        this.#add("model/duplicate-name", ["routes", i], name, `Another route is named "${name}".`, "Give each route its own name.");
+      }
+      seen.add(name);
+      this.#route(i, name, route);
+    });
+    this.#issuers();
+    return this.found;
+  }
+
+  #route(i: number, name: string, route: Loose): void {
+    this.#issuersExist(["routes", i, "policies"], record(route["policies"]), name);
+    this.#environmentsExist(["routes", i], route, name);
+    const ways = ["service", "backends", "respond"].filter((way) => route[way] !== undefined);
+    if (ways.length !== 1) {
+      const why = ways.length === 0 ? "It leads nowhere." : `It has ${ways.join(" and ")} at once.`;
+      this.#add("model/invalid-value", ["routes", i], name, why, "Write exactly one of service, backends and respond.");
+    }
+    const services = Object.keys(record(this.#model["services"]));
+    const named = [route["service"], ...list(route["backends"]).map((b) => record(b)["service"])].map(text);
+    for (const service of named) {
+      if (service !== undefined && !services.includes(service)) {
+        this.#unknown("model/unknown-service", ["routes", i, "service"], `${name}/service`, "service", service, services);
+      }
+    }
+    const hosts = Object.keys(record(this.#model["hosts"]));
+    for (const host of list(route["hosts"]).map(text)) {
+      if (host !== undefined && !hosts.includes(host)) {
+        this.#unknown("model/unknown-host", ["routes", i, "hosts"], `${name}/hosts`, "host", host, hosts);
+      }
+    }
+  }
+
+  #issuersExist(path: readonly (string | number)[], policies: Loose, route?: string): void {
+    const known = Object.keys(record(this.#model["issuers"]));
+    for (const issuer of list(record(policies["jwt"])["issuers"]).map(text)) {
+      if (issuer === undefined || known.includes(issuer)) continue;
+      const where = route === undefined ? path.slice(1).join("/") : `${route}/policies`;
+      this.#unknown("model/unknown-issuer", [...path, "jwt", "issuers"], `${where}/jwt`, "issuer", issuer, known);
+    }
+  }
+
+  #environmentsExist(path: readonly (string | number)[], item: Loose, route?: string): void {
+    const known = this.#model["environments"] === undefined ? ["production", "development"] : list(this.#model["environments"]);
+    for (const environment of list(item["environments"]).map(text)) {
+      if (environment === undefined || known.includes(environment)) continue;
+      const where = `${route ?? path.slice(1).join("/")}/environments`;
+      this.#unknown("model/unknown-environment", [...path, "environments"], where, "environment", environment, known.map(String));
+    }
+  }
+
+  #issuers(): void {
+    for (const [name, item] of Object.entries(record(this.#model["issuers"]))) {
+      const jwks = record(record(item)["jwks"]);
+      if (!text(jwks["url"])?.startsWith("http://") || jwks["allowHttp"] === true) continue;
+      const why = `Keys from ${String(jwks["url"])} could be replaced on the way.`;
+      const fix = "Use https, or set jwks.allowHttp to true where the way is inside a cluster.";
+      this.#add("model/key-server-not-https", ["issuers", name, "jwks"], `${name}/jwks/url`, why, fix);
+    }
+  }
+
+  #unknown(
+    code: "model/unknown-service" | "model/unknown-host" | "model/unknown-issuer" | "model/unknown-environment",
+    path: readonly (string | number)[],
+    where: string,
+    what: string,
+    value: string,
+    known: readonly string[],
+  ): void {
+    const meant = nearest(value, known);
+    const choice = meant ? `Write "${meant}"` : known.length > 0 ? `Use one of ${known.join(", ")}` : `Name a ${what} first`;
+    this.#add(code, path, where, `There is no ${what} "${value}".`, `${choice}, or add the ${what} "${value}".`);
+  }
+
+  #add(code: Diagnostic["code"], path: readonly (string | number)[], where: string, why: string, fix: string): void {
+    this.found.push(diagnostic(code, `${this.#name}/${String(path[0])}/${where}`, why, fix, this.raw.locate(path)));
+  }
+}
+
+export function findProblems(raw: RawModel): Diagnostic[] {
+  return new Finder(raw).run();
+}

@@ -1,0 +1,65 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { isMap, isPair, isScalar, LineCounter, parseDocument, type Document } from "yaml";
+import { diagnostic, type Diagnostic, type SourcePosition } from "../diagnostics";
+
+/** A model as it stands in its file, not yet checked, and the way from an address in it to a line. */
+export interface RawModel {
+  file: string;
+  value: unknown;
+  locate(address: readonly PropertyKey[], key?: string): SourcePosition;
+}
+
+function positionIn(document: Document, counter: LineCounter, file: string, address: readonly PropertyKey[], key?: string): SourcePosition {
+  for (let depth = address.length; depth >= 0; depth--) {
+    const node = document.getIn(address.slice(0, depth) as (string | number)[], true);
+    const pair = key !== undefined && depth === address.length && isMap(node)
+      ? node.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === key)
+      : undefined;
+    const range = pair && isScalar(pair.key) ? pair.key.range : (node as { range?: [number, number, number] | null } | undefined)?.range;
+    if (range) {
+      const { line, col } = counter.linePos(range[0]);
+      return { file, line, column: col };
+    }
+  }
+  return { file };
+}
+
+const FIX_PARSE = "Correct the file so that it parses; an editor with YAML or TypeScript support shows the place.";
+
+function readYaml(file: string, shown: string): { raw?: RawModel; diagnostics: Diagnostic[] } {
+  const counter = new LineCounter();
+  const document = parseDocument(readFileSync(file, "utf8"), { lineCounter: counter, uniqueKeys: true, version: "1.2" });
+  if (document.errors.length > 0) {
+    const diagnostics = document.errors.map((error) => {
+      const { line, col } = counter.linePos(error.pos[0]);
+      const why = error.message.split("\n")[0] ?? error.message;
+      return diagnostic("model/unparsable-file", shown, why, FIX_PARSE, { file: shown, line, column: col });
+    });
+    return { diagnostics };
+  }
+  const locate: RawModel["locate"] = (address, key) => positionIn(document, counter, shown, address, key);
+  return { raw: { file: shown, value: document.toJS({ maxAliasCount: 100 }), locate }, diagnostics: [] };
+}
+
+function readModule(file: string, shown: string): RawModel {
+  // A model in TypeScript is code: it is loaded by the runtime that the command runs in (tsx).
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  const loaded = require(file) as { default?: unknown };
+  return { file: shown, value: loaded.default, locate: () => ({ file: shown }) };
+}
+
+/** Reads a model from `.ts`, `.js`, `.yaml`, `.yml` or `.json`. */
+export function readModel(file: string): { raw?: RawModel; diagnostics: Diagnostic[] } {
+  const absolute = path.resolve(file);
+  const shown = path.relative(process.cwd(), absolute) || file;
+  try {
+    if (/\.(ya?ml|json)$/.test(file)) return readYaml(absolute, shown);
+    if (/\.[cm]?[jt]s$/.test(file)) return { raw: readModule(absolute, shown), diagnostics: [] };
+  } catch (error) {
+    const why = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
+    return { diagnostics: [diagnostic("model/unparsable-file", shown, why, FIX_PARSE, { file: shown })] };
+  }
+  const why = "Its name ends in none of .ts, .js, .yaml, .yml, .json.";
+  return { diagnostics: [diagnostic("model/unparsable-file", shown, why, "Rename the file by its format.", { file: shown })] };
+}

@@ -1,0 +1,118 @@
+import { KINDS, type KindName } from "../policy";
+import type { ConfiguredPolicy, Gateway, Host, PathMatch, Route } from "../policy/gateway";
+import { issuerRules, type JwtConfig } from "../policy/jwt";
+import { HOST_KINDS, ROUTE_KINDS, type GatewayModel, type RouteModel } from "./schema";
+
+/** What holds where a model says nothing. */
+const DEFAULTS: Readonly<Partial<Record<KindName, unknown>>> = {
+  httpsRedirect: {},
+  requestLine: {},
+  pathHygiene: {},
+  headerHygiene: {},
+  bodySize: { max: "1MiB" },
+  webSocket: {},
+  floodGuard: {},
+  timeouts: {},
+  requestId: {},
+  securityHeaders: {},
+  errorBody: {},
+  audit: {},
+};
+
+type Policies = Readonly<Partial<Record<KindName, unknown>>>;
+
+const defaults = Object.fromEntries(
+  KINDS.filter((k) => k.kind in DEFAULTS).map((k) => [k.kind, k.schema.parse(DEFAULTS[k.kind])]),
+) as Policies;
+
+/** Nearest wins, whole policy by whole policy: later layers replace earlier ones, `null` takes away. */
+function inherit(kinds: readonly string[], ...layers: Policies[]): Policies {
+  const merged: Record<string, unknown> = {};
+  for (const layer of layers) {
+    for (const kind of kinds) {
+      const value = layer[kind as KindName];
+      if (value !== undefined) merged[kind] = value;
+    }
+  }
+  return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null));
+}
+
+const exists = (item: { environments?: string[] | undefined }, environment: string): boolean =>
+  item.environments === undefined || item.environments.includes(environment);
+
+/** Headers that some policy of the model sets from an identity: clients may send none of them. */
+function identityHeaders(model: GatewayModel): string[] {
+  const policies = [model.policies, ...Object.values(model.hosts).map((h) => h.policies)];
+  const all = [...policies, ...Object.values(model.services).map((s) => s.policies), ...model.routes.map((r) => r.policies)];
+  return [...new Set(all.flatMap((p) => Object.keys(p.jwt?.claimHeaders ?? {})))].sort();
+}
+
+function toPolicies(model: GatewayModel, policies: Policies): ConfiguredPolicy[] {
+  return Object.entries(policies).map(([kind, config]) => {
+    if (kind === "jwt") {
+      const jwt = config as JwtConfig;
+      const rules = jwt.issuers.flatMap((name) => {
+        const issuer = model.issuers[name];
+        return issuer ? [issuerRules(name, issuer)] : [];
+      });
+      return { kind: "jwt", config: { ...jwt, rules } };
+    }
+    if (kind === "headerHygiene") {
+      const { drop } = config as { drop: string[] };
+      return { kind: "headerHygiene", config: { drop: [...new Set([...drop, ...identityHeaders(model)])] } };
+    }
+    return { kind: kind as KindName, config };
+  });
+}
+
+function pathsOf(route: RouteModel, basePath: string | undefined): PathMatch[] {
+  const under = (value: string): string => (basePath ?? "") + (value === "/" && basePath ? "" : value);
+  return [
+    ...route.match.exact.map((value) => ({ type: "Exact" as const, value: under(value) })),
+    ...route.match.prefix.map((value) => ({ type: "PathPrefix" as const, value: under(value) })),
+  ];
+}
+
+/** The services that a route sends to, by name. */
+export function servicesOf(route: RouteModel): string[] {
+  return route.backends?.map((b) => b.service) ?? (route.service === undefined ? [] : [route.service]);
+}
+
+function resolveRoute(model: GatewayModel, hostName: string, route: RouteModel): Route {
+  const host = model.hosts[hostName];
+  const own: Policies = { ...route.policies };
+  const services = servicesOf(route);
+  const servicePolicies = services.length === 1 ? model.services[services[0] as string]?.policies : undefined;
+  const base: Policies = host?.basePath === undefined ? {} : { rewrite: { prefix: host.basePath, replacement: "/" } };
+  const policies = inherit(ROUTE_KINDS, defaults, model.policies, host?.policies ?? {}, servicePolicies ?? {}, base, own);
+  const { methods, headers } = route.match;
+  return {
+    name: route.name,
+    match: { paths: pathsOf(route, host?.basePath), ...(methods && { methods }), ...(headers && { headers }) },
+    backends: route.backends ?? services.map((service) => ({ service, weight: 100 })),
+    ...(route.respond && { respond: route.respond }),
+    policies: toPolicies(model, policies),
+  };
+}
+
+/** The gateway of one environment, with everything inherited and everything that it lacks left out. */
+export function resolveGateway(model: GatewayModel, environment: string): Gateway {
+  const present = (route: RouteModel): boolean =>
+    exists(route, environment) &&
+    servicesOf(route).every((s) => {
+      const service = model.services[s];
+      return service !== undefined && exists(service, environment);
+    });
+  const hosts = Object.entries(model.hosts)
+    .filter(([, host]) => exists(host, environment))
+    .map(([name, host]): Host => {
+      const policies = inherit(HOST_KINDS, defaults, model.policies, host.policies);
+      const routes = model.routes.filter((r) => present(r) && (r.hosts === undefined || r.hosts.includes(name)));
+      return {
+        name,
+        policies: toPolicies(model, policies),
+        routes: routes.map((route) => resolveRoute(model, name, route)),
+      };
+    });
+  return { system: model.name, environment, hosts };
+}

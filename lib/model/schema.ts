@@ -1,0 +1,137 @@
+import { z } from "zod";
+import { KINDS, type KindName } from "../policy";
+import { issuerSchema } from "../policy/jwt";
+import { cidr, duration, headerName, hostname, method, name, path } from "../policy/values";
+
+/** The routing model as people write it. Every default is stated here; docs/model.md says what inherits from what. */
+
+type SchemaOf<K extends KindName> = Extract<(typeof KINDS)[number], { kind: K }>["schema"];
+type Optional<S extends z.ZodType> = z.ZodOptional<z.ZodNullable<S>>;
+type PolicyShape<N extends KindName> = { [K in N]: Optional<SchemaOf<K>> };
+type PerHost = Extract<(typeof KINDS)[number], { kind: KindName }>["kind"];
+
+function policyShape<N extends KindName>(names: readonly N[]): PolicyShape<N> {
+  const entries = KINDS.filter((k) => (names as readonly string[]).includes(k.kind)).map((k) => [
+    k.kind,
+    (k.schema as z.ZodType).nullable().optional(),
+  ]);
+  return Object.fromEntries(entries) as PolicyShape<N>;
+}
+
+/** Kinds that a service or a route may state; the others belong to whole hosts. */
+export const ROUTE_KINDS = KINDS.filter((k) => !k.perHost).map((k) => k.kind);
+export const HOST_KINDS = KINDS.filter((k) => k.perHost).map((k) => k.kind);
+
+/** `null` takes an inherited policy away. */
+const hostPolicies = z.strictObject(policyShape<PerHost>(KINDS.map((k) => k.kind)));
+const routePolicies = z.strictObject(policyShape<PerHost>(ROUTE_KINDS));
+
+const port = z.int().min(1).max(65_535);
+
+/** Where a service listens: `host:port`. */
+const address = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?:[1-9]\d{0,4}$/, "write host:port, such as iam.default.svc.cluster.local:3000");
+
+const environments = z.array(name).min(1).optional();
+
+const service = z.strictObject({
+  address,
+  /** The environments that have it; all by default. Routes to it exist only there. */
+  environments,
+  policies: routePolicies.prefault({}),
+});
+
+const host = z.strictObject({
+  environments,
+  /** Prefix under which this host offers the routes; it is stripped before the upstream. */
+  basePath: path.optional(),
+  policies: hostPolicies.prefault({}),
+});
+
+const match = z
+  .strictObject({
+    exact: z.array(path).default([]),
+    prefix: z.array(path).default([]),
+    methods: z.array(method).min(1).optional(),
+    headers: z.record(headerName, z.string().regex(/^[\x21-\x7e]{1,256}$/, "write visible ASCII without spaces")).optional(),
+  })
+  .refine((m) => m.exact.length + m.prefix.length > 0, "name at least one path under exact or prefix");
+
+const respond = z.strictObject({
+  status: z.int().min(200).max(599),
+  contentType: z.string().regex(/^[\w.+-]+\/[\w.+-]+(; ?[\w-]+=[\w-]+)*$/).default("application/json"),
+  body: z
+    .string()
+    .max(65_536)
+    .regex(/^[\x20-\x7e]*$/, "write visible ASCII on one line")
+    .default(""),
+});
+
+const route = z.strictObject({
+  name,
+  /** The hosts that have it; all by default. */
+  hosts: z.array(hostname).min(1).optional(),
+  environments,
+  match,
+  /** Exactly one of these three. */
+  service: name.optional(),
+  backends: z.array(z.strictObject({ service: name, weight: z.int().min(0).max(100) })).min(1).optional(),
+  respond: respond.optional(),
+  policies: routePolicies.prefault({}),
+});
+
+/** What stands before the gateway: who is trusted for the client's address, and where TLS ends. */
+const front = z.strictObject({
+  kind: z.enum(["none", "alb", "nlb", "cloudfront-alb", "cloudflare"]).default("none"),
+  /** Hops that append to X-Forwarded-For: the client is the N-th address from the right. Default by kind. */
+  trustedHops: z.int().min(0).max(5).optional(),
+  /** `gateway`: the balancer speaks TLS to the gateway; `front`: it ends there and the gateway gets plain http. */
+  tls: z.enum(["gateway", "front"]).default("gateway"),
+  /** Networks of the balancer; health checks are answered to these only. */
+  networks: z.array(cidr).default([]),
+  healthPath: path.default("/healthz"),
+});
+
+const listener = z.strictObject({ port, containerPort: port });
+
+const filter = z.strictObject({
+  address: address.default("gateway-filter.gateway.svc.cluster.local:9000"),
+  /** How long a proxy waits for the filter's word. */
+  timeout: duration.prefault("500ms"),
+  redis: z.string().regex(/^rediss?:\/\/\S+$/, "write redis://host:port or rediss://host:port").default("redis://redis.gateway.svc.cluster.local:6379"),
+});
+
+export const gatewaySchema = z.strictObject({
+  name,
+  environments: z.array(name).min(1).default(["production", "development"]),
+  targets: z.array(name).min(1).default(["nginx", "istio", "ingress-nginx"]),
+  front: front.prefault({}),
+  listeners: z
+    .strictObject({
+      http: listener.prefault({ port: 80, containerPort: 8080 }),
+      https: listener.prefault({ port: 443, containerPort: 8443 }),
+    })
+    .prefault({}),
+  /** Kubernetes secret of the certificate, and where nginx finds its files. */
+  certificate: z
+    .strictObject({ secret: name.default("gateway-tls"), directory: path.default("/etc/nginx/tls") })
+    .prefault({}),
+  hosts: z.record(hostname, host).refine((h) => Object.keys(h).length > 0, "name at least one host"),
+  issuers: z.record(name, issuerSchema).default({}),
+  services: z.record(name, service).default({}),
+  filter: filter.prefault({}),
+  policies: hostPolicies.prefault({}),
+  routes: z.array(route).min(1),
+  /** Differences of a native form that this system takes, by name, each with the reason. */
+  accept: z.array(z.strictObject({ difference: name, reason: z.string().min(10).max(500) })).default([]),
+});
+
+export type GatewayInput = z.input<typeof gatewaySchema>;
+export type GatewayModel = z.output<typeof gatewaySchema>;
+export type RouteModel = GatewayModel["routes"][number];
+
+/** Types a model for the editor; it is checked when it is loaded. */
+export function defineGateway(input: GatewayInput): GatewayInput {
+  return input;
+}

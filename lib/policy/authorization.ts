@@ -1,0 +1,35 @@
+import { z } from "zod";
+import type { Feature } from "./feature";
+import { policyKind } from "./kind";
+
+const alternative = z
+  .strictObject({
+    roles: z.array(z.string().min(1).max(128)).default([]),
+    scopes: z.array(z.string().min(1).max(128)).default([]),
+  })
+  .refine((a) => a.roles.length + a.scopes.length > 0, "name a role or a scope");
+
+/** Any one of the alternatives: any of its roles (where it names some) and all of its scopes. */
+export const authorization = policyKind({
+  kind: "authorization",
+  schema: z.strictObject({ anyOf: z.array(alternative).min(1) }),
+  phase: "authorization",
+  sees: "head",
+  perHost: false,
+  requires(config) {
+    const features: Feature[] = [];
+    if (config.anyOf.some((a) => a.roles.length > 0)) features.push("AuthorizationByRole");
+    if (config.anyOf.some((a) => a.scopes.length > 0)) features.push("AuthorizationByScope");
+    return features;
+  },
+  decide(config, { identity }) {
+    const holds = config.anyOf.some(
+      (a) =>
+        identity !== undefined &&
+        (a.roles.length === 0 || a.roles.some((role) => identity.roles.includes(role))) &&
+        a.scopes.every((scope) => identity.scopes.includes(scope)),
+    );
+    if (holds) return undefined;
+    return { status: 403, reason: "not-authorized", message: "The token does not grant this." };
+  },
+});

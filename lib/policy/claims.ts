@@ -1,0 +1,16 @@
+/** The claim at a dotted path, own members only. */
+export function claimAt(claims: Readonly<Record<string, unknown>>, path: string): unknown {
+  let value: unknown = claims;
+  for (const member of path.split(".")) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, member)) return undefined;
+    value = (value as Record<string, unknown>)[member];
+  }
+  return value;
+}
+
+/** Names in a claim: an array of strings, or one string; anything else is none. */
+export function namesAt(claims: Readonly<Record<string, unknown>>, path: string): string[] {
+  const value = claimAt(claims, path);
+  if (typeof value === "string") return [value];
+  return Array.isArray(value) ? value.filter((v): v is string => typeof v === "string") : [];
+}

@@ -1,0 +1,59 @@
+import { addresses } from "./addresses";
+import { authorization } from "./authorization";
+import { bodySize } from "./body-size";
+import { cors } from "./cors";
+import { floodGuard } from "./flood-guard";
+import { headerHygiene } from "./header-hygiene";
+import { httpsRedirect } from "./https-redirect";
+import { jwt } from "./jwt";
+import { pathHygiene } from "./path-hygiene";
+import { PHASES } from "./phase";
+import { rateLimit } from "./rate-limit";
+import { requestLine } from "./request-line";
+import { audit, errorBody, requestId, responseHeaders, securityHeaders } from "./response";
+import { tenant } from "./tenant";
+import { requestHeaders, retries, rewrite, timeouts } from "./upstream";
+import { webSocket } from "./web-socket";
+
+/** Every kind of promise, in the order in which a request meets them. */
+export const KINDS = [
+  httpsRedirect,
+  requestLine,
+  pathHygiene,
+  headerHygiene,
+  cors,
+  bodySize,
+  webSocket,
+  addresses,
+  floodGuard,
+  jwt,
+  tenant,
+  authorization,
+  rateLimit,
+  rewrite,
+  requestHeaders,
+  timeouts,
+  retries,
+  requestId,
+  securityHeaders,
+  responseHeaders,
+  errorBody,
+  audit,
+] as const;
+
+export type Kind = (typeof KINDS)[number];
+export type KindName = Kind["kind"];
+
+const byName = new Map<string, Kind>(KINDS.map((kind) => [kind.kind, kind]));
+
+export function kindNamed(name: KindName): Kind {
+  return byName.get(name) as Kind;
+}
+
+export function phaseNumber(name: KindName): number {
+  return PHASES[kindNamed(name).phase];
+}
+
+export * from "./feature";
+export * from "./kind";
+export * from "./phase";

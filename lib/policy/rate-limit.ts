@@ -1,0 +1,67 @@
+import { z } from "zod";
+import type { Feature } from "./feature";
+import { policyKind, type Counter, type Exchange } from "./kind";
+import { burstOf, rateShape, retryAfter } from "./rate";
+import { name } from "./values";
+
+const limit = z.strictObject({
+  /** Routes that name the same limit share its counters. */
+  name,
+  ...rateShape,
+  /** The first of these that the request has. */
+  key: z.array(z.enum(["user", "clientAddress"])).min(1).default(["user", "clientAddress"]),
+  scope: z.enum(["cluster", "replica"]).default("cluster"),
+});
+
+type Limit = z.output<typeof limit>;
+
+function counterOf(limit: Limit, { system, identity, request }: Exchange): Counter {
+  const byUser = limit.key.includes("user") && identity !== undefined;
+  const key = byUser ? `user:${encodeURIComponent(identity.user)}` : `address:${request.client}`;
+  return { key: `limit:{${system}:${key}}:${limit.name}`, requests: limit.requests, perMs: limit.per, burst: burstOf(limit) };
+}
+
+/**
+ * Exact limits (GCRA). A request counts in all of its limits or, when one refuses, in none. `onFailure` says what holds
+ * while the shared counters are away: `local` lets each replica count for itself.
+ */
+export const rateLimit = policyKind({
+  kind: "rateLimit",
+  schema: z.strictObject({
+    limits: z.array(limit).min(1),
+    onFailure: z.enum(["local", "deny", "allow"]).default("local"),
+  }),
+  phase: "limits",
+  sees: "head",
+  perHost: false,
+  requires(config) {
+    const features = new Set<Feature>();
+    for (const { key, scope } of config.limits) {
+      if (key.includes("user")) features.add("RateLimitByUser");
+      if (key.includes("clientAddress")) features.add("RateLimitByClientAddress");
+      features.add(scope === "cluster" ? "RateLimitCluster" : "RateLimitReplica");
+    }
+    return [...features];
+  },
+  async decide(config, exchange, state) {
+    const now = state.nowMs();
+    const of = (scope: Limit["scope"]): Counter[] =>
+      config.limits.filter((l) => l.scope === scope).map((l) => counterOf(l, exchange));
+    const cluster = of("cluster");
+    let waitMs = await state.local.take(of("replica"), now);
+    if (waitMs === 0 && cluster.length > 0) {
+      try {
+        waitMs = await state.shared.take(cluster, now);
+      } catch {
+        if (config.onFailure === "deny") {
+          const headers = { "retry-after": "1" };
+          return { status: 503, reason: "limits-away", message: "Limits cannot be checked now.", headers };
+        }
+        if (config.onFailure === "local") waitMs = await state.local.take(cluster, now);
+      }
+    }
+    if (waitMs === 0) return undefined;
+    const headers = { "retry-after": retryAfter(waitMs) };
+    return { status: 429, reason: "rate-limited", message: "The limit is used up.", headers };
+  },
+});

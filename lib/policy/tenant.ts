@@ -1,0 +1,39 @@
+import { z } from "zod";
+import { claimAt } from "./claims";
+import { headerValues, policyKind } from "./kind";
+import { claimPath, headerName } from "./values";
+
+/**
+ * The claims are the truth about the tenant: a header that disagrees is refused, an absent one is filled in, and where
+ * no identity was asked the headers are dropped. `required: false` lets tokens without a tenant pass.
+ */
+export const tenant = policyKind({
+  kind: "tenant",
+  schema: z.strictObject({
+    headers: z.record(headerName, claimPath).refine((h) => Object.keys(h).length > 0, "name at least one header"),
+    required: z.boolean().default(true),
+  }),
+  phase: "tenant",
+  sees: "head",
+  perHost: false,
+  requires: () => ["TenantFromClaims"],
+  decide(config, { request, identity, upstream }) {
+    for (const [header, claim] of Object.entries(config.headers)) {
+      const value = identity && claimAt(identity.claims, claim);
+      const said = headerValues(request, header);
+      const known = typeof value === "string" && value !== "";
+      if (identity && said.some((s) => s !== value)) {
+        return { status: 403, reason: "tenant-mismatch", message: `${header} does not agree with the token.` };
+      }
+      if (identity && said.length > 1) {
+        return { status: 403, reason: "tenant-repeated", message: `${header} was sent more than once.` };
+      }
+      if (identity && config.required && !known) {
+        return { status: 403, reason: "tenant-missing", message: "The token names no tenant." };
+      }
+      if (known) upstream.set.set(header, value);
+      else upstream.remove.add(header);
+    }
+    return undefined;
+  },
+});

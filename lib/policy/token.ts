@@ -1,0 +1,156 @@
+import { constants, createHmac, timingSafeEqual, verify, type KeyObject } from "node:crypto";
+import { claimAt, namesAt } from "./claims";
+import type { Identity, KeySource } from "./kind";
+
+/** Signature algorithms (RFC 7518 section 3, RFC 8037) and what each needs of its key. */
+const ALGORITHMS = {
+  RS256: { type: "rsa", hash: "sha256" },
+  RS384: { type: "rsa", hash: "sha384" },
+  RS512: { type: "rsa", hash: "sha512" },
+  PS256: { type: "rsa", hash: "sha256", pss: true },
+  PS384: { type: "rsa", hash: "sha384", pss: true },
+  PS512: { type: "rsa", hash: "sha512", pss: true },
+  ES256: { type: "ec", hash: "sha256", curve: "prime256v1", bytes: 64 },
+  ES384: { type: "ec", hash: "sha384", curve: "secp384r1", bytes: 96 },
+  ES512: { type: "ec", hash: "sha512", curve: "secp521r1", bytes: 132 },
+  EdDSA: { type: "ed25519", hash: null },
+  HS256: { type: "secret", hash: "sha256" },
+} as const satisfies Record<
+  string,
+  { type: string; hash: string | null; pss?: true; curve?: string; bytes?: number }
+>;
+
+export type Algorithm = keyof typeof ALGORITHMS;
+export const ALGORITHM_NAMES = Object.keys(ALGORITHMS) as [Algorithm, ...Algorithm[]];
+
+/** What tokens of an issuer must be like. */
+export interface IssuerRules {
+  name: string;
+  /** Exact `iss`; absent where tokens carry none. */
+  issuer?: string | undefined;
+  audiences: readonly string[];
+  algorithms: readonly Algorithm[];
+  /** Claim that tells access tokens from others; `optional` lets tokens without it pass. */
+  type?: { claim: string; value: string; optional: boolean } | undefined;
+  user: string;
+  roles?: string | undefined;
+  scopes?: string | undefined;
+  clockSkewMs: number;
+}
+
+export type Verified = { identity: Identity } | { reason: string; message: string };
+
+const MAX_TOKEN_BYTES = 8192;
+const refuse = (reason: string, message: string): Verified => ({ reason: `jwt-${reason}`, message });
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** Canonical base64url only (RFC 7515 section 2): one text per byte string, so that a token cannot be re-spelt. */
+function decodeBase64url(text: string): Buffer | undefined {
+  if (!/^[A-Za-z0-9_-]*$/.test(text)) return undefined;
+  const bytes = Buffer.from(text, "base64url");
+  return bytes.toString("base64url") === text ? bytes : undefined;
+}
+
+function decodeObject(segment: string): Record<string, unknown> | undefined {
+  const bytes = decodeBase64url(segment);
+  if (!bytes) return undefined;
+  try {
+    const value: unknown = JSON.parse(utf8.decode(bytes));
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** True when a key is of the kind that an algorithm needs, so that no other algorithm can be run with it. */
+export function keyFits(alg: Algorithm, key: KeyObject): boolean {
+  const needs: { type: string; curve?: string } = ALGORITHMS[alg];
+  if (needs.type === "secret") return key.type === "secret" && (key.symmetricKeySize ?? 0) >= 32;
+  if (key.type !== "public" || key.asymmetricKeyType !== needs.type) return false;
+  if (needs.type === "rsa") return (key.asymmetricKeyDetails?.modulusLength ?? 0) >= 2048;
+  return needs.curve === undefined || key.asymmetricKeyDetails?.namedCurve === needs.curve;
+}
+
+function signatureHolds(alg: Algorithm, key: KeyObject, input: string, signature: Buffer): boolean {
+  const spec: { hash: string | null; pss?: true; bytes?: number; type: string } = ALGORITHMS[alg];
+  const data = Buffer.from(input, "latin1");
+  if (spec.type === "secret") {
+    const expected = createHmac("sha256", key).update(data).digest();
+    return expected.length === signature.length && timingSafeEqual(expected, signature);
+  }
+  if (spec.bytes !== undefined && signature.length !== spec.bytes) return false;
+  if (spec.type === "ec") return verify(spec.hash, data, { key, dsaEncoding: "ieee-p1363" }, signature);
+  if (spec.pss) {
+    const padding = constants.RSA_PKCS1_PSS_PADDING;
+    return verify(spec.hash, data, { key, padding, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }, signature);
+  }
+  return verify(spec.hash, data, key, signature);
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0;
+}
+
+function checkClaims(claims: Record<string, unknown>, rules: IssuerRules, nowMs: number): Verified {
+  const now = nowMs / 1000;
+  const skew = rules.clockSkewMs / 1000;
+  const { exp, nbf, iat, aud } = claims;
+  if (!isTime(exp)) return refuse("no-expiry", "The token has no expiry.");
+  if (now >= exp + skew) return refuse("expired", "The token has expired.");
+  if (nbf !== undefined && !(isTime(nbf) && now >= nbf - skew)) return refuse("not-yet-valid", "The token is not valid yet.");
+  if (iat !== undefined && !(isTime(iat) && now >= iat - skew)) return refuse("issued-later", "The token is from the future.");
+  const audiences = Array.isArray(aud) ? (aud as unknown[]) : [aud];
+  if (rules.audiences.length > 0 && !audiences.some((a) => rules.audiences.includes(a as string))) {
+    return refuse("audience", "The token is for another audience.");
+  }
+  if (rules.type) {
+    const value = claimAt(claims, rules.type.claim);
+    const absent = value === undefined && rules.type.optional;
+    if (value !== rules.type.value && !absent) return refuse("type", "The token is not an access token.");
+  }
+  const user = claimAt(claims, rules.user);
+  if (!(typeof user === "string" && user !== "") && !Number.isSafeInteger(user)) {
+    return refuse("no-user", "The token names no user.");
+  }
+  const scopes = rules.scopes === undefined ? [] : namesAt(claims, rules.scopes).flatMap((s) => s.split(" "));
+  const roles = rules.roles === undefined ? [] : namesAt(claims, rules.roles);
+  return { identity: { issuer: rules.name, user: String(user), claims, roles, scopes } };
+}
+
+/**
+ * Verifies a compact JWS (RFC 7515, RFC 7519, RFC 8725): algorithm from the issuer's list and bound to the key, no
+ * `crit`, canonical encoding, expiry demanded. Rejects only when keys cannot be had.
+ */
+export async function verifyToken(
+  token: string,
+  issuers: readonly IssuerRules[],
+  keys: KeySource,
+  nowMs: number,
+): Promise<Verified> {
+  const [head, payload, tail, ...more] = token.split(".");
+  if (token.length > MAX_TOKEN_BYTES || !head || !payload || !tail || more.length > 0) {
+    return refuse("malformed", "The token is not a signed JWT.");
+  }
+  const header = decodeObject(head);
+  const claims = decodeObject(payload);
+  const signature = decodeBase64url(tail);
+  if (!header || !claims || !signature) return refuse("malformed", "The token is not a signed JWT.");
+  const rules =
+    issuers.find((i) => i.issuer !== undefined && i.issuer === claims["iss"]) ??
+    issuers.find((i) => i.issuer === undefined);
+  if (!rules) return refuse("issuer", "The token is from another issuer.");
+  const { alg, kid, crit, b64 } = header;
+  if (crit !== undefined || b64 !== undefined) return refuse("critical", "The token has extensions that are not known.");
+  if (typeof alg !== "string" || !(rules.algorithms as readonly string[]).includes(alg)) {
+    return refuse("algorithm", "The token's algorithm is not accepted.");
+  }
+  if (kid !== undefined && typeof kid !== "string") return refuse("malformed", "The token is not a signed JWT.");
+  const key = await keys.find(rules.name, kid, alg);
+  if (!key || !keyFits(alg as Algorithm, key)) return refuse("unknown-key", "The token's key is not known.");
+  if (!signatureHolds(alg as Algorithm, key, `${head}.${payload}`, signature)) {
+    return refuse("signature", "The token's signature is wrong.");
+  }
+  return checkClaims(claims, rules, nowMs);
+}

@@ -1,0 +1,94 @@
+import { z } from "zod";
+import type { Feature } from "./feature";
+import { pathOf, policyKind } from "./kind";
+import { duration, headerName, headerValue, path } from "./values";
+
+/** What is done to a request on its way to the upstream. */
+
+/** Replaces the prefix that a host or a route adds; the rest of the target stays byte for byte. */
+export const rewrite = policyKind({
+  kind: "rewrite",
+  schema: z.strictObject({ prefix: path, replacement: path.default("/") }),
+  phase: "upstream",
+  sees: "head",
+  perHost: false,
+  requires: () => ["RewritePrefix"],
+  decide(config, { request, upstream }) {
+    upstream.target = rewriteTarget(config, request.target);
+    return undefined;
+  },
+});
+
+export function rewriteTarget(config: { prefix: string; replacement: string }, target: string): string {
+  const raw = pathOf(target);
+  if (raw !== config.prefix && !raw.startsWith(`${config.prefix}/`)) return target;
+  const base = config.replacement === "/" ? "" : config.replacement;
+  const rest = target.slice(config.prefix.length);
+  return base + (rest.startsWith("/") || base !== "" ? rest : `/${rest}`);
+}
+
+const headerChange = z.strictObject({
+  set: z.record(headerName, headerValue).default({}),
+  remove: z.array(headerName).default([]),
+});
+
+/** Request headers set or removed for the upstream. */
+export const requestHeaders = policyKind({
+  kind: "requestHeaders",
+  schema: headerChange,
+  phase: "upstream",
+  sees: "head",
+  perHost: false,
+  requires(config) {
+    const features: Feature[] = [];
+    if (Object.keys(config.set).length > 0) features.push("RequestHeaderSet");
+    if (config.remove.length > 0) features.push("RequestHeaderRemove");
+    return features;
+  },
+  decide(config, { upstream }) {
+    for (const header of config.remove) upstream.remove.add(header);
+    for (const [header, value] of Object.entries(config.set)) upstream.set.set(header, value);
+    return undefined;
+  },
+});
+
+/** Time to the first byte of the answer, for the one try that a method has that is not tried again. */
+export const timeouts = policyKind({
+  kind: "timeouts",
+  schema: z.strictObject({ firstByte: duration.prefault("15s") }),
+  phase: "upstream",
+  sees: "head",
+  perHost: false,
+  requires: () => ["TimeoutFirstByte"],
+  decide(config, { call }) {
+    call.perTryMs = config.firstByte;
+    return undefined;
+  },
+});
+
+/** Methods that may be sent twice (RFC 9110 section 9.2.2). */
+export const IDEMPOTENT = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"] as const;
+
+/** Tries of idempotent requests, the first one included; a POST or PATCH is never sent twice. */
+export const retries = policyKind({
+  kind: "retries",
+  schema: z.strictObject({
+    tries: z.int().min(1).max(10).default(1),
+    perTry: duration.prefault("5s"),
+    on: z
+      .array(z.enum(["connect-failure", "reset", "timeout", "502", "503", "504"]))
+      .min(1)
+      .default(["connect-failure", "reset", "timeout", "502", "503", "504"]),
+  }),
+  phase: "upstream",
+  sees: "head",
+  perHost: false,
+  requires: (config) => (config.tries > 1 ? ["RetryIdempotent"] : []),
+  decide(config, { request, call }) {
+    if (config.tries === 1 || !(IDEMPOTENT as readonly string[]).includes(request.method)) return undefined;
+    call.tries = config.tries;
+    call.perTryMs = config.perTry;
+    call.retryOn = new Set(config.on);
+    return undefined;
+  },
+});

@@ -1,0 +1,83 @@
+import { isIP } from "node:net";
+import { z } from "zod";
+
+/** Value types that several kinds share. Each takes the text a person writes and gives the number a program wants. */
+
+const DURATION_UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const SIZE_UNITS = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
+
+/** `500ms`, `10s`, `5m`, `1h`, `1d`: whole numbers above 0, in milliseconds. */
+export const duration = z
+  .string()
+  .regex(/^[1-9]\d{0,8}(ms|s|m|h|d)$/, "write a whole number above 0 with ms, s, m, h or d, such as 10s")
+  .transform((text): number => {
+    const [, digits, unit] = /^(\d+)([a-z]+)$/.exec(text) as unknown as [string, string, keyof typeof DURATION_UNITS];
+    return Number(digits) * DURATION_UNITS[unit];
+  });
+
+/** `512B`, `64KiB`, `10MiB`, `1GiB`, in bytes. */
+export const size = z
+  .string()
+  .regex(/^[1-9]\d{0,8}(B|KiB|MiB|GiB)$/, "write a whole number above 0 with B, KiB, MiB or GiB, such as 10MiB")
+  .transform((text): number => {
+    const [, digits, unit] = /^(\d+)([A-Za-z]+)$/.exec(text) as unknown as [string, string, keyof typeof SIZE_UNITS];
+    return Number(digits) * SIZE_UNITS[unit];
+  });
+
+/** Header field name (RFC 9110 section 5.1), less `_` and `.`, which no gateway passes on; lower case. */
+export const headerName = z
+  .string()
+  .regex(/^[A-Za-z0-9!#$%&'*+^`|~-]{1,64}$/, "write a header name of letters, digits and hyphens")
+  .transform((name) => name.toLowerCase());
+
+/** Header field value: visible ASCII and inner spaces, so that every proxy delivers the same bytes. */
+export const headerValue = z
+  .string()
+  .max(4096)
+  .regex(/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/, "write visible ASCII without line breaks");
+
+/** Host name (RFC 1123), lower case, no port. */
+export const hostname = z
+  .string()
+  .max(253)
+  .regex(
+    /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/,
+    "write a host name in lower case without port, such as api.example.com",
+  );
+
+/** Path of a match or a prefix: absolute, clean, of unreserved characters (RFC 3986). */
+export const path = z
+  .string()
+  .max(1024)
+  .regex(
+    /^(\/|(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~:@!$&'()*+,=-]+)+)$/,
+    "write an absolute path without trailing slash, empty or dot segments, such as /users",
+  );
+
+/** A name of something in the model; it becomes part of file, upstream and route names. */
+export const name = z
+  .string()
+  .max(63)
+  .regex(/^[a-z]([a-z0-9-]*[a-z0-9])?$/, "write lower-case letters, digits and hyphens, starting with a letter");
+
+/** IPv4 or IPv6 address, or network in CIDR form (RFC 4632). */
+export const cidr = z.string().refine((text) => {
+  const [address = "", bits, ...rest] = text.split("/");
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+}, "write an address or a network such as 203.0.113.0/24");
+
+/** `scheme://host[:port]`, exactly as a browser sends it in `Origin` (RFC 6454). */
+export const origin = z
+  .string()
+  .max(300)
+  .regex(
+    /^[a-z][a-z0-9+.-]*:\/\/[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/,
+    "write scheme://host[:port] without a path",
+  );
+
+export const method = z.enum(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+
+/** Path into a token's claims, members joined by dots: `realm_access.roles`. */
+export const claimPath = z.string().regex(/^[A-Za-z_][\w:/-]*(\.[A-Za-z_][\w:/-]*)*$/, "write a claim name, or a path with dots");
