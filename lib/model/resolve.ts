@@ -91,7 +91,7 @@ function resolveRoute(model: GatewayModel, hostName: string, route: RouteModel):
     match: { paths: pathsOf(route, host?.basePath), ...(methods && { methods }), ...(headers && { headers }) },
     backends: route.backends ?? services.map((service) => ({ service, weight: 100 })),
     ...(route.respond && { respond: route.respond }),
-    policies: toPolicies(model, policies),
+    policies: toPolicies(model, route.backends ? { ...policies, weights: { backends: route.backends } } : policies),
   };
 }
 

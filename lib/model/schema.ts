@@ -19,11 +19,11 @@ function policyShape<N extends KindName>(names: readonly N[]): PolicyShape<N> {
 }
 
 /** Kinds that a service or a route may state; the others belong to whole hosts. */
-export const ROUTE_KINDS = KINDS.filter((k) => !k.perHost).map((k) => k.kind);
+export const ROUTE_KINDS = KINDS.filter((k) => !k.perHost && k.kind !== "weights").map((k) => k.kind);
 export const HOST_KINDS = KINDS.filter((k) => k.perHost).map((k) => k.kind);
 
 /** `null` takes an inherited policy away. */
-const hostPolicies = z.strictObject(policyShape<PerHost>(KINDS.map((k) => k.kind)));
+const hostPolicies = z.strictObject(policyShape<PerHost>([...HOST_KINDS, ...ROUTE_KINDS]));
 const routePolicies = z.strictObject(policyShape<PerHost>(ROUTE_KINDS));
 
 const port = z.int().min(1).max(65_535);

@@ -12,7 +12,7 @@ import { rateLimit } from "./rate-limit";
 import { requestLine } from "./request-line";
 import { audit, errorBody, requestId, responseHeaders, securityHeaders } from "./response";
 import { tenant } from "./tenant";
-import { requestHeaders, retries, rewrite, timeouts } from "./upstream";
+import { requestHeaders, retries, rewrite, timeouts, weights } from "./upstream";
 import { webSocket } from "./web-socket";
 
 /** Every kind of promise, in the order in which a request meets them. */
@@ -34,6 +34,7 @@ export const KINDS = [
   requestHeaders,
   timeouts,
   retries,
+  weights,
   requestId,
   securityHeaders,
   responseHeaders,

@@ -1,0 +1,3 @@
+export type { Capabilities, Claim, Place } from "./capabilities";
+export { formatMatrix, matrixOf, type MatrixRow } from "./matrix";
+export { planTarget, type Placement, type TargetPlan } from "./plan";

@@ -1,0 +1,74 @@
+import { kindNamed, PHASES } from "../policy";
+import type { Gateway } from "../policy/gateway";
+import type { Placement, TargetPlan } from "./plan";
+
+/** The enforcement matrix: one row per promise and place where it stands, one column per target. */
+export interface MatrixRow {
+  host: string;
+  route: string;
+  kind: string;
+  phase: number;
+  features: readonly string[];
+  cells: Readonly<Record<string, string>>;
+}
+
+function cell(plan: TargetPlan, placement: Placement | undefined): string {
+  if (!placement) return "-";
+  const backup = plan.backups.some(
+    (b) => b.kind === placement.kind && b.host === placement.host && b.route === placement.route,
+  );
+  const words: string[] = [placement.place];
+  if (placement.difference !== undefined) words.push(`approximate (${placement.difference})`);
+  if (backup) words.push("+ native backup");
+  if (!plan.proven) words.push("unproven");
+  return words.join(" ");
+}
+
+export function matrixOf(gateway: Gateway, plans: readonly TargetPlan[]): MatrixRow[] {
+  const keyOf = (p: Placement): string => [p.host, p.route ?? "", p.kind].join(" ");
+  const indexed = plans.map((plan) => new Map(plan.placements.map((p) => [keyOf(p), p])));
+  const all = new Map(plans.flatMap((plan) => plan.placements.map((p) => [keyOf(p), p])));
+  const order = (host: string, route: string): number => {
+    const h = gateway.hosts.findIndex((item) => item.name === host);
+    const r = gateway.hosts[h]?.routes.findIndex((item) => item.name === route) ?? -1;
+    return h * 10_000 + r + 1;
+  };
+  return [...all.entries()]
+    .map(([key, p]): MatrixRow => ({
+      host: p.host,
+      route: p.route ?? "*",
+      kind: p.kind,
+      phase: PHASES[kindNamed(p.kind).phase],
+      features: p.features,
+      cells: Object.fromEntries(plans.map((plan, i) => [plan.target, cell(plan, indexed[i]?.get(key))])),
+    }))
+    .sort((a, b) => order(a.host, a.route) - order(b.host, b.route) || a.phase - b.phase || (a.kind < b.kind ? -1 : 1));
+}
+
+/** Rows that read alike are one: a route's name, or the names of all routes that have the promise so kept. */
+function folded(rows: readonly MatrixRow[]): { kind: string; phase: number; where: string; cells: string[] }[] {
+  const groups = new Map<string, { row: MatrixRow; where: string[] }>();
+  for (const row of rows) {
+    const key = JSON.stringify([row.kind, row.host, row.cells]);
+    const group = groups.get(key) ?? { row, where: [] };
+    group.where.push(row.route);
+    groups.set(key, group);
+  }
+  return [...groups.values()]
+    .map(({ row, where }) => ({
+      kind: row.kind,
+      phase: row.phase,
+      where: `${row.host} ${where.length > 4 ? `${String(where.length)} routes` : where.join(", ")}`,
+      cells: Object.values(row.cells),
+    }))
+    .sort((a, b) => a.phase - b.phase);
+}
+
+export function formatMatrix(rows: readonly MatrixRow[], targets: readonly string[]): string {
+  const table = [
+    ["phase", "promise", "where", ...targets],
+    ...folded(rows).map((r) => [String(r.phase), r.kind, r.where, ...r.cells]),
+  ];
+  const widths = table[0]?.map((_, i) => Math.max(...table.map((row) => row[i]?.length ?? 0))) ?? [];
+  return table.map((row) => row.map((text, i) => text.padEnd(widths[i] ?? 0)).join("  ").trimEnd()).join("\n");
+}

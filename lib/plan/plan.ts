@@ -1,0 +1,143 @@
+import { diagnostic, type Diagnostic, type Result } from "../diagnostics";
+import { kindNamed, precedes, type Feature, type KindName, type PolicyKind } from "../policy";
+import { policiesInOrder } from "../policy/decide";
+import type { ConfiguredPolicy, Gateway, Host, Route } from "../policy/gateway";
+import type { Capabilities, Claim, Place } from "./capabilities";
+
+/** One promise, and where it is kept on one target. */
+export interface Placement {
+  host: string;
+  /** Absent where the promise stands for the whole host. */
+  route?: string;
+  kind: KindName;
+  config: unknown;
+  features: readonly Feature[];
+  place: Place;
+  /** The claim that keeps it, by its position among the target's claims for that kind. */
+  claim: number;
+  difference?: string;
+}
+
+export interface TargetPlan {
+  target: string;
+  proven: boolean;
+  placements: readonly Placement[];
+  /** Native forms kept behind the place that was chosen. */
+  backups: readonly Placement[];
+}
+
+const covers = (claim: Claim, features: readonly Feature[]): boolean => features.every((f) => claim.supports.includes(f));
+
+const missing = (claims: readonly Claim[], features: readonly Feature[]): Feature[] =>
+  features.filter((f) => !claims.some((c) => c.supports.includes(f)));
+
+interface Wanted {
+  host: Host;
+  route?: Route;
+  policy: ConfiguredPolicy;
+  features: readonly Feature[];
+}
+
+/** What stands to be kept: every policy that promises something, once for its host or route. */
+function wantedOf(gateway: Gateway): Wanted[] {
+  const of = (host: Host, policies: readonly ConfiguredPolicy[], route?: Route): Wanted[] =>
+    policies.flatMap((policy) => {
+      const features = (kindNamed(policy.kind) as PolicyKind).requires(policy.config);
+      return features.length > 0 ? [{ host, ...(route && { route }), policy, features }] : [];
+    });
+  return gateway.hosts.flatMap((host) => [
+    ...of(host, host.policies),
+    ...host.routes.flatMap((route) => {
+      const own = new Set(route.policies);
+      return of(host, policiesInOrder(host, route).filter((p) => own.has(p)), route);
+    }),
+  ]);
+}
+
+class Planner {
+  readonly placements: Placement[] = [];
+  readonly backups: Placement[] = [];
+  readonly diagnostics: Diagnostic[] = [];
+  readonly used = new Set<string>();
+
+  constructor(
+    private readonly gateway: Gateway,
+    private readonly capabilities: Capabilities,
+    private readonly accepted: ReadonlySet<string>,
+  ) {}
+
+  place(wanted: Wanted): void {
+    const { host, route, policy, features } = wanted;
+    const claims = this.capabilities.native[policy.kind] ?? [];
+    const placement = (place: Place, claim: number, difference?: string): Placement => ({
+      host: host.name,
+      ...(route && { route: route.name }),
+      kind: policy.kind,
+      config: policy.config,
+      features,
+      place,
+      claim,
+      ...(difference !== undefined && { difference }),
+    });
+    const native = claims.findIndex((c) => !c.backup && this.#usable(c) && covers(c, features) && !this.#tooEarly(c, wanted));
+    const door = this.capabilities.door[policy.kind];
+    if (native >= 0) {
+      const difference = claims[native]?.difference?.name;
+      if (difference !== undefined) this.used.add(difference);
+      this.placements.push(placement("native", native, difference));
+    } else if (door && covers(door, features)) {
+      this.placements.push(placement("door", 0));
+    } else {
+      this.#refuse(wanted);
+      return;
+    }
+    claims.forEach((claim, i) => {
+      if (claim.backup && native < 0 && covers(claim, features)) this.backups.push(placement("native", i));
+    });
+  }
+
+  #usable(claim: Claim): boolean {
+    return claim.difference === undefined || this.accepted.has(claim.difference.name);
+  }
+
+  /** A form that runs before the door must not hide a refusal that the door owes first. */
+  #tooEarly(claim: Claim, { host, route, policy }: Wanted): boolean {
+    if (claim.stage === "afterDoor") return false;
+    const { phase } = kindNamed(policy.kind);
+    return this.placements.some(
+      (p) =>
+        p.place === "door" &&
+        p.host === host.name &&
+        (p.route === undefined || p.route === route?.name) &&
+        precedes(kindNamed(p.kind).phase, phase),
+    );
+  }
+
+  #refuse({ host, route, policy, features }: Wanted): void {
+    const { target, door } = this.capabilities;
+    const claims = [...(this.capabilities.native[policy.kind] ?? []), ...(door[policy.kind] ? [door[policy.kind] as Claim] : [])];
+    const lacking = missing(claims, features);
+    const named = claims.flatMap((c) => (c.difference && covers(c, features) ? [c.difference] : []));
+    const at = [this.gateway.system, ...(route ? ["routes", route.name] : ["hosts", host.name]), "policies", policy.kind].join("/");
+    const needs = (lacking.length > 0 ? lacking : features).join(", ");
+    const why = `${target} has no place that keeps ${needs} on ${host.name}${route ? "" : " as a whole"}.`;
+    const accept = named.map((d) => `accept the difference "${d.name}" (${d.text})`);
+    const fix = [...accept, `take the policy or its option away, or take ${target} out of targets`].join(", or ");
+    this.diagnostics.push(diagnostic("plan/unenforceable-policy", at, why, `${fix[0]?.toUpperCase() ?? ""}${fix.slice(1)}.`));
+  }
+}
+
+/** Places every promise of a gateway on one target, or refuses. Pure: it knows targets by their claims alone. */
+export function planTarget(
+  gateway: Gateway,
+  capabilities: Capabilities,
+  accepted: readonly string[],
+): Result<TargetPlan> & { usedDifferences: readonly string[] } {
+  const planner = new Planner(gateway, capabilities, new Set(accepted));
+  for (const wanted of wantedOf(gateway)) planner.place(wanted);
+  const { diagnostics, placements, backups, used } = planner;
+  const usedDifferences = [...used];
+  if (diagnostics.length > 0) return { diagnostics, usedDifferences };
+  const { target, proven } = capabilities;
+  return { value: { target, proven, placements, backups }, diagnostics, usedDifferences };
+}

@@ -1,0 +1,71 @@
+import { diagnostic, hasErrors, type Diagnostic, type Result } from "../diagnostics";
+import { resolveGateway, type GatewayModel } from "../model";
+import { planTarget, type Capabilities, type TargetPlan } from "../plan";
+import type { Gateway } from "../policy/gateway";
+import { filterFile, FILTER_CLAIMS } from "./filter";
+import { nginx } from "./nginx";
+import { capabilitiesOf, render, type OutputFile, type Target, type TargetInput } from "./target";
+
+/** A target with the type of its draft put away. */
+interface Entry {
+  name: string;
+  capabilities: Capabilities;
+  render(input: TargetInput): OutputFile[];
+}
+
+function entry<D>(target: Target<D>, filterPath?: (g: Gateway) => string): Entry {
+  return {
+    name: target.name,
+    capabilities: capabilitiesOf(target, FILTER_CLAIMS),
+    render: (input) => [
+      ...render(target, input),
+      ...(filterPath ? filterFile(input, filterPath(input.gateway)) : []),
+    ],
+  };
+}
+
+/** Every target, one line each. */
+export const TARGETS: readonly Entry[] = [
+  entry(nginx, (g) => `nginx/${g.system}/${g.environment}/filter.json`),
+];
+
+export interface Compiled {
+  gateway: Gateway;
+  plans: TargetPlan[];
+  files: OutputFile[];
+}
+
+/** Plans and renders one environment of a model for all its targets; with any error there are no files. */
+export function compile(model: GatewayModel, environment: string): Result<Compiled> {
+  const gateway = resolveGateway(model, environment);
+  const accepted = model.accept.map((a) => a.difference);
+  const diagnostics: Diagnostic[] = [];
+  const used = new Set<string>();
+  const planned: { target: Entry; plan: TargetPlan }[] = [];
+  for (const name of model.targets) {
+    const target = TARGETS.find((t) => t.name === name);
+    const at = `${model.name}/targets/${name}`;
+    if (!target) {
+      const known = TARGETS.map((t) => t.name).join(", ");
+      diagnostics.push(diagnostic("plan/unknown-target", at, `There is no target "${name}".`, `Use one of: ${known}.`));
+      continue;
+    }
+    const { retired } = target.capabilities;
+    if (retired) diagnostics.push(diagnostic("plan/retired-target", at, retired.since, retired.advice));
+    const result = planTarget(gateway, target.capabilities, accepted);
+    diagnostics.push(...result.diagnostics);
+    result.usedDifferences.forEach((d) => used.add(d));
+    if (result.value) planned.push({ target, plan: result.value });
+  }
+  for (const difference of accepted.filter((a) => !used.has(a))) {
+    const why = `No target of this model has a form that differs by "${difference}".`;
+    const at = `${model.name}/accept/${difference}`;
+    diagnostics.push(diagnostic("plan/unused-acceptance", at, why, "Take it out of accept, so that it accepts nothing by surprise."));
+  }
+  if (hasErrors(diagnostics)) return { diagnostics };
+  const plans = planned.map((p) => p.plan);
+  const files = planned.flatMap(({ target, plan }) => target.render({ model, gateway, plan }));
+  return { value: { gateway, plans, files }, diagnostics };
+}
+
+export type { OutputFile } from "./target";

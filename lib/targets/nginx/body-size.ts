@@ -1,0 +1,10 @@
+import type { Enforcer } from "../target";
+import { routeOf, type NginxDraft } from "./draft";
+
+export const bodySize: Enforcer<NginxDraft> = {
+  supports: ["BodySizeDeclared"],
+  stage: "beforeDoor",
+  apply(placement, draft) {
+    routeOf(draft, placement).maxBodyBytes = (placement.config as { max: number }).max;
+  },
+};

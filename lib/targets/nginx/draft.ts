@@ -1,0 +1,125 @@
+import type { Host, Route } from "../../policy/gateway";
+import type { Placement } from "../../plan";
+import type { TargetInput } from "../target";
+import { variablePart } from "./escape";
+
+/** A configuration in the making: enforcers add to it, the view turns it into text. Values are nginx expressions. */
+
+export type HeaderExpression = readonly [name: string, expression: string];
+
+export interface VariableMap {
+  /** What is looked up, an nginx expression. */
+  from: string;
+  /** The variable that gets the value, without `$`. */
+  variable: string;
+  lines: (readonly [pattern: string, value: string])[];
+}
+
+/** `if (condition) { return status; }` */
+export interface Check {
+  condition: string;
+  status: number;
+}
+
+export interface RouteDraft {
+  route: Route;
+  checks: Check[];
+  maxBodyBytes?: number;
+  firstByteMs?: number;
+  retries?: { tries: number; perTryMs: number; on: readonly string[] };
+  /** The target sent to the upstream. */
+  target: string;
+  backend?: string;
+  requestHeaders: HeaderExpression[];
+  responseHeaders: HeaderExpression[];
+  hiddenHeaders: string[];
+  webSocketIdleMs?: number;
+  door: boolean;
+}
+
+export interface ServerDraft {
+  host: Host;
+  /** Name of this host inside variables and zones. */
+  id: string;
+  redirect: boolean;
+  checks: Check[];
+  answersPreflights: boolean;
+  requestHeaders: HeaderExpression[];
+  responseHeaders: HeaderExpression[];
+  hiddenHeaders: string[];
+  /** Headers of errors that the gateway makes, beside those of every answer. */
+  errorHeaders: HeaderExpression[];
+  guard?: { zone: string; burst: number };
+  /** Body of an error, an nginx string. */
+  errorBody?: string;
+  log: boolean;
+  routes: Map<string, RouteDraft>;
+}
+
+export interface NginxDraft {
+  input: TargetInput;
+  maps: Map<string, VariableMap>;
+  geos: { variable: string; networks: readonly string[] }[];
+  zones: { name: string; rate: string }[];
+  splits: { variable: string; parts: readonly { share: string; backend: string }[] }[];
+  /** Header lines with `_` or `.` in their names are not passed on. */
+  dropsMalformedNames: boolean;
+  servers: Map<string, ServerDraft>;
+}
+
+export function beginDraft(input: TargetInput): NginxDraft {
+  const doors = new Set(
+    input.plan.placements.filter((p) => p.place === "door").map((p) => `${p.host} ${p.route ?? ""}`),
+  );
+  const servers = input.gateway.hosts.map((host): [string, ServerDraft] => {
+    const routes = host.routes.map((route): [string, RouteDraft] => [
+      route.name,
+      {
+        route,
+        checks: [],
+        target: "$request_uri",
+        requestHeaders: [],
+        responseHeaders: [],
+        hiddenHeaders: [],
+        door: doors.has(`${host.name} ${route.name}`) || doors.has(`${host.name} `),
+      },
+    ]);
+    const server: ServerDraft = {
+      host,
+      id: variablePart(host.name),
+      redirect: false,
+      checks: [],
+      answersPreflights: false,
+      requestHeaders: [],
+      responseHeaders: [],
+      hiddenHeaders: [],
+      errorHeaders: [],
+      log: false,
+      routes: new Map(routes),
+    };
+    return [host.name, server];
+  });
+  return {
+    input,
+    maps: new Map(),
+    geos: [],
+    zones: [],
+    splits: [],
+    dropsMalformedNames: false,
+    servers: new Map(servers),
+  };
+}
+
+export function serverOf(draft: NginxDraft, placement: Placement): ServerDraft {
+  return draft.servers.get(placement.host) as ServerDraft;
+}
+
+export function routeOf(draft: NginxDraft, placement: Placement): RouteDraft {
+  return serverOf(draft, placement).routes.get(placement.route ?? "") as RouteDraft;
+}
+
+/** Adds a map once; its variable's name must tell its content. Gives the expression that reads it. */
+export function addMap(draft: NginxDraft, map: VariableMap): string {
+  draft.maps.set(map.variable, map);
+  return `$${map.variable}`;
+}

@@ -1,0 +1,37 @@
+import type { GatewayModel } from "../../model";
+
+/** What belongs to the edge of the gateway: listeners and the client's address. */
+
+const HOPS = { none: 0, nlb: 0, alb: 1, cloudflare: 1, "cloudfront-alb": 2 } as const;
+
+export function trustedHops(front: GatewayModel["front"]): number {
+  return front.trustedHops ?? HOPS[front.kind];
+}
+
+/** An NLB keeps no header of its own: it says who calls by the PROXY protocol. */
+export function usesProxyProtocol(front: GatewayModel["front"]): boolean {
+  return front.kind === "nlb";
+}
+
+/**
+ * The client is the N-th address from the right of X-Forwarded-For, where N hops are trusted to append to it; with
+ * fewer addresses than hops it is the peer.
+ */
+export function clientAddressMap(front: GatewayModel["front"]): { from: string; pattern?: string; otherwise: string } {
+  if (usesProxyProtocol(front)) return { from: '""', otherwise: "$proxy_protocol_addr" };
+  const hops = trustedHops(front);
+  if (hops === 0) return { from: '""', otherwise: "$remote_addr" };
+  const after = hops === 1 ? "" : `(?:,[^,]*){${String(hops - 1)}}`;
+  return {
+    from: "$http_x_forwarded_for",
+    pattern: `"~(?:^|[,\\s])(?<gateway_forwarded>[0-9A-Fa-f.:]+)\\s*${after}$"`,
+    otherwise: "$remote_addr",
+  };
+}
+
+export function listenerView(model: GatewayModel, port: number, secure: boolean): string {
+  const words = [String(port)];
+  if (secure && model.front.tls === "gateway") words.push("ssl");
+  if (usesProxyProtocol(model.front)) words.push("proxy_protocol");
+  return words.join(" ");
+}

@@ -1,0 +1,27 @@
+/** A variable that holds a dollar sign: nginx has no escape for it inside strings. */
+export const DOLLAR = "gateway_dollar";
+
+/** A text as an nginx string that is delivered byte for byte. The model has refused line breaks and control characters. */
+export function text(value: string): string {
+  return `"${escapeText(value)}"`;
+}
+
+/** The inside of such a string, for those that mix texts and variables. */
+export function escapeText(value: string): string {
+  return value.replace(/["\\]/g, "\\$&").replace(/\$/g, `\${${DOLLAR}}`);
+}
+
+/** A text as a part of a regular expression (PCRE2) inside a quoted nginx string. */
+export function regexText(value: string): string {
+  return value.replace(/[\\^$.*+?()[\]{}|"/]/g, (c) => (c === '"' ? '\\"' : c === "/" ? "/" : `\\${c}`));
+}
+
+/** A number of milliseconds as nginx writes times. */
+export function time(ms: number): string {
+  return ms % 1000 === 0 ? `${String(ms / 1000)}s` : `${String(ms)}ms`;
+}
+
+/** A part of a variable's name. */
+export function variablePart(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]/g, "_");
+}

@@ -1,0 +1,10 @@
+import type { Enforcer } from "../target";
+import { serverOf, type NginxDraft } from "./draft";
+
+export const httpsRedirect: Enforcer<NginxDraft> = {
+  supports: ["HttpsRedirect"],
+  stage: "beforeDoor",
+  apply(placement, draft) {
+    serverOf(draft, placement).redirect = true;
+  },
+};

@@ -1,0 +1,62 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import Handlebars from "handlebars";
+import type { OutputFile, Target } from "../target";
+import { addresses } from "./addresses";
+import { bodySize } from "./body-size";
+import { cors } from "./cors";
+import { beginDraft, type NginxDraft } from "./draft";
+import { floodGuard } from "./flood-guard";
+import { headerHygiene } from "./header-hygiene";
+import { httpsRedirect } from "./https-redirect";
+import { pathHygiene } from "./path-hygiene";
+import { requestLine } from "./request-line";
+import { audit, errorBody, requestId, responseHeaders, securityHeaders } from "./response";
+import { requestHeaders, retries, rewrite, timeouts, weights } from "./upstream";
+import { viewOf } from "./view";
+import { webSocket } from "./web-socket";
+
+const TEMPLATE = path.join(__dirname, "../../../templates/nginx/nginx.conf.hbs");
+
+let compiled: Handlebars.TemplateDelegate | undefined;
+
+/** nginx escapes nothing as HTML: the view hands over finished strings. */
+function template(): Handlebars.TemplateDelegate {
+  compiled ??= Handlebars.compile(readFileSync(TEMPLATE, "utf8"), { noEscape: true, strict: true });
+  return compiled;
+}
+
+function finish(draft: NginxDraft): OutputFile[] {
+  const { system, environment } = draft.input.gateway;
+  return [{ path: `nginx/${system}/${environment}/nginx.conf`, content: template()(viewOf(draft)) }];
+}
+
+/** A complete nginx.conf for nginx 1.22 or later, stock modules only. */
+export const nginx: Target<NginxDraft> = {
+  name: "nginx",
+  proven: true,
+  hasDoor: true,
+  enforcers: {
+    httpsRedirect,
+    requestLine,
+    pathHygiene,
+    headerHygiene,
+    cors,
+    bodySize,
+    webSocket,
+    addresses,
+    floodGuard,
+    rewrite,
+    requestHeaders,
+    timeouts,
+    retries,
+    weights,
+    requestId,
+    securityHeaders,
+    responseHeaders,
+    errorBody,
+    audit,
+  },
+  begin: beginDraft,
+  finish,
+};

@@ -1,0 +1,70 @@
+import type { HeaderChangeConfig, RetriesConfig, RewriteConfig, TimeoutsConfig, WeightsConfig } from "../../policy/upstream";
+import type { Enforcer } from "../target";
+import { addMap, routeOf, serverOf, type NginxDraft } from "./draft";
+import { regexText, text, variablePart } from "./escape";
+
+/** On raw bytes: the target that nginx has decoded is never sent on. */
+export const rewrite: Enforcer<NginxDraft> = {
+  supports: ["RewritePrefix"],
+  stage: "afterDoor",
+  apply(placement, draft) {
+    const { prefix, replacement } = placement.config as RewriteConfig;
+    const base = replacement === "/" ? "" : replacement;
+    const from = regexText(prefix);
+    const id = variablePart(`${prefix}_to_${replacement}`);
+    routeOf(draft, placement).target = addMap(draft, {
+      from: "$request_uri",
+      variable: `gateway_target_${id}`,
+      lines: [
+        ["default", "$request_uri"],
+        [`"~^${from}(?<gateway_rest_${id}>/.*)$"`, `"${base}$gateway_rest_${id}"`],
+        [`"~^${from}(?<gateway_query_${id}>\\\\?.*)?$"`, `"${base === "" ? "/" : base}$gateway_query_${id}"`],
+      ],
+    });
+  },
+};
+
+export const requestHeaders: Enforcer<NginxDraft> = {
+  supports: ["RequestHeaderSet", "RequestHeaderRemove"],
+  stage: "afterDoor",
+  apply(placement, draft) {
+    const { set, remove } = placement.config as HeaderChangeConfig;
+    const route = routeOf(draft, placement);
+    route.requestHeaders.push(...remove.map((name) => [name, '""'] as const));
+    route.requestHeaders.push(...Object.entries(set).map(([name, value]) => [name, text(value)] as const));
+  },
+};
+
+export const timeouts: Enforcer<NginxDraft> = {
+  supports: ["TimeoutFirstByte"],
+  stage: "afterDoor",
+  apply(placement, draft) {
+    routeOf(draft, placement).firstByteMs = (placement.config as TimeoutsConfig).firstByte;
+  },
+};
+
+export const retries: Enforcer<NginxDraft> = {
+  supports: ["RetryIdempotent"],
+  stage: "afterDoor",
+  apply(placement, draft) {
+    const { tries, perTry, on } = placement.config as RetriesConfig;
+    routeOf(draft, placement).retries = { tries, perTryMs: perTry, on };
+  },
+};
+
+export const weights: Enforcer<NginxDraft> = {
+  supports: ["BackendWeights"],
+  stage: "afterDoor",
+  apply(placement, draft) {
+    const { backends } = placement.config as WeightsConfig;
+    const sum = backends.reduce((total, b) => total + b.weight, 0);
+    const variable = `gateway_backend_${serverOf(draft, placement).id}_${variablePart(placement.route ?? "")}`;
+    const used = backends.filter((b) => b.weight > 0);
+    const parts = used.map((b, i) => ({
+      share: i === used.length - 1 ? "*" : `${((b.weight / sum) * 100).toFixed(2)}%`,
+      backend: b.service,
+    }));
+    draft.splits.push({ variable, parts });
+    routeOf(draft, placement).backend = `$${variable}`;
+  },
+};

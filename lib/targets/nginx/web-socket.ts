@@ -1,0 +1,13 @@
+import type { Enforcer } from "../target";
+import { routeOf, type NginxDraft } from "./draft";
+
+export const webSocket: Enforcer<NginxDraft> = {
+  supports: ["WebSocketUpgrade"],
+  stage: "beforeDoor",
+  apply(placement, draft) {
+    const config = placement.config as { allowed: boolean; idle: number };
+    const route = routeOf(draft, placement);
+    if (config.allowed) route.webSocketIdleMs = config.idle;
+    else route.checks.push({ condition: "$gateway_upgrade", status: 403 });
+  },
+};

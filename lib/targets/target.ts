@@ -1,0 +1,61 @@
+import type { GatewayModel } from "../model";
+import type { Capabilities, Claim, Placement, TargetPlan } from "../plan";
+import type { KindName } from "../policy";
+import type { Gateway } from "../policy/gateway";
+
+export interface OutputFile {
+  /** Path below the repository's root. */
+  path: string;
+  content: string;
+}
+
+/** How a target keeps one kind: what it claims, and the code that keeps it, in one place. */
+export interface Enforcer<D> extends Claim {
+  apply(placement: Placement, draft: D): void;
+}
+
+/** What a target is given: the model for what belongs to no policy, and the gateway for everything else. */
+export interface TargetInput {
+  model: GatewayModel;
+  gateway: Gateway;
+  plan: TargetPlan;
+}
+
+export interface Target<D> {
+  readonly name: string;
+  readonly proven: boolean;
+  readonly retired?: { since: string; advice: string };
+  readonly enforcers: Readonly<Partial<Record<KindName, Enforcer<D> | readonly Enforcer<D>[]>>>;
+  /** Whether it can ask the filter about the head of a request. */
+  readonly hasDoor: boolean;
+  begin(input: TargetInput): D;
+  finish(draft: D): OutputFile[];
+}
+
+export function enforcersOf<D>(target: Target<D>, kind: KindName): readonly Enforcer<D>[] {
+  const found = target.enforcers[kind];
+  return found === undefined ? [] : "apply" in found ? [found] : found;
+}
+
+export function capabilitiesOf<D>(target: Target<D>, door: Capabilities["door"]): Capabilities {
+  const kinds = Object.keys(target.enforcers) as KindName[];
+  return {
+    target: target.name,
+    native: Object.fromEntries(kinds.map((kind) => [kind, enforcersOf(target, kind)])),
+    door: target.hasDoor ? door : {},
+    proven: target.proven,
+    ...(target.retired && { retired: target.retired }),
+  };
+}
+
+/** Renders a plan: every native placement is applied exactly once; the rest is the door's, which `finish` writes. */
+export function render<D>(target: Target<D>, input: TargetInput): OutputFile[] {
+  const draft = target.begin(input);
+  for (const placement of [...input.plan.placements, ...input.plan.backups]) {
+    if (placement.place !== "native") continue;
+    const enforcer = enforcersOf(target, placement.kind)[placement.claim];
+    if (!enforcer) throw new Error(`${target.name} has no enforcer for ${placement.kind}, which it claimed.`);
+    enforcer.apply(placement, draft);
+  }
+  return target.finish(draft).sort((a, b) => (a.path < b.path ? -1 : 1));
+}
