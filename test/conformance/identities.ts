@@ -1,0 +1,169 @@
+import { createHmac, createPublicKey, generateKeyPairSync, randomBytes, randomUUID, sign, type KeyObject } from "node:crypto";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { parse } from "yaml";
+
+/** Tokens and keys that cases name, made anew in every run. */
+
+interface Issuer {
+  iss?: string;
+  aud?: string;
+  alg: string;
+  also?: string;
+  secret?: string;
+  type?: { claim: string; access: string; refresh: string; id: string };
+  lives: number;
+}
+
+interface SystemIdentities {
+  issuer: Issuer;
+  identities: Record<string, { alg?: string; claims: Record<string, unknown> }>;
+  keys?: Record<string, { header?: string; id?: string; value: string; configured?: boolean }>;
+}
+
+const base64url = (value: unknown): string =>
+  Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
+
+interface KeyPair {
+  kid: string;
+  alg: string;
+  privateKey: KeyObject;
+  publicKey: KeyObject;
+}
+
+function newPair(alg: string): KeyPair {
+  const kid = `${alg.toLowerCase()}-${randomBytes(4).toString("hex")}`;
+  const pair =
+    alg === "ES256"
+      ? generateKeyPairSync("ec", { namedCurve: "P-256" })
+      : generateKeyPairSync("rsa", { modulusLength: 2048 });
+  return { kid, alg, ...pair };
+}
+
+/** The issuer of one system, with keys of its own. */
+export class Identities {
+  readonly #system: SystemIdentities;
+  readonly #pairs = new Map<string, KeyPair>();
+  readonly #others = new Map<string, KeyPair>();
+  readonly #made = new Map<string, string>();
+
+  constructor(readonly system: string) {
+    const all = parse(readFileSync(path.join(__dirname, "tokens.yaml"), "utf8")) as Record<string, SystemIdentities>;
+    const found = all[system];
+    if (!found) throw new Error(`tokens.yaml has no system "${system}".`);
+    this.#system = found;
+    for (const alg of new Set([found.issuer.alg, found.issuer.also ?? found.issuer.alg])) {
+      if (alg === "HS256") continue;
+      this.#pairs.set(alg, newPair(alg));
+      this.#others.set(alg, newPair(alg));
+    }
+  }
+
+  /** The key set that the issuer publishes. */
+  keySet(): string {
+    const keys = [...this.#pairs.values()].map(({ kid, alg, publicKey }) => ({
+      ...publicKey.export({ format: "jwk" }),
+      kid,
+      alg,
+      use: "sig",
+    }));
+    return JSON.stringify({ keys });
+  }
+
+  publicKeys(): { kid: string; alg: string; key: KeyObject }[] {
+    return [...this.#pairs.values()].map(({ kid, alg, publicKey }) => ({ kid, alg, key: createPublicKey(publicKey.export({ format: "pem", type: "spki" })) }));
+  }
+
+  key(name: string): { id?: string; value: string } {
+    const key = this.#system.keys?.[name];
+    if (!key) throw new Error(`${this.system} has no key "${name}".`);
+    return key;
+  }
+
+  /** Tokens of one case: the same name is the same token until `forget`. */
+  forget(): void {
+    this.#made.clear();
+  }
+
+  token(name: string): string {
+    const known = this.#made.get(name) ?? this.#make(name);
+    this.#made.set(name, known);
+    return known;
+  }
+
+  #make(name: string): string {
+    const [, identityName, , defect] = /^([^#!]+)(#\d+)?(?:!(.+))?$/.exec(name) ?? [];
+    const identity = this.#system.identities[identityName ?? ""];
+    if (!identity) throw new Error(`${this.system} has no identity "${name}".`);
+    const { issuer } = this.#system;
+    const alg = identity.alg ?? issuer.alg;
+    const now = Math.floor(Date.now() / 1000);
+    const claims: Record<string, unknown> = {
+      ...(issuer.iss && { iss: issuer.iss }),
+      ...(issuer.aud && { aud: issuer.aud }),
+      ...(issuer.type && { [issuer.type.claim]: issuer.type.access }),
+      iat: now,
+      exp: now + issuer.lives,
+      jti: randomUUID(),
+      ...identity.claims,
+    };
+    const pair = this.#pairs.get(alg);
+    const header: Record<string, unknown> = { alg, typ: "JWT", ...(pair && { kid: pair.kid }) };
+    let signWith: { pair?: KeyPair | undefined; secret?: string } = pair ? { pair } : { secret: this.key(issuer.secret ?? "").value };
+    let after = (token: string): string => token;
+    switch (defect) {
+      case undefined:
+      case "revoked":
+        break;
+      case "expired":
+        Object.assign(claims, { iat: now - 3600 - issuer.lives, exp: now - 3600 });
+        break;
+      case "nbf":
+        claims["nbf"] = now + 3600;
+        break;
+      case "no-exp":
+        delete claims["exp"];
+        break;
+      case "other-key":
+        signWith = pair ? { pair: this.#others.get(alg) } : { secret: "another-secret-that-nobody-has-published-anywhere" };
+        break;
+      case "alg-none":
+        header["alg"] = "none";
+        after = (token) => token.replace(/[^.]*$/, "");
+        break;
+      case "hs256-public-key":
+        header["alg"] = "HS256";
+        signWith = { secret: pair?.publicKey.export({ type: "spki", format: "pem" }) as string };
+        break;
+      case "other-issuer":
+        claims["iss"] = "https://other.example";
+        break;
+      case "other-audience":
+        claims["aud"] = "another-api";
+        break;
+      case "refresh-type":
+        if (issuer.type) claims[issuer.type.claim] = issuer.type.refresh;
+        break;
+      case "id-type":
+        if (issuer.type) claims[issuer.type.claim] = issuer.type.id;
+        break;
+      case "tampered":
+        after = (token) => {
+          const [h, , s] = token.split(".");
+          return [h, base64url({ ...claims, added: true }), s].join(".");
+        };
+        break;
+      default:
+        throw new Error(`No such defect of a token: ${name}`);
+    }
+    const input = `${base64url(header)}.${base64url(claims)}`;
+    return after(`${input}.${this.#sign(input, header["alg"] as string, signWith)}`);
+  }
+
+  #sign(input: string, alg: string, { pair, secret }: { pair?: KeyPair | undefined; secret?: string }): string {
+    if (secret !== undefined) return createHmac("sha256", secret).update(input).digest("base64url");
+    const key = pair?.privateKey as KeyObject;
+    if (pair?.alg === "ES256") return sign("sha256", Buffer.from(input), { key, dsaEncoding: "ieee-p1363" }).toString("base64url");
+    return alg === "none" ? "" : sign("sha256", Buffer.from(input), key).toString("base64url");
+  }
+}

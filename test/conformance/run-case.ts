@@ -1,0 +1,153 @@
+import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Case, ExchangeStep, Expectation } from "./case";
+import { differences, statusMatches, type Outcome } from "./expect";
+import type { OracleAnswer } from "./stands/decide";
+import type { Stand } from "./stands/stand";
+import { fillPlaceholders, toWire, type WireAnswer } from "./wire";
+
+export interface CaseResult {
+  case: Case;
+  outcome: "passed" | "failed" | "skipped";
+  /** What differed, or why it was skipped. */
+  details: string[];
+}
+
+/** The run was too slow to prove anything; it is done again. */
+class TooSlow extends Error {}
+
+class CaseRun {
+  readonly details: string[] = [];
+  readonly #held: Socket[] = [];
+  readonly #open: Socket[] = [];
+  #sent = 0;
+  #firstSent = 0;
+
+  constructor(
+    private readonly stand: Stand,
+    private readonly testCase: Case,
+  ) {}
+
+  async run(): Promise<void> {
+    try {
+      let number = 0;
+      for (const step of this.testCase.steps) {
+        number += 1;
+        const prefix = this.testCase.steps.length > 1 ? `step ${String(number)}: ` : "";
+        if ("wait" in step) await sleep(this.stand.target === "decide" ? step.wait * 1000 : step.wait * 1000);
+        else if ("release" in step) await this.#release(step.release);
+        else if ("request" in step) this.details.push(...(await this.#step(step)).map((d) => prefix + d));
+      }
+    } finally {
+      for (const socket of [...this.#held, ...this.#open]) socket.destroy();
+    }
+  }
+
+  async #release(count: number): Promise<void> {
+    for (const socket of this.#held.splice(0, count)) socket.destroy();
+    await sleep(500);
+  }
+
+  async #step(step: ExchangeStep): Promise<string[]> {
+    const { services } = this.stand;
+    const from = services.seen.length;
+    const times = step.hold ?? step.times;
+    const started: number[] = [];
+    const answers: WireAnswer[] = [];
+    const one = async (n: number): Promise<void> => {
+      const request = toWire(step.request, this.stand.identities, n);
+      started.push(performance.now());
+      if (this.#firstSent === 0) this.#firstSent = performance.now();
+      const opened = await this.stand.send(request, this.#sent++);
+      answers[n - 1] = opened.answer;
+      if (!("socket" in opened)) return;
+      if (step.hold !== undefined) this.#held.push(opened.socket);
+      else if (opened.answer.status === 101) this.#open.push(opened.socket);
+      else opened.socket.destroy();
+    };
+    let next = 1;
+    const lane = async (): Promise<void> => {
+      while (next < times) await one(next++);
+    };
+    await Promise.all(Array.from({ length: step.parallel }, lane));
+    const beforeLast = services.seen.length;
+    await one(times);
+    this.#checkTime(step, started);
+    const seen = services.seen.slice(from);
+    const { identities } = this.stand;
+    const outcome = (answer: WireAnswer, n: number, of = seen): Outcome => ({ answer, seen: of, identities, n });
+    const { last, logs, statuses, ...every } = step.expect;
+    const found = answers.flatMap((answer, i) => this.#compare(every, outcome(answer, i + 1)));
+    if (last) found.push(...this.#compare(last, outcome(answers.at(-1) as WireAnswer, times, services.seen.slice(beforeLast))).map((d) => `last: ${d}`));
+    if (statuses) found.push(...this.#counts(statuses, answers));
+    if (logs) found.push(...(await this.#logs(logs)));
+    found.push(...this.#reason(step.expect.reason, answers.at(-1)));
+    return [...new Set(found)];
+  }
+
+  #compare(expected: Expectation, outcome: Outcome): string[] {
+    const allowed = (outcome.answer as Partial<OracleAnswer>).statuses;
+    const others = [...(allowed ?? [])].filter((s) => expected.status !== undefined && !statusMatches(expected.status, s));
+    return [...differences(expected, outcome), ...others.map((s) => `also allowed: ${String(s)}`)];
+  }
+
+  #checkTime(step: ExchangeStep, started: readonly number[]): void {
+    const { sentWithin } = this.testCase;
+    const last = Math.max(...started);
+    if (step.sentWithin !== undefined && last - Math.min(...started) > step.sentWithin * 1000) throw new TooSlow();
+    if (sentWithin !== undefined && last - this.#firstSent > sentWithin * 1000) throw new TooSlow();
+  }
+
+  #counts(expected: Readonly<Record<string, number>>, answers: readonly WireAnswer[]): string[] {
+    const counts: Record<string, number> = {};
+    for (const { status } of answers) counts[status] = (counts[status] ?? 0) + 1;
+    const same = JSON.stringify(Object.entries(counts).sort()) === JSON.stringify(Object.entries(expected).sort());
+    return same ? [] : [`statuses ${JSON.stringify(counts)}`];
+  }
+
+  async #logs(expected: NonNullable<Expectation["logs"]>): Promise<string[]> {
+    if (this.stand.target === "decide") return [];
+    const fill = (text: string): string => fillPlaceholders(text, this.stand.identities, 1);
+    const missing = (): string[] => {
+      const logs = this.stand.logs();
+      return [
+        ...expected.contain.map(fill).filter((text) => !logs.includes(text)).map((t) => `logs lack ${t}`),
+        ...expected.matches.filter((m) => !new RegExp(m.replace(/^\/|\/[a-z]*$/g, "")).test(logs)).map((m) => `logs do not match ${m}`),
+      ];
+    };
+    const end = Date.now() + 1000;
+    while (missing().length > 0 && Date.now() < end) await sleep(50);
+    if (expected.without.length > 0) await sleep(Math.max(0, end - Date.now()));
+    const logs = this.stand.logs();
+    return [...missing(), ...expected.without.map(fill).filter((text) => logs.includes(text)).map((t) => `logs contain ${t.slice(0, 24)}…`)];
+  }
+
+  /** Only where the target's logs tell the reason of this very request. */
+  #reason(expected: string | undefined, answer: WireAnswer | undefined): string[] {
+    const id = answer?.headers.find(([name]) => name.toLowerCase() === "x-request-id")?.[1];
+    const reason = expected !== undefined && id !== undefined ? this.stand.reason?.(id) : undefined;
+    return reason === undefined || reason === expected ? [] : [`reason ${reason}`];
+  }
+}
+
+const RUNS = 5;
+
+/** Runs one case on a stand, from a fresh state; again where the run was too slow to count. */
+export async function runCase(stand: Stand, testCase: Case): Promise<CaseResult> {
+  for (let run = 1; run <= RUNS; run++) {
+    await stand.begin(testCase);
+    const caseRun = new CaseRun(stand, testCase);
+    try {
+      await caseRun.run();
+      const { details } = caseRun;
+      return { case: testCase, outcome: details.length > 0 ? "failed" : "passed", details };
+    } catch (error) {
+      if (!(error instanceof TooSlow)) {
+        return { case: testCase, outcome: "failed", details: [error instanceof Error ? error.message : String(error)] };
+      }
+    } finally {
+      await stand.end(testCase);
+    }
+  }
+  return { case: testCase, outcome: "failed", details: ["too-slow"] };
+}

@@ -1,0 +1,138 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { startKeyServer } from "../../parts/key-server";
+import { startPart, until, type Part } from "../../parts/process";
+import { Valkey } from "../../parts/valkey";
+import type { GatewayModel } from "../../../lib/model";
+import type { Case } from "../case";
+import { Identities } from "../identities";
+import { modelOf, placedModel, type Addresses } from "../systems";
+import { EchoServers, Services } from "../upstreams";
+
+const ROOT = path.join(__dirname, "../../..");
+
+async function get(port: number, target: string): Promise<{ status: number; text: string }> {
+  const answer = await fetch(`http://127.0.0.1:${String(port)}${target}`);
+  return { status: answer.status, text: await answer.text() };
+}
+
+/** What every real gateway needs beside itself: services, store, key server, and filters for its door. */
+export class Around {
+  readonly services = new Services();
+  readonly filters: { part: Part; port: number }[] = [];
+  readonly #logFiles: string[] = [];
+  readonly #offsets = new Map<string, number>();
+
+  private constructor(
+    readonly identities: Identities,
+    readonly model: GatewayModel,
+    readonly directory: string,
+    readonly valkey: Valkey,
+    readonly echoes: EchoServers,
+    readonly keyServer: { port: number; stop(): Promise<void> },
+    services: Services,
+  ) {
+    this.services = services;
+  }
+
+  static async start(system: string, target: string, valkeyBinary: string): Promise<Around> {
+    const model = modelOf(system);
+    if (!model) throw new Error(`No model for ${system}`);
+    const directory = mkdtempSync(path.join(tmpdir(), `gatewright-${target}-`));
+    const identities = new Identities(system);
+    const services = new Services();
+    const echoes = new EchoServers(services);
+    await echoes.start(Object.keys(model.services));
+    const keyServer = await startKeyServer(() => identities.keySet());
+    const valkey = await Valkey.start(valkeyBinary, directory);
+    return new Around(identities, model, directory, valkey, echoes, keyServer, services);
+  }
+
+  /** The model with this run's addresses, for one instance of the gateway. */
+  placed(at: Pick<Addresses, "http" | "https" | "filter" | "certificates">): GatewayModel {
+    return placedModel(this.model, {
+      services: this.echoes.ports,
+      keyServer: this.keyServer.port,
+      redis: this.valkey.url,
+      ...at,
+    });
+  }
+
+  async startFilter(planJson: string, port: number): Promise<void> {
+    const name = `filter-${String(this.filters.length)}`;
+    const planFile = path.join(this.directory, `${name}.json`);
+    writeFileSync(planFile, planJson);
+    const logFile = this.logFile(`${name}.log`);
+    const env = { ...process.env, LISTEN_PORT: String(port), REDIS_URL: this.valkey.url };
+    const part = startPart(process.execPath, ["--import", "tsx", path.join(ROOT, "bin/filter.ts"), planFile], { logFile, env, cwd: ROOT });
+    await until("filter", async () => (await get(port, "/actuator/readiness")).status === 200, part);
+    this.filters.push({ part, port });
+    await this.storeSeen(true);
+  }
+
+  logFile(name: string): string {
+    const file = path.join(this.directory, name);
+    writeFileSync(file, "", { flag: "a" });
+    this.#logFiles.push(file);
+    return file;
+  }
+
+  makeDirectory(name: string): string {
+    const folder = path.join(this.directory, name);
+    mkdirSync(folder, { recursive: true });
+    return folder;
+  }
+
+  /** Waits until every filter knows whether the store is there. */
+  async storeSeen(up: boolean): Promise<void> {
+    for (const { port, part } of this.filters) {
+      const line = `gateway_counter_store_up ${up ? "1" : "0"}`;
+      await until("the filter's store", async () => (await get(port, "/metrics")).text.includes(line), part);
+    }
+  }
+
+  async begin(testCase: Case): Promise<void> {
+    this.services.begin(testCase.upstreams);
+    this.identities.forget();
+    await this.echoes.apply();
+    if (testCase.away.includes("redis")) {
+      await this.valkey.stop();
+      await this.storeSeen(false);
+    } else {
+      await this.valkey.flush();
+    }
+    for (const file of this.#logFiles) this.#offsets.set(file, statSync(file).size);
+  }
+
+  async end(testCase: Case): Promise<void> {
+    if (!testCase.away.includes("redis")) return;
+    await this.valkey.resume();
+    await this.storeSeen(true);
+  }
+
+  logs(): string {
+    return this.#logFiles
+      .map((file) => readFileSync(file).subarray(this.#offsets.get(file) ?? 0).toString("utf8"))
+      .join("\n");
+  }
+
+  /** The reason in the filter's audit line for that request. */
+  reason(requestId: string): string | undefined {
+    const lines = this.logs().split("\n").filter((line) => line.includes('"audit":true') && line.includes(requestId));
+    for (const line of lines) {
+      const record = JSON.parse(line) as { requestId?: string; reason?: string };
+      if (record.requestId === requestId) return record.reason;
+    }
+    return undefined;
+  }
+
+  async stop(): Promise<void> {
+    for (const { part } of this.filters) await part.stop();
+    await this.valkey.stop();
+    await this.echoes.stop();
+    await this.keyServer.stop();
+    if (process.env["KEEP"] === undefined) rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+

@@ -1,0 +1,9 @@
+import { decideStand } from "./decide";
+import { nginxStand } from "./nginx";
+import type { StandFactory } from "./stand";
+
+/** Every target that cases can be run on. */
+export const STANDS: Readonly<Record<string, StandFactory>> = {
+  decide: decideStand,
+  nginx: nginxStand,
+};

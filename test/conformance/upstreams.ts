@@ -1,0 +1,165 @@
+import { createHash } from "node:crypto";
+import http, { type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import type { HeaderLine } from "../../lib/policy";
+import type { Behaviour } from "./case";
+import { bodyOf } from "./wire";
+
+/** What an upstream has seen of one request. */
+export interface Seen {
+  service: string;
+  method: string;
+  path: string;
+  headers: HeaderLine[];
+  body: Buffer;
+}
+
+export interface Answering {
+  status: number;
+  headers: Record<string, string>;
+  body: Buffer | undefined;
+  delayMs: number;
+  reset: boolean;
+}
+
+/** How the services of a system behave in the present case, and what they have seen in it. */
+export class Services {
+  readonly seen: Seen[] = [];
+  #behaviours: Readonly<Record<string, Behaviour>> = {};
+  #answered = new Map<string, number>();
+
+  begin(behaviours: Readonly<Record<string, Behaviour>>): void {
+    this.#behaviours = behaviours;
+    this.#answered.clear();
+    this.seen.length = 0;
+  }
+
+  isDown(service: string): boolean {
+    return this.#behaviours[service]?.down ?? false;
+  }
+
+  /** The answer to the next request of a service. */
+  next(seen: Seen): Answering {
+    this.seen.push(seen);
+    const items = this.#behaviours[seen.service]?.respond ?? [];
+    let left = this.#answered.get(seen.service) ?? 0;
+    this.#answered.set(seen.service, left + 1);
+    const expanded = items.map((item) => (typeof item === "number" ? { status: item, headers: {}, delay: 0, reset: false, times: 1 } : item));
+    const item = expanded.find((i, at) => {
+      if (left < i.times || at === expanded.length - 1) return true;
+      left -= i.times;
+      return false;
+    });
+    const body = bodyOf(item && "body" in item ? item.body : undefined);
+    return {
+      status: item?.status ?? 200,
+      headers: { ...(body.type !== undefined && { "content-type": body.type }), ...item?.headers },
+      body: body.bytes,
+      delayMs: (item?.delay ?? 0) * 1000,
+      reset: item?.reset ?? false,
+    };
+  }
+}
+
+/** The answer of an echo server. */
+export function echoOf({ service, method, path, headers, body }: Seen): Buffer {
+  const joined: Record<string, string> = {};
+  for (const [name, value] of headers) {
+    const key = name.toLowerCase();
+    joined[key] = joined[key] === undefined ? value : `${joined[key]}, ${value}`;
+  }
+  return Buffer.from(JSON.stringify({ service, method, path, headers: joined, body: body.toString("latin1").slice(0, 4096) }));
+}
+
+const rawLines = (message: IncomingMessage): HeaderLine[] =>
+  Array.from({ length: message.rawHeaders.length / 2 }, (_, i) => [
+    message.rawHeaders[2 * i] as string,
+    message.rawHeaders[2 * i + 1] as string,
+  ]);
+
+/** Real echo servers, one for each service, on loopback. */
+export class EchoServers {
+  readonly ports = new Map<string, number>();
+  readonly #servers = new Map<string, Server>();
+  readonly #sockets = new Set<Socket>();
+
+  constructor(private readonly services: Services) {}
+
+  async start(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      const server = this.#create(name);
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      this.ports.set(name, (server.address() as AddressInfo).port);
+      this.#servers.set(name, server);
+    }
+  }
+
+  /** Closes the listeners of services that are down, and opens those that are not. */
+  async apply(): Promise<void> {
+    for (const [name, server] of this.#servers) {
+      const down = this.services.isDown(name);
+      if (down && server.listening) {
+        server.closeAllConnections();
+        await new Promise((resolve) => server.close(resolve));
+      } else if (!down && !server.listening) {
+        const port = this.ports.get(name);
+        await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    for (const server of this.#servers.values()) {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  }
+
+  #create(service: string): Server {
+    const server = http.createServer({ maxHeaderSize: 128 * 1024, keepAliveTimeout: 120_000, requestTimeout: 0 });
+    server.on("request", (message, response) => {
+      const chunks: Buffer[] = [];
+      message.on("data", (chunk: Buffer) => chunks.push(chunk));
+      message.on("end", () => {
+        const seen: Seen = {
+          service,
+          method: message.method ?? "",
+          path: message.url ?? "",
+          headers: rawLines(message),
+          body: Buffer.concat(chunks),
+        };
+        const answering = this.services.next(seen);
+        setTimeout(() => {
+          if (answering.reset) {
+            message.socket.destroy();
+            return;
+          }
+          const body = answering.body ?? echoOf(seen);
+          const headers = { "content-type": "application/json", ...answering.headers };
+          response.writeHead(answering.status, { ...headers, "content-length": body.length });
+          response.end(message.method === "HEAD" || answering.status === 204 ? undefined : body);
+        }, answering.delayMs);
+      });
+    });
+    server.on("upgrade", (message: IncomingMessage, socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.on("close", () => this.#sockets.delete(socket));
+      socket.on("error", () => socket.destroy());
+      this.services.next({
+        service,
+        method: message.method ?? "",
+        path: message.url ?? "",
+        headers: rawLines(message),
+        body: Buffer.alloc(0),
+      });
+      const accept = createHash("sha1")
+        .update(`${message.headers["sec-websocket-key"] ?? ""}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+        .digest("base64");
+      socket.write(
+        `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+      );
+    });
+    return server;
+  }
+}

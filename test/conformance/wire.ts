@@ -1,0 +1,210 @@
+import { createHash, createHmac, randomBytes } from "node:crypto";
+import net from "node:net";
+import tls from "node:tls";
+import type { HeaderLine } from "../../lib/policy";
+import type { BodySpec, RequestSpec } from "./case";
+import type { Identities } from "./identities";
+
+/** One request as bytes on a connection, and its answer: no library here may tidy what a case has spelled. */
+
+export interface WireRequest {
+  scheme: "https" | "http";
+  method: string;
+  host: string;
+  target: string;
+  headers: HeaderLine[];
+  body: Buffer | undefined;
+  chunked: boolean;
+  client: string;
+  websocket: boolean;
+}
+
+export interface WireAnswer {
+  status: number;
+  headers: HeaderLine[];
+  body: Buffer;
+  /** Seconds from the sending to the end of the answer. */
+  seconds: number;
+}
+
+/** The bytes of a body, and the content type that they have when nothing else is said. */
+export function bodyOf(spec: BodySpec | undefined): { bytes?: Buffer; type?: string; chunked: boolean } {
+  if (spec === undefined) return { chunked: false };
+  if (typeof spec === "string") return { bytes: Buffer.from(spec), chunked: false };
+  const chunked = spec.chunked ?? false;
+  if (spec.bytes !== undefined) {
+    const type = spec.type ?? "application/octet-stream";
+    const bytes = type.includes("json")
+      ? Buffer.from(`"${"x".repeat(Math.max(0, spec.bytes - 2))}"`)
+      : Buffer.alloc(spec.bytes, "x");
+    return { bytes, type, chunked };
+  }
+  const text = spec.json === undefined ? (spec.text ?? "") : JSON.stringify(spec.json).padEnd(spec.padTo ?? 0);
+  return { bytes: Buffer.from(text), type: spec.type ?? "application/json", chunked };
+}
+
+/** Puts tokens and keys in the place of their names. */
+export function fillPlaceholders(text: string, identities: Identities, n: number): string {
+  return text
+    .replace(/\$\{token:([^}]+)\}/g, (_, name: string) => identities.token(name))
+    .replace(/\$\{key:([^}]+)\}/g, (_, name: string) => identities.key(name).value)
+    .replace(/\{n\}/g, String(n));
+}
+
+function signatureHeaders(spec: RequestSpec, target: string, body: string, identities: Identities): HeaderLine[] {
+  if (!spec.sign) return [];
+  const { key: keyName, age, over } = spec.sign;
+  const key = identities.key(keyName);
+  const timestamp = String(Math.floor(Date.now() / 1000) - age);
+  const nonce = spec.sign.nonce ?? randomBytes(16).toString("hex");
+  const digest = createHash("sha256").update(over.body ?? body).digest("hex");
+  const input = [over.method ?? spec.method, over.path ?? target, timestamp, nonce, digest].join("\n");
+  return [
+    ["x-signature-key-id", key.id ?? ""],
+    ["x-signature-timestamp", timestamp],
+    ["x-signature-nonce", nonce],
+    ["x-signature", createHmac("sha256", key.value).update(input).digest("base64url")],
+  ];
+}
+
+export function toWire(spec: RequestSpec, identities: Identities, n: number): WireRequest {
+  const fill = (text: string): string => fillPlaceholders(text, identities, n);
+  const target = fill(spec.path);
+  const { bytes, type, chunked } = bodyOf(typeof spec.body === "string" ? fill(spec.body) : spec.body);
+  const own = Object.entries(spec.headers).flatMap(([name, value]) =>
+    [value].flat().map((v): HeaderLine => [name, fill(v)]),
+  );
+  const has = (name: string): boolean => own.some(([n]) => n.toLowerCase() === name);
+  const headers: HeaderLine[] = [...own];
+  if (!has("user-agent")) headers.push(["User-Agent", "cases/1"]);
+  if (spec.token !== undefined) headers.push(["Authorization", `Bearer ${identities.token(spec.token)}`]);
+  if (spec.apiKey !== undefined) headers.push(["X-API-Key", identities.key(spec.apiKey).value]);
+  if (type !== undefined && !has("content-type")) headers.push(["Content-Type", type]);
+  if (chunked) headers.push(["Transfer-Encoding", "chunked"]);
+  else if (bytes && !has("content-length")) headers.push(["Content-Length", String(bytes.length)]);
+  if (spec.websocket) {
+    headers.push(["Connection", "Upgrade"], ["Upgrade", "websocket"], ["Sec-WebSocket-Version", "13"]);
+    headers.push(["Sec-WebSocket-Key", randomBytes(16).toString("base64")]);
+  }
+  headers.push(...signatureHeaders(spec, target, bytes?.toString() ?? "", identities));
+  const { scheme, method, host, client, websocket } = spec;
+  return { scheme, method, host, target, headers, body: bytes, chunked, client, websocket };
+}
+
+/** The runner stands in the place of the trusted hop: what it has seen goes to the right of what the client said. */
+export function withForwardedFor(request: WireRequest): WireRequest {
+  const said = request.headers.filter(([name]) => name.toLowerCase() === "x-forwarded-for").map(([, value]) => value);
+  const rest = request.headers.filter(([name]) => name.toLowerCase() !== "x-forwarded-for");
+  return { ...request, headers: [...rest, ["X-Forwarded-For", [...said, request.client].join(", ")]] };
+}
+
+export function headBytes(request: WireRequest): Buffer {
+  const lines = [`${request.method} ${request.target} HTTP/1.1`, `Host: ${request.host}`];
+  lines.push(...request.headers.map(([name, value]) => `${name}: ${value}`));
+  return Buffer.from(`${lines.join("\r\n")}\r\n\r\n`);
+}
+
+interface Head {
+  status: number;
+  headers: HeaderLine[];
+  rest: Buffer;
+}
+
+function parseHead(data: Buffer): Head | undefined {
+  const end = data.indexOf("\r\n\r\n");
+  if (end < 0) return undefined;
+  const [first = "", ...lines] = data.subarray(0, end).toString("latin1").split("\r\n");
+  const headers = lines.map((line): HeaderLine => {
+    const colon = line.indexOf(":");
+    return [line.slice(0, colon), line.slice(colon + 1).trim()];
+  });
+  return { status: Number(first.split(" ")[1]), headers, rest: data.subarray(end + 4) };
+}
+
+/** The body when it is whole; `closed` ends one that has no length. */
+function parseBody(head: Head, method: string, closed: boolean): Buffer | undefined {
+  const header = (name: string): string | undefined => head.headers.find(([n]) => n.toLowerCase() === name)?.[1];
+  if (method === "HEAD" || head.status === 204 || head.status === 304 || head.status === 101) return Buffer.alloc(0);
+  if (header("transfer-encoding") === "chunked") {
+    const chunks: Buffer[] = [];
+    let at = 0;
+    for (;;) {
+      const line = head.rest.indexOf("\r\n", at);
+      if (line < 0) return undefined;
+      const size = parseInt(head.rest.subarray(at, line).toString("latin1"), 16);
+      if (head.rest.length < line + 2 + size + 2) return undefined;
+      if (size === 0) return Buffer.concat(chunks);
+      chunks.push(head.rest.subarray(line + 2, line + 2 + size));
+      at = line + 2 + size + 2;
+    }
+  }
+  const length = header("content-length");
+  if (length !== undefined) return head.rest.length >= Number(length) ? head.rest.subarray(0, Number(length)) : closed ? head.rest : undefined;
+  return closed ? head.rest : undefined;
+}
+
+export interface Endpoint {
+  port: number;
+  tls: boolean;
+}
+
+export interface OpenAnswer {
+  answer: WireAnswer;
+  socket: net.Socket;
+}
+
+const ANSWER_LIMIT_MS = 40_000;
+
+/** Sends a request on a connection of its own and reads the answer; the caller closes the connection. */
+export function send(endpoint: Endpoint, request: WireRequest): Promise<OpenAnswer> {
+  return new Promise((resolve, reject) => {
+    const options = { port: endpoint.port, host: "127.0.0.1" };
+    const socket = endpoint.tls
+      ? tls.connect({ ...options, servername: net.isIP(request.host) ? "" : request.host.toLowerCase(), rejectUnauthorized: false })
+      : net.connect(options);
+    let data: Buffer = Buffer.alloc(0);
+    let started = 0;
+    let settled = false;
+    const settle = (error?: Error): void => {
+      if (settled) return;
+      let head = parseHead(data);
+      while (head && head.status >= 100 && head.status < 200 && head.status !== 101) {
+        data = head.rest;
+        head = parseHead(data);
+      }
+      const body = head && parseBody(head, request.method, error !== undefined);
+      if (head && body) {
+        settled = true;
+        const { status, headers } = head;
+        resolve({ answer: { status, headers, body, seconds: (performance.now() - started) / 1000 }, socket });
+      } else if (error) {
+        settled = true;
+        socket.destroy();
+        reject(error);
+      }
+    };
+    socket.setTimeout(ANSWER_LIMIT_MS, () => socket.destroy(new Error("no answer in time")));
+    socket.on(endpoint.tls ? "secureConnect" : "connect", () => {
+      started = performance.now();
+      socket.write(headBytes(request));
+      if (!request.body) return;
+      if (!request.chunked) {
+        socket.write(request.body);
+        return;
+      }
+      for (let at = 0; at < request.body.length; at += 16_384) {
+        const part = request.body.subarray(at, at + 16_384);
+        socket.write(Buffer.concat([Buffer.from(`${part.length.toString(16)}\r\n`), part, Buffer.from("\r\n")]));
+      }
+      socket.write("0\r\n\r\n");
+    });
+    socket.on("data", (chunk: Buffer) => {
+      data = Buffer.concat([data, chunk]);
+      settle();
+    });
+    socket.on("error", settle);
+    socket.on("close", () => {
+      settle(new Error("the connection was closed without an answer"));
+    });
+  });
+}
