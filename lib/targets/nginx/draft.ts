@@ -47,8 +47,6 @@ export interface ServerDraft {
   requestHeaders: HeaderExpression[];
   responseHeaders: HeaderExpression[];
   hiddenHeaders: string[];
-  /** Headers of errors that the gateway makes, beside those of every answer. */
-  errorHeaders: HeaderExpression[];
   guard?: { zone: string; burst: number };
   /** Body of an error, an nginx string. */
   errorBody?: string;
@@ -93,7 +91,6 @@ export function beginDraft(input: TargetInput): NginxDraft {
       requestHeaders: [],
       responseHeaders: [],
       hiddenHeaders: [],
-      errorHeaders: [],
       log: false,
       routes: new Map(routes),
     };

@@ -32,10 +32,10 @@ export const requestLine: Enforcer<NginxDraft> = {
       { condition: tooLarge, status: 431 },
     );
     const allow = addMap(draft, {
-      from: "$status",
+      from: '"$upstream_status:$status"',
       variable: `gateway_allow_${server.id}`,
-      lines: [["default", '""'], ["405", `"${config.methods.join(", ")}"`]],
+      lines: [["default", '""'], ['":405"', `"${config.methods.join(", ")}"`]],
     });
-    server.errorHeaders.push(["Allow", allow]);
+    server.responseHeaders.push(["Allow", allow]);
   },
 };

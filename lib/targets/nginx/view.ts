@@ -2,7 +2,7 @@ import { STATUS_CODES } from "node:http";
 import { reasonPhrase } from "../../policy/response";
 import { routeEntries, type Host, type RouteEntry } from "../../policy/gateway";
 import { IDEMPOTENT } from "../../policy/upstream";
-import type { HeaderExpression, NginxDraft, RouteDraft, ServerDraft } from "./draft";
+import type { Check, HeaderExpression, NginxDraft, RouteDraft, ServerDraft } from "./draft";
 import { regexText, text, time, variablePart } from "./escape";
 import { identityHeaders } from "../identity-headers";
 import { clientAddressMap, listenerView } from "./edge";
@@ -183,7 +183,7 @@ function routeLocations(server: ServerDraft, route: RouteDraft): LocationView[] 
     location: `= ${routeLocation(name)}${variant === "" ? "" : `/${variant}`}`,
     lines: [
       "internal;",
-      ...(variant === "" ? route.checks.map(checkLine) : []),
+      ...(variant === "" ? route.checks.map((check) => checkLine(check)) : []),
       ...(respond ? [] : variantLines(route, variant)),
       ...(route.maxBodyBytes === undefined ? ["client_max_body_size 0;"] : [`client_max_body_size ${String(route.maxBodyBytes)};`]),
       ...(route.responseHeaders.length > 0 ? responseHeaderLines([...server.responseHeaders, ...route.responseHeaders]) : []),
@@ -193,8 +193,8 @@ function routeLocations(server: ServerDraft, route: RouteDraft): LocationView[] 
   }));
 }
 
-const checkLine = ({ condition, status }: { condition: string; status: number }): string =>
-  `if (${condition}) { return ${String(status)}; }`;
+const checkLine = ({ condition, status }: Check, body?: string): string =>
+  `if (${condition}) { return ${String(status)}${body === undefined ? "" : ` ${body}`}; }`;
 
 function baseRequestHeaders(server: ServerDraft): HeaderExpression[] {
   return lastOfEach([
@@ -223,7 +223,6 @@ function errorLocations(server: ServerDraft): LocationView[] {
   const { errorBody } = server;
   const added = responseHeaderLines([
     ...server.responseHeaders,
-    ...server.errorHeaders,
     ["Retry-After", "$gateway_retry_after"],
     ["X-Gateway-Reason", "$gateway_door_reason"],
   ]);
@@ -273,7 +272,9 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
       ...headers("proxy_hide_header", unique(server.hiddenHeaders).map((n) => [n, ""])).map((l) => l.replace(" ;", ";")),
       ...headers("proxy_set_header", baseRequestHeaders(server)),
       ...(hasDoor ? doorLines(server.host) : []),
-      ...server.checks.map(checkLine),
+      // With a body of their own: an error_page would come back through these lines, and be refused again.
+      ...(server.errorBody === undefined ? [] : ["default_type application/json;"]),
+      ...server.checks.map((check) => checkLine(check, server.errorBody)),
     ],
     locations: [
       ...matchLocations(server),
