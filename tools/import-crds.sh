@@ -10,7 +10,7 @@ node - "$api/kubernetes/customresourcedefinitions.gen.yaml" "$work/crds.yaml" <<
 const { parseAllDocuments, stringify } = require(process.cwd() + "/node_modules/yaml");
 const fs = require("node:fs");
 const [, , from, to] = process.argv;
-const kinds = new Set(["Gateway", "VirtualService", "DestinationRule", "EnvoyFilter", "PeerAuthentication", "RequestAuthentication", "AuthorizationPolicy", "Telemetry"]);
+const kinds = new Set(["Gateway", "VirtualService", "DestinationRule", "EnvoyFilter", "PeerAuthentication", "ServiceEntry", "RequestAuthentication", "AuthorizationPolicy", "Telemetry"]);
 const crds = parseAllDocuments(fs.readFileSync(from, "utf8")).map((d) => d.toJS()).filter((d) => kinds.has(d?.spec?.names?.kind));
 for (const crd of crds) {
   const wanted = crd.spec.names.kind === "EnvoyFilter" ? "v1alpha3" : "v1";

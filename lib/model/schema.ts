@@ -102,6 +102,19 @@ const filter = z.strictObject({
   redis: z.string().regex(/^rediss?:\/\/\S+$/, "write redis://host:port or rediss://host:port").default("redis://redis.gateway.svc.cluster.local:6379"),
 });
 
+/** Where things live in a cluster. */
+const kubernetes = z.strictObject({
+  /** Namespace of the filter and of the Ingresses. */
+  namespace: name.default("gateway"),
+  /** Namespace and labels of Istio's ingress gateway. */
+  istioGateway: z
+    .strictObject({
+      namespace: name.default("istio-system"),
+      labels: z.record(z.string(), z.string()).default({ istio: "ingressgateway" }),
+    })
+    .prefault({}),
+});
+
 export const gatewaySchema = z.strictObject({
   name,
   environments: z.array(name).min(1).default(["production", "development"]),
@@ -121,6 +134,7 @@ export const gatewaySchema = z.strictObject({
   issuers: z.record(name, issuerSchema).default({}),
   services: z.record(name, service).default({}),
   filter: filter.prefault({}),
+  kubernetes: kubernetes.prefault({}),
   policies: hostPolicies.prefault({}),
   routes: z.array(route).min(1),
   /** Differences of a native form that this system takes, by name, each with the reason. */

@@ -75,10 +75,8 @@ export const retries = policyKind({
   schema: z.strictObject({
     tries: z.int().min(1).max(10).default(1),
     perTry: duration.prefault("5s"),
-    on: z
-      .array(z.enum(["connect-failure", "reset", "timeout", "502", "503", "504"]))
-      .min(1)
-      .default(["connect-failure", "reset", "timeout", "502", "503", "504"]),
+    /** Answers that are tried again; connections that fail or break and tries that run out always are. */
+    statuses: z.array(z.enum(["502", "503", "504"])).default(["502", "503", "504"]),
   }),
   phase: "upstream",
   sees: "head",
@@ -88,7 +86,7 @@ export const retries = policyKind({
     if (config.tries === 1 || !(IDEMPOTENT as readonly string[]).includes(request.method)) return undefined;
     call.tries = config.tries;
     call.perTryMs = config.perTry;
-    call.retryOn = new Set(config.on);
+    call.retryOn = new Set(["connect-failure", "reset", "timeout", ...config.statuses]);
     return undefined;
   },
 });

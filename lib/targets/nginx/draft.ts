@@ -26,7 +26,7 @@ export interface RouteDraft {
   checks: Check[];
   maxBodyBytes?: number;
   firstByteMs?: number;
-  retries?: { tries: number; perTryMs: number; on: readonly string[] };
+  retries?: { tries: number; perTryMs: number; statuses: readonly string[] };
   /** The target sent to the upstream. */
   target: string;
   backend?: string;

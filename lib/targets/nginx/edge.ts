@@ -1,17 +1,7 @@
 import type { GatewayModel } from "../../model";
+import { trustedHops, usesProxyProtocol } from "../front";
 
 /** What belongs to the edge of the gateway: listeners and the client's address. */
-
-const HOPS = { none: 0, nlb: 0, alb: 1, cloudflare: 1, "cloudfront-alb": 2 } as const;
-
-export function trustedHops(front: GatewayModel["front"]): number {
-  return front.trustedHops ?? HOPS[front.kind];
-}
-
-/** An NLB keeps no header of its own: it says who calls by the PROXY protocol. */
-export function usesProxyProtocol(front: GatewayModel["front"]): boolean {
-  return front.kind === "nlb";
-}
 
 /**
  * The client is the N-th address from the right of X-Forwarded-For, where N hops are trusted to append to it; with

@@ -47,8 +47,8 @@ export const retries: Enforcer<NginxDraft> = {
   supports: ["RetryIdempotent"],
   stage: "afterDoor",
   apply(placement, draft) {
-    const { tries, perTry, on } = placement.config as RetriesConfig;
-    routeOf(draft, placement).retries = { tries, perTryMs: perTry, on };
+    const { tries, perTry, statuses } = placement.config as RetriesConfig;
+    routeOf(draft, placement).retries = { tries, perTryMs: perTry, statuses };
   },
 };
 

@@ -130,9 +130,8 @@ type Variant = "" | "once" | "upgrade";
 function timeLines(route: RouteDraft, variant: Variant): string[] {
   const first = route.firstByteMs ?? 60_000;
   if (variant === "" && route.retries) {
-    const { tries, perTryMs, on } = route.retries;
-    const words = on.map((word) => (/^\d/.test(word) ? `http_${word}` : word));
-    const kinds = unique(words.map((w) => (w === "connect-failure" || w === "reset" ? "error" : w)));
+    const { tries, perTryMs, statuses } = route.retries;
+    const kinds = ["error", "timeout", ...statuses.map((status) => `http_${status}`)];
     return [
       `proxy_connect_timeout ${time(perTryMs)};`,
       `proxy_read_timeout ${time(perTryMs)};`,

@@ -78,6 +78,11 @@ export class Around {
     return file;
   }
 
+  /** Counts a part's log as one of the gateway's. */
+  addLog(file: string): void {
+    this.#logFiles.push(file);
+  }
+
   makeDirectory(name: string): string {
     const folder = path.join(this.directory, name);
     mkdirSync(folder, { recursive: true });

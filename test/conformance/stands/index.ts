@@ -1,4 +1,5 @@
 import { decideStand } from "./decide";
+import { istioStand } from "./istio";
 import { nginxStand } from "./nginx";
 import type { StandFactory } from "./stand";
 
@@ -6,4 +7,5 @@ import type { StandFactory } from "./stand";
 export const STANDS: Readonly<Record<string, StandFactory>> = {
   decide: decideStand,
   nginx: nginxStand,
+  istio: istioStand,
 };

@@ -2,6 +2,7 @@ import { chmodSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { generate } from "selfsigned";
 import { hasErrors, formatDiagnostic } from "../../../lib/diagnostics";
+import type { GatewayModel } from "../../../lib/model";
 import { compile, type OutputFile } from "../../../lib/targets";
 import { freePorts, portOpen, startPart, until, type Part } from "../../parts/process";
 import { wheels } from "../../parts/wheels";
@@ -17,8 +18,14 @@ interface Instance {
 }
 
 /** The rendered files of one target, from the model with this run's addresses in it. */
-export function renderFor(around: Around, target: string, environment: string, at: Parameters<Around["placed"]>[0]): OutputFile[] {
-  const model = { ...around.placed(at), targets: [target] };
+export function renderFor(
+  around: Around,
+  target: string,
+  environment: string,
+  at: Parameters<Around["placed"]>[0],
+  change: (model: GatewayModel) => GatewayModel = (model) => model,
+): OutputFile[] {
+  const model = { ...change(around.placed(at)), targets: [target] };
   const { value, diagnostics } = compile(model, environment);
   if (!value || hasErrors(diagnostics)) throw new Error(diagnostics.map(formatDiagnostic).join("\n"));
   return value.files;

@@ -1,0 +1,93 @@
+import type { z } from "zod";
+import type { Placement } from "../../plan";
+import type { cors } from "../../policy/cors";
+import type { Host, Route } from "../../policy/gateway";
+import type { ErrorBodyConfig } from "../../policy/response";
+import type { HeaderChangeConfig, RewriteConfig, WeightsConfig } from "../../policy/upstream";
+import type { IssuerRules } from "../../policy/token";
+import type { TargetInput } from "../target";
+
+/** Manifests in the making: enforcers note what is kept, the builders turn it into objects. */
+
+export interface RouteDraft {
+  route: Route;
+  maxBodyBytes?: number;
+  refusesUpgrade: boolean;
+  rewrite?: RewriteConfig;
+  requestHeaders?: HeaderChangeConfig;
+  responseHeaders?: HeaderChangeConfig;
+  firstByteMs?: number;
+  retries?: { tries: number; perTryMs: number; statuses: readonly string[] };
+  weights?: WeightsConfig["backends"];
+  /** The filter is asked. */
+  door: boolean;
+  /** Envoy checks tokens itself, behind the door or in place of it. */
+  checksTokens: boolean;
+  /** Claims that the native form passes on as headers. */
+  claimHeaders?: Readonly<Record<string, string>>;
+  /** A token is demanded natively. */
+  demandsToken: boolean;
+  anyOf?: readonly { roles: string[]; scopes: string[] }[];
+}
+
+export interface HostDraft {
+  host: Host;
+  redirect: boolean;
+  methods?: readonly string[];
+  maxUri?: number;
+  maxHead?: number;
+  cleanPaths: boolean;
+  exempt: readonly string[];
+  dropMalformed: boolean;
+  drop: readonly string[];
+  cors?: z.output<(typeof cors)["schema"]>;
+  guard?: { requests: number; perMs: number; burst: number };
+  securityHeaders: Readonly<Record<string, string>>;
+  errorBody?: ErrorBodyConfig;
+  keepsRequestId: boolean;
+  log: boolean;
+  routes: Map<string, RouteDraft>;
+}
+
+export interface IstioDraft {
+  input: TargetInput;
+  hosts: Map<string, HostDraft>;
+  issuers: Map<string, IssuerRules>;
+}
+
+export function beginDraft(input: TargetInput): IstioDraft {
+  const doors = new Set(
+    input.plan.placements.filter((p) => p.place === "door").map((p) => `${p.host} ${p.route ?? ""}`),
+  );
+  const routeDraft = (host: Host, route: Route): RouteDraft => ({
+    route,
+    refusesUpgrade: false,
+    door: !route.respond && (doors.has(`${host.name} ${route.name}`) || doors.has(`${host.name} `)),
+    checksTokens: false,
+    demandsToken: false,
+  });
+  const hosts = input.gateway.hosts.map((host): [string, HostDraft] => [
+    host.name,
+    {
+      host,
+      redirect: false,
+      cleanPaths: false,
+      exempt: [],
+      dropMalformed: false,
+      drop: [],
+      securityHeaders: {},
+      keepsRequestId: false,
+      log: false,
+      routes: new Map(host.routes.map((route) => [route.name, routeDraft(host, route)])),
+    },
+  ]);
+  return { input, hosts: new Map(hosts), issuers: new Map() };
+}
+
+export function hostOf(draft: IstioDraft, placement: Placement): HostDraft {
+  return draft.hosts.get(placement.host) as HostDraft;
+}
+
+export function routeOf(draft: IstioDraft, placement: Placement): RouteDraft {
+  return hostOf(draft, placement).routes.get(placement.route ?? "") as RouteDraft;
+}

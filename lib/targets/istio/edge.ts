@@ -1,0 +1,77 @@
+import type { cors as corsKind } from "../../policy/cors";
+import type { requestLine as requestLineKind } from "../../policy/request-line";
+import type { z } from "zod";
+import type { Enforcer } from "../target";
+import { hostOf, routeOf, type IstioDraft } from "./draft";
+
+/** What is kept before the door: by the Gateway, the guard script, the CORS filter and the local rate limit. */
+
+export const httpsRedirect: Enforcer<IstioDraft> = {
+  supports: ["HttpsRedirect"],
+  stage: "beforeDoor",
+  apply(placement, draft) {
+    hostOf(draft, placement).redirect = true;
+  },
+};
+
+export const requestLine: Enforcer<IstioDraft> = {
+  supports: ["RequestMethods", "RequestUriSize", "RequestHeadSize"],
+  stage: "beforeDoor",
+  apply(placement, draft) {
+    const { methods, maxUri, maxHead } = placement.config as z.output<(typeof requestLineKind)["schema"]>;
+    Object.assign(hostOf(draft, placement), { methods, maxUri, maxHead });
+  },
+};
+
+export const pathHygiene: Enforcer<IstioDraft> = {
+  supports: ["PathHygiene", "PathHygieneException"],
+  stage: "beforeDoor",
+  apply(placement, draft) {
+    const host = hostOf(draft, placement);
+    host.cleanPaths = true;
+    host.exempt = (placement.config as { except: string[] }).except;
+  },
+};
+
+export const headerHygiene: Enforcer<IstioDraft> = {
+  supports: ["HeaderMalformedNames", "HeaderNamedRemoval"],
+  stage: "beforeDoor",
+  apply(placement, draft) {
+    const host = hostOf(draft, placement);
+    host.dropMalformed = true;
+    host.drop = (placement.config as { drop: string[] }).drop;
+  },
+};
+
+export const cors: Enforcer<IstioDraft> = {
+  supports: ["CorsPreflight", "CorsOnRefusals", "CorsCredentials"],
+  stage: "beforeDoor",
+  apply(placement, draft) {
+    hostOf(draft, placement).cors = placement.config as z.output<(typeof corsKind)["schema"]>;
+  },
+};
+
+export const bodySize: Enforcer<IstioDraft> = {
+  supports: ["BodySizeDeclared"],
+  stage: "beforeDoor",
+  apply(placement, draft) {
+    routeOf(draft, placement).maxBodyBytes = (placement.config as { max: number }).max;
+  },
+};
+
+export const webSocket: Enforcer<IstioDraft> = {
+  supports: ["WebSocketUpgrade"],
+  stage: "beforeDoor",
+  apply(placement, draft) {
+    routeOf(draft, placement).refusesUpgrade = !(placement.config as { allowed: boolean }).allowed;
+  },
+};
+
+export const floodGuard: Enforcer<IstioDraft> = {
+  supports: ["FloodGuardByClientAddress"],
+  stage: "beforeDoor",
+  apply(placement, draft) {
+    const { requests, per, burst } = placement.config as { requests: number; per: number; burst?: number };
+    hostOf(draft, placement).guard = { requests, perMs: per, burst: burst ?? requests - 1 };
+  },
+};

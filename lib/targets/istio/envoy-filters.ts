@@ -1,0 +1,246 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import type { Construct } from "constructs";
+import Handlebars from "handlebars";
+import {
+  EnvoyFilter,
+  EnvoyFilterSpecConfigPatchesApplyTo as ApplyTo,
+  EnvoyFilterSpecConfigPatchesMatchContext as Context,
+  EnvoyFilterSpecConfigPatchesPatchOperation as Operation,
+  type EnvoyFilterSpecConfigPatches as Patch,
+} from "../../../imports/networking.istio.io";
+import type { HostDraft, IstioDraft } from "./draft";
+import { localReplies } from "./local-replies";
+import { luaTable } from "./lua";
+import { duration, metadata, MISSING, ONCE, routeName } from "./names";
+
+const TYPE = "type.googleapis.com/envoy";
+const HCM = "envoy.filters.network.http_connection_manager";
+const TEMPLATE = path.join(__dirname, "../../../templates/istio/guard.lua.hbs");
+
+/** Scripts of one gateway: the same code, before the CORS filter for preflights and behind it for everything else. */
+function guardScript(draft: IstioDraft, preflights: boolean): string {
+  const hosts = Object.fromEntries([...draft.hosts.values()].map((h) => [h.host.name, hostRules(h)]));
+  const routes = Object.fromEntries([...draft.hosts.values()].flatMap(routeRules));
+  const template = Handlebars.compile(readFileSync(TEMPLATE, "utf8"), { noEscape: true, strict: true });
+  return template({ hosts: luaTable(hosts), routes: luaTable(routes), preflights: String(preflights) });
+}
+
+function hostRules(host: HostDraft): object {
+  return {
+    methods: host.methods && Object.fromEntries(host.methods.map((m) => [m, true])),
+    allow: host.methods?.join(", "),
+    max_uri: host.maxUri,
+    max_head: host.maxHead,
+    clean_paths: host.cleanPaths || undefined,
+    exempt: host.exempt.length > 0 ? host.exempt : undefined,
+    drop_dotted: host.dropMalformed || undefined,
+    drop: host.drop.length > 0 ? host.drop : undefined,
+  };
+}
+
+function routeRules(host: HostDraft): [string, object][] {
+  const { name } = host.host;
+  const own = [...host.routes.values()].flatMap((route): [string, object][] => {
+    const rules = {
+      host: name,
+      name: route.route.name,
+      max_body: route.maxBodyBytes,
+      refuses_upgrade: route.refusesUpgrade || undefined,
+    };
+    const full = routeName(name, route.route.name);
+    return route.retries ? [[full, rules], [full + ONCE, rules]] : [[full, rules]];
+  });
+  return [...own, [routeName(name, MISSING), { host: name, name: MISSING, missing: true }]];
+}
+
+const filterMatch = (subFilter?: string, portNumber?: number): NonNullable<Patch["match"]> => ({
+  context: Context.GATEWAY,
+  listener: {
+    ...(portNumber !== undefined && { portNumber }),
+    filterChain: { filter: { name: HCM, ...(subFilter !== undefined && { subFilter: { name: subFilter } }) } },
+  },
+});
+
+/** The later a filter is inserted first, the earlier it stands. */
+const insertFirst = (name: string, typed_config: object): Patch => ({
+  applyTo: ApplyTo.HTTP_UNDERSCORE_FILTER,
+  match: filterMatch(),
+  patch: { operation: Operation.INSERT_UNDERSCORE_FIRST, value: { name, typed_config } },
+});
+
+const lua = (source: string): object => ({
+  "@type": `${TYPE}.extensions.filters.http.lua.v3.Lua`,
+  default_source_code: { inline_string: source },
+});
+
+const enabled = { default_value: { numerator: 100, denominator: "HUNDRED" }, runtime_key: "gatewright.flood_guard" };
+
+/** One bucket for each client address of a host; the guard script has written down which host that is. */
+function floodGuard(draft: IstioDraft): Patch[] {
+  const guarded = [...draft.hosts.values()].flatMap((h) => (h.guard ? [{ host: h.host.name, ...h.guard }] : []));
+  if (guarded.length === 0) return [];
+  const bucket = (max: number, fill: number, per: string): object => ({ max_tokens: max, tokens_per_fill: fill, fill_interval: per });
+  const actions = [{ remote_address: {} }, { request_headers: { header_name: "x-gateway-host", descriptor_key: "host" } }];
+  return [
+    insertFirst("envoy.filters.http.local_ratelimit", {
+      "@type": `${TYPE}.extensions.filters.http.local_ratelimit.v3.LocalRateLimit`,
+      stat_prefix: "gatewright_flood_guard",
+      token_bucket: bucket(1_000_000, 1_000_000, "1s"),
+      filter_enabled: enabled,
+      filter_enforced: enabled,
+      // The default of 20 addresses would let 21 others reset the bucket of one.
+      max_dynamic_descriptors: 100_000,
+      always_consume_default_token_bucket: false,
+      rate_limits: [{ actions }],
+      descriptors: guarded.map((g) => ({
+        entries: [{ key: "remote_address" }, { key: "host", value: g.host }],
+        token_bucket: bucket(g.burst + 1, g.requests, duration(g.perMs)),
+      })),
+      response_headers_to_add: [
+        { header: { key: "retry-after", value: "1" }, append_action: "OVERWRITE_IF_EXISTS_OR_ADD" },
+      ],
+    }),
+  ];
+}
+
+const headerMutation = (mutations: object): object => ({
+  "@type": `${TYPE}.extensions.filters.http.header_mutation.v3.HeaderMutation`,
+  mutations,
+});
+
+const setHeader = (key: string, value: string, append_action = "OVERWRITE_IF_EXISTS_OR_ADD"): object => ({
+  append: { header: { key, value }, append_action },
+});
+
+/** Filters in the order in which a request meets them: headers, preflights, CORS, guard, flood guard, Istio's own. */
+function filterChain(draft: IstioDraft): Patch[] {
+  const { http } = draft.input.model.listeners;
+  const anyCors = [...draft.hosts.values()].some((h) => h.cors);
+  return [
+    ...floodGuard(draft),
+    insertFirst("gatewright.guard", lua(guardScript(draft, false))),
+    ...(anyCors
+      ? [
+          insertFirst("envoy.filters.http.cors", { "@type": `${TYPE}.extensions.filters.http.cors.v3.Cors` }),
+          insertFirst("gatewright.preflight", lua(guardScript(draft, true))),
+        ]
+      : []),
+    insertFirst("gatewright.headers", headerMutation({ response_mutations: [{ remove: "server" }] })),
+    ...(draft.issuers.size > 0
+      ? [
+          {
+            applyTo: ApplyTo.HTTP_UNDERSCORE_FILTER,
+            match: filterMatch("envoy.filters.http.jwt_authn", http.containerPort),
+            patch: { operation: Operation.REMOVE },
+          },
+        ]
+      : []),
+  ];
+}
+
+function virtualHostHeaders(draft: IstioDraft): Patch[] {
+  const { https } = draft.input.model.listeners;
+  return [...draft.hosts.values()].flatMap((host) => {
+    const mutations = [
+      ...(host.cors ? [setHeader("vary", "Origin", "APPEND_IF_EXISTS_OR_ADD")] : []),
+      ...Object.entries(host.securityHeaders).map(([name, value]) => setHeader(name, value.replace(/%/g, "%%"))),
+    ];
+    if (mutations.length === 0) return [];
+    const config = {
+      "@type": `${TYPE}.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute`,
+      mutations: { response_mutations: mutations },
+    };
+    return [
+      {
+        applyTo: ApplyTo.VIRTUAL_UNDERSCORE_HOST,
+        match: {
+          context: Context.GATEWAY,
+          routeConfiguration: { vhost: { name: `${host.host.name}:${String(https.port)}` } },
+        },
+        patch: { operation: Operation.MERGE, value: { typed_per_filter_config: { "gatewright.headers": config } } },
+      },
+    ];
+  });
+}
+
+/** Routes that ask no door, or look at no token. */
+function routeExceptions(draft: IstioDraft): Patch[] {
+  const off = (type: string): object => ({ "@type": `${TYPE}.extensions.filters.http.${type}`, disabled: true });
+  return [...draft.hosts.values()].flatMap((host) =>
+    [...host.routes.values()].flatMap((route) => {
+      const config = {
+        ...(route.door ? {} : { "envoy.filters.http.ext_authz": off("ext_authz.v3.ExtAuthzPerRoute") }),
+        ...(route.checksTokens || draft.issuers.size === 0
+          ? {}
+          : { "envoy.filters.http.jwt_authn": off("jwt_authn.v3.PerRouteConfig") }),
+      };
+      if (Object.keys(config).length === 0) return [];
+      const full = routeName(host.host.name, route.route.name);
+      return (route.retries ? [full, full + ONCE] : [full]).map((name) => ({
+        applyTo: ApplyTo.HTTP_UNDERSCORE_ROUTE,
+        match: { context: Context.GATEWAY, routeConfiguration: { vhost: { route: { name } } } },
+        patch: { operation: Operation.MERGE, value: { typed_per_filter_config: config } },
+      }));
+    }),
+  );
+}
+
+function connectionManager(draft: IstioDraft): Patch {
+  const hosts = [...draft.hosts.values()];
+  const keepsIds = hosts.some((h) => h.keepsRequestId);
+  const replies = localReplies(draft);
+  return {
+    applyTo: ApplyTo.NETWORK_UNDERSCORE_FILTER,
+    match: filterMatch(),
+    patch: {
+      operation: Operation.MERGE,
+      value: {
+        name: HCM,
+        typed_config: {
+          "@type": `${TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`,
+          ...(keepsIds && {
+            preserve_external_request_id: true,
+            always_set_request_id_in_response: true,
+            request_id_extension: {
+              typed_config: {
+                "@type": `${TYPE}.extensions.request_id.uuid.v3.UuidRequestIdConfig`,
+                pack_trace_reason: false,
+              },
+            },
+          }),
+          common_http_protocol_options: {
+            ...(hosts.some((h) => h.dropMalformed) && { headers_with_underscores_action: "DROP_HEADER" }),
+            max_headers_count: 200,
+          },
+          // So that the guard may say 405; without it Envoy's parser says 400.
+          http_protocol_options: { allow_custom_methods: true },
+          strip_trailing_host_dot: true,
+          // Above what the guard refuses, so that it is the guard who answers.
+          max_request_headers_kb: 96,
+          ...(replies.length > 0 && { local_reply_config: { mappers: replies } }),
+        },
+      },
+    },
+  };
+}
+
+function envoyFilter(scope: Construct, draft: IstioDraft, name: string, configPatches: Patch[]): void {
+  if (configPatches.length === 0) return;
+  new EnvoyFilter(scope, `envoy-filter-${name}`, {
+    metadata: metadata(draft, name),
+    spec: {
+      // After filters that have no priority, so that what is removed is there.
+      priority: 10,
+      workloadSelector: { labels: draft.input.model.kubernetes.istioGateway.labels },
+      configPatches,
+    },
+  });
+}
+
+export function envoyFilters(scope: Construct, draft: IstioDraft): void {
+  envoyFilter(scope, draft, "connection-manager", [connectionManager(draft)]);
+  envoyFilter(scope, draft, "filter-chain", filterChain(draft));
+  envoyFilter(scope, draft, "virtual-hosts", virtualHostHeaders(draft));
+  envoyFilter(scope, draft, "routes", routeExceptions(draft));
+}

@@ -1,0 +1,58 @@
+import type { JwtConfig } from "../../policy/jwt";
+import type { Placement } from "../../plan";
+import type { Enforcer } from "../target";
+import { routeOf, type IstioDraft } from "./draft";
+
+const JWT_FEATURES = [
+  "JwtRequired",
+  "JwtAlgorithmBinding",
+  "JwtAudience",
+  "JwtTokenType",
+  "JwtSeveralIssuers",
+  "JwtClaimHeaders",
+] as const;
+
+const DIFFERENCE = {
+  name: "istio-native-jwt",
+  text: "a missing token, another audience or another type of token is 403 instead of 401, keys are refreshed by istiod every 20 minutes",
+};
+
+function checkTokens(placement: Placement, draft: IstioDraft): JwtConfig {
+  const config = placement.config as JwtConfig;
+  for (const rules of config.rules) draft.issuers.set(rules.name, rules);
+  routeOf(draft, placement).checksTokens = true;
+  return config;
+}
+
+/** Istio's own check of tokens, for those who take its differences: RequestAuthentication and AuthorizationPolicy. */
+const nativeJwt: Enforcer<IstioDraft> = {
+  supports: JWT_FEATURES,
+  stage: "beforeDoor",
+  difference: DIFFERENCE,
+  apply(placement, draft) {
+    const route = routeOf(draft, placement);
+    route.claimHeaders = checkTokens(placement, draft).claimHeaders;
+    route.demandsToken = true;
+  },
+};
+
+/** The same check once more behind the door: a token that passed the filter by mistake does not pass Envoy. */
+const backupJwt: Enforcer<IstioDraft> = {
+  supports: [...JWT_FEATURES, "JwtOptional"],
+  stage: "afterDoor",
+  backup: true,
+  apply(placement, draft) {
+    checkTokens(placement, draft);
+  },
+};
+
+export const jwt: readonly Enforcer<IstioDraft>[] = [nativeJwt, backupJwt];
+
+export const authorization: Enforcer<IstioDraft> = {
+  supports: ["AuthorizationByRole"],
+  stage: "beforeDoor",
+  difference: DIFFERENCE,
+  apply(placement, draft) {
+    routeOf(draft, placement).anyOf = (placement.config as { anyOf: { roles: string[]; scopes: string[] }[] }).anyOf;
+  },
+};

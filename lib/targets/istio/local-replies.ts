@@ -1,0 +1,115 @@
+import { reasonPhrase, type ErrorBodyConfig } from "../../policy/response";
+import type { HostDraft, IstioDraft } from "./draft";
+
+const CEL = {
+  name: "envoy.access_loggers.extension_filters.cel",
+  type: "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+};
+
+const MESSAGES: Readonly<Record<number, string>> = {
+  400: "The request has a form that is not accepted.",
+  401: "A bearer token is needed.",
+  403: "The request is not allowed here.",
+  404: "There is nothing here.",
+  405: "The method is not allowed.",
+  408: "The request was not sent in time.",
+  413: "The body is too large.",
+  414: "The request target is too long.",
+  429: "Too many requests from this address.",
+  431: "The request's header fields are too large.",
+  500: "The request could not be decided.",
+  502: "The service gave no answer.",
+  503: "The request cannot be decided now.",
+  504: "The service did not answer in time.",
+};
+
+const cel = (expression: string): object => ({
+  extension_filter: { name: CEL.name, typed_config: { "@type": CEL.type, expression } },
+});
+
+const overwrite = (key: string, value: string): object => ({
+  header: { key, value },
+  append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
+});
+
+/** Envoy reads `%` in a format as the start of a command. */
+const literal = (text: string): string => text.replace(/%/g, "%%");
+
+function bodyFormat(config: ErrorBodyConfig, status: number, message: string): object {
+  const fill = (text: string | boolean): string | boolean | number => {
+    if (typeof text === "boolean") return text;
+    if (text === "{status}") return status;
+    return literal(text)
+      .replace(/\{reason\}/g, reasonPhrase(status))
+      .replace(/\{message\}/g, message)
+      .replace(/\{status\}/g, String(status))
+      .replace(/\{requestId\}/g, "%REQ(X-REQUEST-ID)%");
+  };
+  return { json_format: Object.fromEntries(Object.entries(config.members).map(([k, v]) => [k, fill(v)])) };
+}
+
+const quote = (text: string): string => JSON.stringify(text);
+
+/** A respond route's own answer carries the CORS headers too, which the CORS filter does not add there. */
+function corsOnResponds(host: HostDraft): object[] {
+  const { cors } = host;
+  const responds = [...host.routes.values()].some((r) => r.route.respond);
+  if (!cors || !responds) return [];
+  const origins = `[${cors.origins.map(quote).join(", ")}]`;
+  const mine = `xds.route_name.startsWith(${quote(`${host.host.name}/`)})`;
+  return [
+    {
+      filter: cel(`response.code_details == "direct_response" && ${mine} && request.headers["origin"] in ${origins}`),
+      headers_to_add: [
+        overwrite("access-control-allow-origin", "%REQ(ORIGIN)%"),
+        overwrite("access-control-expose-headers", cors.exposeHeaders.join(",")),
+        ...(cors.credentials ? [overwrite("access-control-allow-credentials", "true")] : []),
+      ],
+    },
+  ];
+}
+
+function errorReplies(config: ErrorBodyConfig, only: object[]): object[] {
+  const all = (...filters: object[]): object => {
+    const list = [...only, ...filters];
+    return list.length === 1 ? (list[0] as object) : { and_filter: { filters: list } };
+  };
+  const status = (value: number): object => ({
+    status_code_filter: { comparison: { op: "EQ", value: { default_value: value, runtime_key: "gatewright.local_reply" } } },
+  });
+  const format = (code: number): object => bodyFormat(config, code, MESSAGES[code] ?? "The request failed.");
+  return [
+    {
+      filter: all(cel('response.code_details == "ext_authz_error"')),
+      headers_to_add: [overwrite("retry-after", "1")],
+      body_format_override: format(503),
+    },
+    {
+      // No connection, a reset, or all tries used up by them: 502, as everywhere; Envoy says 503.
+      filter: all(status(503), { response_flag_filter: { flags: ["UF", "UC", "UR", "LR", "URX", "UH"] } }),
+      status_code: 502,
+      body_format_override: format(502),
+    },
+    ...Object.keys(MESSAGES).map((code) => ({
+      filter: all(status(Number(code))),
+      body_format_override: format(Number(code)),
+    })),
+  ];
+}
+
+/** Answers that Envoy makes itself: the first mapper that fits is taken. */
+export function localReplies(draft: IstioDraft): object[] {
+  const hosts = [...draft.hosts.values()].filter((h) => h.errorBody);
+  const forms = new Map(hosts.map((h) => [JSON.stringify(h.errorBody), h.errorBody as ErrorBodyConfig]));
+  const replies = [...forms.entries()].flatMap(([key, config]) => {
+    const names = hosts.filter((h) => JSON.stringify(h.errorBody) === key).map((h) => h.host.name);
+    const mine = names.map((n) => `request.host.lowerAscii().startsWith(${quote(n)})`).join(" || ");
+    return errorReplies(config, forms.size > 1 ? [cel(mine)] : []);
+  });
+  return [
+    ...[...draft.hosts.values()].flatMap(corsOnResponds),
+    // What the filter or the model has put into words stays as it is.
+    ...(replies.length > 0 ? [{ filter: cel('response.code_details in ["ext_authz_denied", "direct_response"]') }] : []),
+    ...replies,
+  ];
+}

@@ -1,0 +1,69 @@
+import { stringify } from "yaml";
+import { trustedHops, usesProxyProtocol } from "../front";
+import { identityHeaders } from "../identity-headers";
+import type { IstioDraft } from "./draft";
+import { duration, providerName, splitAddress } from "./names";
+
+/** What the filter must hear of a request. Envoy sends method, path and host by itself. */
+const CHECKED = ["authorization", "x-request-id", "x-gateway-client", "x-gateway-route"];
+
+/** What the client may hear of a refusal. */
+const DENIED = ["content-type", "retry-after", "www-authenticate", "x-gateway-reason"];
+
+/** One JSON line a request: no query, since clients put tokens there. */
+const ACCESS_LOG = {
+  time: "%START_TIME%",
+  requestId: "%REQ(X-REQUEST-ID)%",
+  method: "%REQ(:METHOD)%",
+  host: "%REQ(:AUTHORITY)%",
+  path: "%PATH(NQ:PATH)%",
+  route: "%ROUTE_NAME%",
+  status: "%RESPONSE_CODE%",
+  ms: "%DURATION%",
+  bytes: "%BYTES_SENT%",
+  user: "%REQ(X-USER-ID)%",
+  client: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+  upstream: "%UPSTREAM_HOST%",
+  reason: "%RESP(X-GATEWAY-REASON)%",
+  details: "%RESPONSE_CODE_DETAILS%",
+};
+
+/** Settings of the whole mesh that the manifests rely on: to be merged into `meshConfig` of the installation. */
+export function meshConfig(draft: IstioDraft): string {
+  const { gateway, model } = draft.input;
+  const filter = splitAddress(model.filter.address);
+  const headers = [...new Set(gateway.hosts.flatMap(identityHeaders))].sort();
+  const hops = trustedHops(model.front);
+  const provider = {
+    name: providerName(draft),
+    envoyExtAuthzHttp: {
+      service: filter.host,
+      port: filter.port,
+      timeout: duration(model.filter.timeout),
+      pathPrefix: "/door/envoy",
+      failOpen: false,
+      statusOnError: "503",
+      includeRequestHeadersInCheck: [...CHECKED, ...headers],
+      headersToUpstreamOnAllow: headers,
+      headersToDownstreamOnDeny: DENIED,
+    },
+  };
+  const topology = {
+    ...(hops > 0 && { numTrustedProxies: hops }),
+    ...(usesProxyProtocol(model.front) && { proxyProtocol: {} }),
+  };
+  const config = {
+    pathNormalization: { normalization: "NONE" },
+    ...([...draft.hosts.values()].some((h) => h.log) && {
+      accessLogFile: "/dev/stdout",
+      accessLogEncoding: "JSON",
+      accessLogFormat: `${JSON.stringify(ACCESS_LOG)}\n`,
+    }),
+    defaultConfig: {
+      ...(Object.keys(topology).length > 0 && { gatewayTopology: topology }),
+      proxyHeaders: { server: { disabled: true }, envoyDebugHeaders: { disabled: true }, attemptCount: { disabled: true } },
+    },
+    ...([...draft.hosts.values()].some((h) => [...h.routes.values()].some((r) => r.door)) && { extensionProviders: [provider] }),
+  };
+  return stringify(config, { lineWidth: 0 });
+}

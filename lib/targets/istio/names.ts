@@ -1,0 +1,46 @@
+import type { IstioDraft } from "./draft";
+
+/** Names that several manifests must agree on. */
+
+export const CHART_LABEL = "gatewright";
+
+/** Name of a route in Envoy: unique over all hosts, so that a patch can name it alone. */
+export function routeName(host: string, route: string): string {
+  return `${host}/${route}`;
+}
+
+/** Requests of a known host that no route takes; the guard answers them, and this name leads nowhere. */
+export const MISSING = "-missing";
+/** Methods that are sent once only have a route of their own. */
+export const ONCE = "/once";
+
+/** A host without endpoints: what ends up there is answered by nobody. */
+export function nowhere(draft: IstioDraft): string {
+  return `nowhere.${draft.input.gateway.system}.internal`;
+}
+
+export function providerName(draft: IstioDraft): string {
+  return `gatewright-${draft.input.gateway.system}`;
+}
+
+export function metadata(draft: IstioDraft, name: string): { name: string; namespace: string; labels: Record<string, string> } {
+  const { gateway, model } = draft.input;
+  return {
+    name: `${gateway.system}-${name}`,
+    namespace: model.kubernetes.istioGateway.namespace,
+    labels: { "app.kubernetes.io/managed-by": CHART_LABEL, "app.kubernetes.io/part-of": gateway.system },
+  };
+}
+
+export function resourceName(host: string): string {
+  return host.replace(/\./g, "-");
+}
+
+export function splitAddress(address: string): { host: string; port: number } {
+  const colon = address.lastIndexOf(":");
+  return { host: address.slice(0, colon), port: Number(address.slice(colon + 1)) };
+}
+
+export function duration(ms: number): string {
+  return ms % 1000 === 0 ? `${String(ms / 1000)}s` : `${String(ms)}ms`;
+}

@@ -1,0 +1,95 @@
+import {
+  type HeaderChangeConfig,
+  type RetriesConfig,
+  type RewriteConfig,
+  type TimeoutsConfig,
+  type WeightsConfig,
+} from "../../policy/upstream";
+import { securityHeaderLines, type ErrorBodyConfig, type securityHeaders as securityKind } from "../../policy/response";
+import type { z } from "zod";
+import type { Enforcer } from "../target";
+import { hostOf, routeOf, type IstioDraft } from "./draft";
+
+/** What is kept behind the door, by the VirtualService, and on every answer, by the connection manager. */
+
+export const rewrite: Enforcer<IstioDraft> = {
+  supports: ["RewritePrefix"],
+  stage: "afterDoor",
+  apply(placement, draft) {
+    routeOf(draft, placement).rewrite = placement.config as RewriteConfig;
+  },
+};
+
+export const requestHeaders: Enforcer<IstioDraft> = {
+  supports: ["RequestHeaderSet", "RequestHeaderRemove"],
+  stage: "afterDoor",
+  apply(placement, draft) {
+    routeOf(draft, placement).requestHeaders = placement.config as HeaderChangeConfig;
+  },
+};
+
+export const timeouts: Enforcer<IstioDraft> = {
+  supports: ["TimeoutFirstByte"],
+  stage: "afterDoor",
+  apply(placement, draft) {
+    routeOf(draft, placement).firstByteMs = (placement.config as TimeoutsConfig).firstByte;
+  },
+};
+
+export const retries: Enforcer<IstioDraft> = {
+  supports: ["RetryIdempotent"],
+  stage: "afterDoor",
+  apply(placement, draft) {
+    const { tries, perTry, statuses } = placement.config as RetriesConfig;
+    routeOf(draft, placement).retries = { tries, perTryMs: perTry, statuses };
+  },
+};
+
+export const weights: Enforcer<IstioDraft> = {
+  supports: ["BackendWeights"],
+  stage: "afterDoor",
+  apply(placement, draft) {
+    routeOf(draft, placement).weights = (placement.config as WeightsConfig).backends;
+  },
+};
+
+export const requestId: Enforcer<IstioDraft> = {
+  supports: ["RequestIdKept"],
+  stage: "afterDoor",
+  apply(placement, draft) {
+    hostOf(draft, placement).keepsRequestId = true;
+  },
+};
+
+export const securityHeaders: Enforcer<IstioDraft> = {
+  supports: ["ResponseHeaderSet"],
+  stage: "afterDoor",
+  apply(placement, draft) {
+    const config = placement.config as z.output<(typeof securityKind)["schema"]>;
+    hostOf(draft, placement).securityHeaders = securityHeaderLines(config);
+  },
+};
+
+export const responseHeaders: Enforcer<IstioDraft> = {
+  supports: ["ResponseHeaderSet", "ResponseHeaderRemove"],
+  stage: "afterDoor",
+  apply(placement, draft) {
+    routeOf(draft, placement).responseHeaders = placement.config as HeaderChangeConfig;
+  },
+};
+
+export const errorBody: Enforcer<IstioDraft> = {
+  supports: ["ErrorBody"],
+  stage: "afterDoor",
+  apply(placement, draft) {
+    hostOf(draft, placement).errorBody = placement.config as ErrorBodyConfig;
+  },
+};
+
+export const audit: Enforcer<IstioDraft> = {
+  supports: ["AuditLine"],
+  stage: "afterDoor",
+  apply(placement, draft) {
+    hostOf(draft, placement).log = true;
+  },
+};

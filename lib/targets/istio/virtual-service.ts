@@ -1,0 +1,222 @@
+import type { Construct } from "constructs";
+import {
+  Gateway,
+  GatewaySpecServersTlsMode,
+  ServiceEntry,
+  ServiceEntrySpecLocation,
+  ServiceEntrySpecResolution,
+  VirtualService,
+  VirtualServiceSpecHttpCorsPolicyUnmatchedPreflights as Unmatched,
+  type VirtualServiceSpecHttp,
+  type VirtualServiceSpecHttpMatch,
+} from "../../../imports/networking.istio.io";
+import { routeEntries, type RouteEntry } from "../../policy/gateway";
+import { IDEMPOTENT } from "../../policy/upstream";
+import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
+import { duration, metadata, MISSING, nowhere, ONCE, resourceName, routeName, splitAddress } from "./names";
+
+/** Headers between the gateway's own parts, and those that Envoy adds for itself: no upstream sees them. */
+const INTERNAL = ["x-gateway-host", "x-gateway-route", "x-gateway-client"];
+const ENVOY = ["x-envoy-external-address", "x-envoy-decorator-operation", "x-envoy-attempt-count", "x-forwarded-host"];
+const UPSTREAM_CORS = ["allow-origin", "allow-credentials", "allow-methods", "allow-headers", "expose-headers", "max-age"].map(
+  (name) => `access-control-${name}`,
+);
+
+type Part<K extends keyof VirtualServiceSpecHttp> = Pick<VirtualServiceSpecHttp, K>;
+
+function corsPolicy({ cors }: HostDraft): Part<"corsPolicy"> {
+  if (!cors) return {};
+  return {
+    corsPolicy: {
+      allowOrigins: cors.origins.map((exact) => ({ exact })),
+      allowMethods: cors.methods,
+      allowHeaders: cors.requestHeaders,
+      exposeHeaders: cors.exposeHeaders,
+      allowCredentials: cors.credentials,
+      maxAge: duration(cors.maxAge),
+      unmatchedPreflights: Unmatched.IGNORE,
+    },
+  };
+}
+
+/** A prefix ends on a segment boundary, which Envoy's own prefixes do not. */
+function uris({ path }: RouteEntry): { exact?: string; prefix?: string }[] {
+  if (path.type === "Exact") return [{ exact: path.value }];
+  return path.value === "/" ? [{ prefix: "/" }] : [{ exact: path.value }, { prefix: `${path.value}/` }];
+}
+
+function matches(entry: RouteEntry, methods: readonly string[] | undefined): VirtualServiceSpecHttpMatch[] {
+  const headers = Object.entries(entry.route.match.headers ?? {});
+  return uris(entry).map((uri) => ({
+    uri,
+    ...(methods && { method: methods.length === 1 ? { exact: methods[0] as string } : { regex: methods.join("|") } }),
+    ...(headers.length > 0 && { headers: Object.fromEntries(headers.map(([name, exact]) => [name, { exact }])) }),
+  }));
+}
+
+function headerChanges(host: HostDraft, route: RouteDraft): Part<"headers"> {
+  const { requestHeaders, responseHeaders } = route;
+  const hidden = [...(host.cors ? UPSTREAM_CORS : []), ...(responseHeaders?.remove ?? [])];
+  return {
+    headers: {
+      request: {
+        set: { "x-forwarded-proto": "https", ...requestHeaders?.set },
+        remove: [...INTERNAL, ...ENVOY, ...(requestHeaders?.remove ?? [])],
+      },
+      ...((hidden.length > 0 || responseHeaders) && {
+        response: {
+          ...(hidden.length > 0 && { remove: hidden }),
+          ...(responseHeaders && { set: { ...responseHeaders.set } }),
+        },
+      }),
+    },
+  };
+}
+
+function rewrite({ rewrite: config }: RouteDraft): Part<"rewrite"> {
+  if (!config) return {};
+  const prefix = config.prefix.replace(/[.+*?^$()[\]{}|\\]/g, "\\$&");
+  const base = config.replacement === "/" ? "/" : `${config.replacement}/`;
+  return { rewrite: { uriRegexRewrite: { match: `^${prefix}/?(.*)$`, rewrite: `${base}\\1` } } };
+}
+
+function destinations(draft: IstioDraft, { route, weights }: RouteDraft): Part<"route"> {
+  const { services } = draft.input.model;
+  const to = (service: string): { destination: { host: string; port: { number: number } } } => {
+    const { host, port } = splitAddress(services[service]?.address ?? "");
+    return { destination: { host, port: { number: port } } };
+  };
+  if (weights) {
+    const sum = weights.reduce((total, b) => total + b.weight, 0);
+    let left = 100;
+    const shares = weights.map((b, i) => {
+      const share = i === weights.length - 1 ? left : Math.round((b.weight / sum) * 100);
+      left -= share;
+      return { ...to(b.service), weight: share };
+    });
+    return { route: shares };
+  }
+  return { route: [to(route.backends[0]?.service ?? "")] };
+}
+
+/** `retriable-headers` names no header: the time-out of a try holds without a second try. */
+function tries(route: RouteDraft, once: boolean): Part<"retries"> {
+  const { retries } = route;
+  if (retries && !once) {
+    const retryOn = ["connect-failure", "reset", "refused-stream", ...retries.statuses].join(",");
+    return { retries: { attempts: retries.tries - 1, perTryTimeout: duration(retries.perTryMs), retryOn } };
+  }
+  if (route.firstByteMs === undefined) return { retries: { attempts: 0 } };
+  return { retries: { attempts: 1, perTryTimeout: duration(route.firstByteMs), retryOn: "retriable-headers" } };
+}
+
+function forwarding(draft: IstioDraft, host: HostDraft, entry: RouteEntry): VirtualServiceSpecHttp[] {
+  const route = host.routes.get(entry.route.name) as RouteDraft;
+  const { methods } = entry.route.match;
+  const name = routeName(host.host.name, entry.route.name);
+  const common = { ...corsPolicy(host), ...headerChanges(host, route), ...rewrite(route), ...destinations(draft, route) };
+  const { respond } = entry.route;
+  if (respond) {
+    const headers = { response: { set: { "content-type": respond.contentType } } };
+    const directResponse = { status: respond.status, body: { string: respond.body } };
+    return [{ name, match: matches(entry, methods), ...corsPolicy(host), headers, directResponse }];
+  }
+  const repeatable = IDEMPOTENT.filter((m) => methods === undefined || methods.includes(m));
+  const twice = route.retries !== undefined && repeatable.length > 0;
+  const single = methods?.filter((m) => !repeatable.includes(m as (typeof IDEMPOTENT)[number]));
+  return [
+    ...(twice ? [{ name, match: matches(entry, repeatable), ...common, ...tries(route, false) }] : []),
+    ...(twice && single?.length === 0
+      ? []
+      : [{ name: twice ? name + ONCE : name, match: matches(entry, twice ? single : methods), ...common, ...tries(route, true) }]),
+  ];
+}
+
+/** Ways into the same route that stand next to each other are one entry. */
+function merged(items: readonly VirtualServiceSpecHttp[]): VirtualServiceSpecHttp[] {
+  const out: VirtualServiceSpecHttp[] = [];
+  for (const item of items) {
+    const at = out.findIndex((o) => o.name === item.name);
+    const known = out[at];
+    if (known && out.slice(at + 1).every((o) => o.name?.startsWith(known.name ?? "") || item.name?.startsWith(o.name ?? ""))) {
+      out[at] = { ...known, match: [...(known.match ?? []), ...(item.match ?? [])] };
+    } else {
+      out.push(item);
+    }
+  }
+  return out;
+}
+
+const isPreflight = { origin: { regex: ".+" }, "access-control-request-method": { regex: ".+" } };
+
+/** Paths whose routes all name methods would lose their preflights. */
+function preflights(host: HostDraft, entries: readonly RouteEntry[], to: Part<"route">): VirtualServiceSpecHttp[] {
+  if (!host.cors) return [];
+  const open = entries.filter((e) => !e.route.match.methods && !e.route.match.headers && !e.route.respond);
+  const isCovered = ({ path: { type, value } }: RouteEntry): boolean =>
+    open.some(({ path }) => {
+      if (path.value === value && (path.type === "PathPrefix" || type === "Exact")) return true;
+      return path.type === "PathPrefix" && value.startsWith(path.value === "/" ? "/" : `${path.value}/`);
+    });
+  const own = entries.filter((e) => !isCovered(e));
+  if (own.length === 0) return [];
+  const match = own.flatMap(uris).map((uri) => ({ uri, method: { exact: "OPTIONS" }, headers: isPreflight }));
+  return [{ name: routeName(host.host.name, "-preflight"), match, ...corsPolicy(host), ...to }];
+}
+
+export function virtualService(scope: Construct, draft: IstioDraft, host: HostDraft): void {
+  const entries = routeEntries(host.host.routes);
+  const lost = { route: [{ destination: { host: nowhere(draft), port: { number: 80 } } }], retries: { attempts: 0 } };
+  new VirtualService(scope, `virtual-service-${host.host.name}`, {
+    metadata: metadata(draft, resourceName(host.host.name)),
+    spec: {
+      hosts: [host.host.name],
+      gateways: [`${draft.input.gateway.system}-gateway`],
+      http: [
+        ...preflights(host, entries, lost),
+        ...merged(entries.flatMap((entry) => forwarding(draft, host, entry))),
+        { name: routeName(host.host.name, MISSING), ...corsPolicy(host), ...lost },
+      ],
+    },
+  });
+}
+
+export function nowhereEntry(scope: Construct, draft: IstioDraft): void {
+  new ServiceEntry(scope, "nowhere", {
+    metadata: metadata(draft, "nowhere"),
+    spec: {
+      hosts: [nowhere(draft)],
+      location: ServiceEntrySpecLocation.MESH_UNDERSCORE_EXTERNAL,
+      resolution: ServiceEntrySpecResolution.STATIC,
+      ports: [{ number: 80, name: "http", protocol: "HTTP" }],
+    },
+  });
+}
+
+/** Behind a balancer that speaks TLS without a server name, the gateway must take any. */
+export function gateway(scope: Construct, draft: IstioDraft): void {
+  const { model } = draft.input;
+  const { listeners, front, certificate } = model;
+  const names = [...draft.hosts.keys()];
+  const redirect = [...draft.hosts.values()].filter((h) => h.redirect).map((h) => h.host.name);
+  const plain = [...draft.hosts.values()].filter((h) => !h.redirect).map((h) => h.host.name);
+  const hosts = front.kind === "none" || front.kind === "nlb" ? names : ["*"];
+  const secure = front.tls === "gateway";
+  new Gateway(scope, "gateway", {
+    metadata: metadata(draft, "gateway"),
+    spec: {
+      selector: model.kubernetes.istioGateway.labels,
+      servers: [
+        ...(redirect.length > 0
+          ? [{ port: { number: listeners.http.port, name: "http", protocol: "HTTP" }, hosts: redirect, tls: { httpsRedirect: true } }]
+          : []),
+        ...(plain.length > 0 ? [{ port: { number: listeners.http.port, name: "http-plain", protocol: "HTTP" }, hosts: plain }] : []),
+        {
+          port: { number: listeners.https.port, name: "https", protocol: secure ? "HTTPS" : "HTTP" },
+          hosts,
+          ...(secure && { tls: { mode: GatewaySpecServersTlsMode.SIMPLE, credentialName: certificate.secret } }),
+        },
+      ],
+    },
+  });
+}

@@ -1,0 +1,156 @@
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { parse, parseAllDocuments, stringify } from "yaml";
+import type { OutputFile } from "../../../lib/targets";
+import { startEnvoy } from "../../parts/envoy";
+import { goTool } from "../../parts/go-tools";
+import { startIstiod } from "../../parts/istiod";
+import { startKubeStub } from "../../parts/kube-stub";
+import { freePorts, portOpen, until } from "../../parts/process";
+import { wheels } from "../../parts/wheels";
+import type { Case } from "../case";
+import { send, withForwardedFor, type OpenAnswer, type WireRequest } from "../wire";
+import { Around } from "./around";
+import { renderFor } from "./nginx";
+import type { Stand, StandFactory, StandOptions } from "./stand";
+
+interface Manifest {
+  kind: string;
+  metadata: { name: string; namespace: string };
+  spec: Record<string, unknown>;
+}
+
+/** What only a cluster has, put in for loopback: Services with endpoints, and a listener address. */
+function placed(files: readonly OutputFile[], around: Around, filterPort: number): string {
+  const manifests = files
+    .filter((f) => f.path.endsWith(".yaml") && !f.path.endsWith("mesh.yaml"))
+    .flatMap((f) => parseAllDocuments(f.content).map((d) => d.toJS() as Manifest));
+  for (const { kind, spec } of manifests) {
+    if (kind !== "Gateway") continue;
+    for (const server of spec["servers"] as { bind?: string; port: { protocol: string }; tls?: { mode?: string } }[]) {
+      server.bind = "127.0.0.1";
+      // Certificates come to a gateway by SDS, for which istiod wants a cluster; the listener is plain here.
+      if (server.tls?.mode === "SIMPLE") {
+        delete server.tls;
+        server.port.protocol = "HTTP";
+      }
+    }
+  }
+  const entry = (name: string, port: number): Manifest => ({
+    ...{ apiVersion: "networking.istio.io/v1" },
+    kind: "ServiceEntry",
+    metadata: { name, namespace: "istio-system" },
+    spec: {
+      hosts: [`${name}.stand.internal`],
+      location: "MESH_EXTERNAL",
+      resolution: "STATIC",
+      ports: [{ number: port, name: "http", protocol: "HTTP" }],
+      endpoints: [{ address: "127.0.0.1" }],
+    },
+  });
+  const services = [...around.echoes.ports.entries()].map(([name, port]) => entry(name, port));
+  return [...manifests, ...services, entry("filter", filterPort)].map((m) => stringify(m)).join("---\n");
+}
+
+interface Instance {
+  http: number;
+  https: number;
+  stop(): Promise<void>;
+}
+
+class IstioStand implements Stand {
+  readonly target = "istio";
+
+  private constructor(
+    private readonly around: Around,
+    private readonly instances: Instance[],
+  ) {}
+
+  static async start(options: StandOptions): Promise<IstioStand | { unavailable: string }> {
+    const programs = await wheels();
+    const istiod = await goTool("pilot-discovery");
+    if (!programs || istiod === undefined) return { unavailable: "Istio's parts cannot be had" };
+    const around = await Around.start(options.system, "istio", programs.valkey);
+    const instances: Instance[] = [];
+    for (let n = 0; n < options.replicas; n++) instances.push(await IstioStand.#instance(around, options, programs.envoy, n));
+    return new IstioStand(around, instances);
+  }
+
+  static async #instance(around: Around, { environment }: StandOptions, envoyBinary: string, n: number): Promise<Instance> {
+    const [http = 0, https = 0, filter = 0] = await freePorts(3);
+    const files = renderFor(around, "istio", environment, { http, https, filter, certificates: "/nowhere" }, (model) => ({
+      ...model,
+      services: Object.fromEntries(
+        Object.entries(model.services).map(([name, s]) => [
+          name,
+          { ...s, address: `${name}.stand.internal:${String(around.echoes.ports.get(name) ?? 1)}` },
+        ]),
+      ),
+      filter: { ...model.filter, address: `filter.stand.internal:${String(filter)}` },
+    }));
+    const plan = files.find((f) => f.path.endsWith("filter.json"));
+    if (plan) await around.startFilter(plan.content, filter);
+    const directory = around.makeDirectory(`istio-${String(n)}`);
+    const configDir = around.makeDirectory(`istio-${String(n)}/config`);
+    writeFileSync(path.join(configDir, "all.yaml"), placed(files, around, filter));
+    const mesh = parse(files.find((f) => f.path.endsWith("mesh.yaml"))?.content ?? "") as Record<string, unknown>;
+    const meshFile = path.join(directory, "mesh.yaml");
+    // Stock Envoy lacks Istio's own statistics filter.
+    writeFileSync(meshFile, stringify({ ...mesh, trustDomain: "cluster.local", rootNamespace: "istio-system", defaultProviders: { metrics: [] } }));
+    const kube = await startKubeStub();
+    const control = await startIstiod({ directory, configDir, meshFile, kubePort: kube.port });
+    const envoy = await startEnvoy({
+      binary: envoyBinary,
+      directory,
+      xdsPort: control.xdsPort,
+      labels: { istio: "ingressgateway" },
+      namespace: "istio-system",
+    });
+    await until("envoy's listeners", async () => (await portOpen(https)) && (await portOpen(http)), envoy.part);
+    const rejected = await envoy.accepted();
+    if (rejected !== undefined) throw new Error(`istiod's configuration was not accepted: ${rejected}`);
+    around.addLog(envoy.part.logFile);
+    const stop = async (): Promise<void> => {
+      await envoy.stop();
+      await control.stop();
+      await kube.stop();
+    };
+    return { http, https, stop };
+  }
+
+  get services(): Around["services"] {
+    return this.around.services;
+  }
+
+  get identities(): Around["identities"] {
+    return this.around.identities;
+  }
+
+  begin(testCase: Case): Promise<void> {
+    return this.around.begin(testCase);
+  }
+
+  send(request: WireRequest, instance: number): Promise<OpenAnswer> {
+    const at = this.instances[instance % this.instances.length] as Instance;
+    return send({ port: request.scheme === "https" ? at.https : at.http, tls: false }, withForwardedFor(request));
+  }
+
+  logs(): string {
+    return this.around.logs();
+  }
+
+  reason(requestId: string): string | undefined {
+    return this.around.reason(requestId);
+  }
+
+  end(testCase: Case): Promise<void> {
+    return this.around.end(testCase);
+  }
+
+  async stop(): Promise<void> {
+    for (const instance of this.instances) await instance.stop();
+    await this.around.stop();
+  }
+}
+
+export const istioStand: StandFactory = (options) => IstioStand.start(options);
