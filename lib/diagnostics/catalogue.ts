@@ -14,6 +14,7 @@ export const CATALOGUE = {
   "model/overlapping-routes": { severity: "error", message: "Two routes match the same requests." },
   "model/duplicate-name": { severity: "error", message: "The name is used twice." },
   "model/key-server-not-https": { severity: "error", message: "The key server is not reached by https." },
+  "model/no-model": { severity: "error", message: "There is no model to work on." },
   "model/authorization-needs-identity": { severity: "error", message: "Roles or scopes are asked where no token is." },
   "plan/unenforceable-policy": { severity: "error", message: "Policy cannot be enforced." },
   "plan/unknown-target": { severity: "error", message: "The target does not exist." },

@@ -49,9 +49,9 @@ export function requestAuthentication(scope: Construct, draft: IstioDraft): void
     spec: { selector: { matchLabels: kubernetes.istioGateway.labels }, jwtRules: rules },
   });
   // The CRD has two spellings of this field, and the import has kept the older one.
-  rules.forEach((_, i) => {
+  rules.forEach(({ jwksUri }, i) => {
     const at = `/spec/jwtRules/${String(i)}`;
-    manifest.addJsonPatch(JsonPatch.move(`${at}/jwks_uri`, `${at}/jwksUri`));
+    manifest.addJsonPatch(JsonPatch.remove(`${at}/jwks_uri`), JsonPatch.add(`${at}/jwksUri`, jwksUri));
   });
 }
 

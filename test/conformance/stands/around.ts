@@ -4,7 +4,9 @@ import path from "node:path";
 import { startKeyServer } from "../../parts/key-server";
 import { startPart, until, type Part } from "../../parts/process";
 import { Valkey } from "../../parts/valkey";
-import type { GatewayModel } from "../../../lib/model";
+import { setTimeout as sleep } from "node:timers/promises";
+import { resolveGateway, type GatewayModel } from "../../../lib/model";
+import { configOf } from "../../../lib/policy/gateway";
 import type { Case } from "../case";
 import { Identities } from "../identities";
 import { modelOf, placedModel, type Addresses } from "../systems";
@@ -23,6 +25,8 @@ export class Around {
   readonly filters: { part: Part; port: number }[] = [];
   readonly #logFiles: string[] = [];
   readonly #offsets = new Map<string, number>();
+  readonly #guardIntervalMs: number;
+  #guardFreeAt = 0;
 
   private constructor(
     readonly identities: Identities,
@@ -34,6 +38,16 @@ export class Around {
     services: Services,
   ) {
     this.services = services;
+    const guards = resolveGateway(model, model.environments[0] ?? "production").hosts.flatMap((h) => {
+      const guard = configOf(h.policies, "floodGuard") as { requests: number; per: number } | undefined;
+      return guard ? [guard.per / guard.requests] : [];
+    });
+    this.#guardIntervalMs = Math.max(0, ...guards);
+  }
+
+  /** A proxy keeps its flood guard's buckets for as long as it runs: they are empty when this much time has passed. */
+  noteSent(): void {
+    this.#guardFreeAt = Math.max(performance.now(), this.#guardFreeAt) + this.#guardIntervalMs;
   }
 
   static async start(system: string, target: string, valkeyBinary: string): Promise<Around> {
@@ -98,6 +112,7 @@ export class Around {
   }
 
   async begin(testCase: Case): Promise<void> {
+    await sleep(Math.max(0, this.#guardFreeAt - performance.now()));
     this.services.begin(testCase.upstreams);
     this.identities.forget();
     await this.echoes.apply();

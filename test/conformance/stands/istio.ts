@@ -131,6 +131,7 @@ class IstioStand implements Stand {
   }
 
   send(request: WireRequest, instance: number): Promise<OpenAnswer> {
+    this.around.noteSent();
     const at = this.instances[instance % this.instances.length] as Instance;
     return send({ port: request.scheme === "https" ? at.https : at.http, tls: false }, withForwardedFor(request));
   }

@@ -83,6 +83,7 @@ class NginxStand implements Stand {
   }
 
   send(request: WireRequest, instance: number): Promise<OpenAnswer> {
+    this.around.noteSent();
     const at = this.instances[instance % this.instances.length] as Instance;
     const secure = request.scheme === "https";
     return send({ port: secure ? at.https : at.http, tls: secure }, withForwardedFor(request));

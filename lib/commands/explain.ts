@@ -1,0 +1,115 @@
+import { generateKeyPairSync, randomUUID, sign } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { parse } from "yaml";
+import type { GatewayModel } from "../model";
+import { KINDS, PHASES, type GatewayRequest, type HeaderLine, type State } from "../policy";
+import { decideRequest, type Verdict } from "../policy/decide";
+import { MemoryCounters } from "../policy/rate";
+import type { Compiled } from "../targets";
+
+export interface ExplainQuestion {
+  method: string;
+  url: URL;
+  headers: HeaderLine[];
+  client: string;
+  /** Claims of a good token, beside those that its issuer puts into every token. */
+  claims?: Record<string, unknown>;
+}
+
+export interface Explanation {
+  route: string | undefined;
+  steps: { phase: number; promise: string; verdict: string; places: Record<string, string> }[];
+  outcome: string;
+}
+
+/** Claims of a named identity, from a file in the form of test/conformance/tokens.yaml. */
+export function claimsOf(file: string, system: string, name: string): Record<string, unknown> | undefined {
+  const all = parse(readFileSync(file, "utf8")) as Record<string, { identities?: Record<string, { claims: Record<string, unknown> }> }>;
+  return all[system]?.identities?.[name]?.claims;
+}
+
+/** A token as the model's issuer would sign it, and the key that proves it: nothing of it holds anywhere else. */
+function goodToken(model: GatewayModel, claims: Record<string, unknown>): { line: HeaderLine; state: State["keys"] } {
+  const [issuer] = Object.values(model.issuers);
+  const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const now = Math.floor(Date.now() / 1000);
+  const body = {
+    ...(issuer?.issuer !== undefined && { iss: issuer.issuer }),
+    ...(issuer?.audiences[0] !== undefined && { aud: issuer.audiences[0] }),
+    ...(issuer?.type && { [issuer.type.claim]: issuer.type.value }),
+    iat: now,
+    exp: now + 300,
+    ...claims,
+  };
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const input = `${part({ alg: "RS256", kid: "explain" })}.${part(body)}`;
+  const token = `${input}.${sign("sha256", Buffer.from(input), privateKey).toString("base64url")}`;
+  return { line: ["Authorization", `Bearer ${token}`], state: { find: () => publicKey } };
+}
+
+function outcomeOf(verdict: Verdict): string {
+  const { answer, route, exchange } = verdict;
+  if (answer) return `${String(answer.status)} ${answer.reason}: ${answer.message}`;
+  if (route?.respond) return `${String(route.respond.status)} by the route itself`;
+  const services = route?.backends.map((b) => (b.weight === 100 ? b.service : `${b.service} (${String(b.weight)})`)).join(" or ") ?? "";
+  const set = [...exchange.upstream.set.entries()].map(([name, value]) => `${name}: ${value}`);
+  const removed = [...exchange.upstream.remove].filter((name) => !exchange.upstream.set.has(name));
+  return [
+    `goes to ${services} as ${exchange.request.method} ${exchange.upstream.target}`,
+    ...(set.length > 0 ? [`with ${set.join(", ")}`] : []),
+    ...(removed.length > 0 ? [`without ${removed.join(", ")}`] : []),
+  ].join("\n         ");
+}
+
+/** What happens to a request, phase by phase, and who sees to it on each target. */
+export async function explain(model: GatewayModel, compiled: Compiled, question: ExplainQuestion): Promise<Explanation> {
+  const token = question.claims === undefined ? undefined : goodToken(model, question.claims);
+  const request: GatewayRequest = {
+    scheme: question.url.protocol === "http:" ? "http" : "https",
+    method: question.method,
+    host: question.url.hostname,
+    target: question.url.pathname + question.url.search,
+    headers: [...question.headers, ...(token ? [token.line] : [])],
+    client: question.client,
+    headBytes: 0,
+  };
+  const state: State = {
+    nowMs: Date.now,
+    keys: token?.state ?? { find: () => undefined },
+    shared: new MemoryCounters(),
+    local: new MemoryCounters(),
+  };
+  const verdict = await decideRequest(compiled.gateway, request, state, randomUUID);
+  const placesOf = (kind: string): Record<string, string> =>
+    Object.fromEntries(
+      compiled.plans.map((plan) => {
+        const placement = plan.placements.find(
+          (p) => p.kind === kind && p.host === request.host && (p.route === undefined || p.route === verdict.route?.name),
+        );
+        return [plan.target, placement?.place ?? "-"];
+      }),
+    );
+  const decided = new Map(verdict.steps.map((s) => [s.kind, s]));
+  const promised = KINDS.filter((k) => Object.values(placesOf(k.kind)).some((p) => p !== "-"));
+  const steps = promised.map((kind) => {
+    const step = decided.get(kind.kind);
+    const word = step ? (step.decision ? `${String(step.decision.status)} ${step.decision.reason}` : "pass") : "not asked";
+    return {
+      phase: PHASES[kind.phase],
+      promise: kind.kind,
+      verdict: kind.decide && kind.phase !== "response" ? word : "kept on the answer",
+      places: placesOf(kind.kind),
+    };
+  });
+  return { route: verdict.route?.name, steps, outcome: outcomeOf(verdict) };
+}
+
+export function formatExplanation(explanation: Explanation, targets: readonly string[]): string {
+  const rows = [
+    ["phase", "promise", "verdict", ...targets],
+    ...explanation.steps.map((s) => [String(s.phase), s.promise, s.verdict, ...targets.map((t) => s.places[t] ?? "-")]),
+  ];
+  const widths = rows[0]?.map((_, i) => Math.max(...rows.map((r) => r[i]?.length ?? 0))) ?? [];
+  const table = rows.map((r) => r.map((text, i) => text.padEnd(widths[i] ?? 0)).join("  ").trimEnd());
+  return [`route    ${explanation.route ?? "none"}`, ...table, `outcome  ${explanation.outcome}`].join("\n");
+}

@@ -1,0 +1,74 @@
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import path from "node:path";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+const ROOT = path.join(__dirname, "../..");
+
+/** Programs that come as Go modules: pinned by go.sum, built once, kept in the checkout. */
+const TOOLS = {
+  "pilot-discovery": { module: "istio", package: "istio.io/istio/pilot/cmd/pilot-discovery" },
+  istioctl: { module: "istio", package: "istio.io/istio/istioctl/cmd/istioctl" },
+  "kube-apiserver": { module: "apiserver", package: "k8s.io/kubernetes/cmd/kube-apiserver" },
+} as const;
+
+export type GoTool = keyof typeof TOOLS;
+
+/** An API server built without its version refuses to start. */
+function linkerFlags(folder: string): string {
+  const version = /k8s\.io\/kubernetes (v[\d.]+)/.exec(readFileSync(path.join(folder, "go.mod"), "utf8"))?.[1];
+  if (version === undefined) return "-s -w";
+  const [major = "", minor = ""] = version.slice(1).split(".");
+  const values = {
+    gitVersion: version,
+    gitMajor: major,
+    gitMinor: minor,
+    gitTreeState: "clean",
+    gitCommit: "unknown",
+    buildDate: "1970-01-01T00:00:00Z",
+  };
+  const packages = ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"];
+  const settings = packages.flatMap((p) => Object.entries(values).map(([name, value]) => `-X ${p}.${name}=${value}`));
+  return ["-s -w", ...settings].join(" ");
+}
+
+async function build(name: GoTool): Promise<string | undefined> {
+  const tool = TOOLS[name];
+  const folder = path.join(ROOT, "tools", tool.module);
+  try {
+    const version = (await run("go", ["version"])).stdout;
+    const sums = readFileSync(path.join(folder, "go.sum"));
+    const key = createHash("sha256").update(sums).update(version).digest("hex").slice(0, 16);
+    const binary = path.join(ROOT, ".cache/go", key, name);
+    if (existsSync(binary)) return binary;
+    mkdirSync(path.dirname(binary), { recursive: true });
+    process.stdout.write(`building ${name} (minutes, the first time)\n`);
+    const start = performance.now();
+    const fresh = `${binary}.${String(process.pid)}`;
+    const args = ["build", "-trimpath", "-ldflags", linkerFlags(folder), "-o", fresh, tool.package];
+    await run("go", args, { cwd: folder, env: { ...process.env, CGO_ENABLED: "0" }, maxBuffer: 64 * 1024 * 1024 });
+    renameSync(fresh, binary);
+    process.stdout.write(`built ${name} in ${((performance.now() - start) / 1000).toFixed(0)} s\n`);
+    return binary;
+  } catch (error) {
+    process.stdout.write(`${name} cannot be built: ${String(error).split("\n").slice(0, 3).join(" ")}\n`);
+    return undefined;
+  }
+}
+
+const building = new Map<GoTool, Promise<string | undefined>>();
+
+/** The program's path, or nothing (with the reason printed) where it cannot be built. */
+export function goTool(name: GoTool): Promise<string | undefined> {
+  const known = building.get(name) ?? build(name);
+  building.set(name, known);
+  return known;
+}
+
+/** Istio's custom resource definitions, from the module that its manifests are made for. */
+export async function istioCrds(): Promise<string> {
+  const { stdout } = await run("go", ["list", "-m", "-f", "{{.Dir}}", "istio.io/api"], { cwd: path.join(ROOT, "tools/istio") });
+  return path.join(stdout.trim(), "kubernetes/customresourcedefinitions.gen.yaml");
+}
