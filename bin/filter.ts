@@ -9,7 +9,8 @@ import type { FilterPlan } from "../lib/policy/filter-plan";
 async function main(): Promise<void> {
   const [file = process.env["FILTER_PLAN"] ?? ""] = process.argv.slice(2);
   const plan = JSON.parse(readFileSync(file, "utf8")) as FilterPlan;
-  if ((plan.formatVersion as number) !== 1) throw new Error(`The plan's format ${String(plan.formatVersion)} is not known.`);
+  if ((plan.formatVersion as number) !== 1)
+    throw new Error(`The plan's format ${String(plan.formatVersion)} is not known.`);
   const filter = await startFilter({
     plan,
     host: process.env["LISTEN_HOST"] ?? "127.0.0.1",

@@ -9,6 +9,8 @@ runCommand(process.argv.slice(2), {
     process.exitCode = code;
   })
   .catch((error: unknown) => {
-    process.stderr.write(`This is a bug in Gatewright.\n${error instanceof Error ? (error.stack ?? "") : String(error)}\n`);
+    process.stderr.write(
+      `This is a bug in Gatewright.\n${error instanceof Error ? (error.stack ?? "") : String(error)}\n`,
+    );
     process.exitCode = 2;
   });

@@ -24,7 +24,10 @@ export interface Explanation {
 
 /** Claims of a named identity, from a file in the form of test/conformance/tokens.yaml. */
 export function claimsOf(file: string, system: string, name: string): Record<string, unknown> | undefined {
-  const all = parse(readFileSync(file, "utf8")) as Record<string, { identities?: Record<string, { claims: Record<string, unknown> }> }>;
+  const all = parse(readFileSync(file, "utf8")) as Record<
+    string,
+    { identities?: Record<string, { claims: Record<string, unknown> }> }
+  >;
   return all[system]?.identities?.[name]?.claims;
 }
 
@@ -51,7 +54,9 @@ function outcomeOf(verdict: Verdict): string {
   const { answer, route, exchange } = verdict;
   if (answer) return `${String(answer.status)} ${answer.reason}: ${answer.message}`;
   if (route?.respond) return `${String(route.respond.status)} by the route itself`;
-  const services = route?.backends.map((b) => (b.weight === 100 ? b.service : `${b.service} (${String(b.weight)})`)).join(" or ") ?? "";
+  const services =
+    route?.backends.map((b) => (b.weight === 100 ? b.service : `${b.service} (${String(b.weight)})`)).join(" or ") ??
+    "";
   const set = [...exchange.upstream.set.entries()].map(([name, value]) => `${name}: ${value}`);
   const removed = [...exchange.upstream.remove].filter((name) => !exchange.upstream.set.has(name));
   return [
@@ -62,7 +67,11 @@ function outcomeOf(verdict: Verdict): string {
 }
 
 /** What happens to a request, phase by phase, and who sees to it on each target. */
-export async function explain(model: GatewayModel, compiled: Compiled, question: ExplainQuestion): Promise<Explanation> {
+export async function explain(
+  model: GatewayModel,
+  compiled: Compiled,
+  question: ExplainQuestion,
+): Promise<Explanation> {
   const token = question.claims === undefined ? undefined : goodToken(model, question.claims);
   const request: GatewayRequest = {
     scheme: question.url.protocol === "http:" ? "http" : "https",
@@ -84,7 +93,8 @@ export async function explain(model: GatewayModel, compiled: Compiled, question:
     Object.fromEntries(
       compiled.plans.map((plan) => {
         const placement = plan.placements.find(
-          (p) => p.kind === kind && p.host === request.host && (p.route === undefined || p.route === verdict.route?.name),
+          (p) =>
+            p.kind === kind && p.host === request.host && (p.route === undefined || p.route === verdict.route?.name),
         );
         return [plan.target, placement?.place ?? "-"];
       }),
@@ -93,7 +103,11 @@ export async function explain(model: GatewayModel, compiled: Compiled, question:
   const promised = KINDS.filter((k) => Object.values(placesOf(k.kind)).some((p) => p !== "-"));
   const steps = promised.map((kind) => {
     const step = decided.get(kind.kind);
-    const word = step ? (step.decision ? `${String(step.decision.status)} ${step.decision.reason}` : "pass") : "not asked";
+    const word = step
+      ? step.decision
+        ? `${String(step.decision.status)} ${step.decision.reason}`
+        : "pass"
+      : "not asked";
     return {
       phase: PHASES[kind.phase],
       promise: kind.kind,
@@ -110,6 +124,11 @@ export function formatExplanation(explanation: Explanation, targets: readonly st
     ...explanation.steps.map((s) => [String(s.phase), s.promise, s.verdict, ...targets.map((t) => s.places[t] ?? "-")]),
   ];
   const widths = rows[0]?.map((_, i) => Math.max(...rows.map((r) => r[i]?.length ?? 0))) ?? [];
-  const table = rows.map((r) => r.map((text, i) => text.padEnd(widths[i] ?? 0)).join("  ").trimEnd());
+  const table = rows.map((r) =>
+    r
+      .map((text, i) => text.padEnd(widths[i] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
   return [`route    ${explanation.route ?? "none"}`, ...table, `outcome  ${explanation.outcome}`].join("\n");
 }

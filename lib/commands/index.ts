@@ -13,8 +13,8 @@ import { writeFiles } from "./synth";
 export class UsageError extends Error {}
 
 export interface Output {
-  out(text: string): void;
-  err(text: string): void;
+  out: (text: string) => void;
+  err: (text: string) => void;
 }
 
 const USAGE = `gatewright COMMAND [MODEL…] [options]
@@ -65,7 +65,9 @@ function report({ values, output }: Context, diagnostics: readonly Diagnostic[],
 function selected(context: Context, all: readonly CompiledModel[]): CompiledModel[] {
   const { system, environment } = context.values;
   const chosen = all.filter(
-    (c) => (system === undefined || c.model.name === system) && (environment === undefined || c.gateway.environment === environment),
+    (c) =>
+      (system === undefined || c.model.name === system) &&
+      (environment === undefined || c.gateway.environment === environment),
   );
   if (chosen.length === 0 && all.length > 0) {
     const known = [...new Set(all.map((c) => `${c.model.name}/${c.gateway.environment}`))].join(", ");
@@ -87,7 +89,9 @@ function check(context: Context): number {
 
 function plan(context: Context): number {
   const { compiled, diagnostics } = compileAll(modelFiles(context.args));
-  const chosen = hasErrors(diagnostics) ? [] : selected({ ...context, values: { environment: "production", ...context.values } }, compiled);
+  const chosen = hasErrors(diagnostics)
+    ? []
+    : selected({ ...context, values: { environment: "production", ...context.values } }, compiled);
   const matrices = chosen.map((c) => ({
     system: c.model.name,
     environment: c.gateway.environment,
@@ -100,7 +104,10 @@ function plan(context: Context): number {
 
 function printMatrices({ output }: Context, chosen: readonly CompiledModel[]): void {
   for (const { model, gateway, plans } of chosen) {
-    const matrix = formatMatrix(matrixOf(gateway, plans), plans.map((p) => p.target));
+    const matrix = formatMatrix(
+      matrixOf(gateway, plans),
+      plans.map((p) => p.target),
+    );
     output.out(`${model.name}, ${gateway.environment}\n${matrix}\n\n`);
   }
 }
@@ -112,7 +119,10 @@ function synth(context: Context): number {
   const files = compiled.flatMap((c) => c.files);
   const { written, removed } = writeFiles(context.values.out ?? ".", files);
   if (context.values.json) return code;
-  printMatrices(context, compiled.filter((c) => c.gateway.environment === "production"));
+  printMatrices(
+    context,
+    compiled.filter((c) => c.gateway.environment === "production"),
+  );
   context.output.out(`${String(files.length)} files, ${String(written)} written, ${String(removed)} removed\n`);
   return code;
 }
@@ -130,8 +140,9 @@ async function explainCommand(context: Context): Promise<number> {
   const url = new URL(address);
   const environment = context.values.environment ?? "production";
   const found =
-    compiled.find((c) => c.gateway.environment === environment && c.gateway.hosts.some((h) => h.name === url.hostname)) ??
-    compiled.find((c) => c.gateway.environment === environment);
+    compiled.find(
+      (c) => c.gateway.environment === environment && c.gateway.hosts.some((h) => h.name === url.hostname),
+    ) ?? compiled.find((c) => c.gateway.environment === environment);
   if (!found) throw new UsageError(`No model has the environment "${environment}".`);
   const claims = explainClaims(context, found.model.name, tokenName);
   const headers = (context.values.header ?? []).map((line): HeaderLine => {
@@ -141,7 +152,13 @@ async function explainCommand(context: Context): Promise<number> {
   const client = context.values.client ?? "198.51.100.7";
   const explanation = await explain(found.model, found, { method, url, headers, client, ...(claims && { claims }) });
   if (context.values.json) context.output.out(`${JSON.stringify({ formatVersion: 1, ...explanation }, null, 2)}\n`);
-  else context.output.out(`${formatExplanation(explanation, found.plans.map((p) => p.target))}\n`);
+  else
+    context.output.out(
+      `${formatExplanation(
+        explanation,
+        found.plans.map((p) => p.target),
+      )}\n`,
+    );
   return 0;
 }
 
@@ -182,10 +199,10 @@ export async function runCommand(argv: readonly string[], output: Output): Promi
     }
     return await command({ args, values, output });
   } catch (error) {
-    const usage = error instanceof UsageError || (error as { code?: string }).code?.startsWith("ERR_PARSE_ARGS") === true;
+    const usage =
+      error instanceof UsageError || (error as { code?: string }).code?.startsWith("ERR_PARSE_ARGS") === true;
     if (!usage) throw error;
     output.err(`${(error as Error).message}\n`);
     return 2;
   }
 }
-

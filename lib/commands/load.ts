@@ -24,7 +24,10 @@ export function modelFiles(named: readonly string[]): string[] {
 export function loadModels(files: readonly string[]): { models: LoadedModel[]; diagnostics: Diagnostic[] } {
   if (files.length === 0) {
     const fix = "Name a model file, or put one into policies/; docs/model.md shows how to write it.";
-    return { models: [], diagnostics: [diagnostic("model/no-model", "policies", "The folder holds no .ts, .yaml or .json file.", fix)] };
+    return {
+      models: [],
+      diagnostics: [diagnostic("model/no-model", "policies", "The folder holds no .ts, .yaml or .json file.", fix)],
+    };
   }
   const loaded = files.map((file) => ({ file, result: loadModel(file) }));
   const models = loaded.flatMap(({ file, result }) => (result.value ? [{ file, model: result.value }] : []));

@@ -44,7 +44,9 @@ const stripPort = (host: string): string => host.replace(/:\d+$/, "").toLowerCas
  * The request that a proxy asks about. Everything of it comes from headers that the proxy sets itself, whatever the
  * client sent; with one of them missing there is nothing to decide.
  */
-export function readDoor(message: IncomingMessage): { form: DoorForm; request: GatewayRequest; route: string } | undefined {
+export function readDoor(
+  message: IncomingMessage,
+): { form: DoorForm; request: GatewayRequest; route: string } | undefined {
   const lines = headerLines(message.rawHeaders);
   const url = message.url ?? "";
   const form: DoorForm = url.startsWith(`${ENVOY_PREFIX}/`) ? "envoy" : "nginx";

@@ -103,7 +103,11 @@ class Filter {
     } else if (path === "/actuator/liveness") {
       this.#send(response, { status: 200, headers: {}, body: "live\n" });
     } else if (path === "/actuator/readiness") {
-      this.#send(response, { status: this.ready ? 200 : 503, headers: {}, body: this.ready ? "ready\n" : "not ready\n" });
+      this.#send(response, {
+        status: this.ready ? 200 : 503,
+        headers: {},
+        body: this.ready ? "ready\n" : "not ready\n",
+      });
     } else if (path === "/metrics") {
       this.#metrics.storeUp.set(this.#shared.ready ? 1 : 0);
       const headers = { "content-type": this.#metrics.registry.contentType };
@@ -136,7 +140,20 @@ class Filter {
     if (reason !== "allowed") this.#metrics.refusals.inc({ reason });
     const path = pathOf(request.target);
     const { method, client } = request;
-    this.#log.info({ audit: true, requestId, method, host: request.host, path, route, status, reason, user, tenant, client, ms });
+    this.#log.info({
+      audit: true,
+      requestId,
+      method,
+      host: request.host,
+      path,
+      route,
+      status,
+      reason,
+      user,
+      tenant,
+      client,
+      ms,
+    });
   }
 
   #send(response: ServerResponse, { status, headers, body }: DoorAnswer): void {

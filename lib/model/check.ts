@@ -1,4 +1,4 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { diagnostic, type Diagnostic, type DiagnosticCode, type Result } from "../diagnostics";
 import { configOf, routeEntries, type RouteEntry } from "../policy/gateway";
 import type { JwtConfig } from "../policy/jwt";
@@ -38,7 +38,11 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
     return inner ? unwrap(inner) : s;
   };
   for (const step of path) {
-    const s = unwrap(schema) as unknown as { shape?: Record<PropertyKey, z.ZodType>; element?: z.ZodType; valueType?: z.ZodType };
+    const s = unwrap(schema) as unknown as {
+      shape?: Record<PropertyKey, z.ZodType>;
+      element?: z.ZodType;
+      valueType?: z.ZodType;
+    };
     const next = s.shape?.[step] ?? s.element ?? s.valueType;
     if (!next) return [];
     schema = next;

@@ -58,7 +58,13 @@ class Finder {
       const route = record(item);
       const name = text(route["name"]) ?? String(i);
       if (seen.has(name)) {
-        this.#add("model/duplicate-name", ["routes", i], name, `Another route is named "${name}".`, "Give each route its own name.");
+        this.#add(
+          "model/duplicate-name",
+          ["routes", i],
+          name,
+          `Another route is named "${name}".`,
+          "Give each route its own name.",
+        );
       }
       seen.add(name);
       this.#route(i, name, route);
@@ -79,7 +85,14 @@ class Finder {
     const named = [route["service"], ...list(route["backends"]).map((b) => record(b)["service"])].map(text);
     for (const service of named) {
       if (service !== undefined && !services.includes(service)) {
-        this.#unknown("model/unknown-service", ["routes", i, "service"], `${name}/service`, "service", service, services);
+        this.#unknown(
+          "model/unknown-service",
+          ["routes", i, "service"],
+          `${name}/service`,
+          "service",
+          service,
+          services,
+        );
       }
     }
     const hosts = Object.keys(record(this.#model["hosts"]));
@@ -100,11 +113,19 @@ class Finder {
   }
 
   #environmentsExist(path: readonly (string | number)[], item: Loose, route?: string): void {
-    const known = this.#model["environments"] === undefined ? ["production", "development"] : list(this.#model["environments"]);
+    const known =
+      this.#model["environments"] === undefined ? ["production", "development"] : list(this.#model["environments"]);
     for (const environment of list(item["environments"]).map(text)) {
       if (environment === undefined || known.includes(environment)) continue;
       const where = `${route ?? path.slice(1).join("/")}/environments`;
-      this.#unknown("model/unknown-environment", [...path, "environments"], where, "environment", environment, known.map(String));
+      this.#unknown(
+        "model/unknown-environment",
+        [...path, "environments"],
+        where,
+        "environment",
+        environment,
+        known.map(String),
+      );
     }
   }
 
@@ -127,7 +148,11 @@ class Finder {
     known: readonly string[],
   ): void {
     const meant = nearest(value, known);
-    const choice = meant ? `Write "${meant}"` : known.length > 0 ? `Use one of ${known.join(", ")}` : `Name a ${what} first`;
+    const choice = meant
+      ? `Write "${meant}"`
+      : known.length > 0
+        ? `Use one of ${known.join(", ")}`
+        : `Name a ${what} first`;
     this.#add(code, path, where, `There is no ${what} "${value}".`, `${choice}, or add the ${what} "${value}".`);
   }
 

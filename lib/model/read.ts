@@ -10,13 +10,23 @@ export interface RawModel {
   locate(address: readonly PropertyKey[], key?: string): SourcePosition;
 }
 
-function positionIn(document: Document, counter: LineCounter, file: string, address: readonly PropertyKey[], key?: string): SourcePosition {
+function positionIn(
+  document: Document,
+  counter: LineCounter,
+  file: string,
+  address: readonly PropertyKey[],
+  key?: string,
+): SourcePosition {
   for (let depth = address.length; depth >= 0; depth--) {
     const node = document.getIn(address.slice(0, depth) as (string | number)[], true);
-    const pair = key !== undefined && depth === address.length && isMap(node)
-      ? node.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === key)
-      : undefined;
-    const range = pair && isScalar(pair.key) ? pair.key.range : (node as { range?: [number, number, number] | null } | undefined)?.range;
+    const pair =
+      key !== undefined && depth === address.length && isMap(node)
+        ? node.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === key)
+        : undefined;
+    const range =
+      pair && isScalar(pair.key)
+        ? pair.key.range
+        : (node as { range?: [number, number, number] | null } | undefined)?.range;
     if (range) {
       const { line, col } = counter.linePos(range[0]);
       return { file, line, column: col };
@@ -29,7 +39,11 @@ const FIX_PARSE = "Correct the file so that it parses; an editor with YAML or Ty
 
 function readYaml(file: string, shown: string): { raw?: RawModel; diagnostics: Diagnostic[] } {
   const counter = new LineCounter();
-  const document = parseDocument(readFileSync(file, "utf8"), { lineCounter: counter, uniqueKeys: true, version: "1.2" });
+  const document = parseDocument(readFileSync(file, "utf8"), {
+    lineCounter: counter,
+    uniqueKeys: true,
+    version: "1.2",
+  });
   if (document.errors.length > 0) {
     const diagnostics = document.errors.map((error) => {
       const { line, col } = counter.linePos(error.pos[0]);
@@ -61,5 +75,7 @@ export function readModel(file: string): { raw?: RawModel; diagnostics: Diagnost
     return { diagnostics: [diagnostic("model/unparsable-file", shown, why, FIX_PARSE, { file: shown })] };
   }
   const why = "Its name ends in none of .ts, .js, .yaml, .yml, .json.";
-  return { diagnostics: [diagnostic("model/unparsable-file", shown, why, "Rename the file by its format.", { file: shown })] };
+  return {
+    diagnostics: [diagnostic("model/unparsable-file", shown, why, "Rename the file by its format.", { file: shown })],
+  };
 }

@@ -43,7 +43,11 @@ const exists = (item: { environments?: string[] | undefined }, environment: stri
 /** Headers that some policy of the model sets from an identity: clients may send none of them. */
 function identityHeaders(model: GatewayModel): string[] {
   const policies = [model.policies, ...Object.values(model.hosts).map((h) => h.policies)];
-  const all = [...policies, ...Object.values(model.services).map((s) => s.policies), ...model.routes.map((r) => r.policies)];
+  const all = [
+    ...policies,
+    ...Object.values(model.services).map((s) => s.policies),
+    ...model.routes.map((r) => r.policies),
+  ];
   return [...new Set(all.flatMap((p) => Object.keys(p.jwt?.claimHeaders ?? {})))].sort();
 }
 
@@ -84,7 +88,15 @@ function resolveRoute(model: GatewayModel, hostName: string, route: RouteModel):
   const services = servicesOf(route);
   const servicePolicies = services.length === 1 ? model.services[services[0] as string]?.policies : undefined;
   const base: Policies = host?.basePath === undefined ? {} : { rewrite: { prefix: host.basePath, replacement: "/" } };
-  const policies = inherit(ROUTE_KINDS, defaults, model.policies, host?.policies ?? {}, servicePolicies ?? {}, base, own);
+  const policies = inherit(
+    ROUTE_KINDS,
+    defaults,
+    model.policies,
+    host?.policies ?? {},
+    servicePolicies ?? {},
+    base,
+    own,
+  );
   const { methods, headers } = route.match;
   return {
     name: route.name,

@@ -31,7 +31,10 @@ const port = z.int().min(1).max(65_535);
 /** Where a service listens: `host:port`. */
 const address = z
   .string()
-  .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?:[1-9]\d{0,4}$/, "write host:port, such as iam.default.svc.cluster.local:3000");
+  .regex(
+    /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?:[1-9]\d{0,4}$/,
+    "write host:port, such as iam.default.svc.cluster.local:3000",
+  );
 
 const environments = z.array(name).min(1).optional();
 
@@ -54,13 +57,18 @@ const match = z
     exact: z.array(path).default([]),
     prefix: z.array(path).default([]),
     methods: z.array(method).min(1).optional(),
-    headers: z.record(headerName, z.string().regex(/^[\x21-\x7e]{1,256}$/, "write visible ASCII without spaces")).optional(),
+    headers: z
+      .record(headerName, z.string().regex(/^[\x21-\x7e]{1,256}$/, "write visible ASCII without spaces"))
+      .optional(),
   })
   .refine((m) => m.exact.length + m.prefix.length > 0, "name at least one path under exact or prefix");
 
 const respond = z.strictObject({
   status: z.int().min(200).max(599),
-  contentType: z.string().regex(/^[\w.+-]+\/[\w.+-]+(; ?[\w-]+=[\w-]+)*$/).default("application/json"),
+  contentType: z
+    .string()
+    .regex(/^[\w.+-]+\/[\w.+-]+(; ?[\w-]+=[\w-]+)*$/)
+    .default("application/json"),
   body: z
     .string()
     .max(65_536)
@@ -76,7 +84,10 @@ const route = z.strictObject({
   match,
   /** Exactly one of these three. */
   service: name.optional(),
-  backends: z.array(z.strictObject({ service: name, weight: z.int().min(0).max(100) })).min(1).optional(),
+  backends: z
+    .array(z.strictObject({ service: name, weight: z.int().min(0).max(100) }))
+    .min(1)
+    .optional(),
   respond: respond.optional(),
   policies: routePolicies.prefault({}),
 });
@@ -99,7 +110,10 @@ const filter = z.strictObject({
   address: address.default("gateway-filter.gateway.svc.cluster.local:9000"),
   /** How long a proxy waits for the filter's word. */
   timeout: duration.prefault("500ms"),
-  redis: z.string().regex(/^rediss?:\/\/\S+$/, "write redis://host:port or rediss://host:port").default("redis://redis.gateway.svc.cluster.local:6379"),
+  redis: z
+    .string()
+    .regex(/^rediss?:\/\/\S+$/, "write redis://host:port or rediss://host:port")
+    .default("redis://redis.gateway.svc.cluster.local:6379"),
 });
 
 /** Where things live in a cluster. */

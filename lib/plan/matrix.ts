@@ -70,5 +70,12 @@ export function formatMatrix(rows: readonly MatrixRow[], targets: readonly strin
     ...folded(rows).map((r) => [String(r.phase), r.kind, r.where, ...r.cells]),
   ];
   const widths = table[0]?.map((_, i) => Math.max(...table.map((row) => row[i]?.length ?? 0))) ?? [];
-  return table.map((row) => row.map((text, i) => text.padEnd(widths[i] ?? 0)).join("  ").trimEnd()).join("\n");
+  return table
+    .map((row) =>
+      row
+        .map((text, i) => text.padEnd(widths[i] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }

@@ -26,7 +26,8 @@ export interface TargetPlan {
   backups: readonly Placement[];
 }
 
-const covers = (claim: Claim, features: readonly Feature[]): boolean => features.every((f) => claim.supports.includes(f));
+const covers = (claim: Claim, features: readonly Feature[]): boolean =>
+  features.every((f) => claim.supports.includes(f));
 
 const missing = (claims: readonly Claim[], features: readonly Feature[]): Feature[] =>
   features.filter((f) => !claims.some((c) => c.supports.includes(f)));
@@ -49,7 +50,11 @@ function wantedOf(gateway: Gateway): Wanted[] {
     ...of(host, host.policies),
     ...host.routes.flatMap((route) => {
       const own = new Set(route.policies);
-      return of(host, policiesInOrder(host, route).filter((p) => own.has(p)), route);
+      return of(
+        host,
+        policiesInOrder(host, route).filter((p) => own.has(p)),
+        route,
+      );
     }),
   ]);
 }
@@ -79,7 +84,9 @@ class Planner {
       claim,
       ...(difference !== undefined && { difference }),
     });
-    const native = claims.findIndex((c) => !c.backup && this.#usable(c) && covers(c, features) && !this.#tooEarly(c, wanted));
+    const native = claims.findIndex(
+      (c) => !c.backup && this.#usable(c) && covers(c, features) && !this.#tooEarly(c, wanted),
+    );
     const door = this.capabilities.door[policy.kind];
     if (native >= 0) {
       const difference = claims[native]?.difference?.name;
@@ -115,15 +122,25 @@ class Planner {
 
   #refuse({ host, route, policy, features }: Wanted): void {
     const { target, door } = this.capabilities;
-    const claims = [...(this.capabilities.native[policy.kind] ?? []), ...(door[policy.kind] ? [door[policy.kind] as Claim] : [])];
+    const claims = [
+      ...(this.capabilities.native[policy.kind] ?? []),
+      ...(door[policy.kind] ? [door[policy.kind] as Claim] : []),
+    ];
     const lacking = missing(claims, features);
     const named = claims.flatMap((c) => (c.difference && covers(c, features) ? [c.difference] : []));
-    const at = [this.gateway.system, ...(route ? ["routes", route.name] : ["hosts", host.name]), "policies", policy.kind].join("/");
+    const at = [
+      this.gateway.system,
+      ...(route ? ["routes", route.name] : ["hosts", host.name]),
+      "policies",
+      policy.kind,
+    ].join("/");
     const needs = (lacking.length > 0 ? lacking : features).join(", ");
     const why = `${target} has no place that keeps ${needs} on ${host.name}${route ? "" : " as a whole"}.`;
     const accept = named.map((d) => `accept the difference "${d.name}" (${d.text})`);
     const fix = [...accept, `take the policy or its option away, or take ${target} out of targets`].join(", or ");
-    this.diagnostics.push(diagnostic("plan/unenforceable-policy", at, why, `${fix[0]?.toUpperCase() ?? ""}${fix.slice(1)}.`));
+    this.diagnostics.push(
+      diagnostic("plan/unenforceable-policy", at, why, `${fix[0]?.toUpperCase() ?? ""}${fix.slice(1)}.`),
+    );
   }
 }
 

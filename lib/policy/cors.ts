@@ -27,9 +27,7 @@ export const cors = policyKind({
   sees: "head",
   perHost: true,
   requires: (config): Feature[] =>
-    config.credentials
-      ? ["CorsPreflight", "CorsOnRefusals", "CorsCredentials"]
-      : ["CorsPreflight", "CorsOnRefusals"],
+    config.credentials ? ["CorsPreflight", "CorsOnRefusals", "CorsCredentials"] : ["CorsPreflight", "CorsOnRefusals"],
   decide(config, { request, response }) {
     response.set.set("vary", "Origin");
     const [from, ...more] = headerValues(request, "origin");

@@ -1,5 +1,13 @@
 import { isPreflight } from "./cors";
-import { findRoute, routeEntries, type ConfiguredPolicy, type Gateway, type Host, type Route, type RouteEntry } from "./gateway";
+import {
+  findRoute,
+  routeEntries,
+  type ConfiguredPolicy,
+  type Gateway,
+  type Host,
+  type Route,
+  type RouteEntry,
+} from "./gateway";
 import { KINDS, kindNamed, PHASES, phaseNumber } from "./index";
 import { headerValues, type Decision, type Exchange, type GatewayRequest, type PolicyKind, type State } from "./kind";
 import { precedes, type Phase } from "./phase";

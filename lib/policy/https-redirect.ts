@@ -12,6 +12,12 @@ export const httpsRedirect = policyKind({
   decide(config, { request }) {
     if (request.scheme !== "http") return undefined;
     const location = `https://${request.host}${request.target}`;
-    return { status: config.status, reason: "https-redirect", message: "Use https.", headers: { location }, answer: true };
+    return {
+      status: config.status,
+      reason: "https-redirect",
+      message: "Use https.",
+      headers: { location },
+      answer: true,
+    };
   },
 });

@@ -17,10 +17,11 @@ export const issuerSchema = z.strictObject({
   }),
   /** Any one of these must be in `aud`; empty only where tokens carry none. */
   audiences: z.array(z.string().min(1)).default([]),
-  algorithms: z.array(z.enum(ALGORITHM_NAMES).exclude(["HS256"])).min(1).default(["RS256"]),
-  type: z
-    .strictObject({ claim: claimPath, value: z.string().min(1), optional: z.boolean().default(false) })
-    .optional(),
+  algorithms: z
+    .array(z.enum(ALGORITHM_NAMES).exclude(["HS256"]))
+    .min(1)
+    .default(["RS256"]),
+  type: z.strictObject({ claim: claimPath, value: z.string().min(1), optional: z.boolean().default(false) }).optional(),
   user: claimPath.default("sub"),
   roles: claimPath.optional(),
   scopes: claimPath.optional(),
@@ -81,7 +82,9 @@ export const jwt = policyKind({
       return { status: 503, reason: "keys-away", message: "Tokens cannot be checked now.", headers };
     }
     if ("reason" in verified) {
-      const headers = { "www-authenticate": `${realm}, error="invalid_token", error_description="${verified.message}"` };
+      const headers = {
+        "www-authenticate": `${realm}, error="invalid_token", error_description="${verified.message}"`,
+      };
       return { status: 401, ...verified, headers };
     }
     exchange.identity = verified.identity;

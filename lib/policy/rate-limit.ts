@@ -9,7 +9,10 @@ const limit = z.strictObject({
   name,
   ...rateShape,
   /** The first of these that the request has. */
-  key: z.array(z.enum(["user", "clientAddress"])).min(1).default(["user", "clientAddress"]),
+  key: z
+    .array(z.enum(["user", "clientAddress"]))
+    .min(1)
+    .default(["user", "clientAddress"]),
   scope: z.enum(["cluster", "replica"]).default("cluster"),
 });
 
@@ -18,7 +21,12 @@ type Limit = z.output<typeof limit>;
 function counterOf(limit: Limit, { system, identity, request }: Exchange): Counter {
   const byUser = limit.key.includes("user") && identity !== undefined;
   const key = byUser ? `user:${encodeURIComponent(identity.user)}` : `address:${request.client}`;
-  return { key: `limit:{${system}:${key}}:${limit.name}`, requests: limit.requests, perMs: limit.per, burst: burstOf(limit) };
+  return {
+    key: `limit:{${system}:${key}}:${limit.name}`,
+    requests: limit.requests,
+    perMs: limit.per,
+    burst: burstOf(limit),
+  };
 }
 
 /**

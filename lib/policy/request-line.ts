@@ -7,10 +7,7 @@ import { method, size } from "./values";
 export const requestLine = policyKind({
   kind: "requestLine",
   schema: z.strictObject({
-    methods: z
-      .array(method)
-      .min(1)
-      .default(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
+    methods: z.array(method).min(1).default(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
     maxUri: size.prefault("8KiB"),
     maxHead: size.prefault("16KiB"),
   }),

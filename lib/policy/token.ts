@@ -15,10 +15,7 @@ const ALGORITHMS = {
   ES512: { type: "ec", hash: "sha512", curve: "secp521r1", bytes: 132 },
   EdDSA: { type: "ed25519", hash: null },
   HS256: { type: "secret", hash: "sha256" },
-} as const satisfies Record<
-  string,
-  { type: string; hash: string | null; pss?: true; curve?: string; bytes?: number }
->;
+} as const satisfies Record<string, { type: string; hash: string | null; pss?: true; curve?: string; bytes?: number }>;
 
 export type Algorithm = keyof typeof ALGORITHMS;
 export const ALGORITHM_NAMES = Object.keys(ALGORITHMS) as [Algorithm, ...Algorithm[]];
@@ -99,8 +96,10 @@ function checkClaims(claims: Record<string, unknown>, rules: IssuerRules, nowMs:
   const { exp, nbf, iat, aud } = claims;
   if (!isTime(exp)) return refuse("no-expiry", "The token has no expiry.");
   if (now >= exp + skew) return refuse("expired", "The token has expired.");
-  if (nbf !== undefined && !(isTime(nbf) && now >= nbf - skew)) return refuse("not-yet-valid", "The token is not valid yet.");
-  if (iat !== undefined && !(isTime(iat) && now >= iat - skew)) return refuse("issued-later", "The token is from the future.");
+  if (nbf !== undefined && !(isTime(nbf) && now >= nbf - skew))
+    return refuse("not-yet-valid", "The token is not valid yet.");
+  if (iat !== undefined && !(isTime(iat) && now >= iat - skew))
+    return refuse("issued-later", "The token is from the future.");
   const audiences = Array.isArray(aud) ? (aud as unknown[]) : [aud];
   if (rules.audiences.length > 0 && !audiences.some((a) => rules.audiences.includes(a as string))) {
     return refuse("audience", "The token is for another audience.");
@@ -142,7 +141,8 @@ export async function verifyToken(
     issuers.find((i) => i.issuer === undefined);
   if (!rules) return refuse("issuer", "The token is from another issuer.");
   const { alg, kid, crit, b64 } = header;
-  if (crit !== undefined || b64 !== undefined) return refuse("critical", "The token has extensions that are not known.");
+  if (crit !== undefined || b64 !== undefined)
+    return refuse("critical", "The token has extensions that are not known.");
   if (typeof alg !== "string" || !(rules.algorithms as readonly string[]).includes(alg)) {
     return refuse("algorithm", "The token's algorithm is not accepted.");
   }

@@ -80,4 +80,6 @@ export const origin = z
 export const method = z.enum(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
 /** Path into a token's claims, members joined by dots: `realm_access.roles`. */
-export const claimPath = z.string().regex(/^[A-Za-z_][\w:/-]*(\.[A-Za-z_][\w:/-]*)*$/, "write a claim name, or a path with dots");
+export const claimPath = z
+  .string()
+  .regex(/^[A-Za-z_][\w:/-]*(\.[A-Za-z_][\w:/-]*)*$/, "write a claim name, or a path with dots");

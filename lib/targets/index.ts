@@ -18,10 +18,7 @@ function entry<D>(target: Target<D>, filterPath?: (g: Gateway) => string): Entry
   return {
     name: target.name,
     capabilities: capabilitiesOf(target, FILTER_CLAIMS),
-    render: (input) => [
-      ...render(target, input),
-      ...(filterPath ? filterFile(input, filterPath(input.gateway)) : []),
-    ],
+    render: (input) => [...render(target, input), ...(filterPath ? filterFile(input, filterPath(input.gateway)) : [])],
   };
 }
 
@@ -62,7 +59,9 @@ export function compile(model: GatewayModel, environment: string): Result<Compil
   for (const difference of accepted.filter((a) => !used.has(a))) {
     const why = `No target of this model has a form that differs by "${difference}".`;
     const at = `${model.name}/accept/${difference}`;
-    diagnostics.push(diagnostic("plan/unused-acceptance", at, why, "Take it out of accept, so that it accepts nothing by surprise."));
+    diagnostics.push(
+      diagnostic("plan/unused-acceptance", at, why, "Take it out of accept, so that it accepts nothing by surprise."),
+    );
   }
   if (hasErrors(diagnostics)) return { diagnostics };
   const plans = planned.map((p) => p.plan);

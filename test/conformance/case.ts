@@ -38,7 +38,9 @@ const request = z.strictObject({
       key: z.string(),
       age: z.number().default(0),
       nonce: z.string().optional(),
-      over: z.strictObject({ method: z.string().optional(), path: z.string().optional(), body: z.string().optional() }).default({}),
+      over: z
+        .strictObject({ method: z.string().optional(), path: z.string().optional(), body: z.string().optional() })
+        .default({}),
     })
     .optional(),
 });
@@ -149,7 +151,7 @@ export function readCases(folder: string): Case[] {
         if (single.length > 0 === (steps !== undefined)) {
           throw new Error(`${name}: "${c.name}" needs either request and expect, or steps.`);
         }
-        return { ...rest, system, subject: path.basename(name, ".yaml"), steps: steps ?? (single as Step[]) };
+        return { ...rest, system, subject: path.basename(name, ".yaml"), steps: steps ?? single };
       });
     });
 }

@@ -46,13 +46,18 @@ function jsonMatches(expected: unknown, value: unknown): boolean {
   if (expected === "<string>") return typeof value === "string";
   if (expected === "<number>") return typeof value === "number";
   if (Array.isArray(expected)) {
-    return Array.isArray(value) && value.length === expected.length && expected.every((e, i) => jsonMatches(e, value[i]));
+    return (
+      Array.isArray(value) && value.length === expected.length && expected.every((e, i) => jsonMatches(e, value[i]))
+    );
   }
   if (typeof expected === "object" && expected !== null) {
     if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
     const keys = Object.keys(expected);
     const own = value as Record<string, unknown>;
-    return keys.length === Object.keys(own).length && keys.every((k) => jsonMatches((expected as Record<string, unknown>)[k], own[k]));
+    return (
+      keys.length === Object.keys(own).length &&
+      keys.every((k) => jsonMatches((expected as Record<string, unknown>)[k], own[k]))
+    );
   }
   return isDeepStrictEqual(expected, value);
 }
@@ -61,7 +66,8 @@ function bodyDifference(expected: NonNullable<Expectation["body"]>, body: Buffer
   const text = body.toString("utf8");
   if (expected.bytes !== undefined && body.length !== expected.bytes) return `${String(body.length)} bytes`;
   if (expected.text !== undefined && text !== expected.text) return JSON.stringify(text.slice(0, 120));
-  if (expected.matches !== undefined && !regexOf(expected.matches)?.test(text)) return JSON.stringify(text.slice(0, 200));
+  if (expected.matches !== undefined && !regexOf(expected.matches)?.test(text))
+    return JSON.stringify(text.slice(0, 200));
   if (expected.json === undefined) return undefined;
   try {
     return jsonMatches(expected.json, JSON.parse(text)) ? undefined : text.slice(0, 200);
@@ -71,15 +77,21 @@ function bodyDifference(expected: NonNullable<Expectation["body"]>, body: Buffer
 }
 
 /** A service's name covers its instances: `backend` is `backend-1` as well. */
-const isService = (name: string, service: string): boolean => service === name || service.startsWith(`${name}-`) && /^\d+$/.test(service.slice(name.length + 1));
+const isService = (name: string, service: string): boolean =>
+  service === name || (service.startsWith(`${name}-`) && /^\d+$/.test(service.slice(name.length + 1)));
 
 export function differences(expected: Expectation, { answer, seen, identities, n }: Outcome): string[] {
   const found: string[] = [];
   const fill = (m: Matcher): Matcher => (typeof m === "string" ? fillPlaceholders(m, identities, n) : m);
   const last = seen.at(-1);
-  if (expected.status !== undefined && !statusMatches(expected.status, answer.status)) found.push(`status ${String(answer.status)}`);
+  if (expected.status !== undefined && !statusMatches(expected.status, answer.status))
+    found.push(`status ${String(answer.status)}`);
   if (expected.reaches === "nothing" && last) found.push(`reaches ${last.service}`);
-  if (expected.reaches !== undefined && expected.reaches !== "nothing" && !(last && isService(expected.reaches, last.service))) {
+  if (
+    expected.reaches !== undefined &&
+    expected.reaches !== "nothing" &&
+    !(last && isService(expected.reaches, last.service))
+  ) {
     found.push(`reaches ${last?.service ?? "nothing"}`);
   }
   for (const [name, matcher] of Object.entries(expected.headers)) {
@@ -101,7 +113,8 @@ export function differences(expected: Expectation, { answer, seen, identities, n
   if (!upstream) return found;
   if (!last) return [...found, "the upstream saw nothing"];
   if (upstream.method !== undefined && upstream.method !== last.method) found.push(`upstream method ${last.method}`);
-  if (upstream.path !== undefined && fillPlaceholders(upstream.path, identities, n) !== last.path) found.push(`upstream path ${last.path}`);
+  if (upstream.path !== undefined && fillPlaceholders(upstream.path, identities, n) !== last.path)
+    found.push(`upstream path ${last.path}`);
   for (const [name, matcher] of Object.entries(upstream.headers)) {
     const value = joined(last.headers, name);
     if (!matches(fill(matcher), value, answer, name)) found.push(`upstream ${name}: ${value ?? "absent"}`);

@@ -1,4 +1,12 @@
-import { createHmac, createPublicKey, generateKeyPairSync, randomBytes, randomUUID, sign, type KeyObject } from "node:crypto";
+import {
+  createHmac,
+  createPublicKey,
+  generateKeyPairSync,
+  randomBytes,
+  randomUUID,
+  sign,
+  type KeyObject,
+} from "node:crypto";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { parse } from "yaml";
@@ -71,7 +79,11 @@ export class Identities {
   }
 
   publicKeys(): { kid: string; alg: string; key: KeyObject }[] {
-    return [...this.#pairs.values()].map(({ kid, alg, publicKey }) => ({ kid, alg, key: createPublicKey(publicKey.export({ format: "pem", type: "spki" })) }));
+    return [...this.#pairs.values()].map(({ kid, alg, publicKey }) => ({
+      kid,
+      alg,
+      key: createPublicKey(publicKey.export({ format: "pem", type: "spki" })),
+    }));
   }
 
   key(name: string): { id?: string; value: string } {
@@ -109,7 +121,9 @@ export class Identities {
     };
     const pair = this.#pairs.get(alg);
     const header: Record<string, unknown> = { alg, typ: "JWT", ...(pair && { kid: pair.kid }) };
-    let signWith: { pair?: KeyPair | undefined; secret?: string } = pair ? { pair } : { secret: this.key(issuer.secret ?? "").value };
+    let signWith: { pair?: KeyPair | undefined; secret?: string } = pair
+      ? { pair }
+      : { secret: this.key(issuer.secret ?? "").value };
     let after = (token: string): string => token;
     switch (defect) {
       case undefined:
@@ -125,7 +139,9 @@ export class Identities {
         delete claims["exp"];
         break;
       case "other-key":
-        signWith = pair ? { pair: this.#others.get(alg) } : { secret: "another-secret-that-nobody-has-published-anywhere" };
+        signWith = pair
+          ? { pair: this.#others.get(alg) }
+          : { secret: "another-secret-that-nobody-has-published-anywhere" };
         break;
       case "alg-none":
         header["alg"] = "none";
@@ -163,7 +179,8 @@ export class Identities {
   #sign(input: string, alg: string, { pair, secret }: { pair?: KeyPair | undefined; secret?: string }): string {
     if (secret !== undefined) return createHmac("sha256", secret).update(input).digest("base64url");
     const key = pair?.privateKey as KeyObject;
-    if (pair?.alg === "ES256") return sign("sha256", Buffer.from(input), { key, dsaEncoding: "ieee-p1363" }).toString("base64url");
+    if (pair?.alg === "ES256")
+      return sign("sha256", Buffer.from(input), { key, dsaEncoding: "ieee-p1363" }).toString("base64url");
     return alg === "none" ? "" : sign("sha256", Buffer.from(input), key).toString("base64url");
   }
 }

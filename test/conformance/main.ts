@@ -69,7 +69,9 @@ async function main(): Promise<void> {
   const runs = await Promise.all(
     targets.map(async (target) => {
       const results = await runTarget(target, cases);
-      process.stdout.write(`${target}: ${String(cases.length)} cases in ${((performance.now() - start) / 1000).toFixed(0)} s\n`);
+      process.stdout.write(
+        `${target}: ${String(cases.length)} cases in ${((performance.now() - start) / 1000).toFixed(0)} s\n`,
+      );
       return [target, results] as const;
     }),
   );

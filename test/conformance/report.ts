@@ -16,7 +16,10 @@ export function formatResults(
     lines.push(key);
     for (const target of targets) {
       const result = (results.get(target) ?? []).find((r) => keyOf(r) === key);
-      if (result) lines.push(`    ${target.padEnd(8)} ${MARKS[result.outcome].padEnd(5)} ${result.details.slice(0, 6).join("; ")}`);
+      if (result)
+        lines.push(
+          `    ${target.padEnd(8)} ${MARKS[result.outcome].padEnd(5)} ${result.details.slice(0, 6).join("; ")}`,
+        );
     }
   }
   const reasons = new Map<string, number>();
@@ -30,6 +33,8 @@ export function formatResults(
   for (const [reason, count] of reasons) lines.push(`skipped ${String(count)} on ${reason}`);
   const count = (outcome: CaseResult["outcome"]): number => all.filter((r) => r.outcome === outcome).length;
   const missingPart = all.some((r) => r.outcome === "skipped" && /cannot be/.test(r.details[0] ?? ""));
-  lines.push(`${String(count("passed"))} passed, ${String(count("failed"))} failed, ${String(count("skipped"))} skipped`);
+  lines.push(
+    `${String(count("passed"))} passed, ${String(count("failed"))} failed, ${String(count("skipped"))} skipped`,
+  );
   return { text: lines.join("\n"), failed: count("failed") > 0 || (partsMustBeThere && missingPart) };
 }

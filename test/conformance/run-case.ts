@@ -78,7 +78,12 @@ class CaseRun {
     const outcome = (answer: WireAnswer, n: number, of = seen): Outcome => ({ answer, seen: of, identities, n });
     const { last, logs, statuses, ...every } = step.expect;
     const found = answers.flatMap((answer, i) => this.#compare(every, outcome(answer, i + 1)));
-    if (last) found.push(...this.#compare(last, outcome(answers.at(-1) as WireAnswer, times, services.seen.slice(beforeLast))).map((d) => `last: ${d}`));
+    if (last)
+      found.push(
+        ...this.#compare(last, outcome(answers.at(-1) as WireAnswer, times, services.seen.slice(beforeLast))).map(
+          (d) => `last: ${d}`,
+        ),
+      );
     if (statuses) found.push(...this.#counts(statuses, answers));
     if (logs) found.push(...(await this.#logs(logs)));
     found.push(...this.#reason(step.expect.reason, answers.at(-1)));
@@ -87,7 +92,9 @@ class CaseRun {
 
   #compare(expected: Expectation, outcome: Outcome): string[] {
     const allowed = (outcome.answer as Partial<OracleAnswer>).statuses;
-    const others = [...(allowed ?? [])].filter((s) => expected.status !== undefined && !statusMatches(expected.status, s));
+    const others = [...(allowed ?? [])].filter(
+      (s) => expected.status !== undefined && !statusMatches(expected.status, s),
+    );
     return [...differences(expected, outcome), ...others.map((s) => `also allowed: ${String(s)}`)];
   }
 
@@ -111,15 +118,26 @@ class CaseRun {
     const missing = (): string[] => {
       const logs = this.stand.logs();
       return [
-        ...expected.contain.map(fill).filter((text) => !logs.includes(text)).map((t) => `logs lack ${t}`),
-        ...expected.matches.filter((m) => !new RegExp(m.replace(/^\/|\/[a-z]*$/g, "")).test(logs)).map((m) => `logs do not match ${m}`),
+        ...expected.contain
+          .map(fill)
+          .filter((text) => !logs.includes(text))
+          .map((t) => `logs lack ${t}`),
+        ...expected.matches
+          .filter((m) => !new RegExp(m.replace(/^\/|\/[a-z]*$/g, "")).test(logs))
+          .map((m) => `logs do not match ${m}`),
       ];
     };
     const end = Date.now() + 1000;
     while (missing().length > 0 && Date.now() < end) await sleep(50);
     if (expected.without.length > 0) await sleep(Math.max(0, end - Date.now()));
     const logs = this.stand.logs();
-    return [...missing(), ...expected.without.map(fill).filter((text) => logs.includes(text)).map((t) => `logs contain ${t.slice(0, 24)}…`)];
+    return [
+      ...missing(),
+      ...expected.without
+        .map(fill)
+        .filter((text) => logs.includes(text))
+        .map((t) => `logs contain ${t.slice(0, 24)}…`),
+    ];
   }
 
   /** Only where the target's logs tell the reason of this very request. */

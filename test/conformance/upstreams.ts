@@ -44,7 +44,9 @@ export class Services {
     const items = this.#behaviours[seen.service]?.respond ?? [];
     let left = this.#answered.get(seen.service) ?? 0;
     this.#answered.set(seen.service, left + 1);
-    const expanded = items.map((item) => (typeof item === "number" ? { status: item, headers: {}, delay: 0, reset: false, times: 1 } : item));
+    const expanded = items.map((item) =>
+      typeof item === "number" ? { status: item, headers: {}, delay: 0, reset: false, times: 1 } : item,
+    );
     const item = expanded.find((i, at) => {
       if (left < i.times || at === expanded.length - 1) return true;
       left -= i.times;
@@ -68,7 +70,9 @@ export function echoOf({ service, method, path, headers, body }: Seen): Buffer {
     const key = name.toLowerCase();
     joined[key] = joined[key] === undefined ? value : `${joined[key]}, ${value}`;
   }
-  return Buffer.from(JSON.stringify({ service, method, path, headers: joined, body: body.toString("latin1").slice(0, 4096) }));
+  return Buffer.from(
+    JSON.stringify({ service, method, path, headers: joined, body: body.toString("latin1").slice(0, 4096) }),
+  );
 }
 
 const rawLines = (message: IncomingMessage): HeaderLine[] =>

@@ -57,7 +57,9 @@ function signatureHeaders(spec: RequestSpec, target: string, body: string, ident
   const key = identities.key(keyName);
   const timestamp = String(Math.floor(Date.now() / 1000) - age);
   const nonce = spec.sign.nonce ?? randomBytes(16).toString("hex");
-  const digest = createHash("sha256").update(over.body ?? body).digest("hex");
+  const digest = createHash("sha256")
+    .update(over.body ?? body)
+    .digest("hex");
   const input = [over.method ?? spec.method, over.path ?? target, timestamp, nonce, digest].join("\n");
   return [
     ["x-signature-key-id", key.id ?? ""],
@@ -139,7 +141,8 @@ function parseBody(head: Head, method: string, closed: boolean): Buffer | undefi
     }
   }
   const length = header("content-length");
-  if (length !== undefined) return head.rest.length >= Number(length) ? head.rest.subarray(0, Number(length)) : closed ? head.rest : undefined;
+  if (length !== undefined)
+    return head.rest.length >= Number(length) ? head.rest.subarray(0, Number(length)) : closed ? head.rest : undefined;
   return closed ? head.rest : undefined;
 }
 
@@ -160,7 +163,11 @@ export function send(endpoint: Endpoint, request: WireRequest): Promise<OpenAnsw
   return new Promise((resolve, reject) => {
     const options = { port: endpoint.port, host: "127.0.0.1" };
     const socket = endpoint.tls
-      ? tls.connect({ ...options, servername: net.isIP(request.host) ? "" : request.host.toLowerCase(), rejectUnauthorized: false })
+      ? tls.connect({
+          ...options,
+          servername: net.isIP(request.host) ? "" : request.host.toLowerCase(),
+          rejectUnauthorized: false,
+        })
       : net.connect(options);
     let data: Buffer = Buffer.alloc(0);
     let started = 0;

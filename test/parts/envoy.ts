@@ -9,7 +9,12 @@ const HTTP2 = {
   },
 };
 
-function bootstrap(options: { xdsPort: number; adminPort: number; labels: Record<string, string>; namespace: string }): object {
+function bootstrap(options: {
+  xdsPort: number;
+  adminPort: number;
+  labels: Record<string, string>;
+  namespace: string;
+}): object {
   const socket = (port: number): object => ({ socket_address: { address: "127.0.0.1", port_value: port } });
   const ads = { ads: {}, initial_fetch_timeout: "0s", resource_api_version: "V3" };
   return {
@@ -72,9 +77,17 @@ export async function startEnvoy(options: {
   const file = path.join(options.directory, "envoy.json");
   writeFileSync(file, JSON.stringify(bootstrap({ ...options, adminPort })));
   const logFile = path.join(options.directory, "envoy.log");
-  const args = ["-c", file, "--use-dynamic-base-id", "--reject-unknown-dynamic-fields", "--file-flush-interval-msec", "50"];
+  const args = [
+    "-c",
+    file,
+    "--use-dynamic-base-id",
+    "--reject-unknown-dynamic-fields",
+    "--file-flush-interval-msec",
+    "50",
+  ];
   const part = startPart(options.binary, [...args, "--concurrency", "1", "-l", "warning"], { logFile });
-  const admin = async (target: string): Promise<string> => (await fetch(`http://127.0.0.1:${String(adminPort)}${target}`)).text();
+  const admin = async (target: string): Promise<string> =>
+    (await fetch(`http://127.0.0.1:${String(adminPort)}${target}`)).text();
   const counters = async (): Promise<Map<string, number>> => {
     const lines = (await admin("/stats?filter=update_(rejected|success)")).split("\n").map((line) => line.split(": "));
     return new Map(lines.map(([name = "", value = ""]) => [name, Number(value)]));
@@ -84,11 +97,17 @@ export async function startEnvoy(options: {
   const accepted = async (): Promise<string | undefined> => {
     const found = await counters();
     if (sum(found, "update_rejected") > 0) {
-      const words = readFileSync(logFile, "utf8").split("\n").filter((line) => line.includes("rejected"));
+      const words = readFileSync(logFile, "utf8")
+        .split("\n")
+        .filter((line) => line.includes("rejected"));
       return words.slice(0, 3).join("\n") || "an update was rejected";
     }
     return (await admin("/listeners")).trim() === "" ? "Envoy has no listener" : undefined;
   };
-  await until("envoy", async () => sum(await counters(), "lds.update_success") + sum(await counters(), "update_rejected") > 0, part);
+  await until(
+    "envoy",
+    async () => sum(await counters(), "lds.update_success") + sum(await counters(), "update_rejected") > 0,
+    part,
+  );
   return { part, adminPort, accepted, stop: () => part.stop() };
 }

@@ -69,6 +69,8 @@ export function goTool(name: GoTool): Promise<string | undefined> {
 
 /** Istio's custom resource definitions, from the module that its manifests are made for. */
 export async function istioCrds(): Promise<string> {
-  const { stdout } = await run("go", ["list", "-m", "-f", "{{.Dir}}", "istio.io/api"], { cwd: path.join(ROOT, "tools/istio") });
+  const { stdout } = await run("go", ["list", "-m", "-f", "{{.Dir}}", "istio.io/api"], {
+    cwd: path.join(ROOT, "tools/istio"),
+  });
   return path.join(stdout.trim(), "kubernetes/customresourcedefinitions.gen.yaml");
 }

@@ -69,9 +69,13 @@ export async function startIstiod(options: {
     "--ctrlz_port=0",
     "--profile=false",
   ];
-  const { KUBECONFIG: _unused, ...inherited } = process.env;
-  const env = { ...inherited, ...ENVIRONMENT, HOME: options.directory };
-  const part = startPart(binary, args, { logFile: path.join(options.directory, "istiod.log"), env, cwd: options.directory });
+  const env: NodeJS.ProcessEnv = { ...process.env, ...ENVIRONMENT, HOME: options.directory };
+  delete env["KUBECONFIG"];
+  const part = startPart(binary, args, {
+    logFile: path.join(options.directory, "istiod.log"),
+    env,
+    cwd: options.directory,
+  });
   await until("istiod", async () => (await fetch(`http://${local(httpPort)}/ready`)).ok, part);
   return { part, xdsPort, stop: () => part.stop() };
 }

@@ -75,7 +75,12 @@ export async function freePorts(count: number): Promise<number[]> {
 }
 
 /** Waits until the probe is true; a part that has died, or the end of the time, is an error with the end of its log. */
-export async function until(what: string, probe: () => Promise<boolean> | boolean, part?: Part, limitMs = 30_000): Promise<void> {
+export async function until(
+  what: string,
+  probe: () => Promise<boolean> | boolean,
+  part?: Part,
+  limitMs = 30_000,
+): Promise<void> {
   const end = Date.now() + limitMs;
   for (;;) {
     if (await Promise.resolve(probe()).catch(() => false)) return;

@@ -26,7 +26,10 @@ export class Valkey {
   async resume(): Promise<void> {
     if (this.#part?.running()) return;
     const args = ["--port", String(this.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
-    this.#part = startPart(this.binary, args, { logFile: path.join(this.directory, "valkey.log"), cwd: this.directory });
+    this.#part = startPart(this.binary, args, {
+      logFile: path.join(this.directory, "valkey.log"),
+      cwd: this.directory,
+    });
     await until("valkey", () => portOpen(this.port), this.#part);
   }
 

@@ -84,6 +84,10 @@ export function beginDraft(input: TargetInput): IstioDraft {
   return { input, hosts: new Map(hosts), issuers: new Map() };
 }
 
+export function hasDoor(draft: IstioDraft): boolean {
+  return [...draft.hosts.values()].some((host) => [...host.routes.values()].some((route) => route.door));
+}
+
 export function hostOf(draft: IstioDraft, placement: Placement): HostDraft {
   return draft.hosts.get(placement.host) as HostDraft;
 }

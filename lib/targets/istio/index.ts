@@ -27,15 +27,12 @@ const virtualServices: Builder = (scope, draft) => {
   for (const host of draft.hosts.values()) virtualService(scope, draft, host);
 };
 
-const hasDoor = (draft: IstioDraft): boolean =>
-  [...draft.hosts.values()].some((h) => [...h.routes.values()].some((r) => r.door));
-
 /** The files, and what stands in each. */
 const FILES: Readonly<Record<string, readonly Builder[]>> = {
   "gateway.yaml": [gateway],
   "routes.yaml": [virtualServices, nowhereEntry],
   "services.yaml": [meshPolicies],
-  "security.yaml": [requestAuthentication, (scope, draft) => hasDoor(draft) && doorPolicy(scope, draft)],
+  "security.yaml": [requestAuthentication, doorPolicy],
   "envoy-filters.yaml": [envoyFilters],
   "telemetry.yaml": [telemetry],
 };

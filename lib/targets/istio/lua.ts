@@ -12,7 +12,7 @@ export function luaTable(value: unknown, indent = ""): string {
     return `{\n${inner.map((line) => `${indent}  ${line},\n`).join("")}${indent}}`;
   }
   if (typeof value === "string") return luaString(value);
-  return String(value as number | boolean);
+  return String(value);
 }
 
 function luaString(text: string): string {

@@ -1,7 +1,7 @@
 import { stringify } from "yaml";
 import { trustedHops, usesProxyProtocol } from "../front";
 import { identityHeaders } from "../identity-headers";
-import type { IstioDraft } from "./draft";
+import { hasDoor, type IstioDraft } from "./draft";
 import { duration, providerName, splitAddress } from "./names";
 
 /** What the filter must hear of a request. Envoy sends method, path and host by itself. */
@@ -63,7 +63,7 @@ export function meshConfig(draft: IstioDraft): string {
       ...(Object.keys(topology).length > 0 && { gatewayTopology: topology }),
       proxyHeaders: { server: { disabled: true }, envoyDebugHeaders: { disabled: true }, attemptCount: { disabled: true } },
     },
-    ...([...draft.hosts.values()].some((h) => [...h.routes.values()].some((r) => r.door)) && { extensionProviders: [provider] }),
+    ...(hasDoor(draft) && { extensionProviders: [provider] }),
   };
   return stringify(config, { lineWidth: 0 });
 }

@@ -9,11 +9,12 @@ import {
 } from "../../../imports/security.istio.io";
 import { DestinationRule } from "../../../imports/networking.istio.io";
 import { Telemetry } from "../../../imports/telemetry.istio.io";
-import type { IstioDraft } from "./draft";
+import { hasDoor, type IstioDraft } from "./draft";
 import { duration, metadata, providerName, splitAddress } from "./names";
 
 /** Every port but the plain one asks the door: a port that nobody thought of is refused, not open. */
 export function doorPolicy(scope: Construct, draft: IstioDraft): void {
+  if (!hasDoor(draft)) return;
   const { listeners, kubernetes } = draft.input.model;
   const plain = [...new Set([listeners.http.port, listeners.http.containerPort])].map(String);
   new AuthorizationPolicy(scope, "door", {

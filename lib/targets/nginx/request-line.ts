@@ -7,7 +7,7 @@ import { addMap, serverOf, type NginxDraft } from "./draft";
 export function numberAbove(limit: number): string {
   const digits = String(limit);
   const longer = `\\d{${String(digits.length + 1)},}`;
-  const greater = [...digits].flatMap((digit, i) => {
+  const greater = Array.from(digits).flatMap((digit, i) => {
     const rest = digits.length - i - 1;
     const tail = rest === 0 ? "" : `\\d{${String(rest)}}`;
     return digit === "9" ? [] : [`${digits.slice(0, i)}[${String(Number(digit) + 1)}-9]${tail}`];

@@ -79,7 +79,11 @@ export class Around {
     writeFileSync(planFile, planJson);
     const logFile = this.logFile(`${name}.log`);
     const env = { ...process.env, LISTEN_PORT: String(port), REDIS_URL: this.valkey.url };
-    const part = startPart(process.execPath, ["--import", "tsx", path.join(ROOT, "bin/filter.ts"), planFile], { logFile, env, cwd: ROOT });
+    const part = startPart(process.execPath, ["--import", "tsx", path.join(ROOT, "bin/filter.ts"), planFile], {
+      logFile,
+      env,
+      cwd: ROOT,
+    });
     await until("filter", async () => (await get(port, "/actuator/readiness")).status === 200, part);
     this.filters.push({ part, port });
     await this.storeSeen(true);
@@ -133,13 +137,19 @@ export class Around {
 
   logs(): string {
     return this.#logFiles
-      .map((file) => readFileSync(file).subarray(this.#offsets.get(file) ?? 0).toString("utf8"))
+      .map((file) =>
+        readFileSync(file)
+          .subarray(this.#offsets.get(file) ?? 0)
+          .toString("utf8"),
+      )
       .join("\n");
   }
 
   /** The reason in the filter's audit line for that request. */
   reason(requestId: string): string | undefined {
-    const lines = this.logs().split("\n").filter((line) => line.includes('"audit":true') && line.includes(requestId));
+    const lines = this.logs()
+      .split("\n")
+      .filter((line) => line.includes('"audit":true') && line.includes(requestId));
     for (const line of lines) {
       const record = JSON.parse(line) as { requestId?: string; reason?: string };
       if (record.requestId === requestId) return record.reason;
@@ -155,4 +165,3 @@ export class Around {
     if (process.env["KEEP"] === undefined) rmSync(this.directory, { recursive: true, force: true });
   }
 }
-

@@ -76,11 +76,14 @@ class DecideStand implements Stand {
     const { answer } = verdict;
     if (answer) {
       this.#reasons.set(verdict.exchange.requestId, answer.reason);
-      const body = answer.answer || request.method === "HEAD" ? Buffer.alloc(0) : this.#errorBody(verdict, answer.status, answer.message);
+      const body =
+        answer.answer || request.method === "HEAD"
+          ? Buffer.alloc(0)
+          : this.#errorBody(verdict, answer.status, answer.message);
       const headers = { ...(body.length > 0 && JSON_TYPE), ...answer.headers };
       return { answer: this.#answer(verdict, answer.status, headers, body, verdict.statuses) };
     }
-    return { answer: await this.#call(verdict, request) };
+    return { answer: this.#call(verdict, request) };
   }
 
   logs(): string {
@@ -119,7 +122,7 @@ class DecideStand implements Stand {
   }
 
   /** Tries, time-outs and errors of the upstream, by the call that the policies have put together. */
-  async #call(verdict: Verdict, request: WireRequest): Promise<OracleAnswer> {
+  #call(verdict: Verdict, request: WireRequest): OracleAnswer {
     const { call, upstream } = verdict.exchange;
     const { respond, backends = [] } = verdict.route ?? {};
     if (respond) {
@@ -158,7 +161,14 @@ class DecideStand implements Stand {
       if (again(String(answering.status))) continue;
       const body = answering.body ?? echoOf(seen);
       const headers = { ...JSON_TYPE, ...answering.headers };
-      return this.#answer(verdict, answering.status, headers, request.method === "HEAD" ? Buffer.alloc(0) : body, undefined, seconds);
+      return this.#answer(
+        verdict,
+        answering.status,
+        headers,
+        request.method === "HEAD" ? Buffer.alloc(0) : body,
+        undefined,
+        seconds,
+      );
     }
   }
 
@@ -171,4 +181,3 @@ class DecideStand implements Stand {
 
 export const decideStand: StandFactory = ({ system, environment }) =>
   Promise.resolve(new DecideStand(system, environment));
-

@@ -72,22 +72,34 @@ class IstioStand implements Stand {
     if (!programs || istiod === undefined) return { unavailable: "Istio's parts cannot be had" };
     const around = await Around.start(options.system, "istio", programs.valkey);
     const instances: Instance[] = [];
-    for (let n = 0; n < options.replicas; n++) instances.push(await IstioStand.#instance(around, options, programs.envoy, n));
+    for (let n = 0; n < options.replicas; n++)
+      instances.push(await IstioStand.#instance(around, options, programs.envoy, n));
     return new IstioStand(around, instances);
   }
 
-  static async #instance(around: Around, { environment }: StandOptions, envoyBinary: string, n: number): Promise<Instance> {
+  static async #instance(
+    around: Around,
+    { environment }: StandOptions,
+    envoyBinary: string,
+    n: number,
+  ): Promise<Instance> {
     const [http = 0, https = 0, filter = 0] = await freePorts(3);
-    const files = renderFor(around, "istio", environment, { http, https, filter, certificates: "/nowhere" }, (model) => ({
-      ...model,
-      services: Object.fromEntries(
-        Object.entries(model.services).map(([name, s]) => [
-          name,
-          { ...s, address: `${name}.stand.internal:${String(around.echoes.ports.get(name) ?? 1)}` },
-        ]),
-      ),
-      filter: { ...model.filter, address: `filter.stand.internal:${String(filter)}` },
-    }));
+    const files = renderFor(
+      around,
+      "istio",
+      environment,
+      { http, https, filter, certificates: "/nowhere" },
+      (model) => ({
+        ...model,
+        services: Object.fromEntries(
+          Object.entries(model.services).map(([name, s]) => [
+            name,
+            { ...s, address: `${name}.stand.internal:${String(around.echoes.ports.get(name) ?? 1)}` },
+          ]),
+        ),
+        filter: { ...model.filter, address: `filter.stand.internal:${String(filter)}` },
+      }),
+    );
     const plan = files.find((f) => f.path.endsWith("filter.json"));
     if (plan) await around.startFilter(plan.content, filter);
     const directory = around.makeDirectory(`istio-${String(n)}`);
@@ -96,7 +108,15 @@ class IstioStand implements Stand {
     const mesh = parse(files.find((f) => f.path.endsWith("mesh.yaml"))?.content ?? "") as Record<string, unknown>;
     const meshFile = path.join(directory, "mesh.yaml");
     // Stock Envoy lacks Istio's own statistics filter.
-    writeFileSync(meshFile, stringify({ ...mesh, trustDomain: "cluster.local", rootNamespace: "istio-system", defaultProviders: { metrics: [] } }));
+    writeFileSync(
+      meshFile,
+      stringify({
+        ...mesh,
+        trustDomain: "cluster.local",
+        rootNamespace: "istio-system",
+        defaultProviders: { metrics: [] },
+      }),
+    );
     const kube = await startKubeStub();
     const control = await startIstiod({ directory, configDir, meshFile, kubePort: kube.port });
     const envoy = await startEnvoy({
