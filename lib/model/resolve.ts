@@ -82,6 +82,27 @@ export function servicesOf(route: RouteModel): string[] {
   return route.backends?.map((b) => b.service) ?? (route.service === undefined ? [] : [route.service]);
 }
 
+/** True when the routes lead to the same place, so that a path alone may choose between them. */
+function leadsAlike(a: RouteModel, b: RouteModel): boolean {
+  return a.respond === undefined && b.respond === undefined && servicesOf(a).join() === servicesOf(b).join();
+}
+
+/** What the route's own shape asks of a target. */
+function shapeOf(model: GatewayModel, route: RouteModel): Policies {
+  const { match, respond, backends } = route;
+  const paths = (r: RouteModel): string[] => [...r.match.exact, ...r.match.prefix];
+  const covered = (r: RouteModel): boolean =>
+    paths(r).some((p) => paths(route).some((own) => own === p || own.startsWith(p === "/" ? "/" : `${p}/`)));
+  const divides = model.routes.some((r) => r !== route && covered(r) && !leadsAlike(r, route)) || respond !== undefined;
+  return {
+    ...((match.methods ?? match.headers) && {
+      matching: { byMethod: divides && match.methods !== undefined, byHeader: divides && match.headers !== undefined },
+    }),
+    ...(respond && { respond }),
+    ...(backends && { weights: { backends } }),
+  };
+}
+
 function resolveRoute(model: GatewayModel, hostName: string, route: RouteModel): Route {
   const host = model.hosts[hostName];
   const own: Policies = { ...route.policies };
@@ -103,7 +124,7 @@ function resolveRoute(model: GatewayModel, hostName: string, route: RouteModel):
     match: { paths: pathsOf(route, host?.basePath), ...(methods && { methods }), ...(headers && { headers }) },
     backends: route.backends ?? services.map((service) => ({ service, weight: 100 })),
     ...(route.respond && { respond: route.respond }),
-    policies: toPolicies(model, route.backends ? { ...policies, weights: { backends: route.backends } } : policies),
+    policies: toPolicies(model, { ...policies, ...shapeOf(model, route) }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { KINDS, type KindName } from "../policy";
 import { issuerSchema } from "../policy/jwt";
+import { SHAPE_KINDS } from "../policy/route-shape";
 import { cidr, duration, headerName, hostname, method, name, path } from "../policy/values";
 
 /** The routing model as people write it. Every default is stated here; docs/model.md says what inherits from what. */
@@ -19,7 +20,7 @@ function policyShape<N extends KindName>(names: readonly N[]): PolicyShape<N> {
 }
 
 /** Kinds that a service or a route may state; the others belong to whole hosts. */
-export const ROUTE_KINDS = KINDS.filter((k) => !k.perHost && k.kind !== "weights").map((k) => k.kind);
+export const ROUTE_KINDS = KINDS.filter((k) => !k.perHost && !SHAPE_KINDS.includes(k.kind)).map((k) => k.kind);
 export const HOST_KINDS = KINDS.filter((k) => k.perHost).map((k) => k.kind);
 
 /** `null` takes an inherited policy away. */

@@ -12,6 +12,16 @@ export function isPreflight(request: GatewayRequest): boolean {
   );
 }
 
+/** Headers of an upstream's own CORS, which are dropped. */
+export const CORS_HEADERS = [
+  "allow-origin",
+  "allow-credentials",
+  "allow-methods",
+  "allow-headers",
+  "expose-headers",
+  "max-age",
+].map((name) => `access-control-${name}`);
+
 /** Cross-origin answers (Fetch standard). Origins are compared whole; every refusal carries the headers as well. */
 export const cors = policyKind({
   kind: "cors",
@@ -29,6 +39,8 @@ export const cors = policyKind({
   requires: (config): Feature[] =>
     config.credentials ? ["CorsPreflight", "CorsOnRefusals", "CorsCredentials"] : ["CorsPreflight", "CorsOnRefusals"],
   decide(config, { request, response }) {
+    // Who may read an answer is the gateway's word alone.
+    for (const name of CORS_HEADERS) response.remove.add(name);
     response.set.set("vary", "Origin");
     const [from, ...more] = headerValues(request, "origin");
     const listed = from !== undefined && more.length === 0 && config.origins.includes(from);

@@ -95,8 +95,10 @@ class Run {
     this.steps.push({ phase, kind, decision });
     if (!decision) return;
     this.answer ??= decision;
+    // A preflight that something else is wrong with is refused for that, not answered.
+    const late = decision.answer === true && decision !== this.answer;
     const hidden = this.steps.some((s) => s.decision && s.decision !== decision && precedes(s.phase, phase));
-    if (!hidden) this.statuses.add(decision.status);
+    if (!hidden && !late) this.statuses.add(decision.status);
   }
 
   /** Without an identity nothing can be said of what follows from it; counters count nothing that was refused. */

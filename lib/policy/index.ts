@@ -12,7 +12,8 @@ import { rateLimit } from "./rate-limit";
 import { requestLine } from "./request-line";
 import { audit, errorBody, requestId, responseHeaders, securityHeaders } from "./response";
 import { tenant } from "./tenant";
-import { requestHeaders, retries, rewrite, timeouts, weights } from "./upstream";
+import { matching, respond, weights } from "./route-shape";
+import { requestHeaders, retries, rewrite, timeouts } from "./upstream";
 import { webSocket } from "./web-socket";
 
 /** Every kind of promise, in the order in which a request meets them. */
@@ -20,6 +21,8 @@ export const KINDS = [
   httpsRedirect,
   requestLine,
   pathHygiene,
+  matching,
+  respond,
   headerHygiene,
   cors,
   bodySize,

@@ -23,6 +23,8 @@ export const issuerSchema = z.strictObject({
     .default(["RS256"]),
   type: z.strictObject({ claim: claimPath, value: z.string().min(1), optional: z.boolean().default(false) }).optional(),
   user: claimPath.default("sub"),
+  /** The user claim is a whole number; texts are refused then, and numbers otherwise. */
+  numericUser: z.boolean().default(false),
   roles: claimPath.optional(),
   scopes: claimPath.optional(),
   clockSkew: duration.prefault("30s"),
@@ -61,6 +63,8 @@ export const jwt = policyKind({
     if (config.issuers.length > 1) features.push("JwtSeveralIssuers");
     if (rules.some((r) => r.audiences.length > 0)) features.push("JwtAudience");
     if (rules.some((r) => r.type !== undefined)) features.push("JwtTokenType");
+    if (rules.some((r) => r.numericUser)) features.push("JwtNumericUser");
+    if (rules.some((r) => r.issuer === undefined)) features.push("JwtWithoutIssuer");
     if (Object.keys(config.claimHeaders).length > 0) features.push("JwtClaimHeaders");
     return features;
   },

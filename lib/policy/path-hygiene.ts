@@ -19,9 +19,14 @@ export const UNCLEAN_PATH = [
   "^[^/]",
 ] as const;
 
+const [dotSegment] = UNCLEAN_PATH;
+const dots = new RegExp(dotSegment);
 const unclean = new RegExp(UNCLEAN_PATH.join("|"));
 
-/** Refuses ambiguous paths before anything matches them. `except` lists raw prefixes of this host that are exempt. */
+/**
+ * Refuses ambiguous paths before anything matches them. `except` lists raw prefixes of this host that may have all but
+ * dot segments, which would lead out of the prefix.
+ */
 export const pathHygiene = policyKind({
   kind: "pathHygiene",
   schema: z.strictObject({ except: z.array(path).default([]) }),
@@ -31,8 +36,8 @@ export const pathHygiene = policyKind({
   requires: (config) => (config.except.length > 0 ? ["PathHygiene", "PathHygieneException"] : ["PathHygiene"]),
   decide(config, { request }) {
     const raw = pathOf(request.target);
-    if (config.except.some((prefix) => raw.startsWith(prefix))) return undefined;
-    if (!unclean.test(raw)) return undefined;
+    const exempt = config.except.some((prefix) => raw.startsWith(prefix));
+    if (!(exempt ? dots : unclean).test(raw)) return undefined;
     return { status: 400, reason: "unclean-path", message: "The path has a form that is not accepted." };
   },
 });

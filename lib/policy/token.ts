@@ -30,6 +30,8 @@ export interface IssuerRules {
   /** Claim that tells access tokens from others; `optional` lets tokens without it pass. */
   type?: { claim: string; value: string; optional: boolean } | undefined;
   user: string;
+  /** The user claim is a whole number, which RFC 7519 does not have for `sub`. */
+  numericUser: boolean;
   roles?: string | undefined;
   scopes?: string | undefined;
   clockSkewMs: number;
@@ -110,7 +112,8 @@ function checkClaims(claims: Record<string, unknown>, rules: IssuerRules, nowMs:
     if (value !== rules.type.value && !absent) return refuse("type", "The token is not an access token.");
   }
   const user = claimAt(claims, rules.user);
-  if (!(typeof user === "string" && user !== "") && !Number.isSafeInteger(user)) {
+  const named = rules.numericUser ? Number.isSafeInteger(user) : typeof user === "string" && user !== "";
+  if (!named) {
     return refuse("no-user", "The token names no user.");
   }
   const scopes = rules.scopes === undefined ? [] : namesAt(claims, rules.scopes).flatMap((s) => s.split(" "));

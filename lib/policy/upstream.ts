@@ -91,17 +91,6 @@ export const retries = policyKind({
   },
 });
 
-/** Share of requests by backend, in parts of the sum of weights; the model makes it from a route's `backends`. */
-export const weights = policyKind({
-  kind: "weights",
-  schema: z.strictObject({ backends: z.array(z.strictObject({ service: z.string(), weight: z.int() })) }),
-  phase: "upstream",
-  sees: "head",
-  perHost: false,
-  requires: () => ["BackendWeights"],
-});
-
-export type WeightsConfig = z.output<(typeof weights)["schema"]>;
 export type RetriesConfig = z.output<(typeof retries)["schema"]>;
 export type TimeoutsConfig = z.output<(typeof timeouts)["schema"]>;
 export type RewriteConfig = z.output<(typeof rewrite)["schema"]>;

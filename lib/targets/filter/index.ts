@@ -18,6 +18,8 @@ export const FILTER_CLAIMS: Capabilities["door"] = {
       "JwtTokenType",
       "JwtSeveralIssuers",
       "JwtClaimHeaders",
+      "JwtNumericUser",
+      "JwtWithoutIssuer",
     ],
     stage: "beforeDoor",
   },

@@ -3,7 +3,8 @@ import type { Placement } from "../../plan";
 import type { cors } from "../../policy/cors";
 import type { Host, Route } from "../../policy/gateway";
 import type { ErrorBodyConfig } from "../../policy/response";
-import type { HeaderChangeConfig, RewriteConfig, WeightsConfig } from "../../policy/upstream";
+import { needsMatching, type RespondConfig, type WeightsConfig } from "../../policy/route-shape";
+import type { HeaderChangeConfig, RewriteConfig } from "../../policy/upstream";
 import type { IssuerRules } from "../../policy/token";
 import type { TargetInput } from "../target";
 
@@ -11,6 +12,9 @@ import type { TargetInput } from "../target";
 
 export interface RouteDraft {
   route: Route;
+  /** Its methods and headers decide, beside its path. */
+  chosenByMatch: boolean;
+  respond?: RespondConfig;
   maxBodyBytes?: number;
   refusesUpgrade: boolean;
   rewrite?: RewriteConfig;
@@ -61,6 +65,7 @@ export function beginDraft(input: TargetInput): IstioDraft {
   );
   const routeDraft = (host: Host, route: Route): RouteDraft => ({
     route,
+    chosenByMatch: !needsMatching(route),
     refusesUpgrade: false,
     door: !route.respond && (doors.has(`${host.name} ${route.name}`) || doors.has(`${host.name} `)),
     checksTokens: false,

@@ -12,7 +12,7 @@ import {
 import type { HostDraft, IstioDraft } from "./draft";
 import { localReplies } from "./local-replies";
 import { luaTable } from "./lua";
-import { duration, metadata, MISSING, ONCE, routeName } from "./names";
+import { duration, formatText, metadata, MISSING, ONCE, routeName } from "./names";
 
 const TYPE = "type.googleapis.com/envoy";
 const HCM = "envoy.filters.network.http_connection_manager";
@@ -144,7 +144,7 @@ function virtualHostHeaders(draft: IstioDraft): Patch[] {
   return [...draft.hosts.values()].flatMap((host) => {
     const mutations = [
       ...(host.cors ? [setHeader("vary", "Origin", "APPEND_IF_EXISTS_OR_ADD")] : []),
-      ...Object.entries(host.securityHeaders).map(([name, value]) => setHeader(name, value.replace(/%/g, "%%"))),
+      ...Object.entries(host.securityHeaders).map(([name, value]) => setHeader(name, formatText(value))),
     ];
     if (mutations.length === 0) return [];
     const config = {

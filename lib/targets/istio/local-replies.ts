@@ -1,5 +1,6 @@
-import { reasonPhrase, type ErrorBodyConfig } from "../../policy/response";
+import { errorBody as errorBodyKind, reasonPhrase, type ErrorBodyConfig } from "../../policy/response";
 import type { HostDraft, IstioDraft } from "./draft";
+import { formatText } from "./names";
 
 const CEL = {
   name: "envoy.access_loggers.extension_filters.cel",
@@ -32,14 +33,11 @@ const overwrite = (key: string, value: string): object => ({
   append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
 });
 
-/** Envoy reads `%` in a format as the start of a command. */
-const literal = (text: string): string => text.replace(/%/g, "%%");
-
 function bodyFormat(config: ErrorBodyConfig, status: number, message: string): object {
   const fill = (text: string | boolean): string | boolean | number => {
     if (typeof text === "boolean") return text;
     if (text === "{status}") return status;
-    return literal(text)
+    return formatText(text)
       .replace(/\{reason\}/g, reasonPhrase(status))
       .replace(/\{message\}/g, message)
       .replace(/\{status\}/g, String(status))
@@ -103,7 +101,7 @@ export function localReplies(draft: IstioDraft): object[] {
   const forms = new Map(hosts.map((h) => [JSON.stringify(h.errorBody), h.errorBody as ErrorBodyConfig]));
   const replies = [...forms.entries()].flatMap(([key, config]) => {
     const names = hosts.filter((h) => JSON.stringify(h.errorBody) === key).map((h) => h.host.name);
-    const mine = names.map((n) => `request.host.lowerAscii().startsWith(${quote(n)})`).join(" || ");
+    const mine = names.map((n) => `xds.route_name.startsWith(${quote(`${n}/`)})`).join(" || ");
     return errorReplies(config, forms.size > 1 ? [cel(mine)] : []);
   });
   return [
@@ -111,5 +109,7 @@ export function localReplies(draft: IstioDraft): object[] {
     // What the filter or the model has put into words stays as it is.
     ...(replies.length > 0 ? [{ filter: cel('response.code_details in ["ext_authz_denied", "direct_response"]') }] : []),
     ...replies,
+    // Hosts that nobody has named.
+    ...(forms.size > 1 ? errorReplies(errorBodyKind.schema.parse({}), []) : []),
   ];
 }

@@ -65,5 +65,5 @@ export function meshConfig(draft: IstioDraft): string {
     },
     ...(hasDoor(draft) && { extensionProviders: [provider] }),
   };
-  return stringify(config, { lineWidth: 0 });
+  return stringify(config, { lineWidth: 0, version: "1.1" });
 }

@@ -44,3 +44,8 @@ export function splitAddress(address: string): { host: string; port: number } {
 export function duration(ms: number): string {
   return ms % 1000 === 0 ? `${String(ms / 1000)}s` : `${String(ms)}ms`;
 }
+
+/** A text where Envoy would read `%` as the start of a command. */
+export function formatText(text: string): string {
+  return text.replace(/%/g, "%%");
+}

@@ -3,9 +3,9 @@ import {
   type RetriesConfig,
   type RewriteConfig,
   type TimeoutsConfig,
-  type WeightsConfig,
 } from "../../policy/upstream";
 import { securityHeaderLines, type ErrorBodyConfig, type securityHeaders as securityKind } from "../../policy/response";
+import type { RespondConfig, WeightsConfig } from "../../policy/route-shape";
 import type { z } from "zod";
 import type { Enforcer } from "../target";
 import { hostOf, routeOf, type IstioDraft } from "./draft";
@@ -46,7 +46,7 @@ export const retries: Enforcer<IstioDraft> = {
 };
 
 export const weights: Enforcer<IstioDraft> = {
-  supports: ["BackendWeights"],
+  supports: ["BackendWeights", "BackendWeightsSeveral"],
   stage: "afterDoor",
   apply(placement, draft) {
     routeOf(draft, placement).weights = (placement.config as WeightsConfig).backends;
@@ -91,5 +91,21 @@ export const audit: Enforcer<IstioDraft> = {
   stage: "afterDoor",
   apply(placement, draft) {
     hostOf(draft, placement).log = true;
+  },
+};
+
+export const matching: Enforcer<IstioDraft> = {
+  supports: ["RouteByMethod", "RouteByHeader"],
+  stage: "beforeDoor",
+  apply(placement, draft) {
+    routeOf(draft, placement).chosenByMatch = true;
+  },
+};
+
+export const respond: Enforcer<IstioDraft> = {
+  supports: ["RouteRespond"],
+  stage: "beforeDoor",
+  apply(placement, draft) {
+    routeOf(draft, placement).respond = placement.config as RespondConfig;
   },
 };

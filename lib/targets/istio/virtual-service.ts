@@ -10,17 +10,15 @@ import {
   type VirtualServiceSpecHttp,
   type VirtualServiceSpecHttpMatch,
 } from "../../../imports/networking.istio.io";
+import { CORS_HEADERS } from "../../policy/cors";
 import { routeEntries, type RouteEntry } from "../../policy/gateway";
 import { IDEMPOTENT } from "../../policy/upstream";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
-import { duration, metadata, MISSING, nowhere, ONCE, resourceName, routeName, splitAddress } from "./names";
+import { duration, formatText, metadata, MISSING, nowhere, ONCE, resourceName, routeName, splitAddress } from "./names";
 
 /** Headers between the gateway's own parts, and those that Envoy adds for itself: no upstream sees them. */
 const INTERNAL = ["x-gateway-host", "x-gateway-route", "x-gateway-client"];
 const ENVOY = ["x-envoy-external-address", "x-envoy-decorator-operation", "x-envoy-attempt-count", "x-forwarded-host"];
-const UPSTREAM_CORS = ["allow-origin", "allow-credentials", "allow-methods", "allow-headers", "expose-headers", "max-age"].map(
-  (name) => `access-control-${name}`,
-);
 
 type Part<K extends keyof VirtualServiceSpecHttp> = Pick<VirtualServiceSpecHttp, K>;
 
@@ -45,8 +43,12 @@ function uris({ path }: RouteEntry): { exact?: string; prefix?: string }[] {
   return path.value === "/" ? [{ prefix: "/" }] : [{ exact: path.value }, { prefix: `${path.value}/` }];
 }
 
-function matches(entry: RouteEntry, methods: readonly string[] | undefined): VirtualServiceSpecHttpMatch[] {
-  const headers = Object.entries(entry.route.match.headers ?? {});
+function matches(
+  entry: RouteEntry,
+  route: RouteDraft,
+  methods: readonly string[] | undefined,
+): VirtualServiceSpecHttpMatch[] {
+  const headers = route.chosenByMatch ? Object.entries(entry.route.match.headers ?? {}) : [];
   return uris(entry).map((uri) => ({
     uri,
     ...(methods && { method: methods.length === 1 ? { exact: methods[0] as string } : { regex: methods.join("|") } }),
@@ -54,19 +56,22 @@ function matches(entry: RouteEntry, methods: readonly string[] | undefined): Vir
   }));
 }
 
+const formatted = (set: Readonly<Record<string, string>> = {}): Record<string, string> =>
+  Object.fromEntries(Object.entries(set).map(([name, value]) => [name, formatText(value)]));
+
 function headerChanges(host: HostDraft, route: RouteDraft): Part<"headers"> {
   const { requestHeaders, responseHeaders } = route;
-  const hidden = [...(host.cors ? UPSTREAM_CORS : []), ...(responseHeaders?.remove ?? [])];
+  const hidden = [...(host.cors ? CORS_HEADERS : []), ...(responseHeaders?.remove ?? [])];
   return {
     headers: {
       request: {
-        set: { "x-forwarded-proto": "https", ...requestHeaders?.set },
+        set: { "x-forwarded-proto": "https", ...formatted(requestHeaders?.set) },
         remove: [...INTERNAL, ...ENVOY, ...(requestHeaders?.remove ?? [])],
       },
       ...((hidden.length > 0 || responseHeaders) && {
         response: {
           ...(hidden.length > 0 && { remove: hidden }),
-          ...(responseHeaders && { set: { ...responseHeaders.set } }),
+          ...(responseHeaders && { set: formatted(responseHeaders.set) }),
         },
       }),
     },
@@ -76,8 +81,8 @@ function headerChanges(host: HostDraft, route: RouteDraft): Part<"headers"> {
 function rewrite({ rewrite: config }: RouteDraft): Part<"rewrite"> {
   if (!config) return {};
   const prefix = config.prefix.replace(/[.+*?^$()[\]{}|\\]/g, "\\$&");
-  const base = config.replacement === "/" ? "/" : `${config.replacement}/`;
-  return { rewrite: { uriRegexRewrite: { match: `^${prefix}/?(.*)$`, rewrite: `${base}\\1` } } };
+  const [rest, base] = config.replacement === "/" ? ["/?(.*)", "/"] : ["(/.*)?", config.replacement];
+  return { rewrite: { uriRegexRewrite: { match: `^${prefix}${rest}$`, rewrite: `${base}\\1` } } };
 }
 
 function destinations(draft: IstioDraft, { route, weights }: RouteDraft): Part<"route"> {
@@ -112,23 +117,23 @@ function tries(route: RouteDraft, once: boolean): Part<"retries"> {
 
 function forwarding(draft: IstioDraft, host: HostDraft, entry: RouteEntry): VirtualServiceSpecHttp[] {
   const route = host.routes.get(entry.route.name) as RouteDraft;
-  const { methods } = entry.route.match;
+  const methods = route.chosenByMatch ? entry.route.match.methods : undefined;
   const name = routeName(host.host.name, entry.route.name);
   const common = { ...corsPolicy(host), ...headerChanges(host, route), ...rewrite(route), ...destinations(draft, route) };
-  const { respond } = entry.route;
+  const { respond } = route;
   if (respond) {
     const headers = { response: { set: { "content-type": respond.contentType } } };
     const directResponse = { status: respond.status, body: { string: respond.body } };
-    return [{ name, match: matches(entry, methods), ...corsPolicy(host), headers, directResponse }];
+    return [{ name, match: matches(entry, route, methods), ...corsPolicy(host), headers, directResponse }];
   }
   const repeatable = IDEMPOTENT.filter((m) => methods === undefined || methods.includes(m));
   const twice = route.retries !== undefined && repeatable.length > 0;
   const single = methods?.filter((m) => !repeatable.includes(m as (typeof IDEMPOTENT)[number]));
   return [
-    ...(twice ? [{ name, match: matches(entry, repeatable), ...common, ...tries(route, false) }] : []),
+    ...(twice ? [{ name, match: matches(entry, route, repeatable), ...common, ...tries(route, false) }] : []),
     ...(twice && single?.length === 0
       ? []
-      : [{ name: twice ? name + ONCE : name, match: matches(entry, twice ? single : methods), ...common, ...tries(route, true) }]),
+      : [{ name: twice ? name + ONCE : name, match: matches(entry, route, twice ? single : methods), ...common, ...tries(route, true) }]),
   ];
 }
 

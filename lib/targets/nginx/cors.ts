@@ -1,10 +1,8 @@
 import type { z } from "zod";
-import type { cors as kind } from "../../policy/cors";
+import { CORS_HEADERS, type cors as kind } from "../../policy/cors";
 import type { Enforcer } from "../target";
 import { addMap, serverOf, type NginxDraft } from "./draft";
 import { regexText, text } from "./escape";
-
-const UPSTREAM_HEADERS = ["Allow-Origin", "Allow-Credentials", "Allow-Methods", "Allow-Headers", "Expose-Headers", "Max-Age"];
 
 /** Origins are regular expressions, since nginx compares the texts of a map without regard to case. */
 export const cors: Enforcer<NginxDraft> = {
@@ -36,6 +34,6 @@ export const cors: Enforcer<NginxDraft> = {
       header("Max-Age", preflight("age", text(String(config.maxAge / 1000)))),
     );
     if (config.credentials) server.responseHeaders.push(header("Allow-Credentials", listed("credentials", '"true"')));
-    server.hiddenHeaders.push(...UPSTREAM_HEADERS.map((name) => `Access-Control-${name}`));
+    server.hiddenHeaders.push(...CORS_HEADERS);
   },
 };

@@ -1,4 +1,5 @@
 import type { Host, Route } from "../../policy/gateway";
+import { needsMatching, type RespondConfig } from "../../policy/route-shape";
 import type { Placement } from "../../plan";
 import type { TargetInput } from "../target";
 import { variablePart } from "./escape";
@@ -23,6 +24,8 @@ export interface Check {
 
 export interface RouteDraft {
   route: Route;
+  /** Its methods and headers decide, beside its path. */
+  chosenByMatch: boolean;
   checks: Check[];
   maxBodyBytes?: number;
   firstByteMs?: number;
@@ -34,6 +37,7 @@ export interface RouteDraft {
   responseHeaders: HeaderExpression[];
   hiddenHeaders: string[];
   webSocketIdleMs?: number;
+  respond?: RespondConfig;
   door: boolean;
 }
 
@@ -74,6 +78,7 @@ export function beginDraft(input: TargetInput): NginxDraft {
       route.name,
       {
         route,
+        chosenByMatch: !needsMatching(route),
         checks: [],
         target: "$request_uri",
         requestHeaders: [],

@@ -12,7 +12,7 @@ import { httpsRedirect } from "./https-redirect";
 import { pathHygiene } from "./path-hygiene";
 import { requestLine } from "./request-line";
 import { audit, errorBody, requestId, responseHeaders, securityHeaders } from "./response";
-import { requestHeaders, retries, rewrite, timeouts, weights } from "./upstream";
+import { matching, requestHeaders, respond, retries, rewrite, timeouts, weights } from "./upstream";
 import { viewOf } from "./view";
 import { webSocket } from "./web-socket";
 
@@ -40,6 +40,8 @@ export const nginx: Target<NginxDraft> = {
     httpsRedirect,
     requestLine,
     pathHygiene,
+    matching,
+    respond,
     headerHygiene,
     cors,
     bodySize,

@@ -1,4 +1,5 @@
-import type { HeaderChangeConfig, RetriesConfig, RewriteConfig, TimeoutsConfig, WeightsConfig } from "../../policy/upstream";
+import type { HeaderChangeConfig, RetriesConfig, RewriteConfig, TimeoutsConfig } from "../../policy/upstream";
+import type { RespondConfig, WeightsConfig } from "../../policy/route-shape";
 import type { Enforcer } from "../target";
 import { addMap, routeOf, serverOf, type NginxDraft } from "./draft";
 import { regexText, text, variablePart } from "./escape";
@@ -53,7 +54,7 @@ export const retries: Enforcer<NginxDraft> = {
 };
 
 export const weights: Enforcer<NginxDraft> = {
-  supports: ["BackendWeights"],
+  supports: ["BackendWeights", "BackendWeightsSeveral"],
   stage: "afterDoor",
   apply(placement, draft) {
     const { backends } = placement.config as WeightsConfig;
@@ -66,5 +67,21 @@ export const weights: Enforcer<NginxDraft> = {
     }));
     draft.splits.push({ variable, parts });
     routeOf(draft, placement).backend = `$${variable}`;
+  },
+};
+
+export const matching: Enforcer<NginxDraft> = {
+  supports: ["RouteByMethod", "RouteByHeader"],
+  stage: "beforeDoor",
+  apply(placement, draft) {
+    routeOf(draft, placement).chosenByMatch = true;
+  },
+};
+
+export const respond: Enforcer<NginxDraft> = {
+  supports: ["RouteRespond"],
+  stage: "beforeDoor",
+  apply(placement, draft) {
+    routeOf(draft, placement).respond = placement.config as RespondConfig;
   },
 };

@@ -69,22 +69,23 @@ function covers(prefix: string, value: string): boolean {
 }
 
 /** The ways into routes that a request for this path may take, best first; the first without a condition is the last. */
-function candidates(entries: readonly RouteEntry[], own: RouteEntry): RouteEntry[] {
+function candidates(server: ServerDraft, entries: readonly RouteEntry[], own: RouteEntry): RouteEntry[] {
   const { type, value } = own.path;
   const possible = entries.filter(({ path }) =>
     path.type === "Exact" ? type === "Exact" && path.value === value : covers(path.value, value),
   );
-  const end = possible.findIndex((e) => conditionsOf(e).length === 0);
+  const end = possible.findIndex((e) => conditionsOf(server, e).length === 0);
   return end < 0 ? possible : possible.slice(0, end + 1);
 }
 
 /** nginx matches the decoded path; where a path has characters that a client may escape, the raw one is asked too. */
-function conditionsOf({ route: { match }, path }: RouteEntry): string[] {
+function conditionsOf(server: ServerDraft, { route: { name, match }, path }: RouteEntry): string[] {
   const conditions: string[] = [];
   if (/[^A-Za-z0-9/]/.test(path.value)) {
     const end = path.type === "Exact" ? "$" : "(/|$)";
     conditions.push(`$gateway_path ~ "^${regexText(path.value)}${end}"`);
   }
+  if (server.routes.get(name)?.chosenByMatch !== true) return conditions;
   if (match.methods) conditions.push(`$request_method ~ "^(${match.methods.join("|")})$"`);
   for (const [name, value] of Object.entries(match.headers ?? {})) {
     conditions.push(`$http_${variablePart(name)} = ${text(value)}`);
@@ -94,8 +95,8 @@ function conditionsOf({ route: { match }, path }: RouteEntry): string[] {
 
 const routeLocation = (name: string): string => `/.gateway/routes/${name}`;
 
-function dispatchLines(entry: RouteEntry): string[] {
-  const conditions = conditionsOf(entry);
+function dispatchLines(server: ServerDraft, entry: RouteEntry): string[] {
+  const conditions = conditionsOf(server, entry);
   const go = `rewrite ^ ${routeLocation(entry.route.name)} last;`;
   if (conditions.length === 0) return [go];
   if (conditions.length === 1) return [`if (${conditions[0] ?? ""}) { ${go} }`];
@@ -110,12 +111,12 @@ function matchLocations(server: ServerDraft): LocationView[] {
   const entries = routeEntries(server.host.routes);
   const paths = new Map(entries.map((e) => [`${e.path.type} ${e.path.value}`, e]));
   return [...paths.values()].flatMap((own) => {
-    const ways = candidates(entries, own);
+    const ways = candidates(server, entries, own);
     const { type, value } = own.path;
     const lines = [
       ...(server.answersPreflights ? ["if ($gateway_preflight) { return 204; }"] : []),
-      ...ways.flatMap(dispatchLines),
-      ...(ways.some((w) => conditionsOf(w).length === 0) ? [] : ["return 404;"]),
+      ...ways.flatMap((way) => dispatchLines(server, way)),
+      ...(ways.some((w) => conditionsOf(server, w).length === 0) ? [] : ["return 404;"]),
     ];
     const comment = `${type} ${value}: ${ways.map((w) => w.route.name).join(", ")}`;
     const inside = value === "/" ? "/" : `${value}/`;
@@ -157,7 +158,8 @@ function variantLines(route: RouteDraft, variant: Variant): string[] {
 }
 
 function answerLines(server: ServerDraft, route: RouteDraft, variant: Variant): string[] {
-  const { respond, backends, name } = route.route;
+  const { backends, name } = route.route;
+  const { respond } = route;
   const own = route.requestHeaders.length > 0;
   if (respond) return [`default_type ${text(respond.contentType)};`, `return ${String(respond.status)} ${text(respond.body)};`];
   return [
@@ -170,7 +172,8 @@ function answerLines(server: ServerDraft, route: RouteDraft, variant: Variant): 
 }
 
 function routeLocations(server: ServerDraft, route: RouteDraft): LocationView[] {
-  const { name, respond } = route.route;
+  const { name } = route.route;
+  const { respond } = route;
   const variants: Variant[] = [
     "",
     ...(route.retries && !respond ? (["once"] as const) : []),

@@ -30,7 +30,8 @@ class DecideStand implements Stand {
   readonly identities: Identities;
   readonly #gateway: Gateway;
   readonly #reasons = new Map<string, string>();
-  #state!: State;
+  /** One for each replica: what is shared is the same object. */
+  #states: State[] = [];
 
   constructor(system: string, environment: string) {
     this.identities = new Identities(system);
@@ -44,18 +45,20 @@ class DecideStand implements Stand {
     this.identities.forget();
     const published = this.identities.publicKeys();
     const shared = new MemoryCounters();
-    this.#state = {
+    const keys = {
+      find: (_issuer: string, kid: string | undefined, alg: string): KeyObject | undefined =>
+        published.find((k) => k.kid === kid && k.alg === alg)?.key,
+    };
+    this.#states = Array.from({ length: testCase.replicas }, () => ({
       nowMs: Date.now,
-      keys: {
-        find: (_issuer, kid, alg): KeyObject | undefined => published.find((k) => k.kid === kid && k.alg === alg)?.key,
-      },
+      keys,
       shared: testCase.away.includes("redis") ? away : shared,
       local: new MemoryCounters(),
-    };
+    }));
     return Promise.resolve();
   }
 
-  async send(wire: WireRequest): Promise<{ answer: OracleAnswer }> {
+  async send(wire: WireRequest, instance: number): Promise<{ answer: OracleAnswer }> {
     const request = withForwardedFor(wire);
     const host = request.host.toLowerCase().replace(/:\d+$/, "").replace(/\.$/, "");
     const verdict = await decideRequest(
@@ -69,7 +72,7 @@ class DecideStand implements Stand {
         client: request.client,
         headBytes: headBytes(wire).length,
       },
-      this.#state,
+      this.#states[instance % this.#states.length] as State,
       randomUUID,
       { all: true },
     );

@@ -49,7 +49,9 @@ function placed(files: readonly OutputFile[], around: Around, filterPort: number
     },
   });
   const services = [...around.echoes.ports.entries()].map(([name, port]) => entry(name, port));
-  return [...manifests, ...services, entry("filter", filterPort)].map((m) => stringify(m)).join("---\n");
+  return [...manifests, ...services, entry("filter", filterPort)]
+    .map((m) => stringify(m, { version: "1.1" }))
+    .join("---\n");
 }
 
 interface Instance {

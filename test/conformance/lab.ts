@@ -1,0 +1,210 @@
+import { defineGateway } from "../../lib/model";
+
+/** A model of the test suite: promises that none of the product's systems makes yet, each on a path of its own. */
+const open = { mode: "open" as const, issuers: ["main"] };
+
+export default defineGateway({
+  name: "lab",
+  targets: ["nginx", "istio"],
+  front: { kind: "alb" },
+  hosts: {
+    "lab.test": {},
+    "flood.lab.test": { policies: { floodGuard: { requests: 5, per: "1s", burst: 9 }, cors: null } },
+    "raw.lab.test": {
+      policies: {
+        pathHygiene: { except: ["/files"] },
+        requestLine: { methods: ["GET", "POST"], maxUri: "1KiB", maxHead: "4KiB" },
+        errorBody: {
+          members: { success: false, statusCode: "{status}", text: '$host "{reason}" 100% \\ {requestId}' },
+        },
+        securityHeaders: {
+          hsts: null,
+          frameOptions: "DENY",
+          contentSecurityPolicy: "default-src 'self'; report-to \"$http_authorization\" 100% ${host}",
+        },
+        cors: { origins: ["https://app.lab.test"], maxAge: "1m" },
+      },
+    },
+  },
+  issuers: {
+    main: {
+      issuer: "https://issuer.lab.test",
+      jwks: { url: "https://issuer.lab.test/keys" },
+      audiences: ["lab-api"],
+      roles: "roles",
+      scopes: "scope",
+    },
+    numbers: {
+      issuer: "https://numbers.lab.test",
+      jwks: { url: "https://numbers.lab.test/keys" },
+      audiences: ["lab-api"],
+      numericUser: true,
+    },
+    partner: {
+      issuer: "https://partner.lab.test",
+      jwks: { url: "https://partner.lab.test/keys" },
+      audiences: ["lab-api"],
+      roles: "roles",
+      scopes: "scope",
+    },
+  },
+  services: {
+    one: { address: "one.lab.svc.cluster.local:8080" },
+    two: { address: "two.lab.svc.cluster.local:8080" },
+  },
+  policies: {
+    jwt: open,
+    cors: { origins: ["https://app.lab.test", "https://other.lab.test:8443"], requestHeaders: ["x-own"], maxAge: "5m" },
+  },
+  routes: [
+    { name: "public", match: { prefix: ["/public", "/files"] }, service: "one" },
+    {
+      name: "optional",
+      match: { prefix: ["/optional"] },
+      service: "one",
+      policies: { jwt: { mode: "optional", issuers: ["main"], claimHeaders: { "x-user-id": "sub" } } },
+    },
+    {
+      name: "main-only",
+      match: { prefix: ["/main"] },
+      service: "one",
+      policies: { jwt: { issuers: ["main"], claimHeaders: { "x-user-id": "sub", "x-user-roles": "roles" } } },
+    },
+    {
+      name: "both",
+      match: { prefix: ["/both"] },
+      service: "one",
+      policies: { jwt: { issuers: ["main", "partner"], claimHeaders: { "x-user-id": "sub" } } },
+    },
+    {
+      name: "numbers",
+      match: { prefix: ["/numbers"] },
+      service: "one",
+      policies: { jwt: { issuers: ["numbers"], claimHeaders: { "x-user-id": "sub" } } },
+    },
+    {
+      name: "orders",
+      match: { prefix: ["/orders"] },
+      service: "one",
+      policies: { jwt: { issuers: ["main"] }, authorization: { anyOf: [{ scopes: ["orders:read"] }] } },
+    },
+    {
+      name: "orders-write",
+      match: { prefix: ["/orders"], methods: ["POST"] },
+      service: "one",
+      policies: {
+        jwt: { issuers: ["main"] },
+        authorization: {
+          anyOf: [{ roles: ["admin", "root"] }, { roles: ["user"], scopes: ["orders:read", "orders:write"] }],
+        },
+      },
+    },
+    {
+      name: "teapot",
+      match: { exact: ["/teapot"] },
+      respond: {
+        status: 418,
+        contentType: "application/problem+json",
+        body: '{"cost":"5$","who":"$host","how":"100% \\"\\\\"}',
+      },
+    },
+    { name: "post-only", match: { exact: ["/post-only"], methods: ["POST"] }, service: "one" },
+    { name: "split", match: { prefix: ["/split"] }, service: "one" },
+    { name: "split-post", match: { prefix: ["/split"], methods: ["POST", "PUT"] }, service: "two" },
+    { name: "version", match: { prefix: ["/version"] }, service: "one" },
+    { name: "version-two", match: { prefix: ["/version"], headers: { "x-version": "2" } }, service: "two" },
+    {
+      name: "version-two-post",
+      match: { prefix: ["/version"], methods: ["POST"], headers: { "x-version": "2", "x-beta": "yes" } },
+      respond: { status: 202, body: "{}" },
+    },
+    {
+      name: "weighted",
+      match: { prefix: ["/weighted"] },
+      backends: [
+        { service: "one", weight: 0 },
+        { service: "two", weight: 100 },
+      ],
+    },
+    {
+      name: "moved",
+      match: { prefix: ["/old"] },
+      service: "one",
+      policies: { rewrite: { prefix: "/old", replacement: "/new/base" } },
+    },
+    {
+      name: "headers",
+      match: { prefix: ["/headers"] },
+      service: "one",
+      policies: {
+        requestHeaders: { set: { "x-set": '$host "100%" \\ end' }, remove: ["x-drop", "cookie"] },
+        responseHeaders: {
+          set: { "x-answer": '$status "100%" \\ end', "cache-control": "no-store" },
+          remove: ["x-powered-by"],
+        },
+      },
+    },
+    {
+      name: "inside",
+      match: { prefix: ["/inside"] },
+      service: "one",
+      policies: { addresses: { allow: ["203.0.113.0/24"], deny: ["203.0.113.66"] } },
+    },
+    {
+      name: "denied",
+      match: { prefix: ["/denied"] },
+      service: "one",
+      policies: { addresses: { deny: ["198.51.100.66/32"] } },
+    },
+    {
+      name: "bucket",
+      match: { prefix: ["/bucket"] },
+      service: "one",
+      policies: {
+        rateLimit: { limits: [{ name: "bucket", requests: 6, per: "1m", burst: 2, key: ["clientAddress"] }] },
+      },
+    },
+    {
+      name: "replica-limit",
+      match: { prefix: ["/replica"] },
+      service: "one",
+      policies: { rateLimit: { limits: [{ name: "replica", requests: 3, per: "1h", scope: "replica" }] } },
+    },
+    {
+      name: "strict-limit",
+      match: { prefix: ["/strict"] },
+      service: "one",
+      policies: { rateLimit: { limits: [{ name: "strict", requests: 3, per: "1h" }], onFailure: "deny" } },
+    },
+    {
+      name: "lenient-limit",
+      match: { prefix: ["/lenient"] },
+      service: "one",
+      policies: { rateLimit: { limits: [{ name: "lenient", requests: 3, per: "1h" }], onFailure: "allow" } },
+    },
+    {
+      name: "local-limit",
+      match: { prefix: ["/local"] },
+      service: "one",
+      policies: { rateLimit: { limits: [{ name: "local", requests: 3, per: "1h" }] } },
+    },
+    {
+      name: "slow",
+      match: { prefix: ["/slow"] },
+      service: "one",
+      policies: { timeouts: { firstByte: "1s" } },
+    },
+    {
+      name: "picky-tries",
+      match: { prefix: ["/picky"] },
+      service: "one",
+      policies: { retries: { tries: 2, perTry: "1s", statuses: ["503"] } },
+    },
+    {
+      name: "punctuation",
+      match: { exact: ["/.well-known/keys"], prefix: ["/a-b_c~d"] },
+      service: "two",
+      policies: { bodySize: { max: "1KiB" } },
+    },
+  ],
+});
