@@ -119,8 +119,8 @@ class DecideStand implements Stand {
     statuses: ReadonlySet<number> = new Set([status]),
     seconds = 0,
   ): OracleAnswer {
-    const { set, remove } = verdict.exchange.response;
-    const lines = Object.entries(headers).filter(([name]) => !remove.has(name) && !set.has(name));
+    const { set } = verdict.exchange.response;
+    const lines = Object.entries(headers).filter(([name]) => !set.has(name));
     return { status, headers: [...lines, ...set.entries()], body, seconds, statuses };
   }
 
@@ -163,7 +163,9 @@ class DecideStand implements Stand {
       }
       if (again(String(answering.status))) continue;
       const body = answering.body ?? echoOf(seen);
-      const headers = { ...JSON_TYPE, ...answering.headers };
+      const { remove } = verdict.exchange.response;
+      const kept = Object.entries(answering.headers).filter(([name]) => !remove.has(name.toLowerCase()));
+      const headers = { ...JSON_TYPE, ...Object.fromEntries(kept) };
       return this.#answer(
         verdict,
         answering.status,

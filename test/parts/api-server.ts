@@ -1,0 +1,160 @@
+import { execFile } from "node:child_process";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import https from "node:https";
+import path from "node:path";
+import { promisify } from "node:util";
+import { stringify } from "yaml";
+import { goTool, istioCrds } from "./go-tools";
+import { freePorts, startPart, until, type Part } from "./process";
+
+const run = promisify(execFile);
+
+/** Namespaces that no generated file makes, but that every cluster we install to has. */
+const NAMESPACES = ["istio-system", "gateway"];
+
+export interface ApiServer {
+  kubeconfig: string;
+  stop(): Promise<void>;
+}
+
+/** Debian puts daemons where a user's PATH need not reach. */
+function onPath(name: string): string | undefined {
+  return [...(process.env["PATH"] ?? "").split(path.delimiter), "/usr/bin", "/usr/local/bin"]
+    .filter((folder) => folder !== "")
+    .map((folder) => path.join(folder, name))
+    .find((file) => {
+      try {
+        accessSync(file, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+}
+
+function ready(port: number, token: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const options = { host: "127.0.0.1", port, path: "/readyz", headers: { authorization: `Bearer ${token}` } };
+    // The server signs its own certificate at each start.
+    const request = https.get({ ...options, rejectUnauthorized: false, agent: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    request.setTimeout(1_000, () => request.destroy());
+    request.once("error", () => {
+      resolve(false);
+    });
+  });
+}
+
+async function startEtcd(binary: string, directory: string): Promise<{ part: Part; url: string }> {
+  const [client = 0, peer = 0] = await freePorts(2);
+  const url = `http://127.0.0.1:${String(client)}`;
+  const peerUrl = `http://127.0.0.1:${String(peer)}`;
+  const args = [
+    ...["--name", "test", "--data-dir", path.join(directory, "data"), "--unsafe-no-fsync"],
+    ...["--listen-client-urls", url, "--advertise-client-urls", url],
+    ...["--listen-peer-urls", peerUrl, "--initial-advertise-peer-urls", peerUrl, "--initial-cluster", `test=${peerUrl}`],
+    ...["--logger", "zap", "--log-level", "warn"],
+  ];
+  const part = startPart(binary, args, { logFile: path.join(directory, "etcd.log") });
+  await until("etcd", async () => (await fetch(`${url}/health`)).ok, part).catch(async (error: unknown) => {
+    await part.stop();
+    throw error;
+  });
+  return { part, url };
+}
+
+function writeKubeconfig(file: string, port: number, token: string): void {
+  const server = `https://127.0.0.1:${String(port)}`;
+  const config = {
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: "test", cluster: { server, "insecure-skip-tls-verify": true } }],
+    users: [{ name: "admin", user: { token } }],
+    contexts: [{ name: "test", context: { cluster: "test", user: "admin" } }],
+    "current-context": "test",
+  };
+  writeFileSync(file, stringify(config), { mode: 0o600 });
+}
+
+async function startServer(
+  binary: string,
+  directory: string,
+  etcdUrl: string,
+): Promise<{ part: Part; kubeconfig: string }> {
+  const [port = 0] = await freePorts(1);
+  const file = (name: string): string => path.join(directory, name);
+  const token = randomBytes(16).toString("hex");
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  writeFileSync(file("sa.key"), privateKey.export({ type: "pkcs1", format: "pem" }), { mode: 0o600 });
+  writeFileSync(file("tokens.csv"), `${token},admin,admin,system:masters\n`, { mode: 0o600 });
+  const args = [
+    `--etcd-servers=${etcdUrl}`,
+    "--bind-address=127.0.0.1",
+    "--advertise-address=127.0.0.1",
+    `--secure-port=${String(port)}`,
+    `--cert-dir=${file("certificates")}`,
+    "--service-cluster-ip-range=10.0.0.0/24",
+    `--token-auth-file=${file("tokens.csv")}`,
+    "--authorization-mode=AlwaysAllow",
+    "--anonymous-auth=false",
+    "--service-account-issuer=https://kubernetes.default.svc",
+    `--service-account-signing-key-file=${file("sa.key")}`,
+    `--service-account-key-file=${file("sa.key")}`,
+    // No controller makes the accounts that this plugin asks for.
+    "--disable-admission-plugins=ServiceAccount",
+    "--endpoint-reconciler-type=none",
+  ];
+  const part = startPart(binary, args, { logFile: file("kube-apiserver.log") });
+  await until("kube-apiserver", () => ready(port, token), part, 60_000).catch(async (error: unknown) => {
+    await part.stop();
+    throw error;
+  });
+  writeKubeconfig(file("kubeconfig"), port, token);
+  return { part, kubeconfig: file("kubeconfig") };
+}
+
+async function prepare(kubeconfig: string, directory: string): Promise<void> {
+  const kubectl = (...args: string[]): Promise<unknown> => run("kubectl", ["--kubeconfig", kubeconfig, ...args]);
+  await kubectl("apply", "--server-side", "-f", await istioCrds());
+  await kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all");
+  const file = path.join(directory, "namespaces.yaml");
+  const objects = NAMESPACES.map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } }));
+  writeFileSync(file, objects.map((o) => stringify(o)).join("---\n"));
+  // Applied, not created: a later apply of the same object would warn of the missing annotation.
+  await kubectl("apply", "-f", file);
+}
+
+/** A real Kubernetes API server with nothing in it but Istio's definitions; or nothing, with the reason printed. */
+export async function startApiServer(options: { directory: string }): Promise<ApiServer | undefined> {
+  const etcd = onPath("etcd");
+  const missing = etcd === undefined ? "etcd" : onPath("kubectl") === undefined ? "kubectl" : undefined;
+  if (etcd === undefined || missing !== undefined) {
+    process.stdout.write(`no Kubernetes API server: ${missing ?? "etcd"} is not installed\n`);
+    return undefined;
+  }
+  const binary = await goTool("kube-apiserver");
+  if (binary === undefined) return undefined;
+  const directory = path.join(options.directory, "api-server");
+  if (existsSync(directory)) throw new Error(`${directory} is there already: the server wants fresh data`);
+  mkdirSync(directory, { recursive: true });
+  const store = await startEtcd(etcd, directory);
+  try {
+    const server = await startServer(binary, directory, store.url);
+    // In this order: a server that has lost its store takes long to end.
+    const stop = async (): Promise<void> => {
+      await server.part.stop();
+      await store.part.stop();
+    };
+    await prepare(server.kubeconfig, directory).catch(async (error: unknown) => {
+      await server.part.stop();
+      throw error;
+    });
+    return { kubeconfig: server.kubeconfig, stop };
+  } catch (error) {
+    await store.part.stop();
+    throw error;
+  }
+}
