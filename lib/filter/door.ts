@@ -8,7 +8,7 @@ import { configOf } from "../policy/gateway";
 import { errorBody, renderErrorBody } from "../policy/response";
 
 /** How a proxy asks at the door, and in what form it wants the answer. */
-export type DoorForm = "nginx" | "envoy";
+export type DoorForm = "nginx" | "envoy" | "ingress-nginx";
 
 export interface DoorAnswer {
   status: number;
@@ -40,25 +40,75 @@ const one = (lines: readonly HeaderLine[], name: string): string | undefined => 
 
 const stripPort = (host: string): string => host.replace(/:\d+$/, "").toLowerCase();
 
+/** Bytes of the head as the client sent it, less what the proxies have added. */
+function headBytes(method: string, target: string, headers: readonly HeaderLine[]): number {
+  const lines = headers.reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0);
+  return method.length + target.length + " HTTP/1.1".length + 5 + lines;
+}
+
+/** Where each form of door finds what the proxy says of a request; the client can set none of it. */
+const FORMS: Readonly<Record<DoorForm, (message: IncomingMessage, lines: readonly HeaderLine[]) => Partial<Question>>> =
+  {
+    nginx: (_message, lines) => ({
+      method: one(lines, "x-gateway-method"),
+      target: one(lines, "x-gateway-target"),
+      client: one(lines, "x-gateway-client"),
+      route: one(lines, "x-gateway-route"),
+      host: one(lines, "host"),
+    }),
+    envoy: (message, lines) => ({
+      method: message.method,
+      target: message.url?.slice(ENVOY_PREFIX.length),
+      client: one(lines, "x-gateway-client"),
+      route: one(lines, "x-gateway-route"),
+      host: one(lines, "host"),
+    }),
+    // The controller sends the whole address in one header, and knows no routes.
+    "ingress-nginx": (_message, lines) => {
+      const [, host, target] = /^https?:\/\/([^/?#]+)(\/.*)$/.exec(one(lines, "x-original-url") ?? "") ?? [];
+      return { method: one(lines, "x-original-method"), target, client: one(lines, "x-real-ip"), host };
+    },
+  };
+
+interface Question {
+  method: string | undefined;
+  target: string | undefined;
+  client: string | undefined;
+  route: string | undefined;
+  host: string | undefined;
+}
+
+const PROXY_HEADERS =
+  /^(x-gateway-|x-original-|x-real-ip$|x-sent-from$|x-auth-request-redirect$|x-scheme$|x-forwarded-)/i;
+
+function formOf(url: string): DoorForm | undefined {
+  if (url.startsWith(`${ENVOY_PREFIX}/`)) return "envoy";
+  if (url === "/door/nginx") return "nginx";
+  return url === "/door/ingress-nginx" ? "ingress-nginx" : undefined;
+}
+
 /**
  * The request that a proxy asks about. Everything of it comes from headers that the proxy sets itself, whatever the
  * client sent; with one of them missing there is nothing to decide.
  */
 export function readDoor(
   message: IncomingMessage,
-): { form: DoorForm; request: GatewayRequest; route: string } | undefined {
+): { form: DoorForm; request: GatewayRequest; route: string | undefined } | undefined {
+  const form = formOf(message.url ?? "");
+  if (!form) return undefined;
   const lines = headerLines(message.rawHeaders);
-  const url = message.url ?? "";
-  const form: DoorForm = url.startsWith(`${ENVOY_PREFIX}/`) ? "envoy" : "nginx";
-  if (form === "nginx" && url !== "/door/nginx") return undefined;
-  const method = form === "envoy" ? message.method : one(lines, "x-gateway-method");
-  const target = form === "envoy" ? url.slice(ENVOY_PREFIX.length) : one(lines, "x-gateway-target");
-  const host = one(lines, "host");
-  const client = one(lines, "x-gateway-client");
-  const route = one(lines, "x-gateway-route");
-  if (!method || !target || !host || !client || !route) return undefined;
-  const headers = lines.filter(([name]) => !name.toLowerCase().startsWith("x-gateway-"));
-  const request = { scheme: "https" as const, method, host: stripPort(host), target, headers, client, headBytes: 0 };
+  const { method, target, client, route, host } = FORMS[form](message, lines);
+  if (!method || !target || !host || !client || (!route && form !== "ingress-nginx")) return undefined;
+  const headers = lines.filter(([name]) => !PROXY_HEADERS.test(name));
+  const request = {
+    scheme: "https" as const,
+    method,
+    host: stripPort(host),
+    target,
+    headers,
+    client,
+    headBytes: headBytes(method, target, headers),
+  };
   return { form, request, route };
 }
 
@@ -66,7 +116,7 @@ type Refusal = NonNullable<Verdict["answer"]>;
 
 function refuse(plan: FilterPlan, form: DoorForm, verdict: Verdict, answer: Refusal): DoorAnswer {
   const headers: Record<string, string> = { ...answer.headers, "x-gateway-reason": answer.reason };
-  if (form === "nginx") {
+  if (form !== "envoy") {
     headers["x-gateway-message"] = answer.message;
     if (answer.status === 401) return { status: 401, headers, body: "" };
     return { status: 403, headers: { ...headers, "x-gateway-status": String(answer.status) }, body: "" };
@@ -113,7 +163,7 @@ export async function answerDoor(
   const { form, request, route } = door;
   const verdict = await decideRequest(plan, request, state, randomUUID);
   // What the proxy has matched must be what the model says, or a policy of another route would be asked.
-  const refusal = verdict.answer ?? (verdict.route?.name === route ? undefined : MISMATCH);
+  const refusal = verdict.answer ?? (route === undefined || verdict.route?.name === route ? undefined : MISMATCH);
   const answer = refusal ? refuse(plan, form, verdict, refusal) : allow(plan, form, verdict);
   const identity = identityOf(verdict);
   if (identity.user !== undefined) answer.headers["x-gateway-user"] = encodeURIComponent(identity.user);

@@ -3,6 +3,7 @@ import { resolveGateway, type GatewayModel } from "../model";
 import { planTarget, type Capabilities, type TargetPlan } from "../plan";
 import type { Gateway } from "../policy/gateway";
 import { filterFile, FILTER_CLAIMS } from "./filter";
+import { ingressNginx } from "./ingress-nginx";
 import { istio } from "./istio";
 import { nginx } from "./nginx";
 import { capabilitiesOf, render, type OutputFile, type Target, type TargetInput } from "./target";
@@ -25,6 +26,7 @@ function entry<D>(target: Target<D>, filterPath?: (g: Gateway) => string): Entry
 /** Every target, one line each. */
 export const TARGETS: readonly Entry[] = [
   entry(nginx, (g) => `nginx/${g.system}/${g.environment}/filter.json`),
+  entry(ingressNginx, (g) => `nginx/${g.system}/${g.environment}/ingress-nginx/filter.json`),
   entry(istio, (g) => `istio/${g.system}/${g.environment}/filter.json`),
 ];
 

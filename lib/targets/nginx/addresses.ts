@@ -1,6 +1,6 @@
 import type { Enforcer } from "../target";
 import { routeOf, serverOf, type NginxDraft } from "./draft";
-import { variablePart } from "./escape";
+import { variablePart } from "../nginx-syntax";
 
 /** By `geo` and `return`: `allow` and `deny` run after the flood guard (access after preaccess). */
 export const addresses: Enforcer<NginxDraft> = {

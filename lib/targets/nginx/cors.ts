@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { CORS_HEADERS, type cors as kind } from "../../policy/cors";
 import type { Enforcer } from "../target";
 import { addMap, serverOf, type NginxDraft } from "./draft";
-import { regexText, text } from "./escape";
+import { regexText, text } from "../nginx-syntax";
 
 /** Origins are regular expressions, since nginx compares the texts of a map without regard to case. */
 export const cors: Enforcer<NginxDraft> = {

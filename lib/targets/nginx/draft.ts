@@ -2,7 +2,7 @@ import type { Host, Route } from "../../policy/gateway";
 import { needsMatching, type RespondConfig } from "../../policy/route-shape";
 import type { Placement } from "../../plan";
 import type { TargetInput } from "../target";
-import { variablePart } from "./escape";
+import { variablePart } from "../nginx-syntax";
 
 /** A configuration in the making: enforcers add to it, the view turns it into text. Values are nginx expressions. */
 

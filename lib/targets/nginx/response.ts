@@ -3,7 +3,7 @@ import type { z } from "zod";
 import type { HeaderChangeConfig } from "../../policy/upstream";
 import type { Enforcer } from "../target";
 import { routeOf, serverOf, type NginxDraft } from "./draft";
-import { escapeText, text } from "./escape";
+import { escapeText, text } from "../nginx-syntax";
 
 export const requestId: Enforcer<NginxDraft> = {
   supports: ["RequestIdKept"],

@@ -2,7 +2,7 @@ import type { HeaderChangeConfig, RetriesConfig, RewriteConfig, TimeoutsConfig }
 import type { RespondConfig, WeightsConfig } from "../../policy/route-shape";
 import type { Enforcer } from "../target";
 import { addMap, routeOf, serverOf, type NginxDraft } from "./draft";
-import { regexText, text, variablePart } from "./escape";
+import { regexText, text, variablePart } from "../nginx-syntax";
 
 /** On raw bytes: the target that nginx has decoded is never sent on. */
 export const rewrite: Enforcer<NginxDraft> = {

@@ -3,7 +3,7 @@ import { reasonPhrase } from "../../policy/response";
 import { routeEntries, type Host, type RouteEntry } from "../../policy/gateway";
 import { IDEMPOTENT } from "../../policy/upstream";
 import type { Check, HeaderExpression, NginxDraft, RouteDraft, ServerDraft } from "./draft";
-import { regexText, text, time, variablePart } from "./escape";
+import { regexText, text, time, variablePart } from "../nginx-syntax";
 import { identityHeaders } from "../identity-headers";
 import { clientAddressMap, listenerView } from "./edge";
 

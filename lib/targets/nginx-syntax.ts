@@ -1,3 +1,7 @@
+import { UNCLEAN_PATH } from "../policy/path-hygiene";
+
+/** How things are spelled in nginx configuration, whoever writes it. */
+
 /** A variable that holds a dollar sign: nginx has no escape for it inside strings. */
 export const DOLLAR = "gateway_dollar";
 
@@ -24,4 +28,18 @@ export function time(ms: number): string {
 /** A part of a variable's name. */
 export function variablePart(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, "_");
+}
+
+const [dotSegment, ...ambiguous] = UNCLEAN_PATH;
+
+const uncleanLine = (pattern: string): readonly [string, string] => [`"~${pattern.replace(/[\\"]/g, "\\$&")}"`, "1"];
+
+/** Lines of a map over a raw path that tell unclean ones; exempt prefixes may have all but dot segments. */
+export function uncleanPathLines(except: readonly string[]): (readonly [pattern: string, value: string])[] {
+  return [
+    ["default", '""'],
+    uncleanLine(dotSegment),
+    ...except.map((prefix) => [`"~^${regexText(prefix)}"`, '""'] as const),
+    ...ambiguous.map(uncleanLine),
+  ];
 }

@@ -1,0 +1,167 @@
+import type { z } from "zod";
+import type { cors as corsKind } from "../../policy/cors";
+import { securityHeaderLines, type securityHeaders as securityKind } from "../../policy/response";
+import type { WeightsConfig } from "../../policy/route-shape";
+import type { RetriesConfig, RewriteConfig, TimeoutsConfig } from "../../policy/upstream";
+import type { Claim } from "../../plan";
+import type { Placement } from "../../plan";
+import type { KindName } from "../../policy";
+import type { Enforcer } from "../target";
+import { hostOf, routeOf, type IngressDraft } from "./draft";
+
+/** What the controller keeps by annotations and by its ConfigMap. Unproven: the controller has not been run with it. */
+
+type Apply = (placement: Placement, draft: IngressDraft) => void;
+
+const claim = (
+  supports: Claim["supports"],
+  stage: Claim["stage"],
+  apply: Apply,
+  difference?: Claim["difference"],
+): Enforcer<IngressDraft> => ({ supports, stage, apply, ...(difference && { difference }) });
+
+const seconds = (ms: number): string => String(Math.ceil(ms / 1000));
+
+const httpsRedirect: Apply = (placement, draft) => {
+  hostOf(draft, placement).annotations["ssl-redirect"] = "true";
+  draft.settings["http-redirect-code"] = "301";
+};
+
+/** The controller has no annotation for it, but a place for maps and checks of all servers. */
+const pathHygiene: Apply = (placement, draft) => {
+  const { except } = placement.config as { except: string[] };
+  draft.cleanHosts.push({ name: placement.host, except });
+};
+
+const headerHygiene: Apply = (placement, draft) => {
+  draft.settings["enable-underscores-in-headers"] = "false";
+  draft.settings["ignore-invalid-headers"] = "true";
+  for (const name of (placement.config as { drop: string[] }).drop) hostOf(draft, placement).doorHeaders.add(name);
+};
+
+const cors: Apply = (placement, draft) => {
+  const config = placement.config as z.output<(typeof corsKind)["schema"]>;
+  Object.assign(hostOf(draft, placement).annotations, {
+    "enable-cors": "true",
+    "cors-allow-origin": config.origins.join(", "),
+    "cors-allow-methods": config.methods.join(", "),
+    "cors-allow-headers": config.requestHeaders.join(", "),
+    "cors-expose-headers": config.exposeHeaders.join(", "),
+    "cors-allow-credentials": String(config.credentials),
+    "cors-max-age": seconds(config.maxAge),
+  });
+};
+
+const bodySize: Apply = (placement, draft) => {
+  routeOf(draft, placement).annotations["proxy-body-size"] = String((placement.config as { max: number }).max);
+};
+
+const floodGuard: Apply = (placement, draft) => {
+  const { requests, per, burst = requests - 1 } = placement.config as { requests: number; per: number; burst?: number };
+  const { annotations } = hostOf(draft, placement);
+  annotations[per === 1000 ? "limit-rps" : "limit-rpm"] = String(requests);
+  annotations["limit-burst-multiplier"] = String(Math.max(1, Math.ceil(burst / requests)));
+  draft.settings["limit-req-status-code"] = "429";
+};
+
+const rewrite: Apply = (placement, draft) => {
+  routeOf(draft, placement).rewrite = placement.config as RewriteConfig;
+};
+
+const timeouts: Apply = (placement, draft) => {
+  const { firstByte } = placement.config as TimeoutsConfig;
+  const { annotations } = routeOf(draft, placement);
+  annotations["proxy-connect-timeout"] ??= seconds(firstByte);
+  annotations["proxy-read-timeout"] ??= seconds(firstByte);
+  annotations["proxy-next-upstream"] ??= "off";
+};
+
+const retries: Apply = (placement, draft) => {
+  const { tries, perTry, statuses } = placement.config as RetriesConfig;
+  Object.assign(routeOf(draft, placement).annotations, {
+    "proxy-connect-timeout": seconds(perTry),
+    "proxy-read-timeout": seconds(perTry),
+    "proxy-next-upstream": ["error", "timeout", ...statuses.map((s) => `http_${s}`)].join(" "),
+    "proxy-next-upstream-tries": String(tries),
+  });
+};
+
+/** A canary Ingress takes a share of the requests: two backends, never more. */
+const weights: Apply = (placement, draft) => {
+  const [first, second] = (placement.config as WeightsConfig).backends;
+  if (!first || !second) return;
+  const weight = Math.round((second.weight / (first.weight + second.weight)) * 100);
+  routeOf(draft, placement).canary = { service: second.service, weight };
+};
+
+const webSocket: Apply = (placement, draft) => {
+  const { allowed, idle } = placement.config as { allowed: boolean; idle: number };
+  if (!allowed) return;
+  const { annotations } = routeOf(draft, placement);
+  annotations["proxy-read-timeout"] = seconds(idle);
+  annotations["proxy-send-timeout"] = seconds(idle);
+};
+
+const requestId: Apply = (_placement, draft) => {
+  draft.settings["generate-request-id"] = "true";
+  draft.answerHeaders["X-Request-Id"] = "$req_id";
+};
+
+const securityHeaders: Apply = (placement, draft) => {
+  const config = placement.config as z.output<(typeof securityKind)["schema"]>;
+  // The controller's own header would be a second one.
+  draft.settings["hsts"] = "false";
+  Object.assign(draft.answerHeaders, securityHeaderLines(config));
+};
+
+const audit: Apply = (_placement, draft) => {
+  draft.settings["log-format-escape-json"] = "true";
+  draft.settings["log-format-upstream"] = JSON.stringify({
+    time: "$time_iso8601",
+    requestId: "$req_id",
+    method: "$request_method",
+    host: "$host",
+    path: "$uri",
+    status: "$status",
+    ms: "$request_time",
+    client: "$remote_addr",
+    ingress: "$ingress_name",
+    reason: "$gateway_door_reason",
+  });
+};
+
+const DIFFERENCES = {
+  cors: {
+    name: "ingress-nginx-cors",
+    text: "every OPTIONS of a listed origin is answered as a preflight, and a preflight of another origin goes to the door",
+  },
+  floodGuard: {
+    name: "ingress-nginx-flood-guard",
+    text: "each Ingress of a host counts for itself, and the burst is a whole multiple of the rate",
+  },
+  rewrite: { name: "ingress-nginx-rewrite", text: "the rest of the path is decoded and escaped anew" },
+  retries: {
+    name: "ingress-nginx-tries",
+    text: "the time-out of a try holds for every method, and a POST whose connection failed is tried again",
+  },
+  errorBody: { name: "ingress-nginx-error-body", text: "errors that the controller makes have its own HTML body" },
+  webSocket: { name: "ingress-nginx-upgrades", text: "every route takes a WebSocket handshake" },
+} as const;
+
+export const ENFORCERS: Partial<Record<KindName, Enforcer<IngressDraft>>> = {
+  httpsRedirect: claim(["HttpsRedirect"], "beforeDoor", httpsRedirect),
+  pathHygiene: claim(["PathHygiene", "PathHygieneException"], "beforeDoor", pathHygiene),
+  headerHygiene: claim(["HeaderMalformedNames", "HeaderNamedRemoval"], "beforeDoor", headerHygiene),
+  cors: claim(["CorsPreflight", "CorsOnRefusals", "CorsCredentials"], "beforeDoor", cors, DIFFERENCES.cors),
+  bodySize: claim(["BodySizeDeclared"], "beforeDoor", bodySize),
+  webSocket: claim(["WebSocketUpgrade"], "beforeDoor", webSocket, DIFFERENCES.webSocket),
+  floodGuard: claim(["FloodGuardByClientAddress"], "beforeDoor", floodGuard, DIFFERENCES.floodGuard),
+  rewrite: claim(["RewritePrefix"], "afterDoor", rewrite, DIFFERENCES.rewrite),
+  timeouts: claim(["TimeoutFirstByte"], "afterDoor", timeouts),
+  retries: claim(["RetryIdempotent"], "afterDoor", retries, DIFFERENCES.retries),
+  weights: claim(["BackendWeights"], "afterDoor", weights),
+  requestId: claim(["RequestIdKept"], "afterDoor", requestId),
+  securityHeaders: claim(["ResponseHeaderSet"], "afterDoor", securityHeaders),
+  errorBody: claim(["ErrorBody"], "afterDoor", () => undefined, DIFFERENCES.errorBody),
+  audit: claim(["AuditLine"], "afterDoor", audit),
+};

@@ -1,0 +1,175 @@
+import type { Construct } from "constructs";
+import { k8s } from "cdk8s-plus-27";
+import { identityHeaders } from "../identity-headers";
+import { trustedHops, usesProxyProtocol } from "../front";
+import { routeEntries, type RouteEntry } from "../../policy/gateway";
+import { uncleanPathLines, variablePart } from "../nginx-syntax";
+import { annotations } from "./annotations";
+import type { HostDraft, IngressDraft, RouteDraft } from "./draft";
+
+/** What the door refused: auth_request passes on no status but 401 and 403, so the true one comes in a header. */
+const DOOR_STATUSES = [400, 404, 405, 413, 414, 429, 431, 503];
+
+const LOCATION_SNIPPET = [
+  "auth_request_set $gateway_door_status $upstream_http_x_gateway_status;",
+  "auth_request_set $gateway_door_reason $upstream_http_x_gateway_reason;",
+  "auth_request_set $gateway_door_retry_after $upstream_http_retry_after;",
+  "error_page 403 = @gateway_refused;",
+].join("\n");
+
+/** The controller's maps are global: one for each host, and one that takes the host's own. */
+function httpSnippet({ cleanHosts }: IngressDraft): string {
+  const map = (from: string, variable: string, lines: readonly (readonly [string, string])[]): string[] => [
+    `map ${from} $${variable} {`,
+    ...lines.map(([pattern, value]) => `  ${pattern} ${value};`),
+    "}",
+  ];
+  const own = (name: string): string => `gateway_unclean_path_${variablePart(name)}`;
+  return [
+    ...map("$request_uri", "gateway_path", [
+      ["default", '""'],
+      ['"~^(?<gateway_raw_path>[^?]*)"', "$gateway_raw_path"],
+    ]),
+    ...cleanHosts.flatMap(({ name, except }) => map("$gateway_path", own(name), uncleanPathLines(except))),
+    ...map("$host", "gateway_unclean_path", [
+      ["default", '""'],
+      ...cleanHosts.map(({ name }) => [name, `$${own(name)}`] as const),
+    ]),
+  ].join("\n");
+}
+
+const SERVER_SNIPPET = [
+  "if ($gateway_unclean_path) { return 400; }",
+  "location @gateway_refused {",
+  "  internal;",
+  "  add_header Retry-After $gateway_door_retry_after always;",
+  "  add_header X-Gateway-Reason $gateway_door_reason always;",
+  ...DOOR_STATUSES.map((status) => `  if ($gateway_door_status = ${String(status)}) { return ${String(status)}; }`),
+  "  return 403;",
+  "}",
+].join("\n");
+
+const labels = (draft: IngressDraft): Record<string, string> => ({
+  "app.kubernetes.io/managed-by": "gatewright",
+  "app.kubernetes.io/part-of": draft.input.gateway.system,
+});
+
+const resourceName = (...parts: string[]): string => parts.join("-").replace(/\./g, "-").slice(0, 253);
+
+/** Routes that one path chooses together: the door tells them apart, the controller cannot. */
+function byPaths(host: HostDraft): { entries: RouteEntry[]; route: RouteDraft }[] {
+  const groups = new Map<string, RouteEntry[]>();
+  const taken = new Set<string>();
+  for (const entry of routeEntries(host.host.routes)) {
+    const place = `${entry.path.type} ${entry.path.value}`;
+    if (taken.has(place)) continue;
+    taken.add(place);
+    groups.set(entry.route.name, [...(groups.get(entry.route.name) ?? []), entry]);
+  }
+  return [...groups.entries()].map(([name, entries]) => ({ entries, route: host.routes.get(name) as RouteDraft }));
+}
+
+function authAnnotations(draft: IngressDraft, host: HostDraft): Record<string, string> {
+  if (!host.door) return {};
+  const { model } = draft.input;
+  const headers = [...new Set([...identityHeaders(host.host), ...host.doorHeaders])].sort();
+  return {
+    "auth-url": `http://${model.filter.address}/door/ingress-nginx`,
+    ...(headers.length > 0 && { "auth-response-headers": headers.join(", ") }),
+  };
+}
+
+function rules(
+  draft: IngressDraft,
+  host: HostDraft,
+  route: RouteDraft,
+  entries: RouteEntry[],
+  service: string,
+): k8s.IngressSpec {
+  const { model } = draft.input;
+  const address = model.services[service]?.address ?? "";
+  const [serviceName = ""] = address.slice(0, address.lastIndexOf(":")).split(".");
+  const number = Number(address.slice(address.lastIndexOf(":") + 1));
+  return {
+    ingressClassName: "nginx",
+    tls: [{ hosts: [host.host.name], secretName: model.certificate.secret }],
+    rules: [
+      {
+        host: host.host.name,
+        http: {
+          paths: entries.map(({ path }) => ({
+            path: route.rewrite ? regexPath(route.rewrite.prefix, path.value, path.type === "Exact") : path.value,
+            pathType: route.rewrite ? "ImplementationSpecific" : path.type === "Exact" ? "Exact" : "Prefix",
+            backend: { service: { name: serviceName, port: { number } } },
+          })),
+        },
+      },
+    ],
+  };
+}
+
+/** The path below the prefix is the second group, which `rewrite-target` puts behind the replacement. */
+function regexPath(prefix: string, value: string, exact: boolean): string {
+  const escape = (text: string): string => text.replace(/[.+*?^$()[\]{}|\\]/g, "\\$&");
+  const inside = value.slice(prefix.length + 1);
+  return `${escape(prefix)}/(${escape(inside)}${exact ? "" : "(?:/.*)?"})$`;
+}
+
+/** Ingresses live where their services are. */
+function namespaceOf(draft: IngressDraft, service: string): string {
+  const [, namespace, svc] = (draft.input.model.services[service]?.address ?? "").split(":")[0]?.split(".") ?? [];
+  return namespace !== undefined && svc === "svc" ? namespace : draft.input.model.kubernetes.namespace;
+}
+
+export function ingresses(scope: Construct, draft: IngressDraft): void {
+  const { system } = draft.input.gateway;
+  for (const host of draft.hosts.values()) {
+    for (const { entries, route } of byPaths(host)) {
+      const service = route.route.backends[0]?.service ?? "";
+      const namespace = namespaceOf(draft, service);
+      const rewritten = route.rewrite && {
+        "use-regex": "true",
+        "rewrite-target": `${route.rewrite.replacement === "/" ? "" : route.rewrite.replacement}/$1`,
+      };
+      const name = resourceName(system, host.host.name, route.route.name);
+      const shared = { ...host.annotations, ...authAnnotations(draft, host), ...route.annotations, ...rewritten };
+      new k8s.KubeIngress(scope, name, {
+        metadata: { name, namespace, labels: labels(draft), annotations: annotations(shared) },
+        spec: rules(draft, host, route, entries, service),
+      });
+      if (!route.canary) continue;
+      const canary = { ...shared, canary: "true", "canary-weight": String(route.canary.weight) };
+      new k8s.KubeIngress(scope, `${name}-canary`, {
+        metadata: { name: `${name}-canary`, namespace, labels: labels(draft), annotations: annotations(canary) },
+        spec: rules(draft, host, route, entries, route.canary.service),
+      });
+    }
+  }
+}
+
+export function controllerSettings(scope: Construct, draft: IngressDraft): void {
+  const { model, gateway } = draft.input;
+  const namespace = "ingress-nginx";
+  const hops = trustedHops(model.front);
+  const answerHeaders = resourceName(gateway.system, "answer-headers");
+  const data = {
+    ...draft.settings,
+    "server-tokens": "false",
+    ...(hops > 0 && { "use-forwarded-headers": "true", "compute-full-forwarded-for": "true" }),
+    ...(hops > 0 && model.front.networks.length > 0 && { "proxy-real-ip-cidr": model.front.networks.join(",") }),
+    ...(usesProxyProtocol(model.front) && { "use-proxy-protocol": "true" }),
+    "http-snippet": httpSnippet(draft),
+    "location-snippet": LOCATION_SNIPPET,
+    "server-snippet": SERVER_SNIPPET,
+    ...(Object.keys(draft.answerHeaders).length > 0 && { "add-headers": `${namespace}/${answerHeaders}` }),
+  };
+  new k8s.KubeConfigMap(scope, "controller", {
+    metadata: { name: "ingress-nginx-controller", namespace, labels: labels(draft) },
+    data,
+  });
+  if (Object.keys(draft.answerHeaders).length === 0) return;
+  new k8s.KubeConfigMap(scope, "answer-headers", {
+    metadata: { name: answerHeaders, namespace, labels: labels(draft) },
+    data: draft.answerHeaders,
+  });
+}
