@@ -117,7 +117,8 @@ function synth(context: Context): number {
   const code = report(context, diagnostics, { files: compiled.flatMap((c) => c.files.map((f) => f.path)) });
   if (code !== 0) return code;
   const files = compiled.flatMap((c) => c.files);
-  const { written, removed } = writeFiles(context.values.out ?? ".", files);
+  const systems = [...new Set(compiled.map((c) => c.model.name))];
+  const { written, removed } = writeFiles(context.values.out ?? ".", files, systems);
   if (context.values.json) return code;
   printMatrices(
     context,

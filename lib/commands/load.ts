@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { diagnostic, hasErrors, type Diagnostic } from "../diagnostics";
 import { loadModel, type GatewayModel } from "../model";
+import { workloads } from "../charts";
 import { compile, type Compiled } from "../targets";
 
 export interface LoadedModel {
@@ -47,7 +48,9 @@ export function compileAll(files: readonly string[]): { compiled: CompiledModel[
     for (const environment of model.environments) {
       const result = compile(model, environment);
       diagnostics.push(...result.diagnostics.map((d) => ({ ...d, source: d.source ?? { file } })));
-      if (result.value) compiled.push({ ...result.value, file, model });
+      if (!result.value) continue;
+      const files = [...result.value.files, ...workloads(model, result.value)];
+      compiled.push({ ...result.value, files, file, model });
     }
   }
   return { compiled: hasErrors(diagnostics) ? [] : compiled, diagnostics };

@@ -12,8 +12,15 @@ function filesBelow(folder: string): string[] {
     .map((entry) => path.join(entry.parentPath, entry.name));
 }
 
-/** Writes all files and takes away those that no model makes any more; each file is whole at every moment. */
-export function writeFiles(root: string, files: readonly OutputFile[]): { written: number; removed: number } {
+/**
+ * Writes all files and takes away those that these systems do not make any more; each file is whole at every moment.
+ * What stands beside the systems' folders is nobody's business here.
+ */
+export function writeFiles(
+  root: string,
+  files: readonly OutputFile[],
+  systems: readonly string[],
+): { written: number; removed: number } {
   const wanted = new Set(files.map((f) => path.join(root, f.path)));
   let written = 0;
   for (const { path: name, content } of files) {
@@ -24,7 +31,8 @@ export function writeFiles(root: string, files: readonly OutputFile[]): { writte
     renameSync(`${file}.part`, file);
     written += 1;
   }
-  const stale = GENERATED.flatMap((folder) => filesBelow(path.join(root, folder))).filter((file) => !wanted.has(file));
+  const folders = GENERATED.flatMap((folder) => systems.map((system) => path.join(root, folder, system)));
+  const stale = folders.flatMap(filesBelow).filter((file) => !wanted.has(file));
   for (const file of stale) rmSync(file);
   return { written, removed: stale.length };
 }

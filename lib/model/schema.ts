@@ -109,6 +109,12 @@ const listener = z.strictObject({ port, containerPort: port });
 
 const filter = z.strictObject({
   address: address.default("gateway-filter.gateway.svc.cluster.local:9000"),
+  /** Container image of the filter. */
+  image: z
+    .string()
+    .regex(/^[\w./:@-]+$/)
+    .max(255)
+    .default("gatewright-filter:0.1.0"),
   /** How long a proxy waits for the filter's word. */
   timeout: duration.prefault("500ms"),
   redis: z
