@@ -15,6 +15,7 @@ const WRITES: ("POST" | "PUT" | "PATCH" | "DELETE")[] = ["POST", "PUT", "PATCH",
 
 export default defineGateway({
   name: "serhafen",
+  targets: ["nginx", "istio", "ingress-nginx"],
   front: { kind: "alb", trustedHops: 1, tls: "gateway", networks: ["10.0.0.0/16"] },
   hosts: {
     "api.serhafen.com": {},

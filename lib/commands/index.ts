@@ -26,7 +26,7 @@ const USAGE = `gatewright COMMAND [MODEL…] [options]
   schema    prints the JSON Schema of a model, for editors
 
   MODEL                 a .ts, .yaml or .json file; all of policies/ by default
-  --system NAME         this system only
+  --system NAME         this system only (plan, synth)
   --environment NAME    this environment only (plan, explain; production by default)
   --out DIR             where synth writes (this folder by default)
   --header "name: value", --client ADDRESS, --claims JSON, --identities FILE   for explain
@@ -62,8 +62,7 @@ function report({ values, output }: Context, diagnostics: readonly Diagnostic[],
   return hasErrors(sorted) ? 1 : 0;
 }
 
-function selected(context: Context, all: readonly CompiledModel[]): CompiledModel[] {
-  const { system, environment } = context.values;
+function selected(all: readonly CompiledModel[], system?: string, environment?: string): CompiledModel[] {
   const chosen = all.filter(
     (c) =>
       (system === undefined || c.model.name === system) &&
@@ -91,7 +90,7 @@ function plan(context: Context): number {
   const { compiled, diagnostics } = compileAll(modelFiles(context.args));
   const chosen = hasErrors(diagnostics)
     ? []
-    : selected({ ...context, values: { environment: "production", ...context.values } }, compiled);
+    : selected(compiled, context.values.system, context.values.environment ?? "production");
   const matrices = chosen.map((c) => ({
     system: c.model.name,
     environment: c.gateway.environment,
@@ -113,7 +112,8 @@ function printMatrices({ output }: Context, chosen: readonly CompiledModel[]): v
 }
 
 function synth(context: Context): number {
-  const { compiled, diagnostics } = compileAll(modelFiles(context.args));
+  const { compiled: all, diagnostics } = compileAll(modelFiles(context.args));
+  const compiled = hasErrors(diagnostics) ? [] : selected(all, context.values.system);
   const code = report(context, diagnostics, { files: compiled.flatMap((c) => c.files.map((f) => f.path)) });
   if (code !== 0) return code;
   const files = compiled.flatMap((c) => c.files);
@@ -166,7 +166,13 @@ async function explainCommand(context: Context): Promise<number> {
 const IDENTITIES = "test/conformance/tokens.yaml";
 
 function explainClaims({ values }: Context, system: string, tokenName?: string): Record<string, unknown> | undefined {
-  if (values.claims !== undefined) return JSON.parse(values.claims) as Record<string, unknown>;
+  if (values.claims !== undefined) {
+    try {
+      return JSON.parse(values.claims) as Record<string, unknown>;
+    } catch {
+      throw new UsageError("Write --claims as a JSON object.");
+    }
+  }
   if (tokenName === undefined) return undefined;
   const file = values.identities ?? IDENTITIES;
   if (!existsSync(file)) throw new UsageError(`There is no ${file}; name a file with --identities, or use --claims.`);

@@ -35,6 +35,16 @@ export function loadModels(files: readonly string[]): { models: LoadedModel[]; d
   return { models, diagnostics: loaded.flatMap(({ result }) => result.diagnostics) };
 }
 
+function unusedAcceptances(file: string, model: GatewayModel, used: ReadonlySet<string>): Diagnostic[] {
+  return model.accept
+    .filter(({ difference }) => !used.has(difference))
+    .map(({ difference }) => {
+      const why = `No target of this model has a form that differs by "${difference}" and is used.`;
+      const fix = "Take it out of accept, so that it accepts nothing by surprise.";
+      return diagnostic("plan/unused-acceptance", `${model.name}/accept/${difference}`, why, fix, { file });
+    });
+}
+
 export interface CompiledModel extends Compiled {
   file: string;
   model: GatewayModel;
@@ -45,13 +55,17 @@ export function compileAll(files: readonly string[]): { compiled: CompiledModel[
   const { models, diagnostics } = loadModels(files);
   const compiled: CompiledModel[] = [];
   for (const { file, model } of models) {
+    const used = new Set<string>();
+    const before = diagnostics.length;
     for (const environment of model.environments) {
       const result = compile(model, environment);
       diagnostics.push(...result.diagnostics.map((d) => ({ ...d, source: d.source ?? { file } })));
       if (!result.value) continue;
+      result.value.usedDifferences.forEach((d) => used.add(d));
       const files = [...result.value.files, ...workloads(model, result.value)];
       compiled.push({ ...result.value, files, file, model });
     }
+    if (!hasErrors(diagnostics.slice(before))) diagnostics.push(...unusedAcceptances(file, model, used));
   }
   return { compiled: hasErrors(diagnostics) ? [] : compiled, diagnostics };
 }

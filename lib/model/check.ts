@@ -63,9 +63,11 @@ function fromIssue(raw: RawModel, issue: z.core.$ZodIssue): Diagnostic[] {
   }
   const value = valueAt(raw.value, issue.path);
   const code: DiagnosticCode = value === undefined ? "model/missing-value" : "model/invalid-value";
-  const said = issue.message.replace(/^Invalid (string|input): /, "");
+  const inner = issue.code === "invalid_key" ? issue.issues.map((i) => i.message).join(", ") : issue.message;
+  const said = inner.replace(/^Invalid (string|input): /, "");
   const why = value === undefined ? `Nothing is written there: ${said}.` : `It is ${shown(value)}: ${said}.`;
-  const fix = `Correct ${issue.path.length > 0 ? String(issue.path.at(-1)) : "the model"}; docs/model.md lists every field.`;
+  const field = issue.path.filter((step) => typeof step === "string").at(-1);
+  const fix = `Correct ${field ?? "the model"}; docs/model.md lists every field.`;
   return [diagnostic(code, at, why, fix, raw.locate(issue.path))];
 }
 

@@ -76,10 +76,21 @@ class Finder {
   #route(i: number, name: string, route: Loose): void {
     this.#issuersExist(["routes", i, "policies"], record(route["policies"]), name);
     this.#environmentsExist(["routes", i], route, name);
-    const ways = ["service", "backends", "respond"].filter((way) => route[way] !== undefined);
+    const ways = ["service", "backends", "respond"].filter((way) => route[way] !== undefined && route[way] !== null);
     if (ways.length !== 1) {
       const why = ways.length === 0 ? "It leads nowhere." : `It has ${ways.join(" and ")} at once.`;
       this.#add("model/invalid-value", ["routes", i], name, why, "Write exactly one of service, backends and respond.");
+    }
+    const asked = ["jwt", "tenant", "authorization", "rateLimit"].filter((kind) => record(route["policies"])[kind]);
+    if (route["respond"] !== undefined && asked.length > 0) {
+      const why = `It answers by itself, so nobody is asked for ${asked.join(", ")}.`;
+      this.#add(
+        "model/invalid-value",
+        ["routes", i, "policies"],
+        `${name}/policies`,
+        why,
+        "Take these policies away, or name a service.",
+      );
     }
     const services = Object.keys(record(this.#model["services"]));
     const named = [route["service"], ...list(route["backends"]).map((b) => record(b)["service"])].map(text);
@@ -107,8 +118,8 @@ class Finder {
     const known = Object.keys(record(this.#model["issuers"]));
     for (const issuer of list(record(policies["jwt"])["issuers"]).map(text)) {
       if (issuer === undefined || known.includes(issuer)) continue;
-      const where = route === undefined ? path.slice(1).join("/") : `${route}/policies`;
-      this.#unknown("model/unknown-issuer", [...path, "jwt", "issuers"], `${where}/jwt`, "issuer", issuer, known);
+      const where = [...(route === undefined ? path.slice(1) : [route, "policies"]), "jwt"].join("/");
+      this.#unknown("model/unknown-issuer", [...path, "jwt", "issuers"], where, "issuer", issuer, known);
     }
   }
 

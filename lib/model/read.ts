@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { isMap, isPair, isScalar, LineCounter, parseDocument, type Document } from "yaml";
 import { diagnostic, type Diagnostic, type SourcePosition } from "../diagnostics";
@@ -67,6 +67,12 @@ function readModule(file: string, shown: string): RawModel {
 export function readModel(file: string): { raw?: RawModel; diagnostics: Diagnostic[] } {
   const absolute = path.resolve(file);
   const shown = path.relative(process.cwd(), absolute) || file;
+  if (!existsSync(absolute)) {
+    const diagnostics = [
+      diagnostic("model/no-model", shown, "There is no such file.", "Correct the name.", { file: shown }),
+    ];
+    return { diagnostics };
+  }
   try {
     if (/\.(ya?ml|json)$/.test(file)) return readYaml(absolute, shown);
     if (/\.[cm]?[jt]s$/.test(file)) return { raw: readModule(absolute, shown), diagnostics: [] };

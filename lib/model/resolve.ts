@@ -105,10 +105,19 @@ function shapeOf(model: GatewayModel, route: RouteModel): Policies {
 
 function resolveRoute(model: GatewayModel, hostName: string, route: RouteModel): Route {
   const host = model.hosts[hostName];
-  const own: Policies = { ...route.policies };
   const services = servicesOf(route);
   const servicePolicies = services.length === 1 ? model.services[services[0] as string]?.policies : undefined;
-  const base: Policies = host?.basePath === undefined ? {} : { rewrite: { prefix: host.basePath, replacement: "/" } };
+  const basePath = host?.basePath;
+  const { rewrite } = route.policies;
+  // A route's own prefix is written without the host's.
+  const own: Policies =
+    rewrite && basePath !== undefined
+      ? {
+          ...route.policies,
+          rewrite: { ...rewrite, prefix: basePath + (rewrite.prefix === "/" ? "" : rewrite.prefix) },
+        }
+      : route.policies;
+  const base: Policies = basePath === undefined ? {} : { rewrite: { prefix: basePath, replacement: "/" } };
   const policies = inherit(
     ROUTE_KINDS,
     defaults,

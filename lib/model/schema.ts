@@ -32,10 +32,13 @@ const port = z.int().min(1).max(65_535);
 /** Where a service listens: `host:port`. */
 const address = z
   .string()
+  .refine((text) => Number(text.split(":").at(-1)) <= 65_535, "write a port up to 65535")
   .regex(
     /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?:[1-9]\d{0,4}$/,
     "write host:port, such as iam.default.svc.cluster.local:3000",
   );
+
+const unique = (list: readonly string[]): boolean => new Set(list).size === list.length;
 
 const environments = z.array(name).min(1).optional();
 
@@ -88,6 +91,7 @@ const route = z.strictObject({
   backends: z
     .array(z.strictObject({ service: name, weight: z.int().min(0).max(100) }))
     .min(1)
+    .refine((backends) => backends.some((b) => b.weight > 0), "give at least one backend a weight above 0")
     .optional(),
   respond: respond.optional(),
   policies: routePolicies.prefault({}),
@@ -138,8 +142,8 @@ const kubernetes = z.strictObject({
 
 export const gatewaySchema = z.strictObject({
   name,
-  environments: z.array(name).min(1).default(["production", "development"]),
-  targets: z.array(name).min(1).default(["nginx", "istio", "ingress-nginx"]),
+  environments: z.array(name).min(1).refine(unique, "name each once").default(["production", "development"]),
+  targets: z.array(name).min(1).refine(unique, "name each once").default(["nginx", "istio"]),
   front: front.prefault({}),
   listeners: z
     .strictObject({

@@ -59,6 +59,17 @@ function wantedOf(gateway: Gateway): Wanted[] {
   ]);
 }
 
+const OF_IDENTITY: readonly Feature[] = [
+  "TenantFromClaims",
+  "AuthorizationByRole",
+  "AuthorizationByScope",
+  "RateLimitByUser",
+];
+
+const needsIdentity = (features: readonly Feature[]): boolean => features.some((f) => OF_IDENTITY.includes(f));
+
+const nameOf = (named: string | { name: string }): string => (typeof named === "string" ? named : named.name);
+
 class Planner {
   readonly placements: Placement[] = [];
   readonly backups: Placement[] = [];
@@ -69,6 +80,7 @@ class Planner {
     private readonly gateway: Gateway,
     private readonly capabilities: Capabilities,
     private readonly accepted: ReadonlySet<string>,
+    private readonly wanted: readonly Wanted[],
   ) {}
 
   place(wanted: Wanted): void {
@@ -85,7 +97,12 @@ class Planner {
       ...(difference !== undefined && { difference }),
     });
     const native = claims.findIndex(
-      (c) => !c.backup && this.#usable(c) && covers(c, features) && !this.#tooEarly(c, wanted),
+      (c) =>
+        !c.backup &&
+        this.#usable(c) &&
+        covers(c, features) &&
+        !this.#tooEarly(c, wanted) &&
+        this.#staysTogether(wanted),
     );
     const door = this.capabilities.door[policy.kind];
     if (native >= 0) {
@@ -101,6 +118,24 @@ class Planner {
     claims.forEach((claim, i) => {
       if (claim.backup && native < 0 && covers(claim, features)) this.backups.push(placement("native", i));
     });
+  }
+
+  /**
+   * Who has verified the token must also decide what follows from it: an identity never crosses from a proxy's own
+   * check to the door, or back.
+   */
+  #staysTogether({ host, route, policy, features }: Wanted): boolean {
+    const onRoute = (other: { host: string | Host; route?: string | Route }): boolean =>
+      nameOf(other.host) === host.name && other.route !== undefined && nameOf(other.route) === route?.name;
+    if (policy.kind === "jwt") {
+      const followers = this.wanted.filter((w) => onRoute(w) && needsIdentity(w.features));
+      return followers.every((w) => {
+        const claims = this.capabilities.native[w.policy.kind] ?? [];
+        return claims.some((c) => !c.backup && this.#usable(c) && covers(c, w.features));
+      });
+    }
+    if (!needsIdentity(features)) return true;
+    return !this.placements.some((p) => p.kind === "jwt" && p.place === "door" && onRoute(p));
   }
 
   #usable(claim: Claim): boolean {
@@ -150,8 +185,9 @@ export function planTarget(
   capabilities: Capabilities,
   accepted: readonly string[],
 ): Result<TargetPlan> & { usedDifferences: readonly string[] } {
-  const planner = new Planner(gateway, capabilities, new Set(accepted));
-  for (const wanted of wantedOf(gateway)) planner.place(wanted);
+  const wanted = wantedOf(gateway);
+  const planner = new Planner(gateway, capabilities, new Set(accepted), wanted);
+  for (const one of wanted) planner.place(one);
   const { diagnostics, placements, backups, used } = planner;
   const usedDifferences = [...used];
   if (diagnostics.length > 0) return { diagnostics, usedDifferences };

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Feature } from "./feature";
 import { headerValues, policyKind, type GatewayRequest } from "./kind";
-import { duration, headerName, method, origin } from "./values";
+import { wholeSeconds, headerName, method, origin } from "./values";
 
 /** A preflight is OPTIONS with `Origin` and `Access-Control-Request-Method`, and nothing else is (Fetch standard). */
 export function isPreflight(request: GatewayRequest): boolean {
@@ -31,7 +31,7 @@ export const cors = policyKind({
     requestHeaders: z.array(headerName).default(["authorization", "content-type"]),
     exposeHeaders: z.array(headerName).default(["retry-after", "x-request-id"]),
     credentials: z.boolean().default(false),
-    maxAge: duration.prefault("10m"),
+    maxAge: wholeSeconds.prefault("10m"),
   }),
   phase: "cors",
   sees: "head",

@@ -53,9 +53,10 @@ function hostOf(gateway: Gateway, name: string): Compiled | undefined {
   return hosts.get(name);
 }
 
-export function newExchange(system: string, request: GatewayRequest, makeId: () => string): Exchange {
+export function newExchange(gateway: Gateway, request: GatewayRequest, makeId: () => string): Exchange {
   return {
-    system,
+    system: gateway.system,
+    environment: gateway.environment,
     request,
     requestId: headerValues(request, "x-request-id").join(", ") || makeId(),
     upstream: { set: new Map(), remove: new Set(), target: request.target },
@@ -120,7 +121,7 @@ export async function decideRequest(
   makeId: () => string,
   options: DecideOptions = {},
 ): Promise<Verdict> {
-  const exchange = newExchange(gateway.system, request, makeId);
+  const exchange = newExchange(gateway, request, makeId);
   const run = new Run();
   const found = hostOf(gateway, request.host);
   if (!found) {

@@ -36,6 +36,7 @@ export interface Identity {
 /** What a request has gathered on its way; kinds read and extend it. */
 export interface Exchange {
   readonly system: string;
+  readonly environment: string;
   readonly request: GatewayRequest;
   readonly requestId: string;
   identity?: Identity;

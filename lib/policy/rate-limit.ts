@@ -8,7 +8,7 @@ const limit = z.strictObject({
   /** Routes that name the same limit share its counters. */
   name,
   ...rateShape,
-  /** The first of these that the request has. */
+  /** The first of these that the request has; a request without any counts by its address. */
   key: z
     .array(z.enum(["user", "clientAddress"]))
     .min(1)
@@ -18,11 +18,11 @@ const limit = z.strictObject({
 
 type Limit = z.output<typeof limit>;
 
-function counterOf(limit: Limit, { system, identity, request }: Exchange): Counter {
-  const byUser = limit.key.includes("user") && identity !== undefined;
-  const key = byUser ? `user:${encodeURIComponent(identity.user)}` : `address:${request.client}`;
+function counterOf(limit: Limit, { system, environment, identity, request }: Exchange): Counter {
+  const first = limit.key.find((kind) => kind === "clientAddress" || identity !== undefined);
+  const key = first === "user" && identity ? `user:${encodeURIComponent(identity.user)}` : `address:${request.client}`;
   return {
-    key: `limit:{${system}:${key}}:${limit.name}`,
+    key: `limit:{${system}:${environment}:${key}}:${limit.name}`,
     requests: limit.requests,
     perMs: limit.per,
     burst: burstOf(limit),
@@ -30,7 +30,7 @@ function counterOf(limit: Limit, { system, identity, request }: Exchange): Count
 }
 
 /**
- * Exact limits (GCRA). A request counts in all of its limits or, when one refuses, in none. `onFailure` says what holds
+ * Exact limits (GCRA). A request counts in all limits of one scope or, when one refuses, in none. `onFailure` says what holds
  * while the shared counters are away: `local` lets each replica count for itself.
  */
 export const rateLimit = policyKind({
@@ -46,7 +46,7 @@ export const rateLimit = policyKind({
     const features = new Set<Feature>();
     for (const { key, scope } of config.limits) {
       if (key.includes("user")) features.add("RateLimitByUser");
-      if (key.includes("clientAddress")) features.add("RateLimitByClientAddress");
+      features.add("RateLimitByClientAddress");
       features.add(scope === "cluster" ? "RateLimitCluster" : "RateLimitReplica");
     }
     return [...features];
@@ -56,8 +56,8 @@ export const rateLimit = policyKind({
     const of = (scope: Limit["scope"]): Counter[] =>
       config.limits.filter((l) => l.scope === scope).map((l) => counterOf(l, exchange));
     const cluster = of("cluster");
-    let waitMs = await state.local.take(of("replica"), now);
-    if (waitMs === 0 && cluster.length > 0) {
+    let waitMs = 0;
+    if (cluster.length > 0) {
       try {
         waitMs = await state.shared.take(cluster, now);
       } catch {
@@ -68,6 +68,8 @@ export const rateLimit = policyKind({
         if (config.onFailure === "local") waitMs = await state.local.take(cluster, now);
       }
     }
+    // Another store, so not in the same step: a call that a replica refuses has counted in the cluster.
+    if (waitMs === 0) waitMs = await state.local.take(of("replica"), now);
     if (waitMs === 0) return undefined;
     const headers = { "retry-after": retryAfter(waitMs) };
     return { status: 429, reason: "rate-limited", message: "The limit is used up.", headers };

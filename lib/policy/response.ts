@@ -2,7 +2,7 @@ import { STATUS_CODES } from "node:http";
 import { z } from "zod";
 import type { Feature } from "./feature";
 import { policyKind } from "./kind";
-import { duration, headerName, headerValue } from "./values";
+import { headerName, headerValue, wholeSeconds } from "./values";
 
 /** What is done to every answer, refusals included. */
 
@@ -32,7 +32,7 @@ export const responseHeaders = policyKind({
 const securityHeadersSchema = z.strictObject({
   /** `Strict-Transport-Security` (RFC 6797); off by `null`. */
   hsts: z
-    .strictObject({ maxAge: duration.prefault("365d"), includeSubDomains: z.boolean().default(false) })
+    .strictObject({ maxAge: wholeSeconds.prefault("365d"), includeSubDomains: z.boolean().default(false) })
     .nullable()
     .prefault({}),
   contentTypeOptions: z.boolean().default(true),

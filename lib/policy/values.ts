@@ -15,6 +15,9 @@ export const duration = z
     return Number(digits) * DURATION_UNITS[unit];
   });
 
+/** A duration of whole seconds, where a header counts in seconds. */
+export const wholeSeconds = duration.refine((ms) => ms % 1000 === 0, "write whole seconds");
+
 /** `512B`, `64KiB`, `10MiB`, `1GiB`, in bytes. */
 export const size = z
   .string()
@@ -64,14 +67,15 @@ export const name = z
 export const cidr = z.string().refine((text) => {
   const [address = "", bits, ...rest] = text.split("/");
   const version = isIP(address);
-  if (version === 0 || rest.length > 0) return false;
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+  if (version === 0 || rest.length > 0 || address.includes("%")) return false;
+  return bits === undefined || (/^(0|[1-9]\d{0,2})$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
 }, "write an address or a network such as 203.0.113.0/24");
 
 /** `scheme://host[:port]`, exactly as a browser sends it in `Origin` (RFC 6454). */
 export const origin = z
   .string()
   .max(300)
+  .refine((text) => Number(/:(\d+)$/.exec(text)?.[1] ?? 0) <= 65_535, "write a port up to 65535")
   .regex(
     /^[a-z][a-z0-9+.-]*:\/\/[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/,
     "write scheme://host[:port] without a path",

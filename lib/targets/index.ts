@@ -31,6 +31,8 @@ export const TARGETS: readonly Entry[] = [
 ];
 
 export interface Compiled {
+  /** Accepted differences that some target has made use of. */
+  usedDifferences: readonly string[];
   gateway: Gateway;
   plans: TargetPlan[];
   files: OutputFile[];
@@ -58,17 +60,10 @@ export function compile(model: GatewayModel, environment: string): Result<Compil
     result.usedDifferences.forEach((d) => used.add(d));
     if (result.value) planned.push({ target, plan: result.value });
   }
-  for (const difference of accepted.filter((a) => !used.has(a))) {
-    const why = `No target of this model has a form that differs by "${difference}".`;
-    const at = `${model.name}/accept/${difference}`;
-    diagnostics.push(
-      diagnostic("plan/unused-acceptance", at, why, "Take it out of accept, so that it accepts nothing by surprise."),
-    );
-  }
   if (hasErrors(diagnostics)) return { diagnostics };
   const plans = planned.map((p) => p.plan);
   const files = planned.flatMap(({ target, plan }) => target.render({ model, gateway, plan }));
-  return { value: { gateway, plans, files }, diagnostics };
+  return { value: { gateway, plans, files, usedDifferences: [...used] }, diagnostics };
 }
 
 export type { OutputFile } from "./target";

@@ -39,7 +39,7 @@ export function uncleanPathLines(except: readonly string[]): (readonly [pattern:
   return [
     ["default", '""'],
     uncleanLine(dotSegment),
-    ...except.map((prefix) => [`"~^${regexText(prefix)}"`, '""'] as const),
+    ...except.map((prefix) => [`"~^${regexText(prefix)}(/|$)"`, '""'] as const),
     ...ambiguous.map(uncleanLine),
   ];
 }

@@ -144,6 +144,8 @@ export function readCases(folder: string): Case[] {
       const parsed = file.safeParse(parse(readFileSync(name, "utf8"), { version: "1.2", maxAliasCount: -1 }));
       if (!parsed.success) throw new Error(`${name}: ${z.prettifyError(parsed.error)}`);
       const { system, cases } = parsed.data;
+      const twice = cases.find((c, i) => cases.findIndex((other) => other.name === c.name) < i);
+      if (twice) throw new Error(`${name}: two cases are named "${twice.name}".`);
       return cases.map((c): Case => {
         const { request: one, expect: expected, steps, ...rest } = c;
         const { times, parallel, sentWithin } = c;

@@ -21,7 +21,7 @@ const joined = (headers: readonly HeaderLine[], name: string): string | undefine
   return values.length > 0 ? values.join(", ") : undefined;
 };
 
-function regexOf(text: string): RegExp | undefined {
+export function regexOf(text: string): RegExp | undefined {
   const [, source, flags] = /^\/(.*)\/([a-z]*)$/s.exec(text) ?? [];
   return source === undefined ? undefined : new RegExp(source, flags);
 }

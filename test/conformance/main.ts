@@ -1,6 +1,7 @@
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { readCases, type Case } from "./case";
+import { nativeCases } from "./native-form";
 import { formatResults } from "./report";
 import { runCase, type CaseResult } from "./run-case";
 import { STANDS } from "./stands";
@@ -26,7 +27,8 @@ function groupsOf(cases: readonly Case[]): Map<string, Case[]> {
 }
 
 /** Runs cases on one target, stand by stand. */
-export async function runTarget(target: string, cases: readonly Case[]): Promise<CaseResult[]> {
+export async function runTarget(target: string, all: readonly Case[]): Promise<CaseResult[]> {
+  const cases = target === "istio-native" ? nativeCases(all) : all;
   const factory = STANDS[target];
   if (!factory) throw new Error(`There is no target "${target}"; use ${Object.keys(STANDS).join(", ")}.`);
   const skip = (c: Case, why: string): CaseResult => ({ case: c, outcome: "skipped", details: [why] });

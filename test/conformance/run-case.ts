@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Case, ExchangeStep, Expectation } from "./case";
-import { differences, statusMatches, type Outcome } from "./expect";
+import { differences, regexOf, statusMatches, type Outcome } from "./expect";
 import type { OracleAnswer } from "./stands/decide";
 import type { Stand } from "./stands/stand";
 import { fillPlaceholders, toWire, type WireAnswer } from "./wire";
@@ -34,7 +34,7 @@ class CaseRun {
       for (const step of this.testCase.steps) {
         number += 1;
         const prefix = this.testCase.steps.length > 1 ? `step ${String(number)}: ` : "";
-        if ("wait" in step) await sleep(this.stand.target === "decide" ? step.wait * 1000 : step.wait * 1000);
+        if ("wait" in step) await sleep(step.wait * 1000);
         else if ("release" in step) await this.#release(step.release);
         else if ("request" in step) this.details.push(...(await this.#step(step)).map((d) => prefix + d));
       }
@@ -122,9 +122,7 @@ class CaseRun {
           .map(fill)
           .filter((text) => !logs.includes(text))
           .map((t) => `logs lack ${t}`),
-        ...expected.matches
-          .filter((m) => !new RegExp(m.replace(/^\/|\/[a-z]*$/g, "")).test(logs))
-          .map((m) => `logs do not match ${m}`),
+        ...expected.matches.filter((m) => !regexOf(m)?.test(logs)).map((m) => `logs do not match ${m}`),
       ];
     };
     const end = Date.now() + 1000;

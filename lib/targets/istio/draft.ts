@@ -27,6 +27,8 @@ export interface RouteDraft {
   door: boolean;
   /** Envoy checks tokens itself, behind the door or in place of it. */
   checksTokens: boolean;
+  /** The issuers whose tokens it takes. */
+  issuers: readonly string[];
   /** Claims that the native form passes on as headers. */
   claimHeaders?: Readonly<Record<string, string>>;
   /** A token is demanded natively. */
@@ -69,6 +71,7 @@ export function beginDraft(input: TargetInput): IstioDraft {
     refusesUpgrade: false,
     door: !route.respond && (doors.has(`${host.name} ${route.name}`) || doors.has(`${host.name} `)),
     checksTokens: false,
+    issuers: [],
     demandsToken: false,
   });
   const hosts = input.gateway.hosts.map((host): [string, HostDraft] => [

@@ -14,13 +14,16 @@ const JWT_FEATURES = [
 
 const DIFFERENCE = {
   name: "istio-native-jwt",
-  text: "a missing token, another audience or another type of token is 403 instead of 401, keys are refreshed by istiod every 20 minutes",
+  text:
+    "a missing token, another audience or another type of token is 403 instead of 401; a token without expiry, or " +
+    "spelled in another way, passes; the scheme must be written Bearer; one good token of several is enough; keys are " +
+    "refreshed by istiod every 20 minutes",
 };
 
 function checkTokens(placement: Placement, draft: IstioDraft): JwtConfig {
   const config = placement.config as JwtConfig;
   for (const rules of config.rules) draft.issuers.set(rules.name, rules);
-  routeOf(draft, placement).checksTokens = true;
+  Object.assign(routeOf(draft, placement), { checksTokens: true, issuers: config.issuers });
   return config;
 }
 

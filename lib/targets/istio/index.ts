@@ -4,8 +4,9 @@ import type { OutputFile, Target } from "../target";
 import { beginDraft, type IstioDraft } from "./draft";
 import { bodySize, cors, floodGuard, headerHygiene, httpsRedirect, pathHygiene, requestLine, webSocket } from "./edge";
 import { envoyFilters } from "./envoy-filters";
-import { jwt } from "./identity";
+import { authorization, jwt } from "./identity";
 import { meshConfig } from "./mesh";
+import { nativeIdentity } from "./native-identity";
 import { doorPolicy, meshPolicies, requestAuthentication, telemetry } from "./security";
 import {
   audit,
@@ -34,7 +35,7 @@ const FILES: Readonly<Record<string, readonly Builder[]>> = {
   "gateway.yaml": [gateway],
   "routes.yaml": [virtualServices, nowhereEntry],
   "services.yaml": [meshPolicies],
-  "security.yaml": [requestAuthentication, doorPolicy],
+  "security.yaml": [requestAuthentication, doorPolicy, nativeIdentity],
   "envoy-filters.yaml": [envoyFilters],
   "telemetry.yaml": [telemetry],
 };
@@ -70,6 +71,7 @@ export const istio: Target<IstioDraft> = {
     webSocket,
     floodGuard,
     jwt,
+    authorization,
     rewrite,
     requestHeaders,
     timeouts,

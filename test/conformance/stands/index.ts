@@ -1,5 +1,5 @@
 import { decideStand } from "./decide";
-import { istioStand } from "./istio";
+import { istioNativeStand, istioStand } from "./istio";
 import { nginxStand } from "./nginx";
 import type { StandFactory } from "./stand";
 
@@ -8,4 +8,5 @@ export const STANDS: Readonly<Record<string, StandFactory>> = {
   decide: decideStand,
   nginx: nginxStand,
   istio: istioStand,
+  "istio-native": istioNativeStand,
 };

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { parse, parseAllDocuments, stringify } from "yaml";
+import type { GatewayModel } from "../../../lib/model";
 import type { OutputFile } from "../../../lib/targets";
 import { startEnvoy } from "../../parts/envoy";
 import { goTool } from "../../parts/go-tools";
@@ -61,22 +62,25 @@ interface Instance {
 }
 
 class IstioStand implements Stand {
-  readonly target = "istio";
-
   private constructor(
+    readonly target: string,
     private readonly around: Around,
     private readonly instances: Instance[],
   ) {}
 
-  static async start(options: StandOptions): Promise<IstioStand | { unavailable: string }> {
+  static async start(
+    target: string,
+    options: StandOptions,
+    change: (model: GatewayModel) => GatewayModel = (model) => model,
+  ): Promise<IstioStand | { unavailable: string }> {
     const programs = await wheels();
     const istiod = await goTool("pilot-discovery");
     if (!programs || istiod === undefined) return { unavailable: "Istio's parts cannot be had" };
     const around = await Around.start(options.system, "istio", programs.valkey);
     const instances: Instance[] = [];
     for (let n = 0; n < options.replicas; n++)
-      instances.push(await IstioStand.#instance(around, options, programs.envoy, n));
-    return new IstioStand(around, instances);
+      instances.push(await IstioStand.#instance(around, options, programs.envoy, n, change));
+    return new IstioStand(target, around, instances);
   }
 
   static async #instance(
@@ -84,6 +88,7 @@ class IstioStand implements Stand {
     { environment }: StandOptions,
     envoyBinary: string,
     n: number,
+    change: (model: GatewayModel) => GatewayModel,
   ): Promise<Instance> {
     const [http = 0, https = 0, filter = 0] = await freePorts(3);
     const files = renderFor(
@@ -92,7 +97,7 @@ class IstioStand implements Stand {
       environment,
       { http, https, filter, certificates: "/nowhere" },
       (model) => ({
-        ...model,
+        ...change(model),
         services: Object.fromEntries(
           Object.entries(model.services).map(([name, s]) => [
             name,
@@ -176,4 +181,18 @@ class IstioStand implements Stand {
   }
 }
 
-export const istioStand: StandFactory = (options) => IstioStand.start(options);
+export const istioStand: StandFactory = (options) => IstioStand.start("istio", options);
+
+/** Tokens and roles by Istio alone: the same model without what only the filter keeps, its differences accepted. */
+function withoutFilter(model: GatewayModel): GatewayModel {
+  const bare = { tenant: null, rateLimit: null };
+  const accept = [{ difference: "istio-native-jwt", reason: "The run compares both forms." }];
+  return {
+    ...model,
+    accept,
+    policies: { ...model.policies, ...bare },
+    routes: model.routes.map((r) => ({ ...r, policies: { ...r.policies, ...bare } })),
+  };
+}
+
+export const istioNativeStand: StandFactory = (options) => IstioStand.start("istio-native", options, withoutFilter);

@@ -1,0 +1,97 @@
+import type { Construct } from "constructs";
+import {
+  AuthorizationPolicy,
+  AuthorizationPolicySpecAction,
+  type AuthorizationPolicySpecRules as Rule,
+} from "../../../imports/security.istio.io";
+import { routeEntries, type RouteEntry } from "../../policy/gateway";
+import type { IssuerRules } from "../../policy/token";
+import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
+import { metadata } from "./names";
+
+/**
+ * Tokens and roles by Istio alone: one ALLOW policy that says of every way into every route who may take it. A request
+ * that no rule admits is 403, so each rule leaves out what a better match has for itself.
+ */
+
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+
+const patterns = ({ path: { type, value } }: RouteEntry): string[] =>
+  type === "Exact" ? [value] : value === "/" ? ["/*"] : [value, `${value}/*`];
+
+const takes = ({ route }: RouteEntry, method: string): boolean =>
+  route.match.methods === undefined || route.match.methods.includes(method);
+
+function isInside(inner: RouteEntry, outer: RouteEntry): boolean {
+  if (outer.path.type === "Exact") return inner.path.type === "Exact" && inner.path.value === outer.path.value;
+  const prefix = outer.path.value === "/" ? "/" : `${outer.path.value}/`;
+  return inner.path.value === outer.path.value || inner.path.value.startsWith(prefix);
+}
+
+/** Methods of a way in, grouped by what better matches take from it. */
+function operations(entries: readonly RouteEntry[], at: number): { methods: string[]; notPaths: string[] }[] {
+  const own = entries[at] as RouteEntry;
+  const better = entries.slice(0, at).filter((e) => isInside(e, own));
+  const groups = new Map<string, { methods: string[]; notPaths: string[] }>();
+  for (const method of METHODS) {
+    if (!takes(own, method)) continue;
+    const taken = better.filter((e) => takes(e, method));
+    if (taken.some((e) => isInside(own, e))) continue;
+    const notPaths = [...new Set(taken.flatMap(patterns))].sort();
+    const key = notPaths.join(" ");
+    const group = groups.get(key) ?? { methods: [], notPaths };
+    group.methods.push(method);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
+const claimKey = (path: string): string => `request.auth.claims${path.split(".").map((p) => `[${p}]`).join("")}`;
+
+/** Who may take a route: one entry for each issuer and each alternative of roles. */
+function subjects(route: RouteDraft, issuers: readonly IssuerRules[]): Pick<Rule, "from" | "when">[] {
+  if (!route.demandsToken) return [{}];
+  return issuers.flatMap((rules) => {
+    const from = [{ source: { requestPrincipals: [`${rules.issuer ?? ""}/*`] } }];
+    const type = rules.type ? [{ key: claimKey(rules.type.claim), values: [rules.type.value] }] : [];
+    const alternatives = route.anyOf ?? [{ roles: [] }];
+    return alternatives.map(({ roles }) => {
+      const role = roles.length > 0 ? [{ key: claimKey(rules.roles ?? ""), values: roles }] : [];
+      const when = [...type, ...role];
+      return { from, ...(when.length > 0 && { when }) };
+    });
+  });
+}
+
+function rulesOf(draft: IstioDraft, host: HostDraft): Rule[] {
+  const entries = routeEntries(host.host.routes);
+  return entries.flatMap((entry, i) => {
+    const route = host.routes.get(entry.route.name) as RouteDraft;
+    const issuers = [...draft.issuers.values()].filter((r) => route.issuers.includes(r.name));
+    const to = operations(entries, i).map(({ methods, notPaths }) => ({
+      operation: {
+        hosts: [host.host.name, `${host.host.name}:*`],
+        paths: patterns(entry),
+        methods,
+        ...(notPaths.length > 0 && { notPaths }),
+      },
+    }));
+    return to.length > 0 ? subjects(route, issuers).map((subject) => ({ ...subject, to })) : [];
+  });
+}
+
+export function nativeIdentity(scope: Construct, draft: IstioDraft): void {
+  const hosts = [...draft.hosts.values()];
+  if (!hosts.some((h) => [...h.routes.values()].some((r) => r.demandsToken))) return;
+  const { listeners, kubernetes } = draft.input.model;
+  const plain = [...new Set([listeners.http.port, listeners.http.containerPort])].map(String);
+  new AuthorizationPolicy(scope, "identity", {
+    metadata: metadata(draft, "identity"),
+    spec: {
+      selector: { matchLabels: kubernetes.istioGateway.labels },
+      action: AuthorizationPolicySpecAction.ALLOW,
+      // The plain port answers nothing but redirects.
+      rules: [{ to: [{ operation: { ports: plain } }] }, ...hosts.flatMap((host) => rulesOf(draft, host))],
+    },
+  });
+}
