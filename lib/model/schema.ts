@@ -147,6 +147,8 @@ export const gatewaySchema = z.strictObject({
   front: front.prefault({}),
   listeners: z
     .strictObject({
+      /** Address to listen on; all by default. */
+      bind: z.ipv4().optional(),
       http: listener.prefault({ port: 80, containerPort: 8080 }),
       https: listener.prefault({ port: 443, containerPort: 8443 }),
     })

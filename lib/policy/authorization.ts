@@ -9,6 +9,8 @@ const alternative = z
   })
   .refine((a) => a.roles.length + a.scopes.length > 0, "name a role or a scope");
 
+const NOBODY: { roles: readonly string[]; scopes: readonly string[] } = { roles: [], scopes: [] };
+
 /** Any one of the alternatives: any of its roles (where it names some) and all of its scopes. */
 export const authorization = policyKind({
   kind: "authorization",
@@ -23,11 +25,10 @@ export const authorization = policyKind({
     return features;
   },
   decide(config, { identity }) {
+    const { roles, scopes } = identity ?? NOBODY;
     const holds = config.anyOf.some(
       (a) =>
-        identity !== undefined &&
-        (a.roles.length === 0 || a.roles.some((role) => identity.roles.includes(role))) &&
-        a.scopes.every((scope) => identity.scopes.includes(scope)),
+        (a.roles.length === 0 || a.roles.some((r) => roles.includes(r))) && a.scopes.every((s) => scopes.includes(s)),
     );
     if (holds) return undefined;
     return { status: 403, reason: "not-authorized", message: "The token does not grant this." };

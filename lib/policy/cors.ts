@@ -42,8 +42,8 @@ export const cors = policyKind({
     // Who may read an answer is the gateway's word alone.
     for (const name of CORS_HEADERS) response.remove.add(name);
     response.set.set("vary", "Origin");
-    const [from, ...more] = headerValues(request, "origin");
-    const listed = from !== undefined && more.length === 0 && config.origins.includes(from);
+    const from = headerValues(request, "origin").join(", ");
+    const listed = config.origins.includes(from);
     if (listed) {
       response.set.set("access-control-allow-origin", from);
       response.set.set("access-control-expose-headers", config.exposeHeaders.join(", "));

@@ -36,7 +36,7 @@ export const pathHygiene = policyKind({
   requires: (config) => (config.except.length > 0 ? ["PathHygiene", "PathHygieneException"] : ["PathHygiene"]),
   decide(config, { request }) {
     const raw = pathOf(request.target);
-    const exempt = config.except.some((prefix) => raw === prefix || raw.startsWith(`${prefix}/`));
+    const exempt = config.except.some((prefix) => raw.startsWith(`${prefix}/`));
     if (!(exempt ? dots : unclean).test(raw)) return undefined;
     return { status: 400, reason: "unclean-path", message: "The path has a form that is not accepted." };
   },

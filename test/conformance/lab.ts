@@ -201,6 +201,24 @@ export default defineGateway({
       policies: { retries: { tries: 2, perTry: "1s", statuses: ["503"] } },
     },
     {
+      name: "single",
+      match: { prefix: ["/single"] },
+      service: "one",
+      policies: { retries: { tries: 1, perTry: "1s" } },
+    },
+    {
+      name: "team",
+      match: { prefix: ["/team"] },
+      service: "one",
+      policies: { jwt: { issuers: ["main"] }, tenant: { headers: { "x-team": "team.name" } } },
+    },
+    {
+      name: "team-open",
+      match: { prefix: ["/open-team"] },
+      service: "one",
+      policies: { tenant: { headers: { "x-team": "team.name" } } },
+    },
+    {
       name: "punctuation",
       match: { exact: ["/.well-known/keys"], prefix: ["/a-b_c~d"] },
       service: "two",

@@ -27,7 +27,11 @@ function groupsOf(cases: readonly Case[]): Map<string, Case[]> {
 }
 
 /** Runs cases on one target, stand by stand. */
-export async function runTarget(target: string, all: readonly Case[]): Promise<CaseResult[]> {
+export async function runTarget(
+  target: string,
+  all: readonly Case[],
+  options: { untilFailure?: boolean } = {},
+): Promise<CaseResult[]> {
   const cases = target === "istio-native" ? nativeCases(all) : all;
   const factory = STANDS[target];
   if (!factory) throw new Error(`There is no target "${target}"; use ${Object.keys(STANDS).join(", ")}.`);
@@ -45,7 +49,11 @@ export async function runTarget(target: string, all: readonly Case[]): Promise<C
       continue;
     }
     try {
-      for (const c of group) results.push(await runCase(stand, c));
+      for (const c of group) {
+        const result = await runCase(stand, c);
+        results.push(result);
+        if (options.untilFailure && result.outcome === "failed") return results;
+      }
     } finally {
       await stand.stop();
     }
@@ -60,12 +68,14 @@ async function main(): Promise<void> {
       system: { type: "string" },
       cases: { type: "string" },
       name: { type: "string" },
+      subject: { type: "string", multiple: true },
     },
   });
   const folder = values.cases ?? path.join(__dirname, "cases");
   const cases = readCases(folder)
     .filter((c) => values.system === undefined || c.system === values.system)
-    .filter((c) => values.name === undefined || c.name.includes(values.name) || c.subject === values.name);
+    .filter((c) => values.name === undefined || c.name.includes(values.name) || c.subject === values.name)
+    .filter((c) => values.subject === undefined || values.subject.includes(c.subject));
   const targets = values.target ?? Object.keys(STANDS);
   const start = performance.now();
   const runs = await Promise.all(

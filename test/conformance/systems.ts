@@ -44,6 +44,7 @@ export function placedModel(model: GatewayModel, at: Addresses): GatewayModel {
     services: Object.fromEntries(services) as GatewayModel["services"],
     issuers: Object.fromEntries(issuers) as GatewayModel["issuers"],
     listeners: {
+      bind: "127.0.0.1",
       http: { port: at.http, containerPort: at.http },
       https: { port: at.https, containerPort: at.https },
     },

@@ -18,9 +18,9 @@ export interface ApiServer {
   stop(): Promise<void>;
 }
 
-/** Debian puts daemons where a user's PATH need not reach. */
 function onPath(name: string): string | undefined {
-  return [...(process.env["PATH"] ?? "").split(path.delimiter), "/usr/bin", "/usr/local/bin"]
+  return (process.env["PATH"] ?? "")
+    .split(path.delimiter)
     .filter((folder) => folder !== "")
     .map((folder) => path.join(folder, name))
     .find((file) => {
@@ -55,7 +55,14 @@ async function startEtcd(binary: string, directory: string): Promise<{ part: Par
   const args = [
     ...["--name", "test", "--data-dir", path.join(directory, "data"), "--unsafe-no-fsync"],
     ...["--listen-client-urls", url, "--advertise-client-urls", url],
-    ...["--listen-peer-urls", peerUrl, "--initial-advertise-peer-urls", peerUrl, "--initial-cluster", `test=${peerUrl}`],
+    ...[
+      "--listen-peer-urls",
+      peerUrl,
+      "--initial-advertise-peer-urls",
+      peerUrl,
+      "--initial-cluster",
+      `test=${peerUrl}`,
+    ],
     ...["--logger", "zap", "--log-level", "warn"],
   ];
   const part = startPart(binary, args, { logFile: path.join(directory, "etcd.log") });
@@ -117,7 +124,9 @@ async function startServer(
 }
 
 async function prepare(kubeconfig: string, directory: string): Promise<void> {
-  const kubectl = (...args: string[]): Promise<unknown> => run("kubectl", ["--kubeconfig", kubeconfig, ...args]);
+  // What kubectl remembers of this server stays with it, not in the home folder.
+  const common = ["--kubeconfig", kubeconfig, "--cache-dir", path.join(directory, "kubectl-cache")];
+  const kubectl = (...args: string[]): Promise<unknown> => run("kubectl", [...common, ...args]);
   await kubectl("apply", "--server-side", "-f", await istioCrds());
   await kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all");
   const file = path.join(directory, "namespaces.yaml");
@@ -129,10 +138,10 @@ async function prepare(kubeconfig: string, directory: string): Promise<void> {
 
 /** A real Kubernetes API server with nothing in it but Istio's definitions; or nothing, with the reason printed. */
 export async function startApiServer(options: { directory: string }): Promise<ApiServer | undefined> {
-  const etcd = onPath("etcd");
-  const missing = etcd === undefined ? "etcd" : onPath("kubectl") === undefined ? "kubectl" : undefined;
-  if (etcd === undefined || missing !== undefined) {
-    process.stdout.write(`no Kubernetes API server: ${missing ?? "etcd"} is not installed\n`);
+  // Debian puts it where the PATH of a user need not reach.
+  const etcd = onPath("etcd") ?? ["/usr/bin/etcd"].find((file) => existsSync(file));
+  if (etcd === undefined || onPath("kubectl") === undefined) {
+    process.stdout.write(`no Kubernetes API server: ${etcd === undefined ? "etcd" : "kubectl"} is not installed\n`);
     return undefined;
   }
   const binary = await goTool("kube-apiserver");

@@ -58,6 +58,9 @@ function bootstrap(options: {
   };
 }
 
+/** The reason of a refusal stands on the lines after the first one, which have no time stamp. */
+const REFUSAL = /gRPC config for \S+ rejected:[^\n]*(?:\n(?!\[\d{4}-|\{)[^\n]*)*/g;
+
 export interface Envoy {
   part: Part;
   adminPort: number;
@@ -89,7 +92,10 @@ export async function startEnvoy(options: {
   const admin = async (target: string): Promise<string> =>
     (await fetch(`http://127.0.0.1:${String(adminPort)}${target}`)).text();
   const counters = async (): Promise<Map<string, number>> => {
-    const lines = (await admin("/stats?filter=update_(rejected|success)")).split("\n").map((line) => line.split(": "));
+    const filter = "update_(rejected|success)|listener_manager.(total_listeners|listener_create_failure|workers)";
+    const lines = (await admin(`/stats?filter=${encodeURIComponent(filter)}`))
+      .split("\n")
+      .map((line) => line.split(": "));
     return new Map(lines.map(([name = "", value = ""]) => [name, Number(value)]));
   };
   const sum = (found: Map<string, number>, ending: string): number =>
@@ -97,12 +103,25 @@ export async function startEnvoy(options: {
   const accepted = async (): Promise<string | undefined> => {
     const found = await counters();
     if (sum(found, "update_rejected") > 0) {
-      const words = readFileSync(logFile, "utf8")
-        .split("\n")
-        .filter((line) => line.includes("rejected"));
-      return words.slice(0, 3).join("\n") || "an update was rejected";
+      const words = readFileSync(logFile, "utf8").match(REFUSAL) ?? [];
+      return (
+        [
+          ...new Set(
+            words.map((w) =>
+              w
+                .replace(/goo\.gle\/\S*/g, "")
+                .replace(/\s+/g, " ")
+                .trim(),
+            ),
+          ),
+        ].join("\n") || "an update was rejected"
+      );
     }
-    return (await admin("/listeners")).trim() === "" ? "Envoy has no listener" : undefined;
+    if (sum(found, "lds.update_success") === 0) return "Envoy has no answer to its request for listeners yet";
+    if (sum(found, "listener_manager.total_listeners_active") === 0) return "Envoy has no listener";
+    if (sum(found, "listener_manager.total_listeners_warming") > 0) return "a listener still waits for its routes";
+    if (sum(found, "listener_manager.listener_create_failure") > 0) return "a listener could not be opened";
+    return sum(found, "listener_manager.workers_started") === 0 ? "Envoy's workers have not started" : undefined;
   };
   await until(
     "envoy",

@@ -69,8 +69,7 @@ export function goTool(name: GoTool): Promise<string | undefined> {
 
 /** Istio's custom resource definitions, from the module that its manifests are made for. */
 export async function istioCrds(): Promise<string> {
-  const { stdout } = await run("go", ["list", "-m", "-f", "{{.Dir}}", "istio.io/api"], {
-    cwd: path.join(ROOT, "tools/istio"),
-  });
-  return path.join(stdout.trim(), "kubernetes/customresourcedefinitions.gen.yaml");
+  const args = ["mod", "download", "-json", "istio.io/api"];
+  const { stdout } = await run("go", args, { cwd: path.join(ROOT, "tools/istio") });
+  return path.join((JSON.parse(stdout) as { Dir: string }).Dir, "kubernetes/customresourcedefinitions.gen.yaml");
 }

@@ -15,7 +15,8 @@ export interface Part {
 const living = new Set<ChildProcess>();
 
 process.once("exit", () => {
-  for (const child of living) child.kill("SIGKILL");
+  // Not SIGKILL: nginx would leave its workers behind.
+  for (const child of living) child.kill("SIGTERM");
 });
 for (const name of ["SIGINT", "SIGTERM"] as const) {
   process.once(name, () => {

@@ -2,6 +2,7 @@ import type { Construct } from "constructs";
 import {
   Gateway,
   GatewaySpecServersTlsMode,
+  type GatewaySpecServers,
   ServiceEntry,
   ServiceEntrySpecLocation,
   ServiceEntrySpecResolution,
@@ -207,16 +208,20 @@ export function gateway(scope: Construct, draft: IstioDraft): void {
   const plain = [...draft.hosts.values()].filter((h) => !h.redirect).map((h) => h.host.name);
   const hosts = front.kind === "none" || front.kind === "nlb" ? names : ["*"];
   const secure = front.tls === "gateway";
+  const bind = listeners.bind === undefined ? {} : { bind: listeners.bind };
+  const plainServer = (name: string, of: string[], tls?: { httpsRedirect: boolean }): GatewaySpecServers[] =>
+    of.length > 0
+      ? [{ ...bind, port: { number: listeners.http.port, name, protocol: "HTTP" }, hosts: of, ...(tls && { tls }) }]
+      : [];
+  const plainServers = [...plainServer("http", redirect, { httpsRedirect: true }), ...plainServer("http-plain", plain)];
   new Gateway(scope, "gateway", {
     metadata: metadata(draft, "gateway"),
     spec: {
       selector: model.kubernetes.istioGateway.labels,
       servers: [
-        ...(redirect.length > 0
-          ? [{ port: { number: listeners.http.port, name: "http", protocol: "HTTP" }, hosts: redirect, tls: { httpsRedirect: true } }]
-          : []),
-        ...(plain.length > 0 ? [{ port: { number: listeners.http.port, name: "http-plain", protocol: "HTTP" }, hosts: plain }] : []),
+        ...plainServers,
         {
+          ...bind,
           port: { number: listeners.https.port, name: "https", protocol: secure ? "HTTPS" : "HTTP" },
           hosts,
           ...(secure && { tls: { mode: GatewaySpecServersTlsMode.SIMPLE, credentialName: certificate.secret } }),

@@ -20,7 +20,8 @@ export function clientAddressMap(front: GatewayModel["front"]): { from: string; 
 }
 
 export function listenerView(model: GatewayModel, port: number, secure: boolean): string {
-  const words = [String(port)];
+  const { bind } = model.listeners;
+  const words = [bind === undefined ? String(port) : `${bind}:${String(port)}`];
   if (secure && model.front.tls === "gateway") words.push("ssl");
   if (usesProxyProtocol(model.front)) words.push("proxy_protocol");
   return words.join(" ");

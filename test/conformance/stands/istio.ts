@@ -21,15 +21,14 @@ interface Manifest {
   spec: Record<string, unknown>;
 }
 
-/** What only a cluster has, put in for loopback: Services with endpoints, and a listener address. */
+/** What only a cluster has, put in for loopback: Services with endpoints, and certificates. */
 function placed(files: readonly OutputFile[], around: Around, filterPort: number): string {
   const manifests = files
     .filter((f) => f.path.endsWith(".yaml") && !f.path.endsWith("mesh.yaml"))
     .flatMap((f) => parseAllDocuments(f.content).map((d) => d.toJS() as Manifest));
   for (const { kind, spec } of manifests) {
     if (kind !== "Gateway") continue;
-    for (const server of spec["servers"] as { bind?: string; port: { protocol: string }; tls?: { mode?: string } }[]) {
-      server.bind = "127.0.0.1";
+    for (const server of spec["servers"] as { port: { protocol: string }; tls?: { mode?: string } }[]) {
       // Certificates come to a gateway by SDS, for which istiod wants a cluster; the listener is plain here.
       if (server.tls?.mode === "SIMPLE") {
         delete server.tls;

@@ -1,0 +1,252 @@
+import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import path from "node:path";
+import { runCommand } from "../../lib/commands";
+import type { Diagnostic } from "../../lib/diagnostics";
+import type { GatewayInput } from "../../lib/model";
+import { expectDiagnostics, removeTemporaryDirectories, small, temporaryDirectory, writeIn } from "../support";
+
+afterAll(removeTemporaryDirectories);
+
+const ROOT = path.join(__dirname, "../..");
+const SERHAFEN = path.join(ROOT, "policies/serhafen.ts");
+
+interface Ran {
+  code: number;
+  out: string;
+  err: string;
+}
+
+async function run(...argv: string[]): Promise<Ran> {
+  const ran: Ran = { code: -1, out: "", err: "" };
+  ran.code = await runCommand(argv, { out: (text) => (ran.out += text), err: (text) => (ran.err += text) });
+  return ran;
+}
+
+const modelFile = (input: GatewayInput, directory = temporaryDirectory()): string =>
+  writeIn(directory, `${input.name}.json`, JSON.stringify(input));
+
+function filesBelow(folder: string): Record<string, string> {
+  const files = readdirSync(folder, { withFileTypes: true, recursive: true }).filter((e) => e.isFile());
+  const names = files.map((e) => path.relative(folder, path.join(e.parentPath, e.name))).sort();
+  return Object.fromEntries(names.map((name) => [name, readFileSync(path.join(folder, name), "utf8")]));
+}
+
+/** What no target keeps under its own name: ingress-nginx has one canary, so no third backend. */
+const unenforceable = small({
+  targets: ["ingress-nginx"],
+  services: { a: { address: "a:1" }, b: { address: "b:1" }, c: { address: "c:1" } },
+  routes: [
+    {
+      name: "shared",
+      match: { prefix: ["/"] },
+      backends: ["a", "b", "c"].map((service) => ({ service, weight: 1 })),
+    },
+  ],
+});
+
+describe("synth stops at an unenforceable policy", () => {
+  test("exit 1, a full diagnostic, and no file is touched", async () => {
+    const directory = temporaryDirectory();
+    const out = path.join(directory, "out");
+    mkdirSync(path.join(out, "nginx/shop/production"), { recursive: true });
+    const kept = writeIn(path.join(out, "nginx/shop/production"), "nginx.conf", "# of the last run\n");
+    const before = statSync(kept).mtimeMs;
+    const ran = await run("synth", modelFile(unenforceable, directory), "--out", out);
+    expect(ran.code).toBe(1);
+    expect(filesBelow(out)).toEqual({ "nginx/shop/production/nginx.conf": "# of the last run\n" });
+    expect(statSync(kept).mtimeMs).toBe(before);
+    const block = ran.err.split("\n\n").find((text) => text.includes("shop/routes/shared/policies/weights"));
+    expect(block).toMatch(/error plan\/unenforceable-policy: Policy cannot be enforced\./);
+    expect(block).toMatch(/^ {2}at {4}shop\/routes\/shared\/policies\/weights$/m);
+    expect(block).toMatch(/^ {2}why {3}.*BackendWeightsSeveral.*$/m);
+    expect(block).toMatch(/^ {2}fix {3}\S.*$/m);
+    expect(block).toMatch(/^ {2}help {2}docs\/diagnostics\/plan-unenforceable-policy\.md$/m);
+    expect(ran.out).toBe("");
+  });
+
+  test("one bad model keeps the good ones from being written too", async () => {
+    const out = path.join(temporaryDirectory(), "out");
+    const ran = await run("synth", modelFile(unenforceable), modelFile(small({ name: "good" })), "--out", out);
+    expect(ran.code).toBe(1);
+    expect(() => readdirSync(out)).toThrow("ENOENT");
+  });
+
+  test("a target that does not exist is an error", async () => {
+    const file = modelFile(small({ targets: ["nginx", "no-such-proxy"] }));
+    const out = path.join(temporaryDirectory(), "out");
+    const ran = await run("synth", file, "--out", out, "--json");
+    expect(ran.code).toBe(1);
+    const { formatVersion, diagnostics } = JSON.parse(ran.out) as { formatVersion: number; diagnostics: Diagnostic[] };
+    expect(formatVersion).toBe(1);
+    expectDiagnostics(diagnostics, [{ code: "plan/unknown-target", at: "shop/targets/no-such-proxy" }]);
+    expect(() => readdirSync(out)).toThrow("ENOENT");
+  });
+});
+
+describe("synth writes", () => {
+  test("the same bytes twice, and nothing the second time", async () => {
+    const [first, second] = [temporaryDirectory(), temporaryDirectory()];
+    expect((await run("synth", SERHAFEN, "--out", first)).code).toBe(0);
+    expect((await run("synth", SERHAFEN, "--out", second)).code).toBe(0);
+    const files = filesBelow(first);
+    expect(Object.keys(files).length).toBeGreaterThan(3);
+    expect(filesBelow(second)).toEqual(files);
+    const again = await run("synth", SERHAFEN, "--out", first);
+    expect(again.out).toMatch(/ files, 0 written, 0 removed\n$/);
+    expect(filesBelow(first)).toEqual(files);
+  });
+
+  test("nothing but what it names, and leaves no part of a file behind", async () => {
+    const out = temporaryDirectory();
+    const ran = await run("synth", SERHAFEN, "--out", out, "--json");
+    const { formatVersion, files } = JSON.parse(ran.out) as { formatVersion: number; files: string[] };
+    expect(formatVersion).toBe(1);
+    expect(Object.keys(filesBelow(out))).toEqual([...files].sort());
+  });
+
+  test("and takes stale files of its systems away, nobody else's", async () => {
+    const out = temporaryDirectory();
+    const file = modelFile(small());
+    await run("synth", file, "--out", out);
+    const names = Object.keys(filesBelow(out));
+    for (const folder of ["nginx/shop/staging", "nginx/other", "src"]) {
+      mkdirSync(path.join(out, folder), { recursive: true });
+    }
+    writeIn(out, "nginx/shop/staging/nginx.conf", "stale");
+    writeIn(out, "nginx/shop/production/nginx.conf.part", "stale");
+    writeIn(out, "nginx/other/own.conf", "own");
+    writeIn(out, "src/own.txt", "own");
+    const ran = await run("synth", file, "--out", out);
+    expect(ran.out).toMatch(/ files, 0 written, 2 removed\n$/);
+    expect(Object.keys(filesBelow(out))).toEqual([...names, "nginx/other/own.conf", "src/own.txt"].sort());
+  });
+});
+
+describe("wrong use", () => {
+  test.each<[string, string[]]>([
+    ["no command", []],
+    ["a command that does not exist", ["synthesise"]],
+    ["a member that every object has", ["constructor"]],
+    ["an option that does not exist", ["check", "--fast"]],
+    ["an option without its value", ["synth", "--out"]],
+    ["a system that does not exist", ["plan", SERHAFEN, "--system", "nobody"]],
+    ["an environment that does not exist", ["plan", SERHAFEN, "--environment", "nowhere"]],
+    ["explain without a question", ["explain"]],
+    ["explain with half a question", ["explain", "GET /path", SERHAFEN]],
+    [
+      "explain for an environment that does not exist",
+      ["explain", "GET https://api.serhafen.com/", SERHAFEN, "--environment", "x"],
+    ],
+    ["claims that are no JSON", ["explain", "GET https://api.serhafen.com/", SERHAFEN, "--claims", "{"]],
+    ["an identity that does not exist", ["explain", "GET https://api.serhafen.com/ with token nobody", SERHAFEN]],
+    [
+      "a file of identities that is not there",
+      ["explain", "GET https://api.serhafen.com/ with token a", SERHAFEN, "--identities", "/nowhere.yaml"],
+    ],
+  ])("%s is exit 2 with a word on it, and prints no result", async (_, argv) => {
+    const ran = await run(...argv);
+    expect(ran.code).toBe(2);
+    expect(ran.err).not.toBe("");
+    expect(ran.out).toBe("");
+  });
+
+  test("help is no error", async () => {
+    const ran = await run("--help");
+    expect(ran.code).toBe(0);
+    expect(ran.out).toContain("gatewright COMMAND");
+  });
+});
+
+describe("check", () => {
+  test("a good model", async () => {
+    const ran = await run("check", SERHAFEN);
+    expect(ran).toMatchObject({ code: 0, out: "1 model(s) are good: serhafen\n" });
+  });
+
+  test("a bad one, as text and as JSON", async () => {
+    const file = modelFile(small({ hosts: {} }));
+    const text = await run("check", file);
+    expect(text.code).toBe(1);
+    expect(text.out).toBe("");
+    expect(text.err).toContain("error model/invalid-value");
+    const json = await run("check", file, "--json");
+    expect(json.code).toBe(1);
+    expect(json.err).toBe("");
+    const parsed = JSON.parse(json.out) as { formatVersion: number; models: string[]; diagnostics: Diagnostic[] };
+    expect(parsed).toMatchObject({ formatVersion: 1, models: [file] });
+    expectDiagnostics(parsed.diagnostics, [{ code: "model/invalid-value", at: "shop/hosts" }]);
+  });
+
+  test("a file that is not there", async () => {
+    expect((await run("check", "/nowhere/model.yaml")).code).toBe(1);
+  });
+});
+
+test("plan prints one row for each promise, and one column for each target", async () => {
+  const ran = await run("plan", SERHAFEN);
+  expect(ran.code).toBe(0);
+  const [title, head, ...rows] = ran.out.trimEnd().split("\n");
+  expect(title).toBe("serhafen, production");
+  expect(head).toMatch(/^phase +promise +where +nginx /);
+  expect(rows.some((r) => /^10 +jwt .* door/.test(r))).toBe(true);
+  const phases = rows.map((r) => Number(r.split(" ")[0]));
+  expect(phases).toEqual([...phases].sort((a, b) => a - b));
+  const json = JSON.parse((await run("plan", SERHAFEN, "--environment", "development", "--json")).out) as {
+    formatVersion: number;
+    matrices: { environment: string; rows: { kind: string; cells: Record<string, string> }[] }[];
+  };
+  expect(json.formatVersion).toBe(1);
+  expect(json.matrices.map((m) => m.environment)).toEqual(["development"]);
+  expect(json.matrices[0]?.rows.every((r) => Object.values(r.cells).length > 0)).toBe(true);
+});
+
+describe("explain", () => {
+  const ask = (question: string, ...more: string[]): Promise<Ran> =>
+    run("explain", question, SERHAFEN, "--identities", path.join(ROOT, "test/conformance/tokens.yaml"), ...more);
+
+  test.each<[string, string[], RegExp]>([
+    ["GET https://api.serhafen.com/users with token viewer-cl", [], /outcome {2}goes to iam as GET \/users/],
+    ["GET https://portal.serhafen.com/api/users with token viewer-cl", [], /outcome {2}goes to iam as GET \/users/],
+    ["POST https://api.serhafen.com/users with token viewer-cl", [], /outcome {2}403 not-authorized/],
+    ["POST https://api.serhafen.com/users with token superadmin-cl", [], /outcome {2}goes to iam/],
+    ["GET https://api.serhafen.com/users", [], /outcome {2}401 jwt-missing/],
+    ["GET http://api.serhafen.com/users", [], /outcome {2}301 https-redirect/],
+    ["GET https://api.serhafen.com/v9/users", [], /outcome {2}404 unknown-path/],
+    ["GET https://api.serhafen.com/mock", [], /outcome {2}404 unknown-path/],
+    [
+      "GET https://api.serhafen.com/users with token viewer-cl",
+      ["--header", "x-country-code: PE"],
+      /outcome {2}403 tenant-mismatch/,
+    ],
+    ["GET https://api.serhafen.com/users", ["--claims", '{"sub":"x"}'], /outcome {2}403 tenant-missing/],
+  ])("%s %j", async (question, more, expected) => {
+    const ran = await ask(question, ...more);
+    expect(ran.code).toBe(0);
+    expect(ran.out).toMatch(expected);
+  });
+
+  test("the mock is there in development", async () => {
+    const ran = await ask("GET https://api.serhafen.com/mock with token viewer-cl", "--environment", "development");
+    expect(ran.out).toMatch(/outcome {2}goes to mock/);
+  });
+
+  test("a path is not cleaned before it is judged", async () => {
+    const ran = await ask("GET https://api.serhafen.com/users/../roles");
+    expect(ran.out).toMatch(/outcome {2}400 unclean-path/);
+  });
+
+  test("as JSON", async () => {
+    const ran = await ask("GET https://api.serhafen.com/users", "--json");
+    expect(JSON.parse(ran.out)).toMatchObject({ formatVersion: 1, route: "users" });
+  });
+});
+
+test("schema prints the JSON Schema of the model", async () => {
+  const ran = await run("schema");
+  expect(ran.code).toBe(0);
+  expect(JSON.parse(ran.out)).toMatchObject({
+    type: "object",
+    additionalProperties: false,
+    required: expect.arrayContaining(["name", "hosts", "routes"]) as unknown,
+  });
+});

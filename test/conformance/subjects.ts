@@ -1,0 +1,18 @@
+import type { KindName } from "../../lib/policy";
+
+/** The case files that prove a kind of promise, where its own name is not the file's. */
+const SUBJECTS: Readonly<Partial<Record<KindName, readonly string[]>>> = {
+  matching: ["matching", "routing"],
+  requestHeaders: ["headers"],
+  responseHeaders: ["headers"],
+  securityHeaders: ["headers"],
+  timeouts: ["timeouts", "upstream"],
+  retries: ["retries", "upstream"],
+  requestId: ["response"],
+  errorBody: ["headers", "response"],
+  audit: ["response"],
+};
+
+export function subjectsOf(kind: KindName): readonly string[] {
+  return SUBJECTS[kind] ?? [kind.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)];
+}

@@ -1,0 +1,129 @@
+import { spawn } from "node:child_process";
+import path from "node:path";
+import { KINDS, type KindName } from "../../lib/policy";
+import { istio } from "../../lib/targets/istio";
+import { nginx } from "../../lib/targets/nginx";
+import { enforcersOf, type Enforcer } from "../../lib/targets/target";
+import { readCases, type Case } from "../conformance/case";
+import { runTarget } from "../conformance/main";
+import { subjectsOf } from "../conformance/subjects";
+import { decisionMutants, type Mutant } from "./decisions";
+
+/**
+ * Proves that the cases can fail: each claim of a target with an empty `apply`, and each condition of a `decide` taken
+ * out, must turn a case of its kind red. Whatever survives is printed.
+ */
+
+const ROOT = path.join(__dirname, "../..");
+const CASES = path.join(ROOT, "test/conformance/cases");
+const SYSTEMS = ["lab", "serhafen"];
+
+interface Outcome {
+  mutant: string;
+  /** What turned red, or nothing when it survived. */
+  killedBy?: string;
+  /** Kept twice on purpose: it may survive. */
+  backup?: boolean;
+}
+
+/** The mutated target is right until the first red case; a target that does not even start is as good as red. */
+async function firstRed(target: string, cases: readonly Case[]): Promise<string | undefined> {
+  for (const system of SYSTEMS) {
+    const own = cases.filter((c) => c.system === system && c.replicas === 1 && c.environment === "production");
+    if (own.length === 0) continue;
+    try {
+      const results = await runTarget(target, own, { untilFailure: true });
+      const red = results.find((r) => r.outcome === "failed");
+      if (red) return `${system}: ${red.case.name}`;
+    } catch (error) {
+      return `it does not start: ${String(error).split("\n")[0] ?? ""}`;
+    }
+  }
+  return undefined;
+}
+
+interface ClaimMutant {
+  target: string;
+  kind: KindName;
+  enforcer: Enforcer<never>;
+}
+
+function claims(): ClaimMutant[] {
+  const of = <D>(target: string, from: Parameters<typeof enforcersOf<D>>[0]): ClaimMutant[] =>
+    KINDS.flatMap(({ kind }) =>
+      enforcersOf(from, kind).map((enforcer) => ({
+        target: enforcer.difference ? `${target}-native` : target,
+        kind,
+        enforcer: enforcer as unknown as Enforcer<never>,
+      })),
+    );
+  return [...of("nginx", nginx), ...of("istio", istio)];
+}
+
+async function runClaim({ target, kind, enforcer }: ClaimMutant, all: readonly Case[]): Promise<Outcome> {
+  const kept = enforcer.apply;
+  enforcer.apply = () => undefined;
+  try {
+    const subjects = subjectsOf(kind);
+    const red = await firstRed(
+      target,
+      all.filter((c) => subjects.includes(c.subject)),
+    );
+    const mutant = `${target} without ${kind}`;
+    return { mutant, ...(red !== undefined && { killedBy: red }), ...(enforcer.backup && { backup: true }) };
+  } finally {
+    enforcer.apply = kept;
+  }
+}
+
+/** A process of its own for each: modules are loaded once. */
+function runDecision(mutant: Mutant): Promise<Outcome> {
+  const args = ["--require", path.join(__dirname, "preload.cjs"), "--import", "tsx"];
+  const subjects = subjectsOf(mutant.kind).flatMap((s) => ["--subject", s]);
+  const main = [path.join(ROOT, "test/conformance/main.ts"), "--target", "decide", ...subjects];
+  const env = { ...process.env, GATEWRIGHT_MUTANT: JSON.stringify({ file: mutant.file, text: mutant.text }) };
+  const name = `${path.relative(ROOT, mutant.file)}:${String(mutant.line)} without ${mutant.was}`;
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [...args, ...main], { cwd: ROOT, env, stdio: "ignore" });
+    child.on("close", (code) => {
+      resolve({ mutant: name, ...(code !== 0 && { killedBy: "a case" }) });
+    });
+  });
+}
+
+async function inLanes<T>(items: readonly T[], lanes: number, run: (item: T) => Promise<Outcome>): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    for (let at = next++; at < items.length; at = next++) outcomes[at] = await run(items[at] as T);
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+  return outcomes;
+}
+
+async function main(): Promise<void> {
+  const only = process.argv.slice(2);
+  const wants = (name: string): boolean => only.length === 0 || only.some((o) => name.startsWith(o));
+  const all = readCases(CASES);
+  const mutated = claims().filter((c) => wants(c.target));
+  // An emptied claim stands in this process: one at a time.
+  const outcomes = await inLanes(mutated, 1, async (claim) => {
+    const outcome = await runClaim(claim, all);
+    process.stdout.write(`${outcome.mutant}: ${outcome.killedBy ?? (outcome.backup ? "kept twice" : "SURVIVED")}\n`);
+    return outcome;
+  });
+  if (wants("decide")) outcomes.push(...(await inLanes(decisionMutants(), 2, runDecision)));
+  const survivors = outcomes.filter((o) => o.killedBy === undefined);
+  for (const { mutant, backup } of survivors) process.stdout.write(`${backup ? "backup" : "survived"}: ${mutant}\n`);
+  const failed = survivors.filter((s) => !s.backup).length;
+  const skipped = survivors.length - failed;
+  process.stdout.write(
+    `${String(outcomes.length - survivors.length)} passed, ${String(failed)} failed, ${String(skipped)} skipped\n`,
+  );
+  process.exitCode = failed > 0 ? 1 : 0;
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${String(error)}\n`);
+  process.exit(2);
+});

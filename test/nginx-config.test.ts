@@ -1,0 +1,358 @@
+import { spawn } from "node:child_process";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { generate } from "selfsigned";
+import { formatDiagnostic } from "../lib/diagnostics";
+import { loadModel, type GatewayInput, type GatewayModel } from "../lib/model";
+import { compile } from "../lib/targets";
+import lab from "./conformance/lab";
+import { placedModel } from "./conformance/systems";
+import { wheels } from "./parts/wheels";
+import {
+  goodModel,
+  parseNginx,
+  removeTemporaryDirectories,
+  small,
+  temporaryDirectory,
+  type Directive,
+} from "./support";
+
+const DEBIAN = "/usr/sbin/nginx";
+
+/** Directives of the modules that nginx builds by default, and of ssl and auth_request, that we may use. */
+const STOCK = [
+  "absolute_redirect",
+  "access_log",
+  "add_header",
+  "auth_request",
+  "auth_request_set",
+  "client_body_timeout",
+  "client_header_timeout",
+  "client_max_body_size",
+  "default_type",
+  "error_log",
+  "error_page",
+  "events",
+  "geo",
+  "http",
+  "if",
+  "ignore_invalid_headers",
+  "internal",
+  "keepalive",
+  "keepalive_timeout",
+  "large_client_header_buffers",
+  "limit_req",
+  "limit_req_status",
+  "limit_req_zone",
+  "listen",
+  "location",
+  "log_format",
+  "map",
+  "map_hash_bucket_size",
+  "map_hash_max_size",
+  "merge_slashes",
+  "proxy_buffer_size",
+  "proxy_buffers",
+  "proxy_connect_timeout",
+  "proxy_hide_header",
+  "proxy_http_version",
+  "proxy_next_upstream",
+  "proxy_next_upstream_tries",
+  "proxy_pass",
+  "proxy_pass_request_body",
+  "proxy_read_timeout",
+  "proxy_send_timeout",
+  "proxy_set_header",
+  "return",
+  "rewrite",
+  "server",
+  "server_name",
+  "server_names_hash_bucket_size",
+  "server_names_hash_max_size",
+  "server_tokens",
+  "set",
+  "split_clients",
+  "ssl_certificate",
+  "ssl_certificate_key",
+  "ssl_protocols",
+  "ssl_session_cache",
+  "ssl_session_tickets",
+  "ssl_session_timeout",
+  "underscores_in_headers",
+  "upstream",
+  "variables_hash_bucket_size",
+  "variables_hash_max_size",
+  "worker_connections",
+  "worker_processes",
+];
+
+/** Blocks whose lines are data, not directives. */
+const DATA = ["map", "geo", "split_clients"];
+
+const namesIn = (tree: readonly Directive[]): string[] =>
+  tree.flatMap((d) => [d.name, ...(d.block && !DATA.includes(d.name) ? namesIn(d.block) : [])]);
+
+let certificates = "";
+
+beforeAll(async () => {
+  certificates = temporaryDirectory();
+  const pems = await generate([{ name: "commonName", value: "api.example.com" }], { keyType: "ec", curve: "P-256" });
+  writeFileSync(path.join(certificates, "tls.crt"), pems.cert);
+  writeFileSync(path.join(certificates, "tls.key"), pems.private);
+});
+
+afterAll(removeTemporaryDirectories);
+
+const serhafen = (): GatewayModel => {
+  const { value, diagnostics } = loadModel(path.join(__dirname, "../policies/serhafen.ts"));
+  if (!value) throw new Error(diagnostics.map(formatDiagnostic).join("\n"));
+  return value;
+};
+
+function render(model: GatewayModel, environment: string): string {
+  const services = new Map(Object.keys(model.services).map((name, i) => [name, 20_001 + i]));
+  const at = {
+    services,
+    keyServer: 20_000,
+    filter: 20_090,
+    redis: "redis://127.0.0.1:6379",
+    http: 20_080,
+    https: 20_443,
+    certificates,
+  };
+  const placed: GatewayModel = { ...placedModel(model, at), targets: ["nginx"], accept: [] };
+  const { value, diagnostics } = compile(placed, environment);
+  if (!value) throw new Error(diagnostics.map(formatDiagnostic).join("\n"));
+  return value.files.find((f) => f.path.endsWith("nginx.conf"))?.content ?? "";
+}
+
+/** What `nginx -t` says besides that all is well; nothing when it has no complaint. */
+async function complaints(nginx: string, conf: string): Promise<string[]> {
+  const prefix = temporaryDirectory();
+  mkdirSync(path.join(prefix, "logs"));
+  const file = path.join(prefix, "nginx.conf");
+  writeFileSync(file, conf);
+  const args = ["-t", "-p", prefix, "-c", file, "-g", `pid ${prefix}/nginx.pid;`];
+  // To a file: nginx opens /dev/stderr anew, and what is a socket there cannot be opened.
+  const log = path.join(prefix, "said.log");
+  const said = openSync(log, "a");
+  const child = spawn(nginx, args, { stdio: ["ignore", said, said] });
+  await new Promise<void>((resolve, reject) =>
+    child
+      .once("close", () => {
+        resolve();
+      })
+      .once("error", reject),
+  );
+  closeSync(said);
+  const lines = readFileSync(log, "utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => line.replace(/^\S+ \S+ (\[\w+\]) \d+#\d+: /, "$1 ").replaceAll(prefix, ""));
+  return lines
+    .filter((line) => !/(syntax is ok|test is successful)$/.test(line))
+    .concat(lines.some((line) => line.endsWith("test is successful")) ? [] : ["not successful"]);
+}
+
+async function wheel(): Promise<string> {
+  const found = await wheels();
+  if (!found) throw new Error("nginx cannot be installed from its wheel");
+  return found.nginx;
+}
+
+const MODELS: [string, () => GatewayModel, string][] = [
+  ["serhafen, production", serhafen, "production"],
+  ["serhafen, development", serhafen, "development"],
+  ["the lab", () => goodModel(lab), "production"],
+];
+
+describe.each(MODELS)("%s", (_, model, environment) => {
+  test("nginx takes it without a warning", async () => {
+    expect(await complaints(await wheel(), render(model(), environment))).toEqual([]);
+  }, 120_000);
+
+  (existsSync(DEBIAN) ? test : test.skip)("nginx 1.22 of Debian takes it without a warning", async () => {
+    expect(await complaints(DEBIAN, render(model(), environment))).toEqual([]);
+  });
+
+  test("stock directives only", () => {
+    const names = new Set(namesIn(parseNginx(render(model(), environment))));
+    expect([...names].filter((name) => !STOCK.includes(name))).toEqual([]);
+  });
+});
+
+/** What the model takes, nginx must take as well: else the target has to refuse it. */
+describe("corners of the model", () => {
+  const route = { name: "r", match: { prefix: ["/r"] }, service: "orders" };
+  const cases: [string, Partial<GatewayInput>][] = [
+    ["the smallest model", {}],
+    ["TLS at the front, PROXY protocol", { front: { kind: "nlb", tls: "front" } }],
+    ["two hops", { front: { kind: "cloudfront-alb" } }],
+    [
+      "claims of tokens as headers where no token is asked",
+      { policies: { jwt: { mode: "open", issuers: ["accounts"], claimHeaders: { "x-user": "sub" } } } },
+    ],
+    [
+      "nothing inherited",
+      {
+        policies: {
+          httpsRedirect: null,
+          requestLine: null,
+          pathHygiene: null,
+          headerHygiene: null,
+          bodySize: null,
+          webSocket: null,
+          floodGuard: null,
+          timeouts: null,
+          requestId: null,
+          securityHeaders: null,
+          errorBody: null,
+          audit: null,
+        },
+      },
+    ],
+    ["hosts that differ in a dot and a hyphen", { hosts: { "a-b.test": {}, "a.b.test": {} } }],
+    ["a long host name", { hosts: { [`${"a".repeat(63)}.${"b".repeat(63)}.test`]: {} } }],
+    [
+      "many hosts",
+      { hosts: Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`host-number-${String(i)}.shop.test`, {}])) },
+    ],
+    ["a long route name", { routes: [{ ...route, name: "r".repeat(63) }] }],
+    ["a long path", { routes: [{ ...route, match: { prefix: [`/${"p".repeat(1023)}`] } }] }],
+    [
+      "paths of all characters",
+      { routes: [{ ...route, match: { prefix: ["/a._~:@!$&'()*+,=-z"], exact: ["/$host", "/'a"] } }] },
+    ],
+    [
+      "a path of the gateway's own",
+      { routes: [{ ...route, match: { exact: ["/.gateway/error", "/.gateway/door"] } }] },
+    ],
+    [
+      "a long rewrite",
+      { routes: [{ ...route, policies: { rewrite: { prefix: "/r", replacement: `/${"x".repeat(200)}` } } }] },
+    ],
+    [
+      "a rewrite to a dollar sign",
+      { routes: [{ ...route, policies: { rewrite: { prefix: "/r", replacement: "/$nothing" } } }] },
+    ],
+    [
+      "the largest body of an answer",
+      { routes: [{ name: "r", match: { prefix: ["/"] }, respond: { status: 200, body: "x".repeat(65_536) } }] },
+    ],
+    ["the largest value of a header", { policies: { securityHeaders: { contentSecurityPolicy: "x".repeat(4096) } } }],
+    ["the largest value of quotes", { policies: { securityHeaders: { contentSecurityPolicy: '"'.repeat(4096) } } }],
+    [
+      "header names of all characters",
+      { routes: [{ ...route, policies: { responseHeaders: { set: { "a!#$%&'*+^`|~-": "x" } } } }] },
+    ],
+    [
+      "a header name that starts like a comment",
+      { routes: [{ ...route, policies: { responseHeaders: { set: { "#a": "x" } } } }] },
+    ],
+    [
+      "a header name that starts like a quote",
+      { routes: [{ ...route, policies: { requestHeaders: { set: { "'a": "x" } } } }] },
+    ],
+    ["a large request target", { policies: { requestLine: { maxUri: "1MiB", maxHead: "2MiB" } } }],
+    ["the longest times", { policies: { timeouts: { firstByte: "999999999d" } } }],
+    ["the largest body", { policies: { bodySize: { max: "999999999GiB" } } }],
+    ["a flood guard of an hour", { policies: { floodGuard: { requests: 1, per: "1h", burst: 0 } } }],
+    [
+      "networks with bits below the mask",
+      { routes: [{ ...route, policies: { addresses: { allow: ["203.0.113.66/24"] } } }] },
+    ],
+    [
+      "a network twice",
+      { routes: [{ ...route, policies: { addresses: { deny: ["203.0.113.0/24", "203.0.113.0/24"] } } }] },
+    ],
+    ["IPv6", { routes: [{ ...route, policies: { addresses: { deny: ["2001:db8::/32", "::1"], allow: ["::/0"] } } }] }],
+    [
+      "tiny weights",
+      {
+        routes: [
+          {
+            name: "r",
+            match: { prefix: ["/"] },
+            backends: [
+              { service: "orders", weight: 100 },
+              { service: "orders", weight: 0 },
+              { service: "orders", weight: 1 },
+            ],
+          },
+        ],
+      },
+    ],
+    [
+      "an answer of every class",
+      {
+        routes: [200, 204, 301, 404, 444, 499, 500, 599].map((status) => ({
+          name: `r-${String(status)}`,
+          match: { exact: [`/${String(status)}`] },
+          respond: { status, body: "x" },
+        })),
+      },
+    ],
+    [
+      "many members of the error body",
+      {
+        policies: {
+          errorBody: {
+            members: Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`m${String(i)}`, "x".repeat(256)])),
+          },
+        },
+      },
+    ],
+  ];
+  test.each(cases)("%s", async (_, change) => {
+    const conf = render(goodModel(small(change)), "production");
+    // That warning has its tests above.
+    const found = (await complaints(await wheel(), conf)).filter((line) => !line.includes("optimal variables_hash"));
+    expect(found).toEqual([]);
+  });
+});
+
+describe("what names become stays apart", () => {
+  const variablesOf = (conf: string): string[] => {
+    const [http] = parseNginx(conf).filter((d) => d.name === "http");
+    return (http?.block ?? []).filter((d) => DATA.includes(d.name)).map((d) => d.args[d.args.length - 1]?.text ?? "");
+  };
+  const route = { name: "r", match: { prefix: ["/r"] }, service: "orders" };
+  const origins = (name: string): object => ({ policies: { cors: { origins: [`https://${name}.test`] } } });
+  test.each<[string, Partial<GatewayInput>, number]>([
+    ["origins of two hosts", { hosts: { "a-b.test": origins("one"), "a.b.test": origins("two") } }, 2],
+    [
+      "rewrites",
+      {
+        routes: ["/r-a", "/r.a", "/r_a", "/R_a"].map((prefix, i) => ({
+          ...route,
+          name: `r${String(i)}`,
+          match: { prefix: [prefix] },
+          policies: { rewrite: { prefix, replacement: "/x" } },
+        })),
+      },
+      4,
+    ],
+    [
+      "addresses",
+      {
+        hosts: { "a.test": {}, "a.test-b": {} },
+        routes: ["b-c", "c"].map((name) => ({
+          ...route,
+          name,
+          match: { prefix: [`/${name}`] },
+          policies: { addresses: { deny: [`2001:db8::${String(name.length)}`] } },
+        })),
+      },
+      4,
+    ],
+  ])("%s", (name, change, count) => {
+    const variables = variablesOf(render(goodModel(small(change)), "production"));
+    expect(variables.filter((v, i) => variables.indexOf(v) !== i)).toEqual([]);
+    const own = {
+      "origins of two hosts": /^\$gateway_cors_origin_/,
+      rewrites: /^\$gateway_target_/,
+      addresses: /^\$gateway_denied_/,
+    }[name];
+    expect(variables.filter((v) => own?.test(v)).length).toBe(count);
+  });
+});
