@@ -1,3 +1,4 @@
+/* global module, process */
 /** Prints one line at the very end, for those who read the end only. */
 module.exports = class SummaryReporter {
   onRunComplete(_contexts, results) {

@@ -8,7 +8,7 @@ import { z } from "zod";
 const statusMatch = z.union([z.int(), z.string().regex(/^[1-5]xx$/)]);
 const statuses = z.union([statusMatch, z.array(statusMatch)]);
 const matcher = z.union([z.string(), z.strictObject({ sameAs: z.literal("response") })]);
-const header = z.union([z.coerce.string(), z.array(z.coerce.string())]);
+const header = z.union([z.array(z.coerce.string()), z.coerce.string()]);
 
 const body = z.union([
   z.string(),

@@ -340,7 +340,7 @@ describe("what a model becomes", () => {
   };
 
   test("defaults", () => {
-    const model = goodModel({ ...small(), environments: undefined, targets: undefined } as never);
+    const model = goodModel({ ...small(), environments: undefined, targets: undefined });
     expect(model.environments).toEqual(["production", "development"]);
     expect(model.listeners).toEqual({
       http: { port: 80, containerPort: 8080 },

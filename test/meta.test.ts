@@ -1,0 +1,236 @@
+import { execFile } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { compileAll, modelFiles } from "../lib/commands/load";
+import { CATALOGUE } from "../lib/diagnostics";
+import { gatewaySchema, loadModel } from "../lib/model";
+import { FEATURES, KINDS, phaseNumber, type Feature, type KindName, type PolicyKind } from "../lib/policy";
+import { compile, TARGETS } from "../lib/targets";
+import { readCases } from "./conformance/case";
+import { subjectsOf } from "./conformance/subjects";
+import { expectDiagnostics, removeTemporaryDirectories, temporaryDirectory, writeIn } from "./support";
+
+afterAll(removeTemporaryDirectories);
+
+const ROOT = path.join(__dirname, "..");
+const GENERATED = ["nginx", "istio", "kubernetes"];
+
+describe("kinds", () => {
+  const names = KINDS.map((k) => k.kind);
+
+  test("have names of their own", () => {
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  test("stand in the order of their phases", () => {
+    const phases = names.map(phaseNumber);
+    expect(phases).toEqual([...phases].sort((a, b) => a - b));
+  });
+
+  test("have a file of their own name, or share one", () => {
+    const files = readdirSync(path.join(ROOT, "lib/policy")).map((f) =>
+      readFileSync(path.join(ROOT, "lib/policy", f), "utf8"),
+    );
+    for (const name of names) {
+      expect([name, files.filter((source) => source.includes(`kind: "${name}",\n  schema`)).length]).toEqual([name, 1]);
+    }
+  });
+});
+
+describe("features", () => {
+  /** Configurations that ask for everything a kind can ask for. */
+  const configs: Partial<Record<KindName, unknown[]>> = {
+    pathHygiene: [{ except: ["/a"] }],
+    matching: [{ byMethod: true, byHeader: true }],
+    headerHygiene: [{ drop: ["a"] }],
+    cors: [{ credentials: true }],
+    addresses: [{ allow: ["::1"], deny: ["::1"] }],
+    jwt: ["required", "optional"].map((mode) => ({
+      mode,
+      issuers: ["a", "b"],
+      claimHeaders: { a: "b" },
+      rules: [{ audiences: ["a"], type: {}, numericUser: true, issuer: undefined }],
+    })),
+    authorization: [{ anyOf: [{ roles: ["a"], scopes: ["a"] }] }],
+    rateLimit: [{ limits: ["cluster", "replica"].map((scope) => ({ key: ["user", "clientAddress"], scope })) }],
+    requestHeaders: [{ set: { a: "b" }, remove: ["a"] }],
+    responseHeaders: [{ set: { a: "b" }, remove: ["a"] }],
+    retries: [{ tries: 2 }],
+    weights: [{ backends: [1, 2, 3] }],
+  };
+  const required = new Set<Feature>(
+    KINDS.flatMap((kind) => (configs[kind.kind] ?? [{}]).flatMap((config) => (kind as PolicyKind).requires(config))),
+  );
+
+  test("every feature is required by some kind, and there is no other", () => {
+    expect([...required].sort()).toEqual(Object.keys(FEATURES).sort());
+  });
+
+  test.each(TARGETS.map((t) => [t.name, t.capabilities] as const))(
+    "%s claims only features that exist",
+    (_, claims) => {
+      const all = [...Object.values(claims.native).flat(), ...Object.values(claims.door)].flatMap((c) => c.supports);
+      expect(all.filter((f) => !(f in FEATURES))).toEqual([]);
+    },
+  );
+
+  test.each(TARGETS.map((t) => [t.name, t.capabilities] as const))(
+    "%s claims for a kind only what it can ask",
+    (_, claims) => {
+      const asked = (kind: string): string[] => {
+        const found = KINDS.find((k) => k.kind === kind) as PolicyKind | undefined;
+        return (configs[kind as KindName] ?? [{}]).flatMap((config) => found?.requires(config) ?? []);
+      };
+      const strange = [
+        ...Object.entries(claims.native),
+        ...Object.entries(claims.door).map(([k, c]) => [k, [c]] as const),
+      ].flatMap(([kind, list]) =>
+        list
+          .flatMap((c) => c.supports)
+          .filter((f) => !asked(kind).includes(f))
+          .map((f) => `${kind}: ${f}`),
+      );
+      expect(strange).toEqual([]);
+    },
+  );
+});
+
+describe("documentation", () => {
+  const file = (code: string): string => `${code.replace(/\//g, "-")}.md`;
+
+  test("every diagnostic has a page, and every page a diagnostic", () => {
+    const pages = readdirSync(path.join(ROOT, "docs/diagnostics")).sort();
+    expect(pages).toEqual(Object.keys(CATALOGUE).map(file).sort());
+  });
+
+  test("a page says its code and its first line", () => {
+    for (const [code, { message }] of Object.entries(CATALOGUE)) {
+      const page = readFileSync(path.join(ROOT, "docs/diagnostics", file(code)), "utf8");
+      expect(page).toContain(code);
+      expect(page).toContain(message);
+    }
+  });
+
+  test("the model's page names every kind and every field of the top level", () => {
+    const page = readFileSync(path.join(ROOT, "docs/model.md"), "utf8");
+    const fields = Object.keys(gatewaySchema.shape);
+    const policies = KINDS.map((k) => k.kind).filter((k) => !["matching", "respond", "weights"].includes(k));
+    expect([...fields, ...policies].filter((name) => !page.includes(name))).toEqual([]);
+  });
+
+  test("its example is a good model", () => {
+    const page = readFileSync(path.join(ROOT, "docs/model.md"), "utf8");
+    const example = /```yaml\n(name: shop[\s\S]*?)```/.exec(page)?.[1] ?? "";
+    const directory = temporaryDirectory();
+    const { value, diagnostics } = loadModel(writeIn(directory, "shop.yaml", example));
+    expectDiagnostics(diagnostics, []);
+    expect(value && compile(value, "production").value?.files.length).toBeGreaterThan(0);
+  });
+});
+
+describe("conformance cases", () => {
+  const subjects = new Set(readCases(path.join(ROOT, "test/conformance/cases")).map((c) => c.subject));
+  const kept = TARGETS.flatMap(({ name, capabilities }) =>
+    [...new Set([...Object.keys(capabilities.native), ...Object.keys(capabilities.door)])].map(
+      (kind) => [name, kind] as const,
+    ),
+  );
+  test.each(kept)("%s: %s has cases", (_, kind) => {
+    const files = subjectsOf(kind as KindName);
+    expect([files, files.some((f) => subjects.has(f))]).toEqual([files, true]);
+  });
+});
+
+describe("layers", () => {
+  // Files that exist: the rules with types want them in the project.
+  const cases: [string, string, number][] = [
+    ["lib/policy/kind.ts", "../targets", 1],
+    ["lib/policy/kind.ts", "../targets/nginx", 1],
+    ["lib/policy/kind.ts", "../model", 1],
+    ["lib/policy/kind.ts", "../model/schema", 1],
+    ["lib/policy/kind.ts", "../diagnostics", 0],
+    ["lib/model/check.ts", "../plan", 1],
+    ["lib/model/check.ts", "../policy", 0],
+    ["lib/plan/plan.ts", "../targets", 1],
+    ["lib/plan/plan.ts", "../commands/load", 1],
+    ["lib/targets/index.ts", "../commands", 1],
+    ["lib/targets/index.ts", "../plan", 0],
+    ["lib/targets/nginx/index.ts", "../istio", 1],
+    ["lib/targets/nginx/index.ts", "../istio/names", 1],
+    ["lib/targets/nginx/index.ts", "../../commands", 1],
+    ["lib/targets/nginx/index.ts", "../../commands/load", 1],
+    ["lib/targets/nginx/index.ts", "../../../test/support", 1],
+    ["lib/targets/nginx/index.ts", "../../policy", 0],
+    ["lib/filter/server.ts", "../targets", 1],
+    ["lib/filter/server.ts", "../targets/nginx", 1],
+    ["lib/filter/server.ts", "../policy", 0],
+  ];
+  /** In a process of its own: the configuration is an ES module, which the test runner does not load. */
+  const SCRIPT = `
+    const { ESLint } = require("eslint");
+    const eslint = new ESLint({ cwd: process.cwd() });
+    const of = async ([filePath, from]) => {
+      const [result] = await eslint.lintText('import "' + from + '";\\n', { filePath });
+      return (result?.messages ?? []).filter((m) => m.ruleId === "no-restricted-imports").length;
+    };
+    (async () => {
+      const found = [];
+      for (const item of JSON.parse(process.argv[1])) found.push(await of(item));
+      process.stdout.write(JSON.stringify(found));
+    })();
+  `;
+  let found: number[] = [];
+  beforeAll(async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, ["-e", SCRIPT, JSON.stringify(cases)], {
+      cwd: ROOT,
+    });
+    found = JSON.parse(stdout) as number[];
+  }, 120_000);
+  test.each(cases.map((c, i) => [...c, i] as const))("%s importing %s: %i refusal", (_file, _from, expected, i) => {
+    expect(found[i]).toBe(expected);
+  });
+});
+
+describe("generated output", () => {
+  const { compiled } = compileAll(modelFiles([]).map((f) => path.join(ROOT, f)));
+  const files = new Map(compiled.flatMap((c) => c.files).map((f) => [f.path, f.content]));
+  const committed = GENERATED.filter((folder) => existsSync(path.join(ROOT, folder)));
+
+  (committed.length > 0 ? test : test.skip)("that is committed is what the models make now", () => {
+    const found = committed
+      .flatMap((folder) => readdirSync(path.join(ROOT, folder), { withFileTypes: true, recursive: true }))
+      .filter((e) => e.isFile())
+      .map((e) => path.relative(ROOT, path.join(e.parentPath, e.name)));
+    const wanted = [...files.keys()].filter((name) => committed.includes(name.split("/")[0] ?? ""));
+    expect(found.sort()).toEqual(wanted.sort());
+    expect(found.filter((name) => readFileSync(path.join(ROOT, name), "utf8") !== files.get(name))).toEqual([]);
+  });
+
+  test("has no path of this machine and no host of a registry of packages", () => {
+    expect(files.size).toBeGreaterThan(0);
+    const forbidden = [
+      ROOT,
+      homedir(),
+      "/home/",
+      "/Users/",
+      "node_modules",
+      "registry.npmjs.org",
+      "pypi.org",
+      "proxy.golang.org",
+    ].filter((word) => word !== "/");
+    const wrong = [...files].flatMap(([name, content]) =>
+      forbidden.filter((word) => content.includes(word)).map((word) => `${name}: ${word}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test("says at its head that it is generated, and ends with one line end", () => {
+    for (const [name, content] of files) {
+      if (!name.endsWith(".json"))
+        expect([name, content.startsWith('# Generated by "gatewright synth"')]).toEqual([name, true]);
+      expect([name, /[^\n]\n$/.test(content)]).toEqual([name, true]);
+    }
+  });
+});
