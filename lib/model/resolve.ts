@@ -62,8 +62,15 @@ function toPolicies(model: GatewayModel, policies: Policies): ConfiguredPolicy[]
       return { kind: "jwt", config: { ...jwt, rules } };
     }
     if (kind === "headerHygiene") {
-      const { drop } = config as { drop: string[] };
-      return { kind: "headerHygiene", config: { drop: [...new Set([...drop, ...identityHeaders(model)])] } };
+      const { drop, single } = config as { drop: string[]; single: string[] };
+      const chosenBy = model.routes.flatMap((r) => Object.keys(r.match.headers ?? {}));
+      return {
+        kind: "headerHygiene",
+        config: {
+          drop: [...new Set([...drop, ...identityHeaders(model)])],
+          single: [...new Set([...single, ...chosenBy])],
+        },
+      };
     }
     return { kind: kind as KindName, config };
   });

@@ -18,6 +18,7 @@ export const FEATURES = {
   FloodGuardByClientAddress: "coarse limit by client address, per replica, refused calls counted",
   HeaderMalformedNames: "drop header names with an underscore or a dot",
   HeaderNamedRemoval: "drop named headers that the client sent",
+  HeaderSingleValue: "refuse lists in headers that routes are chosen by",
   HttpsRedirect: "port 80 answers 301 to the same host, path and query",
   JwtAlgorithmBinding: "a key verifies only the algorithm it was published for",
   JwtAudience: "audience checked, refusal 401",

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Feature } from "./feature";
-import { policyKind } from "./kind";
+import { headerValues, policyKind } from "./kind";
 import { headerName } from "./values";
 
 /**
@@ -9,17 +9,28 @@ import { headerName } from "./values";
  */
 export const headerHygiene = policyKind({
   kind: "headerHygiene",
-  schema: z.strictObject({ drop: z.array(headerName).default([]) }),
+  schema: z.strictObject({
+    drop: z.array(headerName).default([]),
+    /** Headers that may come once and with one value; the model adds those that routes are chosen by. */
+    single: z.array(headerName).default([]),
+  }),
   phase: "headers",
   sees: "head",
   perHost: true,
-  requires: (config): Feature[] =>
-    config.drop.length > 0 ? ["HeaderMalformedNames", "HeaderNamedRemoval"] : ["HeaderMalformedNames"],
+  requires(config) {
+    const features: Feature[] = ["HeaderMalformedNames"];
+    if (config.drop.length > 0) features.push("HeaderNamedRemoval");
+    if (config.single.length > 0) features.push("HeaderSingleValue");
+    return features;
+  },
   decide(config, { request, upstream }) {
     for (const [name] of request.headers) {
       if (/[_.]/.test(name)) upstream.remove.add(name.toLowerCase());
     }
     for (const name of config.drop) upstream.remove.add(name);
-    return undefined;
+    // Some proxies look at every line, some at all of them joined: they would choose different routes.
+    const listed = config.single.find((name) => headerValues(request, name).join(",").includes(","));
+    if (listed === undefined) return undefined;
+    return { status: 400, reason: "repeated-header", message: `${listed} may have one value only.` };
   },
 });

@@ -46,6 +46,7 @@ export interface HostDraft {
   exempt: readonly string[];
   dropMalformed: boolean;
   drop: readonly string[];
+  single: readonly string[];
   cors?: z.output<(typeof cors)["schema"]>;
   guard?: { requests: number; perMs: number; burst: number };
   securityHeaders: Readonly<Record<string, string>>;
@@ -83,6 +84,7 @@ export function beginDraft(input: TargetInput): IstioDraft {
       exempt: [],
       dropMalformed: false,
       drop: [],
+      single: [],
       securityHeaders: {},
       keepsRequestId: false,
       log: false,

@@ -34,12 +34,12 @@ export const pathHygiene: Enforcer<IstioDraft> = {
 };
 
 export const headerHygiene: Enforcer<IstioDraft> = {
-  supports: ["HeaderMalformedNames", "HeaderNamedRemoval"],
+  supports: ["HeaderMalformedNames", "HeaderNamedRemoval", "HeaderSingleValue"],
   stage: "beforeDoor",
   apply(placement, draft) {
     const host = hostOf(draft, placement);
     host.dropMalformed = true;
-    host.drop = (placement.config as { drop: string[] }).drop;
+    Object.assign(host, placement.config as { drop: string[]; single: string[] });
   },
 };
 

@@ -36,6 +36,7 @@ function hostRules(host: HostDraft): object {
     exempt: host.exempt.length > 0 ? host.exempt : undefined,
     drop_dotted: host.dropMalformed || undefined,
     drop: host.drop.length > 0 ? host.drop : undefined,
+    single: host.single.length > 0 ? Object.fromEntries(host.single.map((name) => [name, true])) : undefined,
   };
 }
 
