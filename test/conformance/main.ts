@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { readCases, type Case } from "./case";
@@ -5,6 +6,7 @@ import { nativeCases } from "./native-form";
 import { formatResults } from "./report";
 import { runCase, type CaseResult } from "./run-case";
 import { STANDS } from "./stands";
+import { supportPage } from "./support";
 import { modelOf } from "./systems";
 
 /** What a case asks for that the product does not have yet; such a case is skipped, never passed. */
@@ -69,6 +71,7 @@ async function main(): Promise<void> {
       cases: { type: "string" },
       name: { type: "string" },
       subject: { type: "string", multiple: true },
+      support: { type: "string" },
     },
   });
   const folder = values.cases ?? path.join(__dirname, "cases");
@@ -87,6 +90,7 @@ async function main(): Promise<void> {
       return [target, results] as const;
     }),
   );
+  if (values.support !== undefined) writeFileSync(values.support, supportPage(new Map(runs)));
   const { text, failed } = formatResults(new Map(runs), process.env["CI"] === "true");
   process.stdout.write(`${text}\n`);
   process.exitCode = failed ? 1 : 0;
