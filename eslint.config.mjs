@@ -4,34 +4,28 @@ import tseslint from "typescript-eslint";
 /** Imports go one way: diagnostics → policy → model → plan → targets → charts → commands → bin. */
 const ORDER = ["diagnostics", "policy", "model", "plan", "targets", "charts", "commands"];
 
-const forbidden = (room) => ORDER.slice(ORDER.indexOf(room) + 1);
+const TESTS = ["**/test", "**/test/**"];
 
-const layers = ORDER.map((room) => ({
-  files: [`lib/${room}/**/*.ts`],
-  rules: {
-    "no-restricted-imports": [
-      "error",
-      {
-        patterns: [
-          {
-            group: [
-              ...forbidden(room).map((r) => `**/${r}`),
-              ...forbidden(room).map((r) => `**/${r}/**`),
-              "**/filter/server",
-              "**/test/**",
-            ],
-            message: `lib/${room} may not import this.`,
-          },
-        ],
-      },
-    ],
-  },
-}));
+/** Patterns of a room however deep the importer stands: its index and everything in it. */
+const rooms = (names) => names.flatMap((name) => [`**/${name}`, `**/${name}/**`]);
+
+const refuse = (files, group, message) => ({
+  files,
+  rules: { "no-restricted-imports": ["error", { patterns: [{ group: [...group, ...TESTS], message }] }] },
+});
+
+const layers = ORDER.map((room) =>
+  refuse(
+    [`lib/${room}/**/*.ts`],
+    rooms([...ORDER.slice(ORDER.indexOf(room) + 1), "filter/server"]),
+    `lib/${room} may not import this.`,
+  ),
+);
 
 const TARGETS = ["nginx", "istio", "ingress-nginx", "filter"];
 
 export default tseslint.config(
-  { ignores: ["imports/", "dist/", ".cache/", "node_modules/", "tools/", "coverage/"] },
+  { ignores: ["imports/", "dist/", ".cache/", "node_modules/", "tools/", "coverage/", "**/*.cjs"] },
   js.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
   {
@@ -45,40 +39,21 @@ export default tseslint.config(
   },
   ...layers,
   // The filter is a service of its own: it knows the kinds and nothing else of the compiler.
-  {
-    files: ["lib/filter/**/*.ts"],
-    rules: {
-      "no-restricted-imports": [
-        "error",
-        {
-          patterns: [
-            {
-              group: ["model", "plan", "targets", "charts", "commands"].map((r) => `../${r}/**`),
-              message: "lib/filter imports lib/policy only.",
-            },
-          ],
-        },
-      ],
-    },
-  },
+  refuse(
+    ["lib/filter/**/*.ts"],
+    rooms(ORDER.filter((room) => room !== "policy" && room !== "diagnostics")),
+    "lib/filter imports lib/policy only.",
+  ),
   // No target knows another one.
-  ...TARGETS.map((target) => ({
-    files: [`lib/targets/${target}/**/*.ts`],
-    rules: {
-      "no-restricted-imports": [
-        "error",
-        {
-          patterns: [
-            {
-              group: TARGETS.filter((t) => t !== target)
-                .map((t) => `../${t}/**`)
-                .concat(["../../charts/**", "../../commands/**"]),
-              message: "No target imports another.",
-            },
-          ],
-        },
+  ...TARGETS.map((target) =>
+    refuse(
+      [`lib/targets/${target}/**/*.ts`],
+      [
+        ...TARGETS.filter((t) => t !== target).flatMap((t) => [`../${t}`, `../${t}/**`]),
+        ...rooms(["charts", "commands"]),
       ],
-    },
-  })),
+      "No target imports another.",
+    ),
+  ),
   { files: ["**/*.mjs", "**/*.js"], ...tseslint.configs.disableTypeChecked },
 );

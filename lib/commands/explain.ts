@@ -9,7 +9,10 @@ import type { Compiled } from "../targets";
 
 export interface ExplainQuestion {
   method: string;
-  url: URL;
+  scheme: "http" | "https";
+  host: string;
+  /** Path and query, as they would be sent. */
+  target: string;
   headers: HeaderLine[];
   client: string;
   /** Claims of a good token, beside those that its issuer puts into every token. */
@@ -74,10 +77,10 @@ export async function explain(
 ): Promise<Explanation> {
   const token = question.claims === undefined ? undefined : goodToken(model, question.claims);
   const request: GatewayRequest = {
-    scheme: question.url.protocol === "http:" ? "http" : "https",
+    scheme: question.scheme,
     method: question.method,
-    host: question.url.hostname,
-    target: question.url.pathname + question.url.search,
+    host: question.host,
+    target: question.target,
     headers: [...question.headers, ...(token ? [token.line] : [])],
     client: question.client,
     headBytes: 0,

@@ -128,22 +128,22 @@ function synth(context: Context): number {
   return code;
 }
 
-const QUESTION = /^([A-Z]+) (\S+)(?: with token (\S+))?$/;
+/** Taken apart as text: a URL parser would clean the path before it is judged. */
+const QUESTION = /^(\S+) (https?):\/\/([^\s/?#:]+)(?::\d+)?(\/\S*)?(?: with token (\S+))?$/;
 
 async function explainCommand(context: Context): Promise<number> {
   const [question = "", ...files] = context.args;
-  const [, method, address, tokenName] = QUESTION.exec(question) ?? [];
-  if (method === undefined || address === undefined || !URL.canParse(address)) {
+  const [, method, scheme, host, target = "/", tokenName] = QUESTION.exec(question) ?? [];
+  if (method === undefined || host === undefined) {
     throw new UsageError('Write explain "GET https://host/path", with "with token NAME" behind it where it has one.');
   }
   const { compiled, diagnostics } = compileAll(modelFiles(files));
   if (hasErrors(diagnostics)) return report(context, diagnostics);
-  const url = new URL(address);
+  const hostname = host.toLowerCase();
   const environment = context.values.environment ?? "production";
   const found =
-    compiled.find(
-      (c) => c.gateway.environment === environment && c.gateway.hosts.some((h) => h.name === url.hostname),
-    ) ?? compiled.find((c) => c.gateway.environment === environment);
+    compiled.find((c) => c.gateway.environment === environment && c.gateway.hosts.some((h) => h.name === hostname)) ??
+    compiled.find((c) => c.gateway.environment === environment);
   if (!found) throw new UsageError(`No model has the environment "${environment}".`);
   const claims = explainClaims(context, found.model.name, tokenName);
   const headers = (context.values.header ?? []).map((line): HeaderLine => {
@@ -151,7 +151,15 @@ async function explainCommand(context: Context): Promise<number> {
     return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
   });
   const client = context.values.client ?? "198.51.100.7";
-  const explanation = await explain(found.model, found, { method, url, headers, client, ...(claims && { claims }) });
+  const explanation = await explain(found.model, found, {
+    method,
+    scheme: scheme === "http" ? "http" : "https",
+    host: hostname,
+    target,
+    headers,
+    client,
+    ...(claims && { claims }),
+  });
   if (context.values.json) context.output.out(`${JSON.stringify({ formatVersion: 1, ...explanation }, null, 2)}\n`);
   else
     context.output.out(
@@ -199,7 +207,7 @@ export async function runCommand(argv: readonly string[], output: Output): Promi
   try {
     const { values, positionals } = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
     const [name = "", ...args] = positionals;
-    const command = COMMANDS[name];
+    const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
     if (values.help || !command) {
       (values.help ? output.out : output.err)(USAGE);
       return values.help ? 0 : 2;

@@ -24,10 +24,15 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce((at, step) => (at as Record<PropertyKey, unknown> | null | undefined)?.[step], value);
 }
 
-const shown = (value: unknown): string => {
-  const text = JSON.stringify(value) as string | undefined;
-  return text === undefined ? "nothing" : text.length > 60 ? `${text.slice(0, 57)}...` : text;
-};
+/** A value as a person may recognise it; what JSON cannot say (a circle, a big integer) is named by its kind. */
+function shown(value: unknown): string {
+  try {
+    const text = JSON.stringify(value) as string | undefined;
+    return text === undefined ? typeof value : text.length > 60 ? `${text.slice(0, 57)}...` : text;
+  } catch {
+    return `a ${typeof value}`;
+  }
+}
 
 /** The keys that a schema knows at a path, for the word that was probably meant. */
 function knownKeys(path: readonly PropertyKey[]): string[] {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { KINDS, type KindName } from "../policy";
 import { issuerSchema } from "../policy/jwt";
 import { SHAPE_KINDS } from "../policy/route-shape";
-import { cidr, duration, headerName, hostname, method, name, path } from "../policy/values";
+import { TOO_LONG, cidr, duration, headerName, hostname, isDeliverable, method, name, path } from "../policy/values";
 
 /** The routing model as people write it. Every default is stated here; docs/model.md says what inherits from what. */
 
@@ -32,11 +32,11 @@ const port = z.int().min(1).max(65_535);
 /** Where a service listens: `host:port`. */
 const address = z
   .string()
-  .refine((text) => Number(text.split(":").at(-1)) <= 65_535, "write a port up to 65535")
   .regex(
-    /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?:[1-9]\d{0,4}$/,
+    /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*:[1-9]\d{0,4}$/,
     "write host:port, such as iam.default.svc.cluster.local:3000",
-  );
+  )
+  .refine((text) => !/:\d+$/.test(text) || Number(text.split(":").at(-1)) <= 65_535, "write a port up to 65535");
 
 const unique = (list: readonly string[]): boolean => new Set(list).size === list.length;
 
@@ -67,18 +67,23 @@ const match = z
   })
   .refine((m) => m.exact.length + m.prefix.length > 0, "name at least one path under exact or prefix");
 
-const respond = z.strictObject({
-  status: z.int().min(200).max(599),
-  contentType: z
-    .string()
-    .regex(/^[\w.+-]+\/[\w.+-]+(; ?[\w-]+=[\w-]+)*$/)
-    .default("application/json"),
-  body: z
-    .string()
-    .max(65_536)
-    .regex(/^[\x20-\x7e]*$/, "write visible ASCII on one line")
-    .default(""),
-});
+const respond = z
+  .strictObject({
+    status: z
+      .int()
+      .refine((status) => (status >= 200 && status < 300) || (status >= 400 && status < 600), "write 2xx, 4xx or 5xx"),
+    contentType: z
+      .string()
+      .regex(/^[\w.+-]+\/[\w.+-]+(; ?[\w-]+=[\w-]+)*$/)
+      .max(255)
+      .default("application/json"),
+    body: z
+      .string()
+      .regex(/^[\x20-\x7e]*$/, "write visible ASCII on one line")
+      .refine((text) => isDeliverable(text), TOO_LONG)
+      .default(""),
+  })
+  .refine(({ status, body }) => status !== 204 || body === "", "an answer without content has no body");
 
 const route = z.strictObject({
   name,

@@ -11,7 +11,11 @@ export const floodGuard = policyKind({
   schema: z.strictObject({
     ...rateShape,
     requests: rateShape.requests.default(200),
-    per: rateShape.per.prefault("1s"),
+    /** A second or a minute: proxies count in these. */
+    per: z
+      .enum(["1s", "1m"])
+      .default("1s")
+      .transform((text) => (text === "1s" ? 1_000 : 60_000)),
     burst: rateShape.burst.default(400),
     key: z.literal("clientAddress").default("clientAddress"),
     scope: z.literal("replica").default("replica"),

@@ -8,8 +8,8 @@ export const requestLine = policyKind({
   kind: "requestLine",
   schema: z.strictObject({
     methods: z.array(method).min(1).default(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
-    maxUri: size.prefault("8KiB"),
-    maxHead: size.prefault("16KiB"),
+    maxUri: size.refine((n) => n <= 31 * 1024, "write at most 31KiB").prefault("8KiB"),
+    maxHead: size.refine((n) => n <= 64 * 1024, "write at most 64KiB").prefault("16KiB"),
   }),
   phase: "requestLine",
   sees: "head",

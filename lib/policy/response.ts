@@ -2,7 +2,7 @@ import { STATUS_CODES } from "node:http";
 import { z } from "zod";
 import type { Feature } from "./feature";
 import { policyKind } from "./kind";
-import { headerName, headerValue, wholeSeconds } from "./values";
+import { headerName, headerValue, isDeliverable, TOO_LONG, wholeSeconds } from "./values";
 
 /** What is done to every answer, refusals included. */
 
@@ -92,6 +92,7 @@ export const errorBody = policyKind({
   schema: z.strictObject({
     members: z
       .record(z.string().regex(/^[A-Za-z][A-Za-z0-9_]{0,63}$/), z.union([z.string().max(256), z.boolean()]))
+      .refine((members) => isDeliverable(...Object.entries(members).flat().map(String)), TOO_LONG)
       .default({ error: "{reason}", message: "{message}", requestId: "{requestId}" }),
   }),
   phase: "response",

@@ -141,7 +141,8 @@ export async function verifyToken(
   if (!header || !claims || !signature) return refuse("malformed", "The token is not a signed JWT.");
   const rules =
     issuers.find((i) => i.issuer !== undefined && i.issuer === claims["iss"]) ??
-    issuers.find((i) => i.issuer === undefined);
+    // An issuer that puts no name into its tokens has not made one that bears a name.
+    issuers.find((i) => i.issuer === undefined && claims["iss"] === undefined);
   if (!rules) return refuse("issuer", "The token is from another issuer.");
   const { alg, kid, crit, b64 } = header;
   if (crit !== undefined || b64 !== undefined)

@@ -27,17 +27,28 @@ export const size = z
     return Number(digits) * SIZE_UNITS[unit];
   });
 
-/** Header field name (RFC 9110 section 5.1), less `_` and `.`, which no gateway passes on; lower case. */
+/** Header field name (RFC 9110 section 5.1) of letters, digits and hyphens, which every proxy passes on; lower case. */
 export const headerName = z
   .string()
-  .regex(/^[A-Za-z0-9!#$%&'*+^`|~-]{1,64}$/, "write a header name of letters, digits and hyphens")
+  .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/, "write a header name of letters, digits and hyphens")
   .transform((name) => name.toLowerCase());
+
+/** Proxies read a configured text of 4 KiB at most, in which some characters take several bytes. */
+const LONGEST = 3_500;
+const writtenLength = (text: string): number =>
+  text.length + (text.match(/["\\]/g)?.length ?? 0) + 16 * (text.match(/\$/g)?.length ?? 0);
+
+/** Whether proxies can be told to deliver these texts as one. */
+export const isDeliverable = (...texts: readonly string[]): boolean =>
+  texts.reduce((sum, text) => sum + writtenLength(text), 0) <= LONGEST;
+
+export const TOO_LONG = `keep it below ${String(LONGEST)} characters, a dollar sign counting 17 and a quote or backslash 2`;
 
 /** Header field value: visible ASCII and inner spaces, so that every proxy delivers the same bytes. */
 export const headerValue = z
   .string()
-  .max(4096)
-  .regex(/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/, "write visible ASCII without line breaks");
+  .regex(/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/, "write visible ASCII without line breaks")
+  .refine((text) => isDeliverable(text), TOO_LONG);
 
 /** Host name (RFC 1123), lower case, no port. */
 export const hostname = z
@@ -52,6 +63,7 @@ export const hostname = z
 export const path = z
   .string()
   .max(1024)
+  .refine((text) => !/^\/\.gateway(\/|$)/.test(text), "choose another path: /.gateway is the gateway's own")
   .regex(
     /^(\/|(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~:@!$&'()*+,=-]+)+)$/,
     "write an absolute path without trailing slash, empty or dot segments, such as /users",
@@ -63,13 +75,38 @@ export const name = z
   .max(63)
   .regex(/^[a-z]([a-z0-9-]*[a-z0-9])?$/, "write lower-case letters, digits and hyphens, starting with a letter");
 
-/** IPv4 or IPv6 address, or network in CIDR form (RFC 4632). */
-export const cidr = z.string().refine((text) => {
-  const [address = "", bits, ...rest] = text.split("/");
-  const version = isIP(address);
-  if (version === 0 || rest.length > 0 || address.includes("%")) return false;
-  return bits === undefined || (/^(0|[1-9]\d{0,2})$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
-}, "write an address or a network such as 203.0.113.0/24");
+/** The bits of an address as text: two networks can be compared, and what stands below a mask be seen. */
+function bitsOf(address: string): string {
+  const binary = (value: number, width: number): string => value.toString(2).padStart(width, "0");
+  if (isIP(address) === 4)
+    return address
+      .split(".")
+      .map((part) => binary(Number(part), 8))
+      .join("");
+  const [head = "", tail] = address.split("::");
+  const words = (text: string): string[] =>
+    text.split(":").flatMap((part) => {
+      if (part === "") return [];
+      const v4 = isIP(part) === 4 ? bitsOf(part) : undefined;
+      return v4 === undefined ? [binary(parseInt(part, 16), 16)] : [v4.slice(0, 16), v4.slice(16)];
+    });
+  const [left, right] = [words(head), words(tail ?? "")];
+  return [...left, ...Array.from({ length: 8 - left.length - right.length }, () => binary(0, 16)), ...right].join("");
+}
+
+/** IPv4 or IPv6 address, or network in CIDR form (RFC 4632) with nothing below its mask. */
+export const cidr = z
+  .string()
+  .refine((text) => {
+    const [address = "", bits, ...rest] = text.split("/");
+    const version = isIP(address);
+    if (version === 0 || rest.length > 0 || address.includes("%")) return false;
+    return bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+  }, "write an address or a network such as 203.0.113.0/24")
+  .refine((text) => {
+    const [address = "", bits] = text.split("/");
+    return bits === undefined || isIP(address) === 0 || !bitsOf(address).slice(Number(bits)).includes("1");
+  }, "write the network itself: bits are set below its mask");
 
 /** `scheme://host[:port]`, exactly as a browser sends it in `Origin` (RFC 6454). */
 export const origin = z

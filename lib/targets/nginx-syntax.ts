@@ -25,7 +25,12 @@ export function time(ms: number): string {
   return ms % 1000 === 0 ? `${String(ms / 1000)}s` : `${String(ms)}ms`;
 }
 
-/** A part of a variable's name. */
+/** A header's name inside `$http_…` and `$upstream_http_…`. */
+export function headerVariable(name: string): string {
+  return name.toLowerCase().replaceAll("-", "_");
+}
+
+/** A part of a variable's name; different texts may give the same one. */
 export function variablePart(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, "_");
 }

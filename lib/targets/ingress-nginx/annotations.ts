@@ -29,7 +29,7 @@ const KNOWN: Readonly<Record<string, RegExp>> = {
   "proxy-next-upstream-tries": NUMBER,
   "proxy-read-timeout": NUMBER,
   "proxy-send-timeout": NUMBER,
-  "rewrite-target": /^\/[\w./$~-]*$/,
+  "rewrite-target": /^\/[\w./$~:@!&'()*+,=-]*$/,
   "ssl-redirect": BOOLEAN,
   "use-regex": BOOLEAN,
 };

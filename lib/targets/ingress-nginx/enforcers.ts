@@ -45,8 +45,8 @@ const cors: Apply = (placement, draft) => {
     "enable-cors": "true",
     "cors-allow-origin": config.origins.join(", "),
     "cors-allow-methods": config.methods.join(", "),
-    "cors-allow-headers": config.requestHeaders.join(", "),
-    "cors-expose-headers": config.exposeHeaders.join(", "),
+    ...(config.requestHeaders.length > 0 && { "cors-allow-headers": config.requestHeaders.join(", ") }),
+    ...(config.exposeHeaders.length > 0 && { "cors-expose-headers": config.exposeHeaders.join(", ") }),
     "cors-allow-credentials": String(config.credentials),
     "cors-max-age": seconds(config.maxAge),
   });

@@ -3,7 +3,7 @@ import { k8s } from "cdk8s-plus-27";
 import { identityHeaders } from "../identity-headers";
 import { trustedHops, usesProxyProtocol } from "../front";
 import { routeEntries, type RouteEntry } from "../../policy/gateway";
-import { uncleanPathLines, variablePart } from "../nginx-syntax";
+import { uncleanPathLines } from "../nginx-syntax";
 import { annotations } from "./annotations";
 import type { HostDraft, IngressDraft, RouteDraft } from "./draft";
 
@@ -24,16 +24,16 @@ function httpSnippet({ cleanHosts }: IngressDraft): string {
     ...lines.map(([pattern, value]) => `  ${pattern} ${value};`),
     "}",
   ];
-  const own = (name: string): string => `gateway_unclean_path_${variablePart(name)}`;
+  const own = (i: number): string => `gateway_unclean_path_${String(i + 1)}`;
   return [
     ...map("$request_uri", "gateway_path", [
       ["default", '""'],
       ['"~^(?<gateway_raw_path>[^?]*)"', "$gateway_raw_path"],
     ]),
-    ...cleanHosts.flatMap(({ name, except }) => map("$gateway_path", own(name), uncleanPathLines(except))),
+    ...cleanHosts.flatMap(({ except }, i) => map("$gateway_path", own(i), uncleanPathLines(except))),
     ...map("$host", "gateway_unclean_path", [
       ["default", '""'],
-      ...cleanHosts.map(({ name }) => [name, `$${own(name)}`] as const),
+      ...cleanHosts.map(({ name }, i) => [name, `$${own(i)}`] as const),
     ]),
   ].join("\n");
 }
@@ -54,7 +54,7 @@ const labels = (draft: IngressDraft): Record<string, string> => ({
   "app.kubernetes.io/part-of": draft.input.gateway.system,
 });
 
-const resourceName = (...parts: string[]): string => parts.join("-").replace(/\./g, "-").slice(0, 253);
+const resourceName = (...parts: string[]): string => parts.join("-").slice(0, 253);
 
 /** Routes that one path chooses together: the door tells them apart, the controller cannot. */
 function byPaths(host: HostDraft): { entries: RouteEntry[]; route: RouteDraft }[] {

@@ -32,10 +32,6 @@ export function metadata(draft: IstioDraft, name: string): { name: string; names
   };
 }
 
-export function resourceName(host: string): string {
-  return host.replace(/\./g, "-");
-}
-
 export function splitAddress(address: string): { host: string; port: number } {
   const colon = address.lastIndexOf(":");
   return { host: address.slice(0, colon), port: Number(address.slice(colon + 1)) };

@@ -15,7 +15,7 @@ import { CORS_HEADERS } from "../../policy/cors";
 import { routeEntries, type RouteEntry } from "../../policy/gateway";
 import { IDEMPOTENT } from "../../policy/upstream";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
-import { duration, formatText, metadata, MISSING, nowhere, ONCE, resourceName, routeName, splitAddress } from "./names";
+import { duration, formatText, metadata, MISSING, nowhere, ONCE, routeName, splitAddress } from "./names";
 
 /** Headers between the gateway's own parts, and those that Envoy adds for itself: no upstream sees them. */
 const INTERNAL = ["x-gateway-host", "x-gateway-route", "x-gateway-client"];
@@ -174,7 +174,7 @@ export function virtualService(scope: Construct, draft: IstioDraft, host: HostDr
   const entries = routeEntries(host.host.routes);
   const lost = { route: [{ destination: { host: nowhere(draft), port: { number: 80 } } }], retries: { attempts: 0 } };
   new VirtualService(scope, `virtual-service-${host.host.name}`, {
-    metadata: metadata(draft, resourceName(host.host.name)),
+    metadata: metadata(draft, host.host.name),
     spec: {
       hosts: [host.host.name],
       gateways: [`${draft.input.gateway.system}-gateway`],

@@ -67,12 +67,25 @@ export interface NginxDraft {
   /** Header lines with `_` or `.` in their names are not passed on. */
   dropsMalformedNames: boolean;
   servers: Map<string, ServerDraft>;
+  /** Names that are taken, and by what. */
+  names: Map<string, string>;
+}
+
+/** A name for variables and zones: readable, and another for each owner. */
+export function nameFor(names: Map<string, string>, prefix: string, ...owner: readonly string[]): string {
+  const base = [prefix, ...owner.map(variablePart)].filter((part) => part !== "").join("_");
+  const key = JSON.stringify([prefix, ...owner]);
+  let name = base;
+  for (let i = 2; (names.get(name) ?? key) !== key; i++) name = `${base}_${String(i)}`;
+  names.set(name, key);
+  return name;
 }
 
 export function beginDraft(input: TargetInput): NginxDraft {
   const doors = new Set(
     input.plan.placements.filter((p) => p.place === "door").map((p) => `${p.host} ${p.route ?? ""}`),
   );
+  const names = new Map<string, string>();
   const servers = input.gateway.hosts.map((host): [string, ServerDraft] => {
     const routes = host.routes.map((route): [string, RouteDraft] => [
       route.name,
@@ -89,7 +102,7 @@ export function beginDraft(input: TargetInput): NginxDraft {
     ]);
     const server: ServerDraft = {
       host,
-      id: variablePart(host.name),
+      id: nameFor(names, "", host.name),
       redirect: false,
       checks: [],
       answersPreflights: false,
@@ -109,6 +122,7 @@ export function beginDraft(input: TargetInput): NginxDraft {
     splits: [],
     dropsMalformedNames: false,
     servers: new Map(servers),
+    names,
   };
 }
 

@@ -1,4 +1,4 @@
-import { variablePart } from "../nginx-syntax";
+import { headerVariable } from "../nginx-syntax";
 import type { Enforcer } from "../target";
 import { serverOf, type NginxDraft } from "./draft";
 
@@ -12,6 +12,6 @@ export const headerHygiene: Enforcer<NginxDraft> = {
     draft.dropsMalformedNames = true;
     server.requestHeaders.push(...drop.map((name) => [name, '""'] as const));
     // Several lines of one name are one variable, joined by commas.
-    server.checks.push(...single.map((name) => ({ condition: `$http_${variablePart(name)} ~ ","`, status: 400 })));
+    server.checks.push(...single.map((name) => ({ condition: `$http_${headerVariable(name)} ~ ","`, status: 400 })));
   },
 };

@@ -39,10 +39,10 @@ export const responseHeaders: Enforcer<NginxDraft> = {
 };
 
 const WORDS = {
-  "{reason}": "$gateway_status_reason",
-  "{message}": "$gateway_message",
-  "{requestId}": "$gateway_request_id_in_json",
-  "{status}": "$status",
+  "{reason}": "${gateway_status_reason}",
+  "{message}": "${gateway_message}",
+  "{requestId}": "${gateway_request_id_in_json}",
+  "{status}": "${status}",
 } as const;
 
 function jsonValue(value: string | boolean): string {

@@ -1,8 +1,8 @@
 import type { HeaderChangeConfig, RetriesConfig, RewriteConfig, TimeoutsConfig } from "../../policy/upstream";
 import type { RespondConfig, WeightsConfig } from "../../policy/route-shape";
 import type { Enforcer } from "../target";
-import { addMap, routeOf, serverOf, type NginxDraft } from "./draft";
-import { regexText, text, variablePart } from "../nginx-syntax";
+import { addMap, nameFor, routeOf, type NginxDraft } from "./draft";
+import { escapeText, regexText, text } from "../nginx-syntax";
 
 /** On raw bytes: the target that nginx has decoded is never sent on. */
 export const rewrite: Enforcer<NginxDraft> = {
@@ -10,16 +10,15 @@ export const rewrite: Enforcer<NginxDraft> = {
   stage: "afterDoor",
   apply(placement, draft) {
     const { prefix, replacement } = placement.config as RewriteConfig;
-    const base = replacement === "/" ? "" : replacement;
+    const base = replacement === "/" ? "" : escapeText(replacement);
     const from = regexText(prefix);
-    const id = variablePart(`${prefix}_to_${replacement}`);
     routeOf(draft, placement).target = addMap(draft, {
       from: "$request_uri",
-      variable: `gateway_target_${id}`,
+      variable: nameFor(draft.names, "gateway_target", prefix, replacement),
       lines: [
         ["default", "$request_uri"],
-        [`"~^${from}(?<gateway_rest_${id}>/.*)$"`, `"${base}$gateway_rest_${id}"`],
-        [`"~^${from}(?<gateway_query_${id}>\\\\?.*)?$"`, `"${base === "" ? "/" : base}$gateway_query_${id}"`],
+        [`"~^${from}(?<gateway_rest>/.*)$"`, `"${base}\${gateway_rest}"`],
+        [`"~^${from}(?<gateway_rest>\\\\?.*)?$"`, `"${base === "" ? "/" : base}\${gateway_rest}"`],
       ],
     });
   },
@@ -59,7 +58,7 @@ export const weights: Enforcer<NginxDraft> = {
   apply(placement, draft) {
     const { backends } = placement.config as WeightsConfig;
     const sum = backends.reduce((total, b) => total + b.weight, 0);
-    const variable = `gateway_backend_${serverOf(draft, placement).id}_${variablePart(placement.route ?? "")}`;
+    const variable = nameFor(draft.names, "gateway_backend", placement.host, placement.route ?? "");
     const used = backends.filter((b) => b.weight > 0);
     const parts = used.map((b, i) => ({
       share: i === used.length - 1 ? "*" : `${((b.weight / sum) * 100).toFixed(2)}%`,

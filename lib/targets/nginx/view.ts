@@ -3,7 +3,7 @@ import { reasonPhrase } from "../../policy/response";
 import { routeEntries, type Host, type RouteEntry } from "../../policy/gateway";
 import { IDEMPOTENT } from "../../policy/upstream";
 import type { Check, HeaderExpression, NginxDraft, RouteDraft, ServerDraft } from "./draft";
-import { regexText, text, time, variablePart } from "../nginx-syntax";
+import { regexText, text, time, headerVariable } from "../nginx-syntax";
 import { identityHeaders } from "../identity-headers";
 import { clientAddressMap, listenerView } from "./edge";
 
@@ -88,7 +88,7 @@ function conditionsOf(server: ServerDraft, { route: { name, match }, path }: Rou
   if (server.routes.get(name)?.chosenByMatch !== true) return conditions;
   if (match.methods) conditions.push(`$request_method ~ "^(${match.methods.join("|")})$"`);
   for (const [name, value] of Object.entries(match.headers ?? {})) {
-    conditions.push(`$http_${variablePart(name)} = ${text(value)}`);
+    conditions.push(`$http_${headerVariable(name)} = ${text(value)}`);
   }
   return conditions;
 }
@@ -198,6 +198,8 @@ function routeLocations(server: ServerDraft, route: RouteDraft): LocationView[] 
 const checkLine = ({ condition, status }: Check, body?: string): string =>
   `if (${condition}) { return ${String(status)}${body === undefined ? "" : ` ${body}`}; }`;
 
+const hasDoor = (server: ServerDraft): boolean => [...server.routes.values()].some((route) => route.door);
+
 function baseRequestHeaders(server: ServerDraft): HeaderExpression[] {
   return lastOfEach([
     ["Host", "$host"],
@@ -207,7 +209,7 @@ function baseRequestHeaders(server: ServerDraft): HeaderExpression[] {
     ["X-Forwarded-Proto", "https"],
     ["X-Forwarded-Host", "$host"],
     ...server.requestHeaders,
-    ...identityHeaders(server.host).map((name): HeaderExpression => [name, `$gateway_set_${variablePart(name)}`]),
+    ...identityHeaders(server.host).map((name): HeaderExpression => [name, hasDoor(server) ? `$gateway_set_${headerVariable(name)}` : '""']),
   ]);
 }
 
@@ -250,30 +252,33 @@ function doorLines(host: Host): string[] {
     "auth_request_set $gateway_door_retry_after $upstream_http_retry_after;",
     "auth_request_set $gateway_user $upstream_http_x_gateway_user;",
     "auth_request_set $gateway_tenant $upstream_http_x_gateway_tenant;",
-    ...identityHeaders(host).map((n) => `auth_request_set $gateway_set_${variablePart(n)} $upstream_http_${variablePart(n)};`),
+    ...identityHeaders(host).map((n) => `auth_request_set $gateway_set_${headerVariable(n)} $upstream_http_${headerVariable(n)};`),
   ];
 }
 
 function serverView(draft: NginxDraft, server: ServerDraft): object {
   const routes = [...server.routes.values()];
   const largest = routes.some((r) => r.maxBodyBytes === undefined) ? 0 : Math.max(...routes.map((r) => r.maxBodyBytes ?? 0));
-  const hasDoor = routes.some((r) => r.door);
+  const asks = hasDoor(server);
   const { https } = draft.input.model.listeners;
   return {
     name: server.host.name,
     redirect: server.redirect,
     listen: listenerView(draft.input.model, https.port, true),
     log: server.log,
-    hasDoor,
+    hasDoor: asks,
     hasRoot: server.host.routes.some((r) => r.match.paths.some((p) => p.value === "/" && p.type === "PathPrefix")),
     maxBody: String(largest),
-    guard: server.guard,
+    guard: server.guard && {
+      zone: server.guard.zone,
+      burst: server.guard.burst > 0 ? ` burst=${String(server.guard.burst)} nodelay` : "",
+    },
     lines: [
       ...errorLines(server),
       ...responseHeaderLines(server.responseHeaders),
       ...headers("proxy_hide_header", unique(server.hiddenHeaders).map((n) => [n, ""])).map((l) => l.replace(" ;", ";")),
       ...headers("proxy_set_header", baseRequestHeaders(server)),
-      ...(hasDoor ? doorLines(server.host) : []),
+      ...(asks ? doorLines(server.host) : []),
       // With a body of their own: an error_page would come back through these lines, and be refused again.
       ...(server.errorBody === undefined ? [] : ["default_type application/json;"]),
       ...server.checks.map((check) => checkLine(check, server.errorBody)),
@@ -319,7 +324,7 @@ export function viewOf(draft: NginxDraft): object {
     tls: model.front.tls === "gateway",
     clientAddress: clientAddressMap(model.front),
     dropsMalformedNames: draft.dropsMalformedNames,
-    hasDoor: [...draft.servers.values()].some((s) => [...s.routes.values()].some((r) => r.door)),
+    hasDoor: [...draft.servers.values()].some(hasDoor),
     maps: [...draft.maps.values()],
     geos: draft.geos,
     zones: draft.zones,
