@@ -44,7 +44,7 @@ describe("features", () => {
   const configs: Partial<Record<KindName, unknown[]>> = {
     pathHygiene: [{ except: ["/a"] }],
     matching: [{ byMethod: true, byHeader: true }],
-    headerHygiene: [{ drop: ["a"] }],
+    headerHygiene: [{ drop: ["a"], single: ["a"] }],
     cors: [{ credentials: true }],
     addresses: [{ allow: ["::1"], deny: ["::1"] }],
     jwt: ["required", "optional"].map((mode) => ({

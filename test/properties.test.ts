@@ -141,7 +141,7 @@ const headerValue = fc
   .map((parts) => parts.join("").trim());
 const headerName = fc.oneof(
   chars("abcdefghijklmnopqrstuvwxyz-", 1, 20).map((n) => `x${n}`),
-  chars("abcXYZ019!#$%&'*+^`|~-", 1, 12),
+  chars("abcXYZ019", 1, 1).chain((first) => chars("abcXYZ019-", 0, 12).map((rest) => first + rest)),
 );
 const segment = fc.oneof(
   fc.constantFrom("a", "b", "users", "v1"),
@@ -167,7 +167,7 @@ const origin = fc
   .constantFrom("https://a.test", "http://b.test:8080", "app://c", "https://a+b.test")
   .map((o) => o.replace("+", "-"));
 const network = fc.oneof(
-  fc.tuple(fc.ipV4(), fc.integer({ min: 0, max: 32 })).map(([a, b]) => `${a}/${String(b)}`),
+  fc.constantFrom("10.0.0.0/8", "203.0.113.0/24", "198.51.100.7/32", "2001:db8::/32"),
   fc.ipV4(),
   fc.constantFrom("::1", "2001:db8::/32", "::/0", "0.0.0.0/0"),
 );
@@ -226,7 +226,9 @@ const routePolicies = optional({
 
 const hostPolicies = optional({
   httpsRedirect: fc.option(fc.constant({})),
-  requestLine: fc.option(optional({ methods, maxUri: size, maxHead: size })),
+  requestLine: fc.option(
+    optional({ methods, maxUri: fc.constantFrom("1KiB", "31KiB"), maxHead: fc.constantFrom("512B", "64KiB") }),
+  ),
   pathHygiene: fc.option(fc.record({ except: fc.array(modelPath, { maxLength: 2 }) })),
   headerHygiene: fc.option(fc.record({ drop: fc.array(headerName, { maxLength: 3 }) })),
   cors: fc.option(
@@ -242,7 +244,7 @@ const hostPolicies = optional({
       { requiredKeys: ["origins"] },
     ),
   ),
-  floodGuard: fc.option(optional({ ...rate, burst: fc.nat(100) })),
+  floodGuard: fc.option(optional({ ...rate, per: fc.constantFrom("1s", "1m"), burst: fc.nat(100) })),
   requestId: fc.option(fc.constant({})),
   securityHeaders: fc.option(
     optional({

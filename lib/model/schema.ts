@@ -71,7 +71,10 @@ const respond = z
   .strictObject({
     status: z
       .int()
-      .refine((status) => (status >= 200 && status < 300) || (status >= 400 && status < 600), "write 2xx, 4xx or 5xx"),
+      .refine(
+        (status) => (status >= 200 && status < 300) || (status >= 400 && status < 600 && status !== 444),
+        "write 2xx, 4xx or 5xx, not 444",
+      ),
     contentType: z
       .string()
       .regex(/^[\w.+-]+\/[\w.+-]+(; ?[\w-]+=[\w-]+)*$/)

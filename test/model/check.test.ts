@@ -441,7 +441,7 @@ describe("what a model becomes", () => {
       }),
     );
     const [host] = resolveGateway(model, "production").hosts;
-    expect(configOf(host?.policies ?? [], "headerHygiene")).toEqual({ drop: ["x-own", "x-user"] });
+    expect(configOf(host?.policies ?? [], "headerHygiene")).toEqual({ drop: ["x-own", "x-user"], single: [] });
   });
 
   test("what an environment lacks is not there: hosts, services with their routes, routes", () => {
