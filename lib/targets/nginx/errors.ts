@@ -1,0 +1,88 @@
+import { STATUS_CODES } from "node:http";
+import { reasonPhrase } from "../../policy/response";
+import { text } from "../nginx-syntax";
+import type { ServerDraft } from "./draft";
+import { responseHeaderLines } from "./header-lines";
+import type { LocationView } from "./match-locations";
+
+/** Errors that the gateway makes: what is said of each, and how the door's own status reaches the client. */
+
+/** Statuses that nginx itself may give; the door's others come through 403. */
+const ERRORS = [400, 401, 404, 405, 408, 413, 414, 429, 431, 502, 503, 504];
+
+/** What the filter may say at the door besides 401 and 403. */
+const DOOR_STATUSES = [400, 404, 405, 413, 429, 503];
+
+const MESSAGES: Readonly<Record<number, string>> = {
+  400: "The request has a form that is not accepted.",
+  403: "The request is not allowed here.",
+  404: "There is nothing here.",
+  405: "The method is not allowed.",
+  413: "The body is too large.",
+  414: "The request target is too long.",
+  429: "Too many requests from this address.",
+  431: "The request's header fields are too large.",
+  502: "The service gave no answer.",
+  503: "The request cannot be decided now.",
+  504: "The service did not answer in time.",
+};
+
+const NATIVE_REASONS: Readonly<Record<number, string>> = {
+  204: "preflight",
+  301: "https-redirect",
+  400: "unclean-path",
+  403: "not-allowed-here",
+  404: "unknown-path",
+  405: "method-not-allowed",
+  413: "body-too-large",
+  414: "uri-too-long",
+  429: "flood",
+  431: "head-too-large",
+  502: "no-answer",
+  503: "door-away",
+  504: "timeout",
+};
+
+export function errorLines(server: ServerDraft): string[] {
+  if (server.errorBody === undefined) return [];
+  return [
+    `error_page ${ERRORS.join(" ")} /.gateway/error;`,
+    "error_page 403 = /.gateway/refused;",
+    "error_page 494 =431 /.gateway/error;",
+    "error_page 500 =503 /.gateway/error;",
+  ];
+}
+
+export function errorLocations(server: ServerDraft): LocationView[] {
+  const { errorBody } = server;
+  const added = responseHeaderLines([
+    ...server.responseHeaders,
+    ["Retry-After", "$gateway_retry_after"],
+    ["X-Gateway-Reason", "$gateway_door_reason"],
+  ]);
+  const common = ["internal;", "default_type application/json;", ...added];
+  if (errorBody === undefined) return [];
+  const refusals = DOOR_STATUSES.map((s) => `if ($gateway_door_status = ${String(s)}) { return ${String(s)} ${errorBody}; }`);
+  return [
+    { comment: "Errors that the gateway makes", location: "= /.gateway/error", lines: [...common, `return 200 ${errorBody};`] },
+    {
+      comment: "What the door refused: auth_request passes on no status but 401 and 403",
+      location: "= /.gateway/refused",
+      lines: [...common, ...refusals, `return 403 ${errorBody};`],
+    },
+  ];
+}
+
+const statusMap = (values: Readonly<Record<number, string>>): { status: string; value: string }[] =>
+  Object.entries(values).map(([status, value]) => ({ status, value: text(value) }));
+
+
+/** The texts of the maps by status. */
+export function errorTexts(): object {
+  const reasons = Object.fromEntries([...ERRORS, 403].filter((s) => STATUS_CODES[s]).map((s) => [s, reasonPhrase(s)]));
+  return {
+    reasons: statusMap(reasons),
+    messages: statusMap(MESSAGES),
+    nativeReasons: statusMap(NATIVE_REASONS),
+  };
+}
