@@ -8,8 +8,6 @@ import { identityHeaders } from "../identity-headers";
 /** What the filter keeps at a door, where it sees the head of a request. */
 export const FILTER_CLAIMS: Capabilities["door"] = {
   requestLine: { supports: ["RequestMethods", "RequestUriSize", "RequestHeadSize"], stage: "beforeDoor" },
-  pathHygiene: { supports: ["PathHygiene", "PathHygieneException"], stage: "beforeDoor" },
-  requestHeaders: { supports: ["RequestHeaderSet", "RequestHeaderRemove"], stage: "beforeDoor" },
   addresses: { supports: ["AddressAllowList", "AddressDenyList"], stage: "beforeDoor" },
   jwt: {
     supports: [
