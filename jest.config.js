@@ -1,5 +1,5 @@
 /* global module */
-/** TypeScript through swc, without type checks: `npm run build` has those. Packages that are ES modules only go through it too. */
+/** Packages that are ES modules only are transformed like our own files. */
 const esmOnly = [
   "jose",
   "selfsigned",
@@ -19,14 +19,7 @@ module.exports = {
   testPathIgnorePatterns: ["/node_modules/", "<rootDir>/\\.cache/"],
   modulePathIgnorePatterns: ["<rootDir>/\\.cache/"],
   transform: {
-    "^.+\\.[cm]?[jt]s$": [
-      "@swc/jest",
-      {
-        jsc: { target: "es2022", parser: { syntax: "typescript" }, keepClassNames: true },
-        module: { type: "commonjs" },
-        sourceMaps: "inline",
-      },
-    ],
+    "^.+\\.[cm]?[jt]s$": "<rootDir>/test/esbuild-transformer.js",
   },
   transformIgnorePatterns: [`/node_modules/(?!(${esmOnly.join("|")})/)`],
   reporters: ["default", "<rootDir>/test/summary-reporter.js"],
