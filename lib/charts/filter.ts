@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { k8s } from "cdk8s-plus-27";
 import type { Construct } from "constructs";
 import type { GatewayModel } from "../model";
@@ -7,6 +8,8 @@ export interface FilterWorkload {
   environment: string;
   /** The filter's plan, as JSON. */
   plan: string;
+  /** Namespace of the proxy that asks. */
+  proxyNamespace: string;
 }
 
 const CONTAINER = "filter";
@@ -36,7 +39,8 @@ function namesOf({ model }: FilterWorkload): Names {
 function pod(workload: FilterWorkload, { name, port, labels }: Names): k8s.PodTemplateSpec {
   const probe = (path: string): k8s.HttpGetAction => ({ path, port: k8s.IntOrString.fromString("http") });
   return {
-    metadata: { labels },
+    // Another plan is another pod: the filter reads it when it starts.
+    metadata: { labels, annotations: { "gatewright/plan": createHash("sha256").update(workload.plan).digest("hex") } },
     spec: {
       automountServiceAccountToken: false,
       securityContext: { runAsNonRoot: true, runAsUser: 10001, seccompProfile: { type: "RuntimeDefault" } },
@@ -125,8 +129,11 @@ export function filterWorkload(scope: Construct, workload: FilterWorkload): void
 }
 
 /** Only the proxies may ask: whoever could ask the filter could tell it who he is. */
-function networkPolicy(scope: Construct, { model }: FilterWorkload, { name, namespace, port, labels }: Names): void {
-  const namespaces = [model.kubernetes.istioGateway.namespace, "ingress-nginx"];
+function networkPolicy(
+  scope: Construct,
+  { proxyNamespace }: FilterWorkload,
+  { name, namespace, port, labels }: Names,
+): void {
   new k8s.KubeNetworkPolicy(scope, "network-policy", {
     metadata: { name, namespace, labels },
     spec: {
@@ -134,7 +141,7 @@ function networkPolicy(scope: Construct, { model }: FilterWorkload, { name, name
       policyTypes: ["Ingress"],
       ingress: [
         {
-          from: namespaces.map((n) => ({ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": n } } })),
+          from: [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": proxyNamespace } } }],
           ports: [{ port: k8s.IntOrString.fromNumber(port) }],
         },
       ],

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { formatDiagnostic, hasErrors, sortDiagnostics, type Diagnostic } from "../diagnostics";
@@ -118,6 +118,9 @@ function synth(context: Context): number {
   if (code !== 0) return code;
   const files = compiled.flatMap((c) => c.files);
   const systems = [...new Set(compiled.map((c) => c.model.name))];
+  const { out } = context.values;
+  if (out !== undefined && existsSync(out) && !statSync(out).isDirectory())
+    throw new UsageError(`${out} is not a folder.`);
   const { written, removed } = writeFiles(context.values.out ?? ".", files, systems);
   if (context.values.json) return code;
   printMatrices(

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { diagnostic, type Diagnostic, type DiagnosticCode, type Result } from "../diagnostics";
+import { diagnostic, type Diagnostic, type DiagnosticCode, type Result, type SourcePosition } from "../diagnostics";
 import { configOf, routeEntries, type RouteEntry } from "../policy/gateway";
 import type { JwtConfig } from "../policy/jwt";
 import { findProblems, nearest } from "./problems";
@@ -66,7 +66,7 @@ function fromIssue(raw: RawModel, issue: z.core.$ZodIssue): Diagnostic[] {
       return diagnostic("model/unknown-key", `${at}/${key}`, `"${key}" is not known at ${at}.`, fix, source);
     });
   }
-  const value = valueAt(raw.value, issue.path);
+  const value = issue.code === "invalid_key" ? issue.path.at(-1) : valueAt(raw.value, issue.path);
   const code: DiagnosticCode = value === undefined ? "model/missing-value" : "model/invalid-value";
   const inner = issue.code === "invalid_key" ? issue.issues.map((i) => i.message).join(", ") : issue.message;
   const said = inner.replace(/^Invalid (string|input): /, "");
@@ -83,6 +83,24 @@ function overlaps(a: RouteEntry, b: RouteEntry): boolean {
   const shared = am && bm ? am.some((m) => bm.includes(m)) : am === bm;
   const headers = (r: RouteEntry): string => JSON.stringify(Object.entries(r.route.match.headers ?? {}).sort());
   return a.path.type === b.path.type && a.path.value === b.path.value && shared && headers(a) === headers(b);
+}
+
+/** Roles or scopes that no issuer of the route says where to find: nobody could ever have them. */
+function unnamedClaims(
+  model: GatewayModel,
+  route: string,
+  jwt: JwtConfig,
+  anyOf: readonly { roles: string[]; scopes: string[] }[],
+  source: SourcePosition,
+): Diagnostic[] {
+  return (["roles", "scopes"] as const)
+    .filter((kind) => anyOf.some((a) => a[kind].length > 0) && jwt.rules.every((r) => r[kind] === undefined))
+    .map((kind) => {
+      const at = `${model.name}/routes/${route}/policies/authorization`;
+      const why = `It asks for ${kind}, and no issuer of the route says which claim has them.`;
+      const fix = `Name the claim in ${kind} of ${jwt.issuers.join(" or ")}.`;
+      return diagnostic("model/authorization-needs-identity", at, why, fix, source);
+    });
 }
 
 /** What can only be seen with everything inherited. */
@@ -102,7 +120,13 @@ function checkEnvironment(raw: RawModel, model: GatewayModel, environment: strin
     });
     for (const route of host.routes) {
       const jwt = configOf(route.policies, "jwt") as JwtConfig | undefined;
-      if (!configOf(route.policies, "authorization") || route.respond || jwt?.mode === "required") continue;
+      const rules = configOf(route.policies, "authorization") as
+        { anyOf: { roles: string[]; scopes: string[] }[] } | undefined;
+      if (!rules || route.respond) continue;
+      if (jwt?.mode === "required") {
+        found.push(...unnamedClaims(model, route.name, jwt, rules.anyOf, source(route.name)));
+        continue;
+      }
       const at = `${model.name}/routes/${route.name}/policies/authorization`;
       const why = `The route's identity is ${jwt?.mode ?? "not asked"}, so nobody could have the role or scope.`;
       const fix = 'Set jwt.mode to "required" on the route, or authorization to null.';

@@ -43,6 +43,7 @@ export function placedModel(model: GatewayModel, at: Addresses): GatewayModel {
     ...model,
     services: Object.fromEntries(services) as GatewayModel["services"],
     issuers: Object.fromEntries(issuers) as GatewayModel["issuers"],
+    front: { ...model.front, ...(model.front.networks.length > 0 && { networks: ["127.0.0.0/8"] }) },
     listeners: {
       bind: "127.0.0.1",
       http: { port: at.http, containerPort: at.http },

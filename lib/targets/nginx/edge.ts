@@ -11,10 +11,11 @@ export function clientAddressMap(front: GatewayModel["front"]): { from: string; 
   if (usesProxyProtocol(front)) return { from: '""', otherwise: "$proxy_protocol_addr" };
   const hops = trustedHops(front);
   if (hops === 0) return { from: '""', otherwise: "$remote_addr" };
+  const peer = front.networks.length > 0 ? "1:(?:.*[,\\s])?" : "(?:^|[,\\s])";
   const after = hops === 1 ? "" : `(?:,[^,]*){${String(hops - 1)}}`;
   return {
-    from: "$http_x_forwarded_for",
-    pattern: `"~(?:^|[,\\s])(?<gateway_forwarded>[0-9A-Fa-f.:]+)\\s*${after}$"`,
+    from: front.networks.length > 0 ? '"$gateway_balancer:$http_x_forwarded_for"' : "$http_x_forwarded_for",
+    pattern: `"~${front.networks.length > 0 ? "^" : ""}${peer}(?<gateway_forwarded>[0-9A-Fa-f.:]+)\\s*${after}$"`,
     otherwise: "$remote_addr",
   };
 }

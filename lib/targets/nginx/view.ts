@@ -174,6 +174,8 @@ export function viewOf(draft: NginxDraft): object {
     httpsListen: listenerView(model, model.listeners.https.port, true),
     redirects: redirects.length > 0 ? redirects.join(" ") : undefined,
     tls: model.front.tls === "gateway",
+    networks: model.front.networks.length > 0 ? [...new Set(model.front.networks)] : undefined,
+    logs: [...draft.servers.values()].some((server) => server.log),
     clientAddress: clientAddressMap(model.front),
     dropsMalformedNames: draft.dropsMalformedNames,
     hasDoor: [...draft.servers.values()].some(hasDoor),
