@@ -19,7 +19,7 @@ module.exports = {
   testPathIgnorePatterns: ["/node_modules/", "<rootDir>/\\.cache/"],
   modulePathIgnorePatterns: ["<rootDir>/\\.cache/"],
   transform: {
-    "^.+\\.[cm]?[jt]s$": "<rootDir>/test/esbuild-transformer.js",
+    "^.+\\.[cm]?[jt]s$": "<rootDir>/test/esbuild-transformer.cjs",
   },
   transformIgnorePatterns: [`/node_modules/(?!(${esmOnly.join("|")})/)`],
   reporters: ["default", "<rootDir>/test/summary-reporter.js"],

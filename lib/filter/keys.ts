@@ -21,8 +21,8 @@ export function parseKeySet(text: string): PublishedKey[] {
   const { keys } = JSON.parse(text) as { keys?: unknown };
   if (!Array.isArray(keys) || keys.length > MAX_KEYS) throw new Error("The key set has no list of keys, or too many.");
   const usable = (keys as (JsonWebKey & Record<string, unknown>)[]).flatMap((jwk): PublishedKey[] => {
+    if (typeof jwk !== "object" || (jwk as unknown) === null || jwk.kty === "oct") return [];
     if (jwk["use"] !== undefined && jwk["use"] !== "sig") return [];
-    if (typeof jwk !== "object" || jwk.kty === "oct") return [];
     try {
       const key = createPublicKey({ key: jwk, format: "jwk" });
       const { kid, alg } = jwk as { kid?: unknown; alg?: unknown };

@@ -14,3 +14,8 @@ export function namesAt(claims: Readonly<Record<string, unknown>>, path: string)
   if (typeof value === "string") return [value];
   return Array.isArray(value) ? value.filter((v): v is string => typeof v === "string") : [];
 }
+
+/** True for a text that can stand in a header. */
+export function isPrintable(text: string): boolean {
+  return /^[\x20-\x7e]+$/.test(text);
+}

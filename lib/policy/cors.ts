@@ -7,8 +7,8 @@ import { wholeSeconds, headerName, method, origin } from "./values";
 export function isPreflight(request: GatewayRequest): boolean {
   return (
     request.method === "OPTIONS" &&
-    headerValues(request, "origin").length > 0 &&
-    headerValues(request, "access-control-request-method").length > 0
+    headerValues(request, "origin").some((value) => value !== "") &&
+    headerValues(request, "access-control-request-method").some((value) => value !== "")
   );
 }
 

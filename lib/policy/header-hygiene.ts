@@ -3,6 +3,19 @@ import type { Feature } from "./feature";
 import { headerValues, policyKind } from "./kind";
 import { headerName } from "./values";
 
+/** Headers by which proxies speak to each other: a client's are never passed on. */
+export const PROXY_HEADERS = [
+  "x-gateway-client",
+  "x-gateway-host",
+  "x-gateway-method",
+  "x-gateway-route",
+  "x-gateway-target",
+  "x-envoy-external-address",
+  "x-envoy-internal",
+  "x-envoy-original-path",
+  "x-forwarded-client-cert",
+];
+
 /**
  * Header names with `_` or `.` are dropped, since back ends read them as others (`x_user_id` as `x-user-id`). `drop`
  * lists more names that clients may not send; the model adds every header that it sets from an identity.
@@ -27,7 +40,10 @@ export const headerHygiene = policyKind({
     for (const [name] of request.headers) {
       if (/[_.]/.test(name)) upstream.remove.add(name.toLowerCase());
     }
-    for (const name of config.drop) upstream.remove.add(name);
+    for (const name of [...config.drop, ...PROXY_HEADERS]) upstream.remove.add(name);
+    if (headerValues(request, "authorization").filter((value) => value !== "").length > 1) {
+      return { status: 400, reason: "repeated-header", message: "authorization may come once only." };
+    }
     // Some proxies look at every line, some at all of them joined: they would choose different routes.
     const listed = config.single.find((name) => headerValues(request, name).join(",").includes(","));
     if (listed === undefined) return undefined;

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Feature } from "./feature";
 import { headerValues, policyKind } from "./kind";
 import { ALGORITHM_NAMES, verifyToken, type IssuerRules } from "./token";
-import { claimAt } from "./claims";
+import { claimAt, isPrintable } from "./claims";
 import { claimPath, duration, headerName, name } from "./values";
 
 /** Who issues tokens, and what they must be like. */
@@ -94,7 +94,8 @@ export const jwt = policyKind({
     exchange.identity = verified.identity;
     for (const [header, claim] of Object.entries(config.claimHeaders)) {
       const value = claimAt(verified.identity.claims, claim);
-      if (typeof value === "string" || typeof value === "number") exchange.upstream.set.set(header, String(value));
+      const text = typeof value === "number" ? String(value) : value;
+      if (typeof text === "string" && isPrintable(text)) exchange.upstream.set.set(header, text);
     }
     return undefined;
   },

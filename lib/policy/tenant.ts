@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { claimAt } from "./claims";
+import { claimAt, isPrintable } from "./claims";
 import { headerValues, policyKind } from "./kind";
 import { claimPath, headerName } from "./values";
 
@@ -21,7 +21,7 @@ export const tenant = policyKind({
     for (const [header, claim] of Object.entries(config.headers)) {
       const value = identity && claimAt(identity.claims, claim);
       const said = headerValues(request, header);
-      const known = typeof value === "string" && value !== "";
+      const known = typeof value === "string" && isPrintable(value);
       if (identity && said.some((s) => s !== value)) {
         return { status: 403, reason: "tenant-mismatch", message: `${header} does not agree with the token.` };
       }

@@ -2,8 +2,12 @@ import { z } from "zod";
 import { headerValues, policyKind, type GatewayRequest } from "./kind";
 import { duration } from "./values";
 
-export function isWebSocketHandshake(request: GatewayRequest): boolean {
-  return headerValues(request, "upgrade").some((value) => value.toLowerCase() === "websocket");
+const words = (request: GatewayRequest, header: string): string[] =>
+  headerValues(request, header).flatMap((value) => value.split(",").map((word) => word.trim().toLowerCase()));
+
+/** True when the client asks for a WebSocket: a list with other protocols asks for it as well. */
+function asksForWebSocket(request: GatewayRequest): boolean {
+  return words(request, "connection").includes("upgrade") && words(request, "upgrade").includes("websocket");
 }
 
 /** WebSocket handshakes (RFC 6455) pass only where a route allows them; elsewhere they are refused. */
@@ -19,7 +23,9 @@ export const webSocket = policyKind({
   perHost: false,
   requires: () => ["WebSocketUpgrade"],
   decide(config, { request }) {
-    if (config.allowed || !isWebSocketHandshake(request)) return undefined;
+    if (!asksForWebSocket(request)) return undefined;
+    // Proxies disagree on a list: one takes it for a handshake, another for none.
+    if (config.allowed && words(request, "upgrade").length === 1) return undefined;
     return { status: 403, reason: "upgrade-not-allowed", message: "This path takes no WebSocket." };
   },
 });

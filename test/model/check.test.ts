@@ -248,7 +248,7 @@ describe("names that lead nowhere", () => {
       ],
     ],
     [
-      "roles where no token is asked, or only an optional one",
+      "roles where no token is asked, or only an optional one, or whose claim no issuer names",
       {
         routes: [
           { ...route, policies: { authorization: { anyOf: [{ roles: ["A"] }] } } },
@@ -268,14 +268,14 @@ describe("names that lead nowhere", () => {
             },
           },
           {
-            name: "good",
-            match: { exact: ["/good"] },
+            name: "unnamed",
+            match: { exact: ["/unnamed"] },
             service: "orders",
             policies: { jwt: { issuers: ["accounts"] }, authorization: { anyOf: [{ roles: ["A"] }] } },
           },
         ],
       },
-      ["orders", "open", "optional"].map((name) => ({
+      ["orders", "open", "optional", "unnamed"].map((name) => ({
         code: "model/authorization-needs-identity" as const,
         at: `shop/routes/${name}/policies/authorization`,
       })),

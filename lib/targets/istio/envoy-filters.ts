@@ -32,6 +32,9 @@ function hostRules(host: HostDraft): object {
     allow: host.methods?.join(", "),
     max_uri: host.maxUri,
     max_head: host.maxHead,
+    origins: host.cors && Object.fromEntries(host.cors.origins.map((origin) => [origin, true])),
+    expose: host.cors?.exposeHeaders.join(","),
+    credentials: host.cors?.credentials || undefined,
     clean_paths: host.cleanPaths || undefined,
     exempt: host.exempt.length > 0 ? host.exempt : undefined,
     drop_dotted: host.dropMalformed || undefined,
@@ -212,7 +215,7 @@ function connectionManager(draft: IstioDraft): Patch {
           }),
           common_http_protocol_options: {
             ...(hosts.some((h) => h.dropMalformed) && { headers_with_underscores_action: "DROP_HEADER" }),
-            max_headers_count: 200,
+            max_headers_count: 1000,
           },
           // So that the guard may say 405; without it Envoy's parser says 400.
           http_protocol_options: { allow_custom_methods: true },

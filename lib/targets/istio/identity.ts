@@ -16,7 +16,7 @@ const DIFFERENCE = {
   name: "istio-native-jwt",
   text:
     "a missing token, another audience or another type of token is 403 instead of 401; a token without expiry, or " +
-    "spelled in another way, passes; the scheme must be written Bearer; one good token of several is enough; keys are " +
+    "spelled in another way, passes; the scheme must be written Bearer; keys are " +
     "refreshed by istiod every 20 minutes",
 };
 

@@ -11,6 +11,7 @@ import {
   type VirtualServiceSpecHttp,
   type VirtualServiceSpecHttpMatch,
 } from "../../../imports/networking.istio.io";
+import { PROXY_HEADERS } from "../../policy/header-hygiene";
 import { CORS_HEADERS } from "../../policy/cors";
 import { routeEntries, type RouteEntry } from "../../policy/gateway";
 import { IDEMPOTENT } from "../../policy/upstream";
@@ -18,8 +19,7 @@ import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { duration, formatText, metadata, MISSING, nowhere, ONCE, routeName, splitAddress } from "./names";
 
 /** Headers between the gateway's own parts, and those that Envoy adds for itself: no upstream sees them. */
-const INTERNAL = ["x-gateway-host", "x-gateway-route", "x-gateway-client"];
-const ENVOY = ["x-envoy-external-address", "x-envoy-decorator-operation", "x-envoy-attempt-count", "x-forwarded-host"];
+const ENVOY = ["x-envoy-decorator-operation", "x-envoy-attempt-count", "x-forwarded-host"];
 
 type Part<K extends keyof VirtualServiceSpecHttp> = Pick<VirtualServiceSpecHttp, K>;
 
@@ -67,7 +67,7 @@ function headerChanges(host: HostDraft, route: RouteDraft): Part<"headers"> {
     headers: {
       request: {
         set: { "x-forwarded-proto": "https", ...formatted(requestHeaders?.set) },
-        remove: [...INTERNAL, ...ENVOY, ...(requestHeaders?.remove ?? [])],
+        remove: [...PROXY_HEADERS, ...ENVOY, ...(requestHeaders?.remove ?? [])],
       },
       ...((hidden.length > 0 || responseHeaders) && {
         response: {

@@ -1,4 +1,5 @@
 import type { Host } from "../../policy/gateway";
+import { PROXY_HEADERS } from "../../policy/header-hygiene";
 import { IDEMPOTENT } from "../../policy/upstream";
 import type { Check, HeaderExpression, NginxDraft, RouteDraft, ServerDraft } from "./draft";
 import { text, time, headerVariable } from "../nginx-syntax";
@@ -94,6 +95,7 @@ function baseRequestHeaders(server: ServerDraft): HeaderExpression[] {
     ["X-Forwarded-For", "$gateway_forwarded_for"],
     ["X-Forwarded-Proto", "https"],
     ["X-Forwarded-Host", "$host"],
+    ...PROXY_HEADERS.map((name): HeaderExpression => [name, '""']),
     ...server.requestHeaders,
     ...identityHeaders(server.host).map((name): HeaderExpression => [name, hasDoor(server) ? `$gateway_set_${headerVariable(name)}` : '""']),
   ]);

@@ -59,7 +59,9 @@ class DecideStand implements Stand {
   }
 
   async send(wire: WireRequest, instance: number): Promise<{ answer: OracleAnswer }> {
-    const request = withForwardedFor(wire);
+    const sent = withForwardedFor(wire);
+    // White space around a value is no part of it (RFC 9110 section 5.5).
+    const request = { ...sent, headers: sent.headers.map(([n, v]): HeaderLine => [n, v.trim()]) };
     const host = request.host.toLowerCase().replace(/:\d+$/, "").replace(/\.$/, "");
     const verdict = await decideRequest(
       this.#gateway,
