@@ -105,7 +105,7 @@ export default defineGateway({
       respond: {
         status: 418,
         contentType: "application/problem+json",
-        body: '{"cost":"5$","who":"$host","how":"100% \\"\\\\"}',
+        body: '{"cost":"5$ ;","who":"$host","how":"100% \\"\\\\"}',
       },
     },
     { name: "post-only", match: { exact: ["/post-only"], methods: ["POST"] }, service: "one" },

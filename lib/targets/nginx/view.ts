@@ -13,6 +13,8 @@ import { matchLocations, routeLocation, type LocationView } from "./match-locati
 
 const unique = (list: readonly string[]): string[] => [...new Map(list.map((n) => [n.toLowerCase(), n])).values()];
 
+const hideLines = (names: readonly string[]): string[] => unique(names).map((name) => `proxy_hide_header ${name};`);
+
 type Variant = "" | "once" | "upgrade";
 
 function timeLines(route: RouteDraft, variant: Variant): string[] {
@@ -76,7 +78,7 @@ function routeLocations(server: ServerDraft, route: RouteDraft): LocationView[] 
       ...(respond ? [] : variantLines(route, variant)),
       ...(route.maxBodyBytes === undefined ? ["client_max_body_size 0;"] : [`client_max_body_size ${String(route.maxBodyBytes)};`]),
       ...(route.responseHeaders.length > 0 ? responseHeaderLines([...server.responseHeaders, ...route.responseHeaders]) : []),
-      ...(hidden.length > 0 ? headers("proxy_hide_header", unique([...server.hiddenHeaders, ...hidden]).map((n) => [n, ""])) : []),
+      ...(hidden.length > 0 ? hideLines([...server.hiddenHeaders, ...hidden]) : []),
       ...answerLines(server, route, variant),
     ],
   }));
@@ -134,7 +136,7 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
     lines: [
       ...errorLines(server),
       ...responseHeaderLines(server.responseHeaders),
-      ...headers("proxy_hide_header", unique(server.hiddenHeaders).map((n) => [n, ""])).map((l) => l.replace(" ;", ";")),
+      ...hideLines(server.hiddenHeaders),
       ...headers("proxy_set_header", baseRequestHeaders(server)),
       ...(asks ? doorLines(server.host) : []),
       // With a body of their own: an error_page would come back through these lines, and be refused again.
@@ -143,7 +145,7 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
     ],
     locations: [
       ...matchLocations(server),
-      ...routes.flatMap((r) => routeLocations(server, r)).map((l) => ({ ...l, lines: l.lines.map((x) => x.replace(" ;", ";")) })),
+      ...routes.flatMap((r) => routeLocations(server, r)),
       ...errorLocations(server),
     ],
   };
