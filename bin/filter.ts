@@ -1,21 +1,31 @@
 import { readFileSync } from "node:fs";
+import { readPlan } from "../lib/filter/plan-file";
 import { startFilter } from "../lib/filter/server";
-import type { FilterPlan } from "../lib/policy/filter-plan";
+
+const number = (name: string): number | undefined => {
+  const text = process.env[name];
+  return text === undefined || text === "" ? undefined : Number(text);
+};
 
 /**
- * Starts the filter service: `filter PLAN`, the plan as `synth` wrote it. LISTEN_HOST and LISTEN_PORT say where
- * (127.0.0.1:9000 by default), REDIS_URL where the shared counters are (the plan's by default).
+ * Starts the filter service: `filter PLAN`, the plan as `synth` wrote it. LISTEN_HOST (127.0.0.1), LISTEN_PORT (9000: the
+ * door), THROUGH_PORT (9001) and ADMIN_PORT (9002) say where; HTTP_PORT and HTTPS_PORT, with TLS_CERTIFICATE and TLS_KEY,
+ * where it is the gateway itself. REDIS_URL names the shared store (the plan's by default).
  */
 async function main(): Promise<void> {
   const [file = process.env["FILTER_PLAN"] ?? ""] = process.argv.slice(2);
-  const plan = JSON.parse(readFileSync(file, "utf8")) as FilterPlan;
-  if ((plan.formatVersion as number) !== 1)
-    throw new Error(`The plan's format ${String(plan.formatVersion)} is not known.`);
+  const plan = readPlan(readFileSync(file, "utf8"));
+  const https = number("HTTPS_PORT");
+  const [cert, key] = [process.env["TLS_CERTIFICATE"], process.env["TLS_KEY"]];
+  const certificate = cert && key ? { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") } : undefined;
   const filter = await startFilter({
     plan,
     host: process.env["LISTEN_HOST"] ?? "127.0.0.1",
-    port: Number(process.env["LISTEN_PORT"] ?? 9000),
+    port: number("LISTEN_PORT") ?? 9000,
+    throughPort: number("THROUGH_PORT") ?? 9001,
+    adminPort: number("ADMIN_PORT") ?? 9002,
     redis: process.env["REDIS_URL"] ?? plan.redis,
+    ...(https !== undefined && { gateway: { http: number("HTTP_PORT") ?? 0, https, ...(certificate && { certificate }) } }),
   });
   const stop = (): void => {
     void filter.stop().then(() => process.exit(0));

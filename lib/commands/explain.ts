@@ -4,7 +4,7 @@ import { parse } from "yaml";
 import type { GatewayModel } from "../model";
 import { KINDS, PHASES, type GatewayRequest, type HeaderLine, type State } from "../policy";
 import { decideRequest, type Verdict } from "../policy/decide";
-import { MemoryCounters } from "../policy/rate";
+import { aloneState } from "../policy/memory-store";
 import type { Compiled } from "../targets";
 
 export interface ExplainQuestion {
@@ -85,12 +85,7 @@ export async function explain(
     client: question.client,
     headBytes: 0,
   };
-  const state: State = {
-    nowMs: Date.now,
-    keys: token?.state ?? { find: () => undefined },
-    shared: new MemoryCounters(),
-    local: new MemoryCounters(),
-  };
+  const state = aloneState({ keys: token?.state ?? { find: () => undefined } });
   const verdict = await decideRequest(compiled.gateway, request, state, randomUUID);
   const placesOf = (kind: string): Record<string, string> =>
     Object.fromEntries(

@@ -2,10 +2,10 @@ import type { IncomingMessage } from "node:http";
 import { randomUUID } from "node:crypto";
 import { decideRequest, type Verdict } from "../policy/decide";
 import type { FilterPlan } from "../policy/filter-plan";
-import { headerValues, type GatewayRequest, type HeaderLine, type State } from "../policy";
-import { claimAt } from "../policy/claims";
-import { configOf } from "../policy/gateway";
-import { errorBody, renderErrorBody } from "../policy/response";
+import { refusalContent } from "../policy/answer";
+import type { GatewayRequest, HeaderLine, Refusal, State } from "../policy";
+import { identityOf, recordOf, type ExchangeRecord } from "./audit";
+import { headBytes, headerLines, hostName, onlyValue } from "./incoming";
 
 /** How a proxy asks at the door, and in what form it wants the answer. */
 export type DoorForm = "nginx" | "envoy" | "ingress-nginx";
@@ -16,57 +16,29 @@ export interface DoorAnswer {
   body: string;
 }
 
-/** What the door did, for log and metrics. */
-export interface DoorRecord {
-  request: GatewayRequest;
-  requestId: string;
-  route: string;
-  status: number;
-  reason: string;
-  user?: string;
-  tenant?: string;
-}
-
 const ENVOY_PREFIX = "/door/envoy";
-
-function headerLines(raw: readonly string[]): HeaderLine[] {
-  return Array.from({ length: raw.length / 2 }, (_, i) => [raw[2 * i] as string, raw[2 * i + 1] as string] as const);
-}
-
-const one = (lines: readonly HeaderLine[], name: string): string | undefined => {
-  const values = lines.filter(([n]) => n.toLowerCase() === name);
-  return values.length === 1 ? values[0]?.[1] : undefined;
-};
-
-const stripPort = (host: string): string => host.replace(/:\d+$/, "").toLowerCase();
-
-/** Bytes of the head as the client sent it, less what the proxies have added. */
-function headBytes(method: string, target: string, headers: readonly HeaderLine[]): number {
-  const lines = headers.reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0);
-  return method.length + target.length + " HTTP/1.1".length + 5 + lines;
-}
 
 /** Where each form of door finds what the proxy says of a request; the client can set none of it. */
 const FORMS: Readonly<Record<DoorForm, (message: IncomingMessage, lines: readonly HeaderLine[]) => Partial<Question>>> =
   {
     nginx: (_message, lines) => ({
-      method: one(lines, "x-gateway-method"),
-      target: one(lines, "x-gateway-target"),
-      client: one(lines, "x-gateway-client"),
-      route: one(lines, "x-gateway-route"),
-      host: one(lines, "host"),
+      method: onlyValue(lines, "x-gateway-method"),
+      target: onlyValue(lines, "x-gateway-target"),
+      client: onlyValue(lines, "x-gateway-client"),
+      route: onlyValue(lines, "x-gateway-route"),
+      host: onlyValue(lines, "host"),
     }),
     envoy: (message, lines) => ({
       method: message.method,
       target: message.url?.slice(ENVOY_PREFIX.length),
-      client: one(lines, "x-gateway-client"),
-      route: one(lines, "x-gateway-route"),
-      host: one(lines, "host"),
+      client: onlyValue(lines, "x-gateway-client"),
+      route: onlyValue(lines, "x-gateway-route"),
+      host: onlyValue(lines, "host"),
     }),
     // The controller sends the whole address in one header, and knows no routes.
     "ingress-nginx": (_message, lines) => {
-      const [, host, target] = /^https?:\/\/([^/?#]+)(\/.*)$/.exec(one(lines, "x-original-url") ?? "") ?? [];
-      return { method: one(lines, "x-original-method"), target, client: one(lines, "x-real-ip"), host };
+      const [, host, target] = /^https?:\/\/([^/?#]+)(\/.*)$/.exec(onlyValue(lines, "x-original-url") ?? "") ?? [];
+      return { method: onlyValue(lines, "x-original-method"), target, client: onlyValue(lines, "x-real-ip"), host };
     },
   };
 
@@ -103,7 +75,7 @@ export function readDoor(
   const request = {
     scheme: "https" as const,
     method,
-    host: stripPort(host),
+    host: hostName(host),
     target,
     headers,
     client,
@@ -111,8 +83,6 @@ export function readDoor(
   };
   return { form, request, route };
 }
-
-type Refusal = NonNullable<Verdict["answer"]>;
 
 function refuse(plan: FilterPlan, form: DoorForm, verdict: Verdict, answer: Refusal): DoorAnswer {
   const headers: Record<string, string> = { ...answer.headers, "x-gateway-reason": answer.reason };
@@ -122,10 +92,8 @@ function refuse(plan: FilterPlan, form: DoorForm, verdict: Verdict, answer: Refu
     return { status: 403, headers: { ...headers, "x-gateway-status": String(answer.status) }, body: "" };
   }
   const host = plan.hosts.find((h) => h.name === verdict.exchange.request.host);
-  const config = host?.errorBody ?? errorBody.schema.parse({});
-  const { requestId } = verdict.exchange;
-  const body = renderErrorBody(config, { status: answer.status, message: answer.message, requestId });
-  return { status: answer.status, headers: { ...headers, "content-type": "application/json" }, body };
+  const content = refusalContent(host?.errorBody, verdict.exchange.requestId, answer);
+  return { status: answer.status, headers: { ...headers, ...Object.fromEntries(content.headers) }, body: content.body };
 }
 
 function allow(plan: FilterPlan, form: DoorForm, verdict: Verdict): DoorAnswer {
@@ -139,25 +107,16 @@ function allow(plan: FilterPlan, form: DoorForm, verdict: Verdict): DoorAnswer {
   return { status: 200, headers, body: "" };
 }
 
-/** Who it was, as the log tells it. */
-function identityOf(verdict: Verdict): { user?: string; tenant?: string } {
-  const { identity } = verdict.exchange;
-  if (!identity) return {};
-  const tenant = configOf(verdict.route?.policies ?? [], "tenant") as { headers: Record<string, string> } | undefined;
-  const claims = Object.values(tenant?.headers ?? {}).map((claim) => claimAt(identity.claims, claim));
-  const words = claims.filter((c): c is string => typeof c === "string");
-  return { user: identity.user, ...(words.length > 0 && { tenant: words.join("/") }) };
-}
-
 const MISMATCH = { status: 403, reason: "route-mismatch", message: "The gateway's parts disagree on this request." };
 const UNREADABLE = { status: 403, reason: "unreadable", message: "The request cannot be read." };
 
-/** Decides one question of a proxy. It never rejects: whatever goes wrong inside is a refusal. */
+/** Decides one question of a proxy; whoever calls it refuses where it rejects. */
 export async function answerDoor(
   plan: FilterPlan,
   state: State,
   message: IncomingMessage,
-): Promise<{ answer: DoorAnswer; record?: DoorRecord }> {
+): Promise<{ answer: DoorAnswer; record?: ExchangeRecord }> {
+  const start = performance.now();
   const door = readDoor(message);
   if (!door) return { answer: { status: 403, headers: { "x-gateway-reason": UNREADABLE.reason }, body: "" } };
   const { form, request, route } = door;
@@ -168,13 +127,8 @@ export async function answerDoor(
   const identity = identityOf(verdict);
   if (identity.user !== undefined) answer.headers["x-gateway-user"] = encodeURIComponent(identity.user);
   if (identity.tenant !== undefined) answer.headers["x-gateway-tenant"] = encodeURIComponent(identity.tenant);
-  const record: DoorRecord = {
-    request,
-    requestId: headerValues(request, "x-request-id").join(", "),
-    route: verdict.route?.name ?? "",
-    status: refusal?.status ?? 200,
-    reason: refusal?.reason ?? "allowed",
-    ...identity,
-  };
-  return { answer, record };
+  const outcome = refusal
+    ? { by: "gateway" as const, refusal }
+    : { by: "service" as const, status: 200, headers: [], body: Buffer.alloc(0) };
+  return { answer, record: recordOf(request, { verdict, answer: outcome }, performance.now() - start) };
 }

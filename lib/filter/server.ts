@@ -1,77 +1,65 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
 import pino, { type Logger } from "pino";
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import { pathOf, type State } from "../policy";
-import { MemoryCounters } from "../policy/rate";
 import type { FilterPlan } from "../policy/filter-plan";
-import { answerDoor, type DoorAnswer, type DoorRecord } from "./door";
+import { aloneState } from "../policy/memory-store";
+import { pathOf, type State } from "../policy";
+import type { ExchangeRecord } from "./audit";
+import { answerDoor, type DoorAnswer } from "./door";
+import { fromClient, fromProxy } from "./incoming";
 import { RemoteKeys } from "./keys";
-import { RedisCounters } from "./redis-counters";
+import { Metrics } from "./metrics";
+import { RedisStore } from "./redis-store";
+import { serve, serveUpgrade, type Arrived, type Running } from "./through";
+import { Connections } from "./transport";
 
 export interface FilterOptions {
   plan: FilterPlan;
   host: string;
+  /** The door. */
   port: number;
-  redis: string;
+  /** Where whole routes come through from a proxy; only a plan with such routes needs it. */
+  throughPort?: number;
+  /** Health and metrics; on the door's port when it is not given. */
+  adminPort?: number;
+  /** The gateway's own listeners, where there is no proxy. */
+  gateway?: { http: number; https: number; certificate?: { key: string; cert: string } };
+  /** Address of the shared store; without one each process counts and caches for itself. */
+  redis?: string | undefined;
   log?: Logger;
 }
 
 export interface RunningFilter {
   port: number;
+  throughPort: number | undefined;
+  adminPort: number;
   ready(): boolean;
   stop(): Promise<void>;
 }
 
-function newMetrics() {
-  const registry = new Registry();
-  const registers = [registry];
-  return {
-    registry,
-    requests: new Counter({
-      name: "http_requests_total",
-      help: "Requests decided at the door, by route and decision.",
-      labelNames: ["service", "method", "route", "status"],
-      registers,
-    }),
-    seconds: new Histogram({
-      name: "http_request_duration_seconds",
-      help: "Time to decide at the door.",
-      labelNames: ["method", "route", "status"],
-      buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1],
-      registers,
-    }),
-    refusals: new Counter({
-      name: "gateway_refusals_total",
-      help: "Refusals at the door, by reason.",
-      labelNames: ["reason"],
-      registers,
-    }),
-    storeUp: new Gauge({ name: "gateway_counter_store_up", help: "1 while the shared counters answer.", registers }),
-  };
-}
-
-/** Metric labels are bounded: what no route or list names is one word. */
-const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
-
-class Filter {
+class Filter implements Running {
+  readonly connections = new Connections();
+  readonly state: State;
+  readonly plan: FilterPlan;
   readonly #keys: RemoteKeys;
-  readonly #shared: RedisCounters;
-  readonly #metrics = newMetrics();
-  readonly #state: State;
+  readonly #redis: RedisStore | undefined;
+  readonly #metrics = new Metrics();
   readonly #log: Logger;
   #stopping = false;
 
-  constructor(private readonly options: FilterOptions) {
-    this.#keys = new RemoteKeys(options.plan.issuers);
-    this.#shared = new RedisCounters(options.redis);
-    this.#log = options.log ?? pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime });
-    this.#state = {
-      nowMs: Date.now,
+  constructor({ plan, redis, log }: FilterOptions) {
+    this.plan = plan;
+    this.#keys = new RemoteKeys(plan.issuers);
+    this.#redis = redis === undefined ? undefined : new RedisStore(redis);
+    this.#log = log ?? pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime });
+    this.state = aloneState({
       keys: this.#keys,
-      shared: this.#shared,
-      local: new MemoryCounters(),
-    };
+      ...(this.#redis && { shared: this.#redis }),
+      count: (event) => {
+        this.#metrics.count(event);
+      },
+    });
   }
 
   get ready(): boolean {
@@ -83,116 +71,178 @@ class Filter {
       this.#log.error({ issuer, error: String(error) }, "keys cannot be fetched");
     });
     let away = false;
-    this.#shared.start((error) => {
-      if (!away) this.#log.error({ error: String(error) }, "the counters' store is away");
-      away = !this.#shared.ready;
+    this.#redis?.start((error) => {
+      if (!away) this.#log.error({ error: String(error) }, "the shared store is away");
+      away = this.#redis?.ready !== true;
     });
   }
 
   stop(): void {
     this.#stopping = true;
     this.#keys.stop();
-    this.#shared.stop();
+    this.#redis?.stop();
+    this.connections.stop();
   }
 
-  async handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
-    message.resume();
-    const path = pathOf(message.url ?? "");
-    if (path.startsWith("/door/")) {
-      this.#send(response, await this.#door(message));
-    } else if (path === "/actuator/liveness") {
-      this.#send(response, { status: 200, headers: {}, body: "live\n" });
-    } else if (path === "/actuator/readiness") {
-      this.#send(response, {
-        status: this.ready ? 200 : 503,
-        headers: {},
-        body: this.ready ? "ready\n" : "not ready\n",
-      });
-    } else if (path === "/metrics") {
-      this.#metrics.storeUp.set(this.#shared.ready ? 1 : 0);
-      const headers = { "content-type": this.#metrics.registry.contentType };
-      this.#send(response, { status: 200, headers, body: await this.#metrics.registry.metrics() });
-    } else {
-      this.#send(response, { status: 404, headers: {}, body: "" });
-    }
+  note(record: ExchangeRecord): void {
+    this.#metrics.note(record);
+    this.#log.info({ audit: true, ...record });
+  }
+
+  fault(error: unknown): void {
+    this.#log.error({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }, "a request failed");
   }
 
   /** An exception anywhere is one refused request, never an allowed one. */
-  async #door(message: IncomingMessage): Promise<DoorAnswer> {
-    const start = process.hrtime.bigint();
+  async door(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    message.resume();
     try {
-      const { answer, record } = await answerDoor(this.options.plan, this.#state, message);
-      if (record) this.#note(record, Number(process.hrtime.bigint() - start) / 1e6);
-      return answer;
+      const { answer, record } = await answerDoor(this.plan, this.state, message);
+      if (record) this.note(record);
+      send(response, answer);
     } catch (error) {
-      this.#log.error({ error: String(error) }, "a request could not be decided");
-      return { status: 403, headers: { "x-gateway-reason": "internal" }, body: "" };
+      this.fault(error);
+      send(response, { status: 403, headers: { "x-gateway-reason": "internal" }, body: "" });
     }
   }
 
-  #note(record: DoorRecord, ms: number): void {
-    const { request, requestId, route, status, reason, user, tenant } = record;
-    const host = this.options.plan.hosts.find((h) => h.name === request.host);
-    const service = host?.routes.find((r) => r.name === route)?.backends[0]?.service ?? "";
-    const labels = { method: METHODS.has(request.method) ? request.method : "other", route, status: String(status) };
-    this.#metrics.requests.inc({ ...labels, service });
-    this.#metrics.seconds.observe(labels, ms / 1000);
-    if (reason !== "allowed") this.#metrics.refusals.inc({ reason });
-    const path = pathOf(request.target);
-    const { method, client } = request;
-    this.#log.info({
-      audit: true,
-      requestId,
-      method,
-      host: request.host,
-      path,
-      route,
-      status,
-      reason,
-      user,
-      tenant,
-      client,
-      ms,
-    });
+  /** Health and metrics; false for any other path. */
+  async admin(message: IncomingMessage, response: ServerResponse): Promise<boolean> {
+    const path = pathOf(message.url ?? "");
+    if (path === "/actuator/liveness") {
+      send(response, { status: 200, headers: {}, body: "live\n" });
+    } else if (path === "/actuator/readiness") {
+      const { ready } = this;
+      send(response, { status: ready ? 200 : 503, headers: {}, body: ready ? "ready\n" : "not ready\n" });
+    } else if (path === "/metrics") {
+      const body = await this.#metrics.text(this.state, this.#redis?.ready ?? true);
+      send(response, { status: 200, headers: { "content-type": this.#metrics.registry.contentType }, body });
+    } else {
+      return false;
+    }
+    return true;
   }
+}
 
-  #send(response: ServerResponse, { status, headers, body }: DoorAnswer): void {
-    response.writeHead(status, { ...headers, "cache-control": "no-store", "content-length": Buffer.byteLength(body) });
-    response.end(body);
-  }
+function send(response: ServerResponse, { status, headers, body }: DoorAnswer): void {
+  response.writeHead(status, { ...headers, "cache-control": "no-store", "content-length": Buffer.byteLength(body) });
+  response.end(body);
+}
+
+const notFound = (response: ServerResponse): void => {
+  send(response, { status: 404, headers: {}, body: "" });
+};
+
+const unreadable = (response: ServerResponse): void => {
+  send(response, { status: 400, headers: { "content-type": "application/json" }, body: '{"error":"Bad Request"}\n' });
+};
+
+const LIMITS = {
+  // Above what a gateway passes on, so that the door never refuses for size what the proxy has accepted.
+  maxHeaderSize: 96 * 1024,
+  keepAliveTimeout: 120_000,
+  requestTimeout: 0,
+};
+
+type AnyServer = Server | TlsServer;
+
+async function listen(server: AnyServer, port: number, host: string): Promise<number> {
+  // A header that is dropped unseen could be the one that refuses.
+  server.maxHeadersCount = 0;
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, resolve);
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** A listener for whole exchanges, ordinary ones and handshakes. */
+function exchanges(
+  filter: Filter,
+  create: (listener: RequestListener) => AnyServer,
+  arrive: (message: IncomingMessage) => Arrived | undefined,
+  own: (message: IncomingMessage, response: ServerResponse) => boolean = () => false,
+): AnyServer {
+  const server = create((message, response) => {
+    if (own(message, response)) return;
+    const arrived = arrive(message);
+    if (arrived) void serve(filter, arrived, message, response);
+    else unreadable(response);
+  });
+  server.on("upgrade", (message: IncomingMessage, socket: Socket, head: Buffer) => {
+    const arrived = arrive(message);
+    if (arrived) void serveUpgrade(filter, arrived, socket, head);
+    else socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+  });
+  return server;
 }
 
 /** Starts a filter; it listens at once and is ready when it has the keys of every issuer. */
 export async function startFilter(options: FilterOptions): Promise<RunningFilter> {
+  const { plan, host, gateway } = options;
   const filter = new Filter(options);
-  const server: Server = createServer(
-    // Above what a gateway passes on, so that the door never refuses for size what the proxy has accepted.
-    { maxHeaderSize: 64 * 1024, keepAliveTimeout: 120_000, requestTimeout: 0 },
-    (message, response) => {
-      filter.handle(message, response).catch(() => {
-        response.destroy();
+  const servers: AnyServer[] = [];
+  const open = async (server: AnyServer, port: number): Promise<number> => {
+    const bound = await listen(server, port, host);
+    servers.push(server);
+    return bound;
+  };
+  const doorOnly: RequestListener = (message, response) => {
+    if (message.url?.startsWith("/door/")) void filter.door(message, response);
+    else notFound(response);
+  };
+  const adminServer = (withDoor: boolean): Server =>
+    createServer(LIMITS, (message, response) => {
+      if (withDoor && message.url?.startsWith("/door/")) {
+        void filter.door(message, response);
+        return;
+      }
+      message.resume();
+      void filter.admin(message, response).then((known) => {
+        if (!known) notFound(response);
       });
-    },
-  );
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(options.port, options.host, resolve);
-  });
+    });
+  const plain = (listener: RequestListener): Server => createServer(LIMITS, listener);
+  const together = options.adminPort === undefined;
+  const port = gateway ? 0 : await open(together ? adminServer(true) : plain(doorOnly), options.port);
+  const adminPort = options.adminPort === undefined ? port : await open(adminServer(false), options.adminPort);
+  const comesThrough = !gateway && options.throughPort !== undefined && plan.hosts.some((h) => h.routes.some((r) => r.through));
+  const throughPort = comesThrough
+    ? await open(
+        exchanges(filter, plain, (message) => fromProxy(message, plan.proxy)),
+        options.throughPort ?? 0,
+      )
+    : undefined;
+  if (gateway) {
+    const from = (scheme: "http" | "https") => (message: IncomingMessage): Arrived | undefined => {
+      const request = fromClient(message, scheme, plan.front.hops);
+      return request && { request };
+    };
+    await open(exchanges(filter, plain, from("http")), gateway.http);
+    const { certificate } = gateway;
+    const secure = (listener: RequestListener): AnyServer =>
+      certificate ? createTlsServer({ ...LIMITS, ...certificate }, listener) : plain(listener);
+    await open(exchanges(filter, secure, from("https")), gateway.https);
+  }
   filter.start();
-  return {
-    port: (server.address() as AddressInfo).port,
-    ready: () => filter.ready,
-    stop: () => {
-      filter.stop();
-      return new Promise((resolve) => {
-        server.close(() => {
-          resolve();
-        });
-        server.closeIdleConnections();
-        setTimeout(() => {
-          server.closeAllConnections();
-        }, 5_000).unref();
+  const close = (server: AnyServer): Promise<void> =>
+    new Promise((resolve) => {
+      server.close(() => {
+        resolve();
       });
+      server.closeIdleConnections();
+      setTimeout(() => {
+        server.closeAllConnections();
+      }, 5_000).unref();
+    });
+  return {
+    port,
+    throughPort,
+    adminPort,
+    ready: () => filter.ready,
+    stop: async () => {
+      filter.stop();
+      await Promise.all(servers.map(close));
     },
   };
 }

@@ -95,13 +95,15 @@ function leadsAlike(a: RouteModel, b: RouteModel): boolean {
 }
 
 /** What the route's own shape asks of a target. */
-function shapeOf(model: GatewayModel, route: RouteModel): Policies {
+function shapeOf(model: GatewayModel, route: RouteModel, policies: Policies): Policies {
+  const bodySize = route.respond ? undefined : (policies.bodySize as { max: number } | undefined);
   const { match, respond, backends } = route;
   const paths = (r: RouteModel): string[] => [...r.match.exact, ...r.match.prefix];
   const covered = (r: RouteModel): boolean =>
     paths(r).some((p) => paths(route).some((own) => own === p || own.startsWith(p === "/" ? "/" : `${p}/`)));
   const divides = model.routes.some((r) => r !== route && covered(r) && !leadsAlike(r, route)) || respond !== undefined;
   return {
+    ...(bodySize && { bodyCount: { max: bodySize.max } }),
     ...((match.methods ?? match.headers) && {
       matching: { byMethod: divides && match.methods !== undefined, byHeader: divides && match.headers !== undefined },
     }),
@@ -140,7 +142,7 @@ function resolveRoute(model: GatewayModel, hostName: string, route: RouteModel):
     match: { paths: pathsOf(route, host?.basePath), ...(methods && { methods }), ...(headers && { headers }) },
     backends: route.backends ?? services.map((service) => ({ service, weight: 100 })),
     ...(route.respond && { respond: route.respond }),
-    policies: toPolicies(model, { ...policies, ...shapeOf(model, route) }),
+    policies: toPolicies(model, { ...policies, ...shapeOf(model, route, policies) }),
   };
 }
 

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { KINDS, type KindName } from "../policy";
 import { issuerSchema } from "../policy/jwt";
 import { SHAPE_KINDS } from "../policy/route-shape";
-import { TOO_LONG, cidr, duration, headerName, hostname, isDeliverable, method, name, path } from "../policy/values";
+import { TOO_LONG, cidr, duration, exactPath, headerName, hostname, isDeliverable, method, name, path } from "../policy/values";
 
 /** The routing model as people write it. Every default is stated here; docs/model.md says what inherits from what. */
 
@@ -58,7 +58,7 @@ const host = z.strictObject({
 
 const match = z
   .strictObject({
-    exact: z.array(path).default([]),
+    exact: z.array(exactPath).default([]),
     prefix: z.array(path).default([]),
     methods: z.array(method).min(1).optional(),
     headers: z
@@ -117,10 +117,29 @@ const front = z.strictObject({
   healthPath: path.default("/healthz"),
 });
 
+/** Where a secret is found at run time; its value is never in the model, nor in what is generated. */
+const secret = z
+  .strictObject({
+    /** Environment variable of the filter. */
+    env: z
+      .string()
+      .regex(/^[A-Z][A-Z0-9_]*$/)
+      .optional(),
+    /** File in the filter's container; a file `<name>.previous` beside it holds the one before. */
+    file: path.optional(),
+    /** Id or ARN in AWS Secrets Manager: present, previous and pending version are in use. */
+    awsSecretsManager: z.string().min(1).max(2048).optional(),
+  })
+  .refine((s) => Object.values(s).filter((v) => v !== undefined).length === 1, "name exactly one of env, file and awsSecretsManager");
+
 const listener = z.strictObject({ port, containerPort: port });
 
 const filter = z.strictObject({
   address: address.default("gateway-filter.gateway.svc.cluster.local:9000"),
+  /** Where whole routes go through it; the same host as `address`. */
+  throughPort: port.default(9001),
+  /** Health and metrics. */
+  adminPort: port.default(9002),
   /** Container image of the filter. */
   image: z
     .string()
@@ -168,6 +187,7 @@ export const gatewaySchema = z.strictObject({
   hosts: z.record(hostname, host).refine((h) => Object.keys(h).length > 0, "name at least one host"),
   issuers: z.record(name, issuerSchema).default({}),
   services: z.record(name, service).default({}),
+  secrets: z.record(name, secret).default({}),
   filter: filter.prefault({}),
   kubernetes: kubernetes.prefault({}),
   policies: hostPolicies.prefault({}),

@@ -1,7 +1,10 @@
 import type { Feature, KindName } from "../policy";
 
-/** Where a promise can be kept. This release has the first two; the others come with what must see a body or an end. */
-export type Place = "native" | "door";
+/**
+ * Where a promise can be kept: by the proxy itself, by the filter that it asks about the head of a request, or by the
+ * filter that the whole exchange goes through.
+ */
+export type Place = "native" | "door" | "through";
 
 /** What one enforcer says it can keep. A feature that is not named is not supported. */
 export interface Claim {
@@ -20,6 +23,10 @@ export interface Capabilities {
   native: Readonly<Partial<Record<KindName, readonly Claim[]>>>;
   /** Claims of the filter behind this target's door; none where it has no door. */
   door: Readonly<Partial<Record<KindName, Claim>>>;
+  /** Claims of the filter where the route goes through it; none where this target cannot send a route there. */
+  through: Readonly<Partial<Record<KindName, Claim>>>;
+  /** `all`: every route goes through the filter; `host`: when one does, all of its host do. */
+  throughAlso?: "all" | "host";
   /** Kept by real parts in the conformance run. */
   proven: boolean;
   retired?: { since: string; advice: string };

@@ -1,5 +1,5 @@
 import { diagnostic, type Diagnostic, type Result } from "../diagnostics";
-import { kindNamed, precedes, type Feature, type KindName, type PolicyKind } from "../policy";
+import { kindNamed, PHASES, phaseNumber, precedes, type Feature, type KindName, type PolicyKind } from "../policy";
 import { policiesInOrder } from "../policy/decide";
 import type { ConfiguredPolicy, Gateway, Host, Route } from "../policy/gateway";
 import type { Capabilities, Claim, Place } from "./capabilities";
@@ -64,11 +64,19 @@ const OF_IDENTITY: readonly Feature[] = [
   "AuthorizationByRole",
   "AuthorizationByScope",
   "RateLimitByUser",
+  "ConnectionLimitByUser",
+  "CsrfDoubleSubmit",
 ];
 
 const needsIdentity = (features: readonly Feature[]): boolean => features.some((f) => OF_IDENTITY.includes(f));
 
 const nameOf = (named: string | { name: string }): string => (typeof named === "string" ? named : named.name);
+
+/** What the filter decides and does where a route goes through it: from who asks to how the service is called. */
+const isThroughs = ({ policy }: Wanted): boolean => {
+  const phase = phaseNumber(policy.kind);
+  return phase >= PHASES.credentials && phase <= PHASES.upstream;
+};
 
 class Planner {
   readonly placements: Placement[] = [];
@@ -83,9 +91,25 @@ class Planner {
     private readonly wanted: readonly Wanted[],
   ) {}
 
+  /** Routes with a promise that nothing keeps that sees less than the whole exchange. */
+  #goesThrough({ host, route }: Wanted): boolean {
+    const { throughAlso } = this.capabilities;
+    if (throughAlso === "all") return true;
+    if (!route && throughAlso !== "host") return false;
+    return this.wanted.some((w) => {
+      if (w.host !== host || (w.route !== route && throughAlso !== "host")) return false;
+      const { native, door, through } = this.capabilities;
+      const kept = [...(native[w.policy.kind] ?? []).filter((c) => !c.backup && this.#usable(c)), door[w.policy.kind]];
+      const alone = through[w.policy.kind];
+      return !kept.some((c) => c && covers(c, w.features)) && alone !== undefined && covers(alone, w.features);
+    });
+  }
+
   place(wanted: Wanted): void {
     const { host, route, policy, features } = wanted;
     const claims = this.capabilities.native[policy.kind] ?? [];
+    const through = this.#goesThrough(wanted);
+    const pulled = through && isThroughs(wanted);
     const placement = (place: Place, claim: number, difference?: string): Placement => ({
       host: host.name,
       ...(route && { route: route.name }),
@@ -98,6 +122,7 @@ class Planner {
     });
     const native = claims.findIndex(
       (c) =>
+        !pulled &&
         !c.backup &&
         this.#usable(c) &&
         covers(c, features) &&
@@ -105,12 +130,15 @@ class Planner {
         this.#staysTogether(wanted),
     );
     const door = this.capabilities.door[policy.kind];
+    const way = this.capabilities.through[policy.kind];
     if (native >= 0) {
       const difference = claims[native]?.difference?.name;
       if (difference !== undefined) this.used.add(difference);
       this.placements.push(placement("native", native, difference));
-    } else if (door && covers(door, features)) {
+    } else if (!through && door && covers(door, features)) {
       this.placements.push(placement("door", 0));
+    } else if (through && way && covers(way, features)) {
+      this.placements.push(placement("through", 0));
     } else {
       this.#refuse(wanted);
       return;
@@ -135,7 +163,7 @@ class Planner {
       });
     }
     if (!needsIdentity(features)) return true;
-    return !this.placements.some((p) => p.kind === "jwt" && p.place === "door" && onRoute(p));
+    return !this.placements.some((p) => p.kind === "jwt" && p.place !== "native" && onRoute(p));
   }
 
   #usable(claim: Claim): boolean {
@@ -148,7 +176,7 @@ class Planner {
     const { phase } = kindNamed(policy.kind);
     return this.placements.some(
       (p) =>
-        p.place === "door" &&
+        p.place !== "native" &&
         p.host === host.name &&
         (p.route === undefined || p.route === route?.name) &&
         precedes(kindNamed(p.kind).phase, phase),
@@ -156,11 +184,8 @@ class Planner {
   }
 
   #refuse({ host, route, policy, features }: Wanted): void {
-    const { target, door } = this.capabilities;
-    const claims = [
-      ...(this.capabilities.native[policy.kind] ?? []),
-      ...(door[policy.kind] ? [door[policy.kind] as Claim] : []),
-    ];
+    const { target, native, door, through } = this.capabilities;
+    const claims = [...(native[policy.kind] ?? []), door[policy.kind], through[policy.kind]].filter((c) => c !== undefined);
     const lacking = missing(claims, features);
     const named = claims.flatMap((c) => (c.difference && covers(c, features) ? [c.difference] : []));
     const at = [

@@ -62,6 +62,7 @@ export function newExchange(gateway: Gateway, request: GatewayRequest, makeId: (
     upstream: { set: new Map(), remove: new Set(), target: request.target },
     response: { set: new Map(), remove: new Set() },
     call: { tries: 1, perTryMs: 15_000, retryOn: new Set() },
+    atEnd: [],
   };
 }
 

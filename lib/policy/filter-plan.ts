@@ -1,15 +1,39 @@
-import type { Host } from "./gateway";
+import type { Host, Route } from "./gateway";
 import type { ErrorBodyConfig } from "./response";
 
-/** What one filter is to do: the door policies of one gateway, for one kind of proxy. Plain JSON, written by `synth`. */
+export const FORMAT_VERSION = 2;
+
+/** What one filter is to do: the policies of one gateway that its proxy leaves to it. Plain JSON, written by `synth`. */
 export interface FilterPlan {
-  formatVersion: 1;
+  formatVersion: typeof FORMAT_VERSION;
   system: string;
   environment: string;
-  /** The proxy whose door this is: it says how answers must look. */
+  /** The proxy that it stands behind, which says how answers must look; `node-gateway` where it is the gateway itself. */
   proxy: string;
-  issuers: Readonly<Record<string, { jwksUrl: string; algorithms: readonly string[] }>>;
+  issuers: Readonly<Record<string, { jwksUrl?: string; secret?: string; algorithms: readonly string[] }>>;
+  secrets: Readonly<Record<string, SecretPlace>>;
   redis: string;
+  front: { kind: string; hops: number; networks: readonly string[]; healthPath: string; tls: "gateway" | "front" };
+  /** Addresses of the services, `host:port`. */
+  services: Readonly<Record<string, string>>;
   /** Hosts with their routes; `policies` holds only what the filter decides. */
-  hosts: readonly (Host & { errorBody?: ErrorBodyConfig; identityHeaders: readonly string[] })[];
+  hosts: readonly PlannedHost[];
+}
+
+/** Where the filter finds a secret: exactly one of these. */
+export interface SecretPlace {
+  env?: string | undefined;
+  file?: string | undefined;
+  awsSecretsManager?: string | undefined;
+}
+
+export interface PlannedHost extends Host {
+  errorBody?: ErrorBodyConfig;
+  identityHeaders: readonly string[];
+  routes: readonly PlannedRoute[];
+}
+
+export interface PlannedRoute extends Route {
+  /** The whole exchange goes through the filter. */
+  through?: boolean;
 }

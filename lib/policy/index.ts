@@ -1,16 +1,27 @@
 import { addresses } from "./addresses";
+import { apiKey } from "./api-key";
 import { authorization } from "./authorization";
+import { bodyCount, bodySchema } from "./body";
 import { bodySize } from "./body-size";
+import { circuitBreaker } from "./circuit-breaker";
+import { compression } from "./compression";
+import { connections } from "./connections";
 import { cors } from "./cors";
+import { csrf } from "./csrf";
+import { fallback } from "./fallback";
 import { floodGuard } from "./flood-guard";
+import { graphql } from "./graphql";
 import { headerHygiene } from "./header-hygiene";
 import { httpsRedirect } from "./https-redirect";
 import { jwt } from "./jwt";
+import { lockout } from "./lockout";
 import { pathHygiene } from "./path-hygiene";
 import { PHASES } from "./phase";
 import { rateLimit } from "./rate-limit";
 import { requestLine } from "./request-line";
+import { cache } from "./response-cache";
 import { audit, errorBody, requestId, responseHeaders, securityHeaders } from "./response";
+import { signature } from "./signature";
 import { tenant } from "./tenant";
 import { matching, respond, weights } from "./route-shape";
 import { requestHeaders, retries, rewrite, timeouts } from "./upstream";
@@ -29,18 +40,30 @@ export const KINDS = [
   webSocket,
   addresses,
   floodGuard,
+  apiKey,
+  signature,
   jwt,
+  csrf,
   tenant,
   authorization,
   rateLimit,
+  connections,
+  lockout,
+  bodyCount,
+  bodySchema,
+  graphql,
   rewrite,
   requestHeaders,
   timeouts,
   retries,
   weights,
+  fallback,
+  cache,
+  circuitBreaker,
   requestId,
   securityHeaders,
   responseHeaders,
+  compression,
   errorBody,
   audit,
 ] as const;

@@ -1,24 +1,30 @@
 import { z } from "zod";
 import type { Feature } from "./feature";
-import { headerValues, policyKind } from "./kind";
+import { cookieValue } from "./cookies";
+import { headerValues, policyKind, type Decision, type Exchange, type Identity, type State } from "./kind";
 import { ALGORITHM_NAMES, verifyToken, type IssuerRules } from "./token";
 import { claimAt, isPrintable } from "./claims";
 import { claimPath, duration, headerName, name } from "./values";
+import { asksForWebSocket } from "./web-socket";
 
 /** Who issues tokens, and what they must be like. */
 export const issuerSchema = z.strictObject({
   /** Exact `iss` of its tokens; leave it out only where they carry none. */
   issuer: z.string().min(1).max(1024).optional(),
-  /** Where its keys are published (RFC 7517). */
-  jwks: z.strictObject({
-    url: z.url({ protocol: /^https?$/ }),
-    /** Plain http must be allowed by name; use it inside a cluster only. */
-    allowHttp: z.boolean().default(false),
-  }),
+  /** Where its keys are published (RFC 7517); only an issuer whose tokens are all signed by a secret has none. */
+  jwks: z
+    .strictObject({
+      url: z.url({ protocol: /^https?$/ }),
+      /** Plain http must be allowed by name; use it inside a cluster only. */
+      allowHttp: z.boolean().default(false),
+    })
+    .optional(),
+  /** The secret of HS256 tokens, by its name in `secrets`: 32 bytes or more. */
+  secret: name.optional(),
   /** Any one of these must be in `aud`; empty only where tokens carry none. */
   audiences: z.array(z.string().min(1)).default([]),
   algorithms: z
-    .array(z.enum(ALGORITHM_NAMES).exclude(["HS256"]))
+    .array(z.enum(ALGORITHM_NAMES))
     .min(1)
     .default(["RS256"]),
   type: z.strictObject({ claim: claimPath, value: z.string().min(1), optional: z.boolean().default(false) }).optional(),
@@ -26,23 +32,96 @@ export const issuerSchema = z.strictObject({
   /** The user claim is a whole number; texts are refused then, and numbers otherwise. */
   numericUser: z.boolean().default(false),
   roles: claimPath.optional(),
+  /** Names of the codes in a packed text such as `[a][s]`; an array of names is taken as it is. */
+  roleCodes: z.record(z.string().regex(/^[A-Za-z0-9_-]{1,32}$/), z.string().min(1).max(128)).optional(),
   scopes: claimPath.optional(),
   clockSkew: duration.prefault("30s"),
 });
 
 export type Issuer = z.output<typeof issuerSchema>;
 
-export function issuerRules(issuerName: string, { clockSkew, ...issuer }: Issuer): IssuerRules {
+export function issuerRules(issuerName: string, { clockSkew, jwks: _jwks, secret: _secret, ...issuer }: Issuer): IssuerRules {
   return { name: issuerName, clockSkewMs: clockSkew, ...issuer };
 }
 
 /** `Authorization: Bearer …` (RFC 6750 section 2.1), the scheme in any case; nothing else is a token. */
 const BEARER = /^bearer ([\x21-\x7e]+)$/i;
 
+/** A handshake's sub-protocols `bearer, <token>`, as a browser sends them, which can set no other header. */
+const PROTOCOLS = /^bearer *, *([\x21-\x2b\x2d-\x7e]+)$/;
+
+/** What a place holds: a token, something that should have been one, or nothing. */
+type Found = string | "bad" | undefined;
+
+function inHeader({ request }: Exchange): Found {
+  const lines = headerValues(request, "authorization");
+  return lines.length === 0 ? undefined : ((lines.length === 1 && BEARER.exec(lines[0] ?? "")?.[1]) || "bad");
+}
+
+function inProtocols({ request }: Exchange): Found {
+  if (!asksForWebSocket(request)) return undefined;
+  const offered = headerValues(request, "sec-websocket-protocol").join(",");
+  return /(^|,)\s*bearer\s*(,|$)/i.test(offered) ? (PROTOCOLS.exec(offered)?.[1] ?? "bad") : undefined;
+}
+
+/** The one token of a request; in several places it must be the same one. */
+function tokenOf(config: { webSocketProtocol: boolean; cookie?: string | undefined }, exchange: Exchange): Found {
+  const found = {
+    header: inHeader(exchange),
+    protocol: config.webSocketProtocol ? inProtocols(exchange) : undefined,
+    cookie: config.cookie === undefined ? undefined : cookieValue(exchange.request, config.cookie) || undefined,
+  };
+  const tokens = Object.values(found).filter((token) => token !== undefined);
+  if (tokens.some((token) => token !== tokens[0])) return "bad";
+  const place = (["header", "protocol", "cookie"] as const).find((name) => found[name] !== undefined);
+  if (place) exchange.tokenFrom = place;
+  if (found.protocol !== undefined && found.protocol !== "bad") {
+    exchange.subprotocol = "bearer";
+    exchange.upstream.set.set("sec-websocket-protocol", "bearer");
+    exchange.upstream.set.set("authorization", `Bearer ${found.protocol}`);
+  }
+  return tokens[0];
+}
+
+const revocation = z.strictObject({
+  /** Key in the shared store whose presence revokes a token; `{jti}` stands for the token's id. */
+  key: z
+    .string()
+    .regex(/^[\x21-\x7e]*\{jti\}[\x21-\x7e]*$/, "write a key with {jti} in it")
+    .default("revoked:{jti}"),
+  onFailure: z.enum(["deny", "allow"]).default("deny"),
+});
+
+const AWAY = { "retry-after": "1" };
+
+/** Whether the token was revoked; a token without an id cannot be, and is not taken. */
+async function revoked(config: z.output<typeof revocation>, claims: Identity["claims"], state: State): Promise<Decision> {
+  const { jti } = claims;
+  if (typeof jti !== "string" || !isPrintable(jti) || jti.length > 256) {
+    return { status: 401, reason: "jwt-no-id", message: "The token has no id." };
+  }
+  try {
+    if (!(await state.shared.has(config.key.replace("{jti}", jti)))) return undefined;
+    return { status: 401, reason: "jwt-revoked", message: "The token was revoked." };
+  } catch {
+    if (config.onFailure === "allow") return undefined;
+    return { status: 503, reason: "revocation-away", message: "Tokens cannot be checked now.", headers: AWAY };
+  }
+}
+
 const schema = z.strictObject({
   /** `open` looks at no token; `optional` lets a request without one pass, not one with a bad one. */
   mode: z.enum(["required", "optional", "open"]).default("required"),
   issuers: z.array(name).min(1),
+  /** Takes the token of a WebSocket handshake from its sub-protocols, `bearer, <token>`, too; `bearer` is the answer's. */
+  webSocketProtocol: z.boolean().default(false),
+  /** Takes the token from this cookie, too; where it is in the header as well it must be the same. */
+  cookie: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}$/)
+    .optional(),
+  /** Tokens that are revoked before they expire. */
+  revocation: revocation.optional(),
   /** Headers to set for the upstream, each from a claim of the verified token. */
   claimHeaders: z.record(headerName, claimPath).default({}),
 });
@@ -66,15 +145,19 @@ export const jwt = policyKind({
     if (rules.some((r) => r.numericUser)) features.push("JwtNumericUser");
     if (rules.some((r) => r.issuer === undefined)) features.push("JwtWithoutIssuer");
     if (Object.keys(config.claimHeaders).length > 0) features.push("JwtClaimHeaders");
+    if (config.webSocketProtocol) features.push("JwtFromWebSocketProtocol");
+    if (config.cookie !== undefined) features.push("JwtFromCookie");
+    if (config.revocation) features.push("JwtRevocation");
+    if (rules.some((r) => r.roleCodes !== undefined)) features.push("JwtPackedRoles");
+    if (rules.some((r) => r.algorithms.includes("HS256"))) features.push("JwtSharedSecret");
     return features;
   },
   async decide(config, exchange, state) {
     if (config.mode === "open") return undefined;
     const realm = `Bearer realm="${exchange.system}"`;
-    const lines = headerValues(exchange.request, "authorization");
-    const token = lines.length === 1 ? BEARER.exec(lines[0] ?? "")?.[1] : undefined;
-    if (token === undefined) {
-      if (lines.length === 0 && config.mode === "optional") return undefined;
+    const token = tokenOf(config, exchange);
+    if (token === undefined || token === "bad") {
+      if (token === undefined && config.mode === "optional") return undefined;
       const headers = { "www-authenticate": realm };
       return { status: 401, reason: "jwt-missing", message: "A bearer token is needed.", headers };
     }
@@ -85,12 +168,13 @@ export const jwt = policyKind({
       const headers = { "retry-after": "1" };
       return { status: 503, reason: "keys-away", message: "Tokens cannot be checked now.", headers };
     }
-    if ("reason" in verified) {
-      const headers = {
-        "www-authenticate": `${realm}, error="invalid_token", error_description="${verified.message}"`,
-      };
-      return { status: 401, ...verified, headers };
-    }
+    const invalid = (reason: string, message: string): Decision => {
+      const headers = { "www-authenticate": `${realm}, error="invalid_token", error_description="${message}"` };
+      return { status: 401, reason, message, headers };
+    };
+    if ("reason" in verified) return invalid(verified.reason, verified.message);
+    const refusal = config.revocation && (await revoked(config.revocation, verified.identity.claims, state));
+    if (refusal) return refusal.status === 401 ? invalid(refusal.reason, refusal.message) : refusal;
     exchange.identity = verified.identity;
     for (const [header, claim] of Object.entries(config.claimHeaders)) {
       const value = claimAt(verified.identity.claims, claim);

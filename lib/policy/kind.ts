@@ -1,13 +1,27 @@
 import type { KeyObject } from "node:crypto";
+import type { Readable } from "node:stream";
 import type { z } from "zod";
+import type { CircuitBreakers } from "./breakers";
 import type { Feature } from "./feature";
+import type { Flights } from "./flights";
 import type { Phase } from "./phase";
+import type { SharedStore } from "./store";
+
+export type { SharedStore } from "./store";
 
 /** What whoever keeps a promise must see of an exchange. */
 export type Sees = "head" | "body" | "response" | "close";
 
 /** One header line as it came. */
 export type HeaderLine = readonly [name: string, value: string];
+
+/** The body of a request, for those who must see it; reading it twice gives the same bytes. */
+export interface RequestBody {
+  /** States the largest size, in bytes, counted as they come. True when the body is known to be larger. */
+  limit(maxBytes: number): boolean;
+  /** The whole body; nothing when it is larger than the limit. Rejects when the client breaks off. */
+  read(): Promise<Buffer | undefined>;
+}
 
 /** A request as the gateway has received it. */
 export interface GatewayRequest {
@@ -22,6 +36,8 @@ export interface GatewayRequest {
   client: string;
   /** Bytes of request line and header lines, with their line ends. */
   headBytes: number;
+  /** Absent where only the head is seen. */
+  body?: RequestBody;
 }
 
 /** Who calls, as a verified token tells. */
@@ -40,18 +56,57 @@ export interface Exchange {
   readonly request: GatewayRequest;
   readonly requestId: string;
   identity?: Identity;
+  /** Where the verified token was. */
+  tokenFrom?: "header" | "cookie" | "protocol";
+  /** Id of the API key. */
+  apiKey?: string;
+  /** The tenant, as the values of its claims. */
+  tenant?: readonly string[];
+  /** Sub-protocol that a WebSocket handshake is answered with, where it carried a token. */
+  subprotocol?: string;
   /** Towards the upstream: headers to set, headers to drop, target to send. */
   upstream: { set: Map<string, string>; remove: Set<string>; target: string };
   /** Towards the client, on whatever answer it gets. */
   response: { set: Map<string, string>; remove: Set<string> };
   /** How the upstream is called. */
-  call: { tries: number; perTryMs: number; retryOn: ReadonlySet<string> };
+  call: { tries: number; perTryMs: number; retryOn: ReadonlySet<string>; totalMs?: number };
+  /** The service that is called. */
+  service?: string;
+  /** Done when the exchange, or the connection that it has opened, ends. */
+  readonly atEnd: (() => void)[];
 }
 
 /** A kind's word on a request: nothing (it may go on), or the answer it gets instead. */
-export type Decision =
-  | undefined
-  | { status: number; reason: string; message: string; headers?: Readonly<Record<string, string>>; answer?: true };
+export type Decision = Refusal | undefined;
+
+/** An answer that the gateway gives itself. */
+export interface Refusal {
+  status: number;
+  reason: string;
+  message: string;
+  headers?: Readonly<Record<string, string>>;
+  /** What is wrong with a body, member by member (JSON Pointer, RFC 6901). */
+  details?: readonly { path: string; message: string }[];
+  /** A body of its own, in place of the system's form of errors. */
+  content?: { type: string; text: string };
+  /** It answers what was asked, and refuses nothing. */
+  answer?: true;
+}
+
+/** Why there is no answer of a service. */
+export type FailureCause = "breaker-open" | "no-answer" | "timeout";
+
+/** An answer on its way to the client: a service's, or one that the gateway makes in its place. */
+export type Answer = ServiceAnswer | { by: "gateway"; refusal: Refusal; cause?: FailureCause };
+
+export interface ServiceAnswer {
+  by: "service";
+  status: number;
+  headers: readonly HeaderLine[];
+  body: Buffer | Readable;
+  /** Of a body that has ended. */
+  trailers?: () => readonly HeaderLine[];
+}
 
 /** One counter of a request: GCRA with `requests` per `perMs`, at most `burst + 1` at once. */
 export interface Counter {
@@ -70,6 +125,13 @@ export interface CounterStore {
 export interface KeySource {
   /** The key that `kid` names for that algorithm, or nothing. Rejects when keys were never had. */
   find(issuer: string, kid: string | undefined, alg: string): KeyObject | undefined | Promise<KeyObject | undefined>;
+  /** The secrets of an issuer that signs with one, the present one first. Throws when none was ever had. */
+  secrets?(issuer: string): readonly KeyObject[];
+}
+
+export interface SecretSource {
+  /** All versions of a secret that are in use, the present one first; nothing when none was ever had. */
+  versions(name: string): readonly string[] | undefined;
 }
 
 /** What deciding needs from outside a request. */
@@ -77,9 +139,16 @@ export interface State {
   nowMs(): number;
   keys: KeySource;
   /** Shared by all replicas. */
-  shared: CounterStore;
+  shared: SharedStore;
+  /** In the shared store's place while that is away, where a policy says so. */
+  alone: SharedStore;
   /** Of this replica alone. */
   local: CounterStore;
+  secrets: SecretSource;
+  breakers: CircuitBreakers;
+  flights: Flights;
+  /** Told of what is worth counting beside decisions. */
+  count(event: "cache-hit" | "cache-miss"): void;
 }
 
 export interface PolicyKind<S extends z.ZodType = z.ZodType> {
@@ -93,6 +162,8 @@ export interface PolicyKind<S extends z.ZodType = z.ZodType> {
   requires(config: z.output<S>): Feature[];
   /** The one meaning: the filter runs it, `explain` prints it, conformance takes it as oracle. */
   decide?(config: z.output<S>, exchange: Exchange, state: State): Decision | Promise<Decision>;
+  /** Stands around the call of the service: may answer in its place, and sees what it answers. */
+  around?(config: z.output<S>, exchange: Exchange, state: State, call: () => Promise<Answer>): Promise<Answer>;
 }
 
 /** Gives the literal name to the type, so that a registry can be typed by it. */

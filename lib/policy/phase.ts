@@ -30,7 +30,7 @@ const BEFORE: readonly (readonly [number, readonly number[]])[] = [
   [1, between(3, 16)],
   [3, between(4, 16)],
   [4, between(9, 13)],
-  [6, between(8, 13)],
+  [6, between(8, 14)],
   [7, between(9, 13)],
   [9, [13, 15]],
   [10, [13, 15]],

@@ -10,7 +10,7 @@ const limit = z.strictObject({
   ...rateShape,
   /** The first of these that the request has; a request without any counts by its address. */
   key: z
-    .array(z.enum(["user", "clientAddress"]))
+    .array(z.enum(["apiKey", "user", "clientAddress"]))
     .min(1)
     .default(["user", "clientAddress"]),
   scope: z.enum(["cluster", "replica"]).default("cluster"),
@@ -18,9 +18,13 @@ const limit = z.strictObject({
 
 type Limit = z.output<typeof limit>;
 
-function counterOf(limit: Limit, { system, environment, identity, request }: Exchange): Counter {
-  const first = limit.key.find((kind) => kind === "clientAddress" || identity !== undefined);
-  const key = first === "user" && identity ? `user:${encodeURIComponent(identity.user)}` : `address:${request.client}`;
+function counterOf(limit: Limit, { system, environment, identity, apiKey, request }: Exchange): Counter {
+  const owners = {
+    apiKey: apiKey === undefined ? undefined : `key:${encodeURIComponent(apiKey)}`,
+    user: identity && `user:${encodeURIComponent(identity.user)}`,
+    clientAddress: `address:${request.client}`,
+  };
+  const key = limit.key.map((kind) => owners[kind]).find((owner) => owner !== undefined) ?? owners.clientAddress;
   return {
     key: `limit:{${system}:${environment}:${key}}:${limit.name}`,
     requests: limit.requests,
@@ -46,6 +50,7 @@ export const rateLimit = policyKind({
     const features = new Set<Feature>();
     for (const { key, scope } of config.limits) {
       if (key.includes("user")) features.add("RateLimitByUser");
+      if (key.includes("apiKey")) features.add("RateLimitByApiKey");
       features.add("RateLimitByClientAddress");
       features.add(scope === "cluster" ? "RateLimitCluster" : "RateLimitReplica");
     }

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import { z } from "zod";
 import type { Feature } from "./feature";
-import { policyKind } from "./kind";
+import { policyKind, type Refusal } from "./kind";
 import { headerName, headerValue, isDeliverable, TOO_LONG, wholeSeconds } from "./values";
 
 /** What is done to every answer, refusals included. */
@@ -113,7 +113,7 @@ export function reasonPhrase(status: number): string {
 /** The body that a refusal gets. `{status}` alone in a member is written as a number. */
 export function renderErrorBody(
   config: ErrorBodyConfig,
-  values: { status: number; message: string; requestId: string },
+  values: { status: number; message: string; requestId: string; details?: Refusal["details"] },
 ): string {
   const words: Record<string, string> = {
     reason: reasonPhrase(values.status),
@@ -126,7 +126,8 @@ export function renderErrorBody(
     if (text === "{status}") return values.status;
     return text.replace(/\{(reason|message|requestId|status)\}/g, (_, word: string) => words[word] ?? "");
   };
-  return JSON.stringify(Object.fromEntries(Object.entries(config.members).map(([key, text]) => [key, fill(text)])));
+  const members = Object.fromEntries(Object.entries(config.members).map(([key, text]) => [key, fill(text)]));
+  return JSON.stringify(values.details ? { ...members, details: values.details } : members);
 }
 
 /** One log line per request: who, what, the decision and why; never a query, a token or a key. */

@@ -47,8 +47,8 @@ export const weights = policyKind({
 export type RespondConfig = z.output<(typeof respond)["schema"]>;
 export type WeightsConfig = z.output<(typeof weights)["schema"]>;
 
-/** Kinds that nobody writes as a policy. */
-export const SHAPE_KINDS: readonly string[] = [matching.kind, respond.kind, weights.kind];
+/** Kinds that nobody writes as a policy: the model makes them. */
+export const SHAPE_KINDS: readonly string[] = [matching.kind, respond.kind, weights.kind, "bodyCount"];
 
 /** True where a target must say that it can choose this route by method or header. */
 export function needsMatching(route: Route): boolean {

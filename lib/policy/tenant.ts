@@ -17,7 +17,9 @@ export const tenant = policyKind({
   sees: "head",
   perHost: false,
   requires: () => ["TenantFromClaims"],
-  decide(config, { request, identity, upstream }) {
+  decide(config, exchange) {
+    const { request, identity, upstream } = exchange;
+    const values: string[] = [];
     for (const [header, claim] of Object.entries(config.headers)) {
       const value = identity && claimAt(identity.claims, claim);
       const said = headerValues(request, header);
@@ -31,9 +33,14 @@ export const tenant = policyKind({
       if (identity && config.required && !known) {
         return { status: 403, reason: "tenant-missing", message: "The token names no tenant." };
       }
-      if (known) upstream.set.set(header, value);
-      else upstream.remove.add(header);
+      if (known) {
+        upstream.set.set(header, value);
+        values.push(value);
+      } else {
+        upstream.remove.add(header);
+      }
     }
+    if (values.length === Object.keys(config.headers).length) exchange.tenant = values;
     return undefined;
   },
 });

@@ -1,6 +1,7 @@
 import { constants, createHmac, timingSafeEqual, verify, type KeyObject } from "node:crypto";
 import { claimAt, namesAt } from "./claims";
 import type { Identity, KeySource } from "./kind";
+import { parseStrictJson } from "./strict-json";
 
 /** Signature algorithms (RFC 7518 section 3, RFC 8037) and what each needs of its key. */
 const ALGORITHMS = {
@@ -33,6 +34,8 @@ export interface IssuerRules {
   /** The user claim is a whole number, which RFC 7519 does not have for `sub`. */
   numericUser: boolean;
   roles?: string | undefined;
+  /** Names of the codes in a packed text. */
+  roleCodes?: Readonly<Record<string, string>> | undefined;
   scopes?: string | undefined;
   clockSkewMs: number;
 }
@@ -41,7 +44,6 @@ export type Verified = { identity: Identity } | { reason: string; message: strin
 
 const MAX_TOKEN_BYTES = 8192;
 const refuse = (reason: string, message: string): Verified => ({ reason: `jwt-${reason}`, message });
-const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** Canonical base64url only (RFC 7515 section 2): one text per byte string, so that a token cannot be re-spelt. */
 function decodeBase64url(text: string): Buffer | undefined {
@@ -54,7 +56,7 @@ function decodeObject(segment: string): Record<string, unknown> | undefined {
   const bytes = decodeBase64url(segment);
   if (!bytes) return undefined;
   try {
-    const value: unknown = JSON.parse(utf8.decode(bytes));
+    const value: unknown = parseStrictJson(bytes);
     return typeof value === "object" && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : undefined;
@@ -92,6 +94,15 @@ function isTime(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value) && value >= 0;
 }
 
+/** Packed codes name roles of the table and nothing else: a part of a text is never a role. */
+function rolesAt(claims: Record<string, unknown>, path: string, codes: IssuerRules["roleCodes"]): string[] {
+  const value = claimAt(claims, path);
+  if (!codes || typeof value !== "string") return namesAt(claims, path);
+  if (!/^(\[[^[\]]+\])*$/.test(value)) return [];
+  const held = new Set(value.slice(1, -1).split("]["));
+  return Object.entries(codes).flatMap(([code, role]) => (held.has(code) ? [role] : []));
+}
+
 function checkClaims(claims: Record<string, unknown>, rules: IssuerRules, nowMs: number): Verified {
   const now = nowMs / 1000;
   const skew = rules.clockSkewMs / 1000;
@@ -117,7 +128,7 @@ function checkClaims(claims: Record<string, unknown>, rules: IssuerRules, nowMs:
     return refuse("no-user", "The token names no user.");
   }
   const scopes = rules.scopes === undefined ? [] : namesAt(claims, rules.scopes).flatMap((s) => s.split(" "));
-  const roles = rules.roles === undefined ? [] : namesAt(claims, rules.roles);
+  const roles = rules.roles === undefined ? [] : rolesAt(claims, rules.roles, rules.roleCodes);
   return { identity: { issuer: rules.name, user: String(user), claims, roles, scopes } };
 }
 
@@ -151,9 +162,10 @@ export async function verifyToken(
     return refuse("algorithm", "The token's algorithm is not accepted.");
   }
   if (kid !== undefined && typeof kid !== "string") return refuse("malformed", "The token is not a signed JWT.");
-  const key = await keys.find(rules.name, kid, alg);
-  if (!key || !keyFits(alg as Algorithm, key)) return refuse("unknown-key", "The token's key is not known.");
-  if (!signatureHolds(alg as Algorithm, key, `${head}.${payload}`, signature)) {
+  const candidates = alg === "HS256" ? keys.secrets?.(rules.name) : [await keys.find(rules.name, kid, alg)];
+  const fitting = (candidates ?? []).filter((key) => key !== undefined && keyFits(alg as Algorithm, key)) as KeyObject[];
+  if (fitting.length === 0) return refuse("unknown-key", "The token's key is not known.");
+  if (!fitting.some((key) => signatureHolds(alg as Algorithm, key, `${head}.${payload}`, signature))) {
     return refuse("signature", "The token's signature is wrong.");
   }
   return checkClaims(claims, rules, nowMs);

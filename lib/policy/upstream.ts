@@ -52,16 +52,21 @@ export const requestHeaders = policyKind({
   },
 });
 
-/** Time to the first byte of the answer, for the one try that a method has that is not tried again. */
+/**
+ * Time to the first byte of the answer, for the one try that a method has that is not tried again; `total` is for all
+ * tries together, to the end of the answer.
+ */
 export const timeouts = policyKind({
   kind: "timeouts",
-  schema: z.strictObject({ firstByte: duration.prefault("15s") }),
+  schema: z.strictObject({ firstByte: duration.prefault("15s"), total: duration.optional() }),
   phase: "upstream",
   sees: "head",
   perHost: false,
-  requires: () => ["TimeoutFirstByte"],
+  requires: (config): Feature[] =>
+    config.total === undefined ? ["TimeoutFirstByte"] : ["TimeoutFirstByte", "TimeoutTotal"],
   decide(config, { call }) {
     call.perTryMs = config.firstByte;
+    if (config.total !== undefined) call.totalMs = config.total;
     return undefined;
   },
 });

@@ -69,6 +69,15 @@ export const path = z
     "write an absolute path without trailing slash, empty or dot segments, such as /users",
   );
 
+/** Path of an exact match: it may end with a slash, which many back ends take for the same. */
+export const exactPath = z.union([
+  path,
+  z
+    .string()
+    .regex(/.\/$/)
+    .refine((text) => path.safeParse(text.slice(0, -1)).success, "write an absolute path, such as /users or /users/"),
+]);
+
 /** A name of something in the model; it becomes part of file, upstream and route names. */
 export const name = z
   .string()

@@ -6,7 +6,7 @@ const words = (request: GatewayRequest, header: string): string[] =>
   headerValues(request, header).flatMap((value) => value.split(",").map((word) => word.trim().toLowerCase()));
 
 /** True when the client asks for a WebSocket: a list with other protocols asks for it as well. */
-function asksForWebSocket(request: GatewayRequest): boolean {
+export function asksForWebSocket(request: GatewayRequest): boolean {
   return words(request, "connection").includes("upgrade") && words(request, "upgrade").includes("websocket");
 }
 

@@ -2,10 +2,11 @@ import { diagnostic, hasErrors, type Diagnostic, type Result } from "../diagnost
 import { resolveGateway, type GatewayModel } from "../model";
 import { planTarget, type Capabilities, type TargetPlan } from "../plan";
 import type { Gateway } from "../policy/gateway";
-import { filterFile, FILTER_CLAIMS } from "./filter";
+import { AS_GATEWAY, BEHIND_A_PROXY, filterFile } from "./filter";
 import { ingressNginx } from "./ingress-nginx";
 import { istio } from "./istio";
 import { nginx } from "./nginx";
+import { nodeGateway } from "./node-gateway";
 import { capabilitiesOf, render, type OutputFile, type Target, type TargetInput } from "./target";
 
 /** A target with the type of its draft put away. */
@@ -15,19 +16,20 @@ interface Entry {
   render(input: TargetInput): OutputFile[];
 }
 
-function entry<D>(target: Target<D>, filterPath?: (g: Gateway) => string): Entry {
+function entry<D>(target: Target<D>, filter: typeof BEHIND_A_PROXY, filterPath: (g: Gateway) => string): Entry {
   return {
     name: target.name,
-    capabilities: capabilitiesOf(target, FILTER_CLAIMS),
-    render: (input) => [...render(target, input), ...(filterPath ? filterFile(input, filterPath(input.gateway)) : [])],
+    capabilities: capabilitiesOf(target, filter),
+    render: (input) => [...render(target, input), ...filterFile(input, filterPath(input.gateway))],
   };
 }
 
 /** Every target, one line each. */
 export const TARGETS: readonly Entry[] = [
-  entry(nginx, (g) => `nginx/${g.system}/${g.environment}/filter.json`),
-  entry(ingressNginx, (g) => `nginx/${g.system}/${g.environment}/ingress-nginx/filter.json`),
-  entry(istio, (g) => `istio/${g.system}/${g.environment}/filter.json`),
+  entry(nginx, BEHIND_A_PROXY, (g) => `nginx/${g.system}/${g.environment}/filter.json`),
+  entry(ingressNginx, BEHIND_A_PROXY, (g) => `nginx/${g.system}/${g.environment}/ingress-nginx/filter.json`),
+  entry(istio, BEHIND_A_PROXY, (g) => `istio/${g.system}/${g.environment}/filter.json`),
+  entry(nodeGateway, AS_GATEWAY, (g) => `kubernetes/${g.system}/${g.environment}/node-gateway/plan.json`),
 ];
 
 export interface Compiled {

@@ -26,8 +26,9 @@ export interface Target<D> {
   readonly proven: boolean;
   readonly retired?: { since: string; advice: string };
   readonly enforcers: Readonly<Partial<Record<KindName, Enforcer<D> | readonly Enforcer<D>[]>>>;
-  /** Whether it can ask the filter about the head of a request. */
-  readonly hasDoor: boolean;
+  /** Whether it can ask the filter about the head of a request, and send routes through it. */
+  readonly hasFilter: boolean;
+  readonly throughAlso?: Capabilities["throughAlso"];
   begin(input: TargetInput): D;
   finish(draft: D): OutputFile[];
 }
@@ -37,18 +38,19 @@ export function enforcersOf<D>(target: Target<D>, kind: KindName): readonly Enfo
   return found === undefined ? [] : "apply" in found ? [found] : found;
 }
 
-export function capabilitiesOf<D>(target: Target<D>, door: Capabilities["door"]): Capabilities {
+export function capabilitiesOf<D>(target: Target<D>, filter: Pick<Capabilities, "door" | "through">): Capabilities {
   const kinds = Object.keys(target.enforcers) as KindName[];
   return {
     target: target.name,
     native: Object.fromEntries(kinds.map((kind) => [kind, enforcersOf(target, kind)])),
-    door: target.hasDoor ? door : {},
+    ...(target.hasFilter ? filter : { door: {}, through: {} }),
+    ...(target.throughAlso && { throughAlso: target.throughAlso }),
     proven: target.proven,
     ...(target.retired && { retired: target.retired }),
   };
 }
 
-/** Renders a plan: every native placement is applied exactly once; the rest is the door's, which `finish` writes. */
+/** Renders a plan: every native placement is applied exactly once; the rest is the filter's, whose plan is a file. */
 export function render<D>(target: Target<D>, input: TargetInput): OutputFile[] {
   const draft = target.begin(input);
   for (const placement of [...input.plan.placements, ...input.plan.backups]) {

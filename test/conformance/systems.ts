@@ -23,6 +23,8 @@ export interface Addresses {
   services: ReadonlyMap<string, number>;
   keyServer: number;
   filter: number;
+  through?: number;
+  admin?: number;
   redis: string;
   http: number;
   https: number;
@@ -50,6 +52,12 @@ export function placedModel(model: GatewayModel, at: Addresses): GatewayModel {
       https: { port: at.https, containerPort: at.https },
     },
     certificate: { ...model.certificate, directory: at.certificates },
-    filter: { ...model.filter, address: local(at.filter), redis: at.redis },
+    filter: {
+      ...model.filter,
+      address: local(at.filter),
+      ...(at.through !== undefined && { throughPort: at.through }),
+      ...(at.admin !== undefined && { adminPort: at.admin }),
+      redis: at.redis,
+    },
   };
 }

@@ -1,54 +1,45 @@
-import type { Capabilities } from "../../plan";
+import type { Capabilities, Claim } from "../../plan";
 import { configOf, type ConfiguredPolicy, type Host } from "../../policy/gateway";
-import type { FilterPlan } from "../../policy/filter-plan";
+import { FORMAT_VERSION, type FilterPlan } from "../../policy/filter-plan";
 import type { ErrorBodyConfig } from "../../policy/response";
+import { trustedHops } from "../front";
 import type { OutputFile, TargetInput } from "../target";
 import { identityHeaders } from "../identity-headers";
+import { DOOR, EDGE, THROUGH } from "./claims";
 
-/** What the filter keeps at a door, where it sees the head of a request. */
-export const FILTER_CLAIMS: Capabilities["door"] = {
-  requestLine: { supports: ["RequestMethods", "RequestUriSize", "RequestHeadSize"], stage: "beforeDoor" },
-  addresses: { supports: ["AddressAllowList", "AddressDenyList"], stage: "beforeDoor" },
-  jwt: {
-    supports: [
-      "JwtRequired",
-      "JwtOptional",
-      "JwtAlgorithmBinding",
-      "JwtAudience",
-      "JwtTokenType",
-      "JwtSeveralIssuers",
-      "JwtClaimHeaders",
-      "JwtNumericUser",
-      "JwtWithoutIssuer",
-    ],
-    stage: "beforeDoor",
-  },
-  tenant: { supports: ["TenantFromClaims"], stage: "beforeDoor" },
-  authorization: { supports: ["AuthorizationByRole", "AuthorizationByScope"], stage: "beforeDoor" },
-  rateLimit: {
-    supports: ["RateLimitByUser", "RateLimitByClientAddress", "RateLimitCluster", "RateLimitReplica"],
-    stage: "beforeDoor",
-  },
-};
+const claims = (supports: Readonly<Record<string, Claim["supports"]>>): Capabilities["door"] =>
+  Object.fromEntries(Object.entries(supports).map(([kind, s]) => [kind, { supports: s, stage: "beforeDoor" as const }]));
 
-/** The plan of the filter behind one proxy: the policies that the proxy leaves to its door. */
+/** What the filter keeps behind a proxy: at its door, and where a route goes through it. */
+export const BEHIND_A_PROXY = { door: claims(DOOR), through: claims({ ...DOOR, ...THROUGH }) };
+
+/** What it keeps as the gateway itself. */
+export const AS_GATEWAY = { door: {}, through: claims({ ...EDGE, ...DOOR, ...THROUGH }) };
+
+/** Placements that are the filter's, by host, route and kind. */
+const placeKey = (host: string, route: string, kind: string): string => `${host} ${route} ${kind}`;
+
+/** The plan of one filter: the policies that its proxy leaves to it. */
 export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
-  const doors = new Set(
-    plan.placements.filter((p) => p.place === "door").map((p) => `${p.host} ${p.route ?? ""} ${p.kind}`),
-  );
+  const mine = plan.placements.filter((p) => p.place !== "native");
+  const placed = new Set(mine.map((p) => placeKey(p.host, p.route ?? "", p.kind)));
   const kept = (host: string, route: string, policies: readonly ConfiguredPolicy[]): ConfiguredPolicy[] =>
-    policies.filter((p) => doors.has(`${host} ${route} ${p.kind}`));
+    policies.filter((p) => placed.has(placeKey(host, route, p.kind)));
   const issuers = Object.entries(model.issuers).map(([name, i]) => [
     name,
-    { jwksUrl: i.jwks.url, algorithms: i.algorithms },
+    { ...(i.jwks && { jwksUrl: i.jwks.url }), ...(i.secret !== undefined && { secret: i.secret }), algorithms: i.algorithms },
   ]);
+  const { kind, networks, healthPath, tls } = model.front;
   return {
-    formatVersion: 1,
+    formatVersion: FORMAT_VERSION,
     system: gateway.system,
     environment: gateway.environment,
     proxy: plan.target,
     issuers: Object.fromEntries(issuers) as FilterPlan["issuers"],
+    secrets: model.secrets,
     redis: model.filter.redis,
+    front: { kind, hops: trustedHops(model.front), networks, healthPath, tls },
+    services: Object.fromEntries(Object.entries(model.services).map(([name, s]) => [name, s.address])),
     hosts: gateway.hosts.map((host: Host) => {
       const errorBody = configOf(host.policies, "errorBody") as ErrorBodyConfig | undefined;
       return {
@@ -56,7 +47,10 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
         ...(errorBody && { errorBody }),
         identityHeaders: identityHeaders(host),
         policies: kept(host.name, "", host.policies),
-        routes: host.routes.map((r) => ({ ...r, policies: kept(host.name, r.name, r.policies) })),
+        routes: host.routes.map((r) => {
+          const through = mine.some((p) => p.place === "through" && p.host === host.name && p.route === r.name);
+          return { ...r, policies: kept(host.name, r.name, r.policies), ...(through && { through }) };
+        }),
       };
     }),
   };
@@ -64,6 +58,6 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
 
 /** The filter's plan as a file beside the proxy's own. */
 export function filterFile(input: TargetInput, path: string): OutputFile[] {
-  if (!input.plan.placements.some((p) => p.place === "door")) return [];
+  if (!input.plan.placements.some((p) => p.place !== "native")) return [];
   return [{ path, content: `${JSON.stringify(filterPlan(input), null, 2)}\n` }];
 }

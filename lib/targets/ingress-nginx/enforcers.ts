@@ -154,6 +154,7 @@ export const ENFORCERS: Partial<Record<KindName, Enforcer<IngressDraft>>> = {
   headerHygiene: claim(["HeaderMalformedNames", "HeaderNamedRemoval"], "beforeDoor", headerHygiene),
   cors: claim(["CorsPreflight", "CorsOnRefusals", "CorsCredentials"], "beforeDoor", cors, DIFFERENCES.cors),
   bodySize: claim(["BodySizeDeclared"], "beforeDoor", bodySize),
+  bodyCount: claim(["BodySizeCounted"], "afterDoor", bodySize),
   webSocket: claim(["WebSocketUpgrade"], "beforeDoor", webSocket, DIFFERENCES.webSocket),
   floodGuard: claim(["FloodGuardByClientAddress"], "beforeDoor", floodGuard, DIFFERENCES.floodGuard),
   rewrite: claim(["RewritePrefix"], "afterDoor", rewrite, DIFFERENCES.rewrite),

@@ -7,6 +7,7 @@ import { needsMatching, type RespondConfig, type WeightsConfig } from "../../pol
 import type { HeaderChangeConfig, RewriteConfig } from "../../policy/upstream";
 import type { IssuerRules } from "../../policy/token";
 import type { TargetInput } from "../target";
+import { filterWays } from "../through";
 
 /** Manifests in the making: enforcers note what is kept, the builders turn it into objects. */
 
@@ -16,6 +17,8 @@ export interface RouteDraft {
   chosenByMatch: boolean;
   respond?: RespondConfig;
   maxBodyBytes?: number;
+  /** A body without a length is counted here. */
+  countedBytes?: number;
   refusesUpgrade: boolean;
   rewrite?: RewriteConfig;
   requestHeaders?: HeaderChangeConfig;
@@ -25,6 +28,8 @@ export interface RouteDraft {
   weights?: WeightsConfig["backends"];
   /** The filter is asked. */
   door: boolean;
+  /** The filter calls the service. */
+  through: boolean;
   /** Envoy checks tokens itself, behind the door or in place of it. */
   checksTokens: boolean;
   /** The issuers whose tokens it takes. */
@@ -63,14 +68,13 @@ export interface IstioDraft {
 }
 
 export function beginDraft(input: TargetInput): IstioDraft {
-  const doors = new Set(
-    input.plan.placements.filter((p) => p.place === "door").map((p) => `${p.host} ${p.route ?? ""}`),
-  );
+  const ways = filterWays(input.plan);
   const routeDraft = (host: Host, route: Route): RouteDraft => ({
     route,
     chosenByMatch: !needsMatching(route),
     refusesUpgrade: false,
-    door: !route.respond && (doors.has(`${host.name} ${route.name}`) || doors.has(`${host.name} `)),
+    door: !route.respond && ways.asksDoor(host.name, route.name),
+    through: !route.respond && ways.isThrough(host.name, route.name),
     checksTokens: false,
     issuers: [],
     demandsToken: false,

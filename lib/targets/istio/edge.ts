@@ -59,6 +59,15 @@ export const bodySize: Enforcer<IstioDraft> = {
   },
 };
 
+/** Envoy's buffer filter, behind the door, so that nobody's body is held before he has shown who he is. */
+export const bodyCount: Enforcer<IstioDraft> = {
+  supports: ["BodySizeCounted"],
+  stage: "afterDoor",
+  apply(placement, draft) {
+    routeOf(draft, placement).countedBytes = (placement.config as { max: number }).max;
+  },
+};
+
 export const webSocket: Enforcer<IstioDraft> = {
   supports: ["WebSocketUpgrade"],
   stage: "beforeDoor",

@@ -9,7 +9,7 @@ import {
   EnvoyFilterSpecConfigPatchesPatchOperation as Operation,
   type EnvoyFilterSpecConfigPatches as Patch,
 } from "../../../imports/networking.istio.io";
-import type { HostDraft, IstioDraft } from "./draft";
+import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { localReplies } from "./local-replies";
 import { luaTable } from "./lua";
 import { duration, formatText, metadata, MISSING, ONCE, routeName } from "./names";
@@ -43,6 +43,12 @@ function hostRules(host: HostDraft): object {
   };
 }
 
+/** The names of a route in Envoy: methods that may be sent again have one of their own. */
+const namesOf = (host: string, route: RouteDraft): string[] => {
+  const full = routeName(host, route.route.name);
+  return route.retries || route.through ? [full, full + ONCE] : [full];
+};
+
 function routeRules(host: HostDraft): [string, object][] {
   const { name } = host.host;
   const own = [...host.routes.values()].flatMap((route): [string, object][] => {
@@ -52,8 +58,7 @@ function routeRules(host: HostDraft): [string, object][] {
       max_body: route.maxBodyBytes,
       refuses_upgrade: route.refusesUpgrade || undefined,
     };
-    const full = routeName(name, route.route.name);
-    return route.retries ? [[full, rules], [full + ONCE, rules]] : [[full, rules]];
+    return namesOf(name, route).map((own) => [own, rules]);
   });
   return [...own, [routeName(name, MISSING), { host: name, name: MISSING, missing: true }]];
 }
@@ -77,6 +82,28 @@ const lua = (source: string): object => ({
   "@type": `${TYPE}.extensions.filters.http.lua.v3.Lua`,
   default_source_code: { inline_string: source },
 });
+
+/** Off but where a route says how large its bodies may be. */
+function bodyCounter(draft: IstioDraft): Patch[] {
+  const counts = [...draft.hosts.values()].some((h) => [...h.routes.values()].some(counted));
+  if (!counts) return [];
+  const typed_config = { "@type": `${TYPE}.extensions.filters.http.buffer.v3.Buffer`, max_request_bytes: 1 };
+  return [
+    {
+      applyTo: ApplyTo.HTTP_UNDERSCORE_FILTER,
+      match: filterMatch("envoy.filters.http.router"),
+      patch: {
+        operation: Operation.INSERT_UNDERSCORE_BEFORE,
+        value: { name: BUFFER, disabled: true, typed_config },
+      },
+    },
+  ];
+}
+
+const BUFFER = "envoy.filters.http.buffer";
+
+/** A handshake has no body, and no end that the filter could wait for. */
+const counted = (route: RouteDraft): boolean => route.countedBytes !== undefined && route.refusesUpgrade;
 
 const enabled = { default_value: { numerator: 100, denominator: "HUNDRED" }, runtime_key: "gatewright.flood_guard" };
 
@@ -168,7 +195,7 @@ function virtualHostHeaders(draft: IstioDraft): Patch[] {
   });
 }
 
-/** Routes that ask no door, or look at no token. */
+/** What single routes do otherwise: ask no door, look at no token, count their bodies. */
 function routeExceptions(draft: IstioDraft): Patch[] {
   const off = (type: string): object => ({ "@type": `${TYPE}.extensions.filters.http.${type}`, disabled: true });
   return [...draft.hosts.values()].flatMap((host) =>
@@ -178,10 +205,15 @@ function routeExceptions(draft: IstioDraft): Patch[] {
         ...(route.checksTokens || draft.issuers.size === 0
           ? {}
           : { "envoy.filters.http.jwt_authn": off("jwt_authn.v3.PerRouteConfig") }),
+        ...(counted(route) && {
+          [BUFFER]: {
+            "@type": `${TYPE}.extensions.filters.http.buffer.v3.BufferPerRoute`,
+            buffer: { max_request_bytes: route.countedBytes },
+          },
+        }),
       };
       if (Object.keys(config).length === 0) return [];
-      const full = routeName(host.host.name, route.route.name);
-      return (route.retries ? [full, full + ONCE] : [full]).map((name) => ({
+      return namesOf(host.host.name, route).map((name) => ({
         applyTo: ApplyTo.HTTP_UNDERSCORE_ROUTE,
         match: { context: Context.GATEWAY, routeConfiguration: { vhost: { route: { name } } } },
         patch: { operation: Operation.MERGE, value: { typed_per_filter_config: config } },
@@ -244,7 +276,7 @@ function envoyFilter(scope: Construct, draft: IstioDraft, name: string, configPa
 
 export function envoyFilters(scope: Construct, draft: IstioDraft): void {
   envoyFilter(scope, draft, "connection-manager", [connectionManager(draft)]);
-  envoyFilter(scope, draft, "filter-chain", filterChain(draft));
+  envoyFilter(scope, draft, "filter-chain", [...filterChain(draft), ...bodyCounter(draft)]);
   envoyFilter(scope, draft, "virtual-hosts", virtualHostHeaders(draft));
   envoyFilter(scope, draft, "routes", routeExceptions(draft));
 }

@@ -2,7 +2,7 @@ import { App, Chart, Yaml } from "cdk8s";
 import type { Construct } from "constructs";
 import type { OutputFile, Target } from "../target";
 import { beginDraft, type IstioDraft } from "./draft";
-import { bodySize, cors, floodGuard, headerHygiene, httpsRedirect, pathHygiene, requestLine, webSocket } from "./edge";
+import { bodyCount, bodySize, cors, floodGuard, headerHygiene, httpsRedirect, pathHygiene, requestLine, webSocket } from "./edge";
 import { envoyFilters } from "./envoy-filters";
 import { authorization, jwt } from "./identity";
 import { meshConfig } from "./mesh";
@@ -58,7 +58,7 @@ function finish(draft: IstioDraft): OutputFile[] {
 export const istio: Target<IstioDraft> = {
   name: "istio",
   proven: true,
-  hasDoor: true,
+  hasFilter: true,
   enforcers: {
     httpsRedirect,
     requestLine,
@@ -68,6 +68,7 @@ export const istio: Target<IstioDraft> = {
     headerHygiene,
     cors,
     bodySize,
+    bodyCount,
     webSocket,
     floodGuard,
     jwt,

@@ -1,5 +1,6 @@
 import { errorBody as errorBodyKind, reasonPhrase, type ErrorBodyConfig } from "../../policy/response";
 import type { HostDraft, IstioDraft } from "./draft";
+import { throughAddress } from "../through";
 import { formatText } from "./names";
 
 const CEL = {
@@ -67,7 +68,9 @@ function corsOnResponds(host: HostDraft): object[] {
   ];
 }
 
-function errorReplies(config: ErrorBodyConfig, only: object[]): object[] {
+function errorReplies(draft: IstioDraft, config: ErrorBodyConfig, only: object[]): object[] {
+  const { host, port } = throughAddress(draft.input.model);
+  const ofFilter = `xds.cluster_name == ${quote(`outbound|${String(port)}||${host}`)}`;
   const all = (...filters: object[]): object => {
     const list = [...only, ...filters];
     return list.length === 1 ? (list[0] as object) : { and_filter: { filters: list } };
@@ -80,6 +83,12 @@ function errorReplies(config: ErrorBodyConfig, only: object[]): object[] {
     {
       filter: all(cel('response.code_details == "ext_authz_error"')),
       headers_to_add: [overwrite("retry-after", "1")],
+      body_format_override: format(503),
+    },
+    {
+      filter: all(cel(`${ofFilter} && response.code in [503, 504]`)),
+      headers_to_add: [overwrite("retry-after", "1")],
+      status_code: 503,
       body_format_override: format(503),
     },
     {
@@ -102,7 +111,7 @@ export function localReplies(draft: IstioDraft): object[] {
   const replies = [...forms.entries()].flatMap(([key, config]) => {
     const names = hosts.filter((h) => JSON.stringify(h.errorBody) === key).map((h) => h.host.name);
     const mine = names.map((n) => `xds.route_name.startsWith(${quote(`${n}/`)})`).join(" || ");
-    return errorReplies(config, forms.size > 1 ? [cel(mine)] : []);
+    return errorReplies(draft, config, forms.size > 1 ? [cel(mine)] : []);
   });
   return [
     ...[...draft.hosts.values()].flatMap(corsOnResponds),
@@ -110,6 +119,6 @@ export function localReplies(draft: IstioDraft): object[] {
     ...(replies.length > 0 ? [{ filter: cel('response.code_details in ["ext_authz_denied", "direct_response"]') }] : []),
     ...replies,
     // Hosts that nobody has named.
-    ...(forms.size > 1 ? errorReplies(errorBodyKind.schema.parse({}), []) : []),
+    ...(forms.size > 1 ? errorReplies(draft, errorBodyKind.schema.parse({}), []) : []),
   ];
 }

@@ -16,10 +16,14 @@ import { CORS_HEADERS } from "../../policy/cors";
 import { routeEntries, type RouteEntry } from "../../policy/gateway";
 import { IDEMPOTENT } from "../../policy/upstream";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
+import { longestAnswerMs, throughAddress } from "../through";
 import { duration, formatText, metadata, MISSING, nowhere, ONCE, routeName, splitAddress } from "./names";
 
 /** Headers between the gateway's own parts, and those that Envoy adds for itself: no upstream sees them. */
 const ENVOY = ["x-envoy-decorator-operation", "x-envoy-attempt-count", "x-forwarded-host"];
+
+/** What the filter is told by the guard. */
+const TOLD = ["x-gateway-client", "x-gateway-route"];
 
 type Part<K extends keyof VirtualServiceSpecHttp> = Pick<VirtualServiceSpecHttp, K>;
 
@@ -67,7 +71,7 @@ function headerChanges(host: HostDraft, route: RouteDraft): Part<"headers"> {
     headers: {
       request: {
         set: { "x-forwarded-proto": "https", ...formatted(requestHeaders?.set) },
-        remove: [...PROXY_HEADERS, ...ENVOY, ...(requestHeaders?.remove ?? [])],
+        remove: [...PROXY_HEADERS.filter((name) => !route.through || !TOLD.includes(name)), ...ENVOY, ...(requestHeaders?.remove ?? [])],
       },
       ...((hidden.length > 0 || responseHeaders) && {
         response: {
@@ -86,8 +90,12 @@ function rewrite({ rewrite: config }: RouteDraft): Part<"rewrite"> {
   return { rewrite: { uriRegexRewrite: { match: `^${prefix}${rest}$`, rewrite: `${base}\\1` } } };
 }
 
-function destinations(draft: IstioDraft, { route, weights }: RouteDraft): Part<"route"> {
+function destinations(draft: IstioDraft, { route, weights, through }: RouteDraft): Part<"route"> {
   const { services } = draft.input.model;
+  if (through) {
+    const { host, port } = throughAddress(draft.input.model);
+    return { route: [{ destination: { host, port: { number: port } } }] };
+  }
   const to = (service: string): { destination: { host: string; port: { number: number } } } => {
     const { host, port } = splitAddress(services[service]?.address ?? "");
     return { destination: { host, port: { number: port } } };
@@ -108,6 +116,11 @@ function destinations(draft: IstioDraft, { route, weights }: RouteDraft): Part<"
 /** `retriable-headers` names no header: the time-out of a try holds without a second try. */
 function tries(route: RouteDraft, once: boolean): Part<"retries"> {
   const { retries } = route;
+  if (route.through) {
+    // The filter is asked again where its connection breaks; what is not idempotent only before it was sent.
+    const retryOn = ["connect-failure", "refused-stream", ...(once ? [] : ["reset"])].join(",");
+    return { retries: { attempts: 1, perTryTimeout: duration(longestAnswerMs(route.route)), retryOn } };
+  }
   if (retries && !once) {
     const retryOn = ["connect-failure", "reset", "refused-stream", ...retries.statuses].join(",");
     return { retries: { attempts: retries.tries - 1, perTryTimeout: duration(retries.perTryMs), retryOn } };
@@ -128,7 +141,7 @@ function forwarding(draft: IstioDraft, host: HostDraft, entry: RouteEntry): Virt
     return [{ name, match: matches(entry, route, methods), ...corsPolicy(host), headers, directResponse }];
   }
   const repeatable = IDEMPOTENT.filter((m) => methods === undefined || methods.includes(m));
-  const twice = route.retries !== undefined && repeatable.length > 0;
+  const twice = (route.retries !== undefined || route.through) && repeatable.length > 0;
   const single = methods?.filter((m) => !repeatable.includes(m as (typeof IDEMPOTENT)[number]));
   return [
     ...(twice ? [{ name, match: matches(entry, route, repeatable), ...common, ...tries(route, false) }] : []),

@@ -8,3 +8,6 @@ export const bodySize: Enforcer<NginxDraft> = {
     routeOf(draft, placement).maxBodyBytes = (placement.config as { max: number }).max;
   },
 };
+
+/** The same directive counts a body that declares nothing. */
+export const bodyCount: Enforcer<NginxDraft> = { ...bodySize, supports: ["BodySizeCounted"], stage: "afterDoor" };

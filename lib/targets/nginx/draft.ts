@@ -2,6 +2,7 @@ import type { Host, Route } from "../../policy/gateway";
 import { needsMatching, type RespondConfig } from "../../policy/route-shape";
 import type { Placement } from "../../plan";
 import type { TargetInput } from "../target";
+import { filterWays } from "../through";
 import { variablePart } from "../nginx-syntax";
 
 /** A configuration in the making: enforcers add to it, the view turns it into text. Values are nginx expressions. */
@@ -39,6 +40,8 @@ export interface RouteDraft {
   webSocketIdleMs?: number;
   respond?: RespondConfig;
   door: boolean;
+  /** The filter calls the service. */
+  through: boolean;
 }
 
 export interface ServerDraft {
@@ -82,9 +85,7 @@ export function nameFor(names: Map<string, string>, prefix: string, ...owner: re
 }
 
 export function beginDraft(input: TargetInput): NginxDraft {
-  const doors = new Set(
-    input.plan.placements.filter((p) => p.place === "door").map((p) => `${p.host} ${p.route ?? ""}`),
-  );
+  const ways = filterWays(input.plan);
   const names = new Map<string, string>();
   const servers = input.gateway.hosts.map((host): [string, ServerDraft] => {
     const routes = host.routes.map((route): [string, RouteDraft] => [
@@ -97,7 +98,8 @@ export function beginDraft(input: TargetInput): NginxDraft {
         requestHeaders: [],
         responseHeaders: [],
         hiddenHeaders: [],
-        door: doors.has(`${host.name} ${route.name}`) || doors.has(`${host.name} `),
+        door: ways.asksDoor(host.name, route.name),
+        through: ways.isThrough(host.name, route.name),
       },
     ]);
     const server: ServerDraft = {

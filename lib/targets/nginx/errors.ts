@@ -43,10 +43,13 @@ const NATIVE_REASONS: Readonly<Record<number, string>> = {
   504: "timeout",
 };
 
-export function errorLines(server: ServerDraft): string[] {
+/** Where a route goes through the filter, an answer that nginx has not had is the filter's: it is away. */
+export function errorLines(server: ServerDraft, through = false): string[] {
   if (server.errorBody === undefined) return [];
+  const ofFilter = [502, 504];
   return [
-    `error_page ${ERRORS.join(" ")} /.gateway/error;`,
+    `error_page ${ERRORS.filter((status) => !through || !ofFilter.includes(status)).join(" ")} /.gateway/error;`,
+    ...(through ? [`error_page ${ofFilter.join(" ")} =503 /.gateway/error;`] : []),
     "error_page 403 = /.gateway/refused;",
     "error_page 494 =431 /.gateway/error;",
     "error_page 500 =503 /.gateway/error;",

@@ -3,7 +3,7 @@ import path from "node:path";
 import Handlebars from "handlebars";
 import type { OutputFile, Target } from "../target";
 import { addresses } from "./addresses";
-import { bodySize } from "./body-size";
+import { bodyCount, bodySize } from "./body-size";
 import { cors } from "./cors";
 import { beginDraft, type NginxDraft } from "./draft";
 import { floodGuard } from "./flood-guard";
@@ -35,7 +35,7 @@ function finish(draft: NginxDraft): OutputFile[] {
 export const nginx: Target<NginxDraft> = {
   name: "nginx",
   proven: true,
-  hasDoor: true,
+  hasFilter: true,
   enforcers: {
     httpsRedirect,
     requestLine,
@@ -45,6 +45,7 @@ export const nginx: Target<NginxDraft> = {
     headerHygiene,
     cors,
     bodySize,
+    bodyCount,
     webSocket,
     addresses,
     floodGuard,

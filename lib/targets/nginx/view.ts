@@ -4,6 +4,7 @@ import { IDEMPOTENT } from "../../policy/upstream";
 import type { Check, HeaderExpression, NginxDraft, RouteDraft, ServerDraft } from "./draft";
 import { text, time, headerVariable } from "../nginx-syntax";
 import { identityHeaders } from "../identity-headers";
+import { longestAnswerMs, throughAddress } from "../through";
 import { clientAddressMap, listenerView } from "./edge";
 import { errorLines, errorLocations, errorTexts } from "./errors";
 import { headers, lastOfEach, responseHeaderLines } from "./header-lines";
@@ -17,7 +18,21 @@ const hideLines = (names: readonly string[]): string[] => unique(names).map((nam
 
 type Variant = "" | "once" | "upgrade";
 
+/** The filter is asked again only where nothing can be done twice: nginx never repeats a POST that it has sent. */
+function throughTimeLines({ route, webSocketIdleMs }: RouteDraft, variant: Variant): string[] {
+  const longest = longestAnswerMs(route);
+  const idle = variant === "upgrade" ? Math.max(webSocketIdleMs ?? 0, longest) : longest;
+  return [
+    "proxy_connect_timeout 1s;",
+    `proxy_read_timeout ${time(idle)};`,
+    ...(variant === "upgrade" ? [`proxy_send_timeout ${time(idle)};`] : []),
+    "proxy_next_upstream error;",
+    "proxy_request_buffering off;",
+  ];
+}
+
 function timeLines(route: RouteDraft, variant: Variant): string[] {
+  if (route.through) return throughTimeLines(route, variant);
   const first = route.firstByteMs ?? 60_000;
   if (variant === "" && route.retries) {
     const { tries, perTryMs, statuses } = route.retries;
@@ -49,6 +64,7 @@ function variantLines(route: RouteDraft, variant: Variant): string[] {
 function answerLines(server: ServerDraft, route: RouteDraft, variant: Variant): string[] {
   const { backends, name } = route.route;
   const { respond } = route;
+  if (route.through && !respond) return throughLines(server, route, variant);
   const own = route.requestHeaders.length > 0;
   if (respond) return [`default_type ${text(respond.contentType)};`, `return ${String(respond.status)} ${text(respond.body)};`];
   return [
@@ -57,6 +73,23 @@ function answerLines(server: ServerDraft, route: RouteDraft, variant: Variant): 
     ...timeLines(route, variant),
     ...(own ? headers("proxy_set_header", lastOfEach([...baseRequestHeaders(server), ...route.requestHeaders])) : []),
     `proxy_pass http://${route.backend ?? backends[0]?.service ?? ""}${route.target};`,
+  ];
+}
+
+/** The filter gets the request as it came, and is told what nginx has found out about it. */
+function throughLines(server: ServerDraft, route: RouteDraft, variant: Variant): string[] {
+  const { name } = route.route;
+  const told: HeaderExpression[] = [
+    ["X-Gateway-Client", "$gateway_client"],
+    ["X-Gateway-Route", text(name)],
+  ];
+  return [
+    "auth_request off;",
+    `set $gateway_route ${text(name)};`,
+    ...errorLines(server, true),
+    ...timeLines(route, variant),
+    ...headers("proxy_set_header", lastOfEach([...passedHeaders(server), ...told])),
+    "proxy_pass http://gateway_through$request_uri;",
   ];
 }
 
@@ -89,8 +122,8 @@ const checkLine = ({ condition, status }: Check, body?: string): string =>
 
 const hasDoor = (server: ServerDraft): boolean => [...server.routes.values()].some((route) => route.door);
 
-function baseRequestHeaders(server: ServerDraft): HeaderExpression[] {
-  return lastOfEach([
+function passedHeaders(server: ServerDraft): HeaderExpression[] {
+  return [
     ["Host", "$host"],
     ["Connection", "$gateway_connection"],
     ["Upgrade", "$gateway_upgrade"],
@@ -99,6 +132,12 @@ function baseRequestHeaders(server: ServerDraft): HeaderExpression[] {
     ["X-Forwarded-Host", "$host"],
     ...PROXY_HEADERS.map((name): HeaderExpression => [name, '""']),
     ...server.requestHeaders,
+  ];
+}
+
+function baseRequestHeaders(server: ServerDraft): HeaderExpression[] {
+  return lastOfEach([
+    ...passedHeaders(server),
     ...identityHeaders(server.host).map((name): HeaderExpression => [name, hasDoor(server) ? `$gateway_set_${headerVariable(name)}` : '""']),
   ]);
 }
@@ -154,7 +193,8 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
 function upstreams(draft: NginxDraft): object[] {
   const tries = new Map<string, number>();
   for (const server of draft.servers.values()) {
-    for (const { route, retries } of server.routes.values()) {
+    for (const { route, retries, through } of server.routes.values()) {
+      if (through) continue;
       for (const { service } of route.backends) {
         tries.set(service, Math.max(tries.get(service) ?? 1, retries?.tries ?? 1));
       }
@@ -183,6 +223,7 @@ export function viewOf(draft: NginxDraft): object {
     clientAddress: clientAddressMap(model.front),
     dropsMalformedNames: draft.dropsMalformedNames,
     hasDoor: [...draft.servers.values()].some(hasDoor),
+    through: [...draft.servers.values()].some((s) => [...s.routes.values()].some((r) => r.through)) && throughAddress(model),
     maps: [...draft.maps.values()],
     geos: draft.geos,
     zones: draft.zones,

@@ -22,6 +22,7 @@ async function get(port: number, target: string): Promise<{ status: number; text
 /** What every real gateway needs beside itself: services, store, key server, and filters for its door. */
 export class Around {
   readonly services = new Services();
+  /** With the ports of their health and metrics. */
   readonly filters: { part: Part; port: number }[] = [];
   readonly #logFiles: string[] = [];
   readonly #offsets = new Map<string, number>();
@@ -64,7 +65,7 @@ export class Around {
   }
 
   /** The model with this run's addresses, for one instance of the gateway. */
-  placed(at: Pick<Addresses, "http" | "https" | "filter" | "certificates">): GatewayModel {
+  placed(at: Pick<Addresses, "http" | "https" | "filter" | "through" | "admin" | "certificates">): GatewayModel {
     return placedModel(this.model, {
       services: this.echoes.ports,
       keyServer: this.keyServer.port,
@@ -73,19 +74,33 @@ export class Around {
     });
   }
 
-  async startFilter(planJson: string, port: number): Promise<void> {
+  async startFilter(planJson: string, at: { filter: number; through: number; admin: number }): Promise<void> {
+    const { filter, through, admin } = at;
+    await this.startProcess("bin/filter.ts", planJson, admin, {
+      LISTEN_PORT: String(filter),
+      THROUGH_PORT: String(through),
+    });
+  }
+
+  /** Starts the filter, in one of its forms, and waits until it is ready. */
+  async startProcess(
+    program: string,
+    planJson: string,
+    admin: number,
+    own: Readonly<Record<string, string>>,
+  ): Promise<void> {
     const name = `filter-${String(this.filters.length)}`;
     const planFile = path.join(this.directory, `${name}.json`);
     writeFileSync(planFile, planJson);
     const logFile = this.logFile(`${name}.log`);
-    const env = { ...process.env, LISTEN_PORT: String(port), REDIS_URL: this.valkey.url };
-    const part = startPart(process.execPath, ["--import", "tsx", path.join(ROOT, "bin/filter.ts"), planFile], {
+    const env = { ...process.env, ADMIN_PORT: String(admin), REDIS_URL: this.valkey.url, ...own };
+    const part = startPart(process.execPath, ["--import", "tsx", path.join(ROOT, program), planFile], {
       logFile,
       env,
       cwd: ROOT,
     });
-    await until("filter", async () => (await get(port, "/actuator/readiness")).status === 200, part);
-    this.filters.push({ part, port });
+    await until("filter", async () => (await get(admin, "/actuator/readiness")).status === 200, part);
+    this.filters.push({ part, port: admin });
     await this.storeSeen(true);
   }
 

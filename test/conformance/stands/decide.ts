@@ -1,10 +1,12 @@
 import { randomUUID, type KeyObject } from "node:crypto";
 import { resolveGateway } from "../../../lib/model";
-import { type CounterStore, type HeaderLine, type State } from "../../../lib/policy";
-import { decideRequest, type Verdict } from "../../../lib/policy/decide";
-import { configOf, type Gateway } from "../../../lib/policy/gateway";
-import { MemoryCounters } from "../../../lib/policy/rate";
-import { errorBody, renderErrorBody, type ErrorBodyConfig } from "../../../lib/policy/response";
+import type { HeaderLine, Refusal, RequestBody, ServiceAnswer, SharedStore, State } from "../../../lib/policy";
+import { answerHeaders, refusalContent, serviceAnswerHeaders, serviceHeaders } from "../../../lib/policy/answer";
+import { callService, NoAnswer, type Transport } from "../../../lib/policy/call";
+import { decideRequest, policiesInOrder, type Verdict } from "../../../lib/policy/decide";
+import { configOf, type Gateway, type Host, type Route } from "../../../lib/policy/gateway";
+import { aloneState, MemoryStore } from "../../../lib/policy/memory-store";
+import type { ErrorBodyConfig } from "../../../lib/policy/response";
 import { Identities } from "../identities";
 import { modelOf } from "../systems";
 import { echoOf, Services, type Seen } from "../upstreams";
@@ -17,11 +19,30 @@ export interface OracleAnswer extends WireAnswer {
   statuses: ReadonlySet<number>;
 }
 
-const JSON_TYPE = { "content-type": "application/json" };
+/** One instance, whose clock also counts the time that upstreams would have taken. */
+interface Replica {
+  state: State;
+  passed: number;
+}
 
-const away: CounterStore = {
-  take: () => Promise.reject(new Error("away")),
-};
+class WireBody implements RequestBody {
+  #max = Infinity;
+
+  constructor(private readonly wire: WireRequest) {}
+
+  limit(maxBytes: number): boolean {
+    this.#max = maxBytes;
+    return (this.wire.body?.length ?? 0) > maxBytes;
+  }
+
+  read(): Promise<Buffer | undefined> {
+    const bytes = this.wire.body ?? Buffer.alloc(0);
+    return Promise.resolve(bytes.length > this.#max ? undefined : bytes);
+  }
+}
+
+const gone = (): Promise<never> => Promise.reject(new Error("away"));
+const away: SharedStore = { take: gone, cached: gone, keep: gone, drop: gone };
 
 /** The model's own meaning, with upstreams that behave as the case says and take no time. */
 class DecideStand implements Stand {
@@ -31,7 +52,7 @@ class DecideStand implements Stand {
   readonly #gateway: Gateway;
   readonly #reasons = new Map<string, string>();
   /** One for each replica: what is shared is the same object. */
-  #states: State[] = [];
+  #replicas: Replica[] = [];
 
   constructor(system: string, environment: string) {
     this.identities = new Identities(system);
@@ -44,17 +65,17 @@ class DecideStand implements Stand {
     this.services.begin(testCase.upstreams);
     this.identities.forget();
     const published = this.identities.publicKeys();
-    const shared = new MemoryCounters();
+    const shared = new MemoryStore();
     const keys = {
       find: (_issuer: string, kid: string | undefined, alg: string): KeyObject | undefined =>
         published.find((k) => k.kid === kid && k.alg === alg)?.key,
     };
-    this.#states = Array.from({ length: testCase.replicas }, () => ({
-      nowMs: Date.now,
-      keys,
-      shared: testCase.away.includes("redis") ? away : shared,
-      local: new MemoryCounters(),
-    }));
+    this.#replicas = Array.from({ length: testCase.replicas }, () => {
+      const replica = { passed: 0 } as Replica;
+      const nowMs = (): number => Date.now() + replica.passed;
+      replica.state = aloneState({ nowMs, keys, shared: testCase.away.includes("redis") ? away : shared });
+      return replica;
+    });
     return Promise.resolve();
   }
 
@@ -63,6 +84,7 @@ class DecideStand implements Stand {
     // White space around a value is no part of it (RFC 9110 section 5.5).
     const request = { ...sent, headers: sent.headers.map(([n, v]): HeaderLine => [n, v.trim()]) };
     const host = request.host.toLowerCase().replace(/:\d+$/, "").replace(/\.$/, "");
+    const replica = this.#replicas[instance % this.#replicas.length] as Replica;
     const verdict = await decideRequest(
       this.#gateway,
       {
@@ -73,22 +95,16 @@ class DecideStand implements Stand {
         headers: request.headers,
         client: request.client,
         headBytes: headBytes(wire).length,
+        body: new WireBody(wire),
       },
-      this.#states[instance % this.#states.length] as State,
+      replica.state,
       randomUUID,
       { all: true },
     );
     const { answer } = verdict;
-    if (answer) {
-      this.#reasons.set(verdict.exchange.requestId, answer.reason);
-      const body =
-        answer.answer || request.method === "HEAD"
-          ? Buffer.alloc(0)
-          : this.#errorBody(verdict, answer.status, answer.message);
-      const headers = { ...(body.length > 0 && JSON_TYPE), ...answer.headers };
-      return { answer: this.#answer(verdict, answer.status, headers, body, verdict.statuses) };
-    }
-    return { answer: this.#call(verdict, request) };
+    if (!answer) return { answer: await this.#call(verdict, request, replica) };
+    this.#reasons.set(verdict.exchange.requestId, answer.reason);
+    return { answer: this.#refusal(verdict, answer, verdict.statuses) };
   }
 
   logs(): string {
@@ -107,82 +123,77 @@ class DecideStand implements Stand {
     return Promise.resolve();
   }
 
-  #errorBody(verdict: Verdict, status: number, message: string): Buffer {
+  #refusal(verdict: Verdict, refusal: Refusal, statuses?: ReadonlySet<number>, seconds = 0): OracleAnswer {
     const config = configOf(verdict.host?.policies ?? [], "errorBody") as ErrorBodyConfig | undefined;
-    const { requestId } = verdict.exchange;
-    return Buffer.from(renderErrorBody(config ?? errorBody.schema.parse({}), { status, message, requestId }));
+    const { exchange } = verdict;
+    const { headers, body } = refusalContent(config, exchange.requestId, refusal);
+    const content = Buffer.from(exchange.request.method === "HEAD" ? "" : body);
+    return this.#answer(verdict, refusal.status, headers, content, statuses, seconds);
   }
 
   #answer(
     verdict: Verdict,
     status: number,
-    headers: Readonly<Record<string, string>>,
+    headers: readonly HeaderLine[],
     body: Buffer,
     statuses: ReadonlySet<number> = new Set([status]),
     seconds = 0,
   ): OracleAnswer {
-    const { set } = verdict.exchange.response;
-    const lines = Object.entries(headers).filter(([name]) => !set.has(name));
-    return { status, headers: [...lines, ...set.entries()], body, seconds, statuses };
+    return { status, headers: answerHeaders(verdict.exchange, headers), body, seconds, statuses };
   }
 
-  /** Tries, time-outs and errors of the upstream, by the call that the policies have put together. */
-  #call(verdict: Verdict, request: WireRequest): OracleAnswer {
-    const { call, upstream } = verdict.exchange;
-    const { respond, backends = [] } = verdict.route ?? {};
-    if (respond) {
-      const headers = { "content-type": respond.contentType };
-      return this.#answer(verdict, respond.status, headers, Buffer.from(respond.body));
+  /** The call of the service, with upstreams that take no time. */
+  async #call(verdict: Verdict, request: WireRequest, replica: Replica): Promise<OracleAnswer> {
+    const { exchange, route, host } = verdict;
+    if (route?.respond) {
+      const headers: HeaderLine[] = [["content-type", route.respond.contentType]];
+      return this.#answer(verdict, route.respond.status, headers, Buffer.from(route.respond.body));
     }
-    const service = backends.find((b) => b.weight > 0)?.service ?? "";
+    const start = replica.state.nowMs();
+    const transport: Transport = {
+      send: (service, firstByteMs, untilMs) => this.#send(service, firstByteMs, untilMs, verdict, request, replica),
+      discard: () => undefined,
+    };
+    const policies = policiesInOrder(host as Host, route);
+    const answer = await callService(policies, route as Route, exchange, replica.state, transport);
+    const seconds = (replica.state.nowMs() - start) / 1000;
+    if (answer.by === "gateway") return this.#refusal(verdict, answer.refusal, undefined, seconds);
+    const body = request.method === "HEAD" ? Buffer.alloc(0) : (answer.body as Buffer);
+    const own = serviceAnswerHeaders(exchange, answer.headers);
+    return this.#answer(verdict, answer.status, own, body, undefined, seconds);
+  }
+
+  /** One try; the clock of the replica goes on by what it would have taken. */
+  #send(
+    service: string,
+    firstByteMs: number,
+    untilMs: number,
+    verdict: Verdict,
+    request: WireRequest,
+    replica: Replica,
+  ): Promise<ServiceAnswer> {
+    if (this.services.isDown(service)) return Promise.reject(new NoAnswer("connect-failure"));
+    const { exchange } = verdict;
     const seen: Seen = {
       service,
       method: request.method,
-      path: upstream.target,
-      headers: this.#upstreamHeaders(verdict, request),
+      path: exchange.upstream.target,
+      headers: [["host", request.host], ...serviceHeaders(exchange, []).filter(([n]) => n.toLowerCase() !== "host")],
       body: request.body ?? Buffer.alloc(0),
     };
-    let seconds = 0;
-    const fail = (status: number, message: string): OracleAnswer =>
-      this.#answer(verdict, status, JSON_TYPE, this.#errorBody(verdict, status, message), new Set([status]), seconds);
-    for (let left = call.tries; ; left--) {
-      const again = (cause: string): boolean => left > 1 && call.retryOn.has(cause);
-      if (this.services.isDown(service)) {
-        if (again("connect-failure")) continue;
-        return fail(502, "The service gave no answer.");
-      }
-      const answering = this.services.next(seen);
-      if (request.websocket) return this.#answer(verdict, 101, { upgrade: "websocket" }, Buffer.alloc(0));
-      const late = answering.delayMs >= call.perTryMs;
-      seconds += Math.min(answering.delayMs, call.perTryMs) / 1000;
-      if (late) {
-        if (again("timeout")) continue;
-        return fail(504, "The service did not answer in time.");
-      }
-      if (answering.reset) {
-        if (again("reset")) continue;
-        return fail(502, "The service gave no answer.");
-      }
-      if (again(String(answering.status))) continue;
-      const body = answering.body ?? echoOf(seen);
-      const { remove } = verdict.exchange.response;
-      const kept = Object.entries(answering.headers).filter(([name]) => !remove.has(name.toLowerCase()));
-      const headers = { ...JSON_TYPE, ...Object.fromEntries(kept) };
-      return this.#answer(
-        verdict,
-        answering.status,
-        headers,
-        request.method === "HEAD" ? Buffer.alloc(0) : body,
-        undefined,
-        seconds,
-      );
+    const answering = this.services.next(seen);
+    if (request.websocket) {
+      const protocol: HeaderLine[] =
+        exchange.subprotocol === undefined ? [] : [["sec-websocket-protocol", exchange.subprotocol]];
+      const headers: HeaderLine[] = [["upgrade", "websocket"], ...protocol];
+      return Promise.resolve({ by: "service", status: 101, headers, body: Buffer.alloc(0) });
     }
-  }
-
-  #upstreamHeaders(verdict: Verdict, request: WireRequest): HeaderLine[] {
-    const { set, remove } = verdict.exchange.upstream;
-    const kept = request.headers.filter(([name]) => !remove.has(name.toLowerCase()) && !set.has(name.toLowerCase()));
-    return [["host", request.host], ...kept, ...set.entries()];
+    const limitMs = Math.min(firstByteMs, untilMs - replica.state.nowMs());
+    replica.passed += Math.min(answering.delayMs, limitMs);
+    if (answering.delayMs >= limitMs) return Promise.reject(new NoAnswer("timeout"));
+    if (answering.reset) return Promise.reject(new NoAnswer("reset"));
+    const headers = Object.entries({ "content-type": "application/json", ...answering.headers });
+    return Promise.resolve({ by: "service", status: answering.status, headers, body: answering.body ?? echoOf(seen) });
   }
 }
 

@@ -1,6 +1,7 @@
 import { decideStand } from "./decide";
 import { istioNativeStand, istioStand } from "./istio";
 import { nginxStand } from "./nginx";
+import { nodeGatewayStand } from "./node-gateway";
 import type { StandFactory } from "./stand";
 
 /** Every target that cases can be run on. */
@@ -9,4 +10,5 @@ export const STANDS: Readonly<Record<string, StandFactory>> = {
   nginx: nginxStand,
   istio: istioStand,
   "istio-native": istioNativeStand,
+  "node-gateway": nodeGatewayStand,
 };

@@ -22,7 +22,7 @@ interface Manifest {
 }
 
 /** What only a cluster has, put in for loopback: Services with endpoints, and certificates. */
-function placed(files: readonly OutputFile[], around: Around, filterPort: number): string {
+function placed(files: readonly OutputFile[], around: Around, filterPorts: readonly number[]): string {
   const manifests = files
     .filter((f) => f.path.endsWith(".yaml") && !f.path.endsWith("mesh.yaml"))
     .flatMap((f) => parseAllDocuments(f.content).map((d) => d.toJS() as Manifest));
@@ -36,7 +36,7 @@ function placed(files: readonly OutputFile[], around: Around, filterPort: number
       }
     }
   }
-  const entry = (name: string, port: number): Manifest => ({
+  const entry = (name: string, ...ports: number[]): Manifest => ({
     ...{ apiVersion: "networking.istio.io/v1" },
     kind: "ServiceEntry",
     metadata: { name, namespace: "istio-system" },
@@ -44,12 +44,12 @@ function placed(files: readonly OutputFile[], around: Around, filterPort: number
       hosts: [`${name}.stand.internal`],
       location: "MESH_EXTERNAL",
       resolution: "STATIC",
-      ports: [{ number: port, name: "http", protocol: "HTTP" }],
+      ports: ports.map((number) => ({ number, name: `http-${String(number)}`, protocol: "HTTP" })),
       endpoints: [{ address: "127.0.0.1" }],
     },
   });
   const services = [...around.echoes.ports.entries()].map(([name, port]) => entry(name, port));
-  return [...manifests, ...services, entry("filter", filterPort)]
+  return [...manifests, ...services, entry("filter", ...filterPorts)]
     .map((m) => stringify(m, { version: "1.1" }))
     .join("---\n");
 }
@@ -89,12 +89,12 @@ class IstioStand implements Stand {
     n: number,
     change: (model: GatewayModel) => GatewayModel,
   ): Promise<Instance> {
-    const [http = 0, https = 0, filter = 0] = await freePorts(3);
+    const [http = 0, https = 0, filter = 0, through = 0, admin = 0] = await freePorts(5);
     const files = renderFor(
       around,
       "istio",
       environment,
-      { http, https, filter, certificates: "/nowhere" },
+      { http, https, filter, through, admin, certificates: "/nowhere" },
       (model) => ({
         ...change(model),
         services: Object.fromEntries(
@@ -107,10 +107,10 @@ class IstioStand implements Stand {
       }),
     );
     const plan = files.find((f) => f.path.endsWith("filter.json"));
-    if (plan) await around.startFilter(plan.content, filter);
+    if (plan) await around.startFilter(plan.content, { filter, through, admin });
     const directory = around.makeDirectory(`istio-${String(n)}`);
     const configDir = around.makeDirectory(`istio-${String(n)}/config`);
-    writeFileSync(path.join(configDir, "all.yaml"), placed(files, around, filter));
+    writeFileSync(path.join(configDir, "all.yaml"), placed(files, around, [filter, through]));
     const mesh = parse(files.find((f) => f.path.endsWith("mesh.yaml"))?.content ?? "") as Record<string, unknown>;
     const meshFile = path.join(directory, "mesh.yaml");
     // Stock Envoy lacks Istio's own statistics filter.

@@ -31,7 +31,7 @@ export function renderFor(
   return value.files;
 }
 
-async function certificates(directory: string): Promise<void> {
+export async function certificates(directory: string): Promise<void> {
   const pems = await generate([{ name: "commonName", value: "api.example.com" }], { keyType: "ec", curve: "P-256" });
   writeFileSync(path.join(directory, "tls.crt"), pems.cert);
   writeFileSync(path.join(directory, "tls.key"), pems.private);
@@ -53,10 +53,10 @@ class NginxStand implements Stand {
     await certificates(tls);
     const instances: Instance[] = [];
     for (let n = 0; n < replicas; n++) {
-      const [http = 0, https = 0, filter = 0] = await freePorts(3);
-      const files = renderFor(around, "nginx", environment, { http, https, filter, certificates: tls });
+      const [http = 0, https = 0, filter = 0, through = 0, admin = 0] = await freePorts(5);
+      const files = renderFor(around, "nginx", environment, { http, https, filter, through, admin, certificates: tls });
       const plan = files.find((f) => f.path.endsWith("filter.json"));
-      if (plan) await around.startFilter(plan.content, filter);
+      if (plan) await around.startFilter(plan.content, { filter, through, admin });
       const prefix = around.makeDirectory(`nginx-${String(n)}`);
       chmodSync(around.directory, 0o755);
       around.makeDirectory(`nginx-${String(n)}/logs`);

@@ -1,0 +1,155 @@
+import type { IncomingMessage } from "node:http";
+import { Transform, type Readable } from "node:stream";
+import { BodyTooLarge } from "../policy/call";
+import type { GatewayRequest, HeaderLine, RequestBody } from "../policy";
+
+/** A request that comes in on one of our listeners, as policies see it. */
+
+export function headerLines(raw: readonly string[]): HeaderLine[] {
+  const lines: HeaderLine[] = [];
+  for (let i = 0; i < raw.length; i += 2) lines.push([raw[i] as string, raw[i + 1] as string]);
+  return lines;
+}
+
+/** The value of the only line of that name. */
+export function onlyValue(lines: readonly HeaderLine[], name: string): string | undefined {
+  let found: string | undefined;
+  for (const [n, value] of lines) {
+    if (n.length !== name.length || n.toLowerCase() !== name) continue;
+    if (found !== undefined) return undefined;
+    found = value;
+  }
+  return found;
+}
+
+/** Host without port and the dot of the root, in lower case. */
+export function hostName(host: string): string {
+  return host
+    .replace(/:\d+$/, "")
+    .replace(/\.$/, "")
+    .toLowerCase();
+}
+
+/** Bytes of the head as it was sent. */
+export function headBytes(method: string, target: string, headers: readonly HeaderLine[]): number {
+  let bytes = method.length + target.length + " HTTP/1.1\r\n\r\n".length + 1;
+  for (const [name, value] of headers) bytes += name.length + value.length + 4;
+  return bytes;
+}
+
+/** The body of a request, read or passed on as it comes, and counted. */
+export class IncomingBody implements RequestBody {
+  readonly #declared: number | undefined;
+  #max = Infinity;
+  #read: Promise<Buffer | undefined> | undefined;
+
+  constructor(private readonly message: IncomingMessage) {
+    const length = message.headers["content-length"];
+    this.#declared = length === undefined ? undefined : Number(length);
+  }
+
+  /** False for a request that has none. */
+  get exists(): boolean {
+    return (this.#declared ?? 0) > 0 || this.message.headers["transfer-encoding"] !== undefined;
+  }
+
+  limit(maxBytes: number): boolean {
+    this.#max = maxBytes;
+    return (this.#declared ?? 0) > maxBytes;
+  }
+
+  read(): Promise<Buffer | undefined> {
+    this.#read ??= this.#collect();
+    return this.#read;
+  }
+
+  /** What was read, or the bytes as they come; the stream breaks with `BodyTooLarge`. */
+  async passOn(): Promise<Buffer | Readable | undefined> {
+    if (this.#read) return (await this.#read) ?? Promise.reject(new BodyTooLarge());
+    if (!this.exists) return undefined;
+    if (this.#declared !== undefined) return this.message;
+    const max = this.#max;
+    let length = 0;
+    const counted = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        length += chunk.length;
+        if (length > max) done(new BodyTooLarge());
+        else done(null, chunk);
+      },
+    });
+    // Not a pipeline: it would close the client's connection, which is still to be answered.
+    this.message.once("error", (error) => counted.destroy(error));
+    return this.message.pipe(counted);
+  }
+
+  #collect(): Promise<Buffer | undefined> {
+    const { message } = this;
+    const chunks: Buffer[] = [];
+    let length = 0;
+    return new Promise((resolve, reject) => {
+      const keep = (chunk: Buffer): void => {
+        length += chunk.length;
+        chunks.push(chunk);
+        if (length <= this.#max) return;
+        message.off("data", keep).pause();
+        resolve(undefined);
+      };
+      message.on("data", keep);
+      message.once("end", () => {
+        resolve(Buffer.concat(chunks, length));
+      });
+      message.once("error", reject);
+    });
+  }
+}
+
+const OF_PROXY = /^x-gateway-/i;
+
+/** What a proxy passes through: it has said which route and which client, and no client can say so. */
+export function fromProxy(message: IncomingMessage, proxy: string): { request: GatewayRequest; route?: string } | undefined {
+  const lines = headerLines(message.rawHeaders);
+  const host = onlyValue(lines, "host");
+  const route = onlyValue(lines, "x-gateway-route");
+  const client = onlyValue(lines, proxy === "ingress-nginx" ? "x-real-ip" : "x-gateway-client");
+  const { method, url } = message;
+  if (!host || !client || !method || !url || (!route && proxy !== "ingress-nginx")) return undefined;
+  const headers = lines.filter(([name]) => !OF_PROXY.test(name));
+  const request: GatewayRequest = {
+    scheme: "https",
+    method,
+    host: hostName(host),
+    target: url,
+    headers,
+    client,
+    headBytes: headBytes(method, url, headers),
+    body: new IncomingBody(message),
+  };
+  return { request, ...(route && { route }) };
+}
+
+/** The client, as the trusted hops in front tell: the N-th address from the right, never the whole list. */
+function clientOf(message: IncomingMessage, lines: readonly HeaderLine[], hops: number): string {
+  const peer = (message.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
+  if (hops === 0) return peer;
+  const forwarded = lines.filter(([name]) => name.toLowerCase() === "x-forwarded-for").map(([, value]) => value);
+  const list = forwarded.join(",").split(",").map((address) => address.trim());
+  return list.at(-hops) || peer;
+}
+
+/** A request of a client, where the filter is the gateway itself. */
+export function fromClient(message: IncomingMessage, scheme: "http" | "https", hops: number): GatewayRequest | undefined {
+  const lines = headerLines(message.rawHeaders);
+  const host = onlyValue(lines, "host");
+  const { method, url } = message;
+  if (!host || !method || !url) return undefined;
+  return {
+    scheme,
+    method,
+    host: hostName(host),
+    target: url,
+    headers: lines,
+    client: clientOf(message, lines, hops),
+    headBytes: headBytes(method, url, lines),
+    body: new IncomingBody(message),
+  };
+}

@@ -1,0 +1,172 @@
+import { createHash, randomUUID } from "node:crypto";
+import { Redis } from "ioredis";
+import type { Counter, SharedStore } from "../policy";
+
+/**
+ * GCRA for several keys at once, by the store's own clock: all admit and count, or none counts. Times are microseconds;
+ * the answer is how long to wait, 0 for admitted.
+ */
+const SCRIPT = `
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local wait, tats = 0, {}
+for i, key in ipairs(KEYS) do
+  local interval, burst = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+  local tat = math.max(tonumber(redis.call('GET', key) or '0'), now)
+  wait = math.max(wait, tat - now - burst * interval)
+  tats[i] = tat + interval
+end
+if wait > 0 then return math.ceil(wait) end
+for i, key in ipairs(KEYS) do
+  redis.call('SET', key, string.format('%.0f', tats[i]), 'PX', math.ceil((tats[i] - now) / 1000) + 1)
+end
+return 0
+`;
+
+/** A version outlives what was kept under it, by far. */
+const VERSION_MS = 24 * 3_600_000;
+
+/** Keeps a value when its group is still of the version that was read, or has none yet. */
+const KEEP = `
+local version = redis.call('GET', KEYS[1])
+if version and version ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ${String(VERSION_MS)})
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+return 1
+`;
+
+/** Places that are taken, each until a time; the ones whose time is over are free. */
+const LEASE = `
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+local held = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if not held and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
+redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return 1
+`;
+
+/** Counts attempts in a window that begins with the first; as many as allowed block. */
+const FAILED = `
+local count = redis.call('INCR', KEYS[1])
+if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+if count >= tonumber(ARGV[1]) then
+  redis.call('SET', KEYS[2], '1', 'PX', ARGV[3])
+  redis.call('DEL', KEYS[1])
+end
+return count
+`;
+
+interface Commands {
+  gcra(keys: number, ...rest: string[]): Promise<number>;
+  lease(key: string, id: string, max: number, ttlMs: number): Promise<number>;
+  failedAttempt(count: string, block: string, attempts: number, perMs: number, blockMs: number): Promise<number>;
+  keep(version: string, entry: string, name: string, value: Buffer, ttlMs: number): Promise<number>;
+}
+
+/** One slot for all keys of a group, as a cluster wants it (keys with braces). */
+const versionKey = (group: string): string => `cache:{${group}}`;
+const entryKey = (group: string, key: string): string =>
+  `cache:{${group}}:${createHash("sha256").update(key).digest("base64url")}`;
+
+const blockKey = (key: string): string => `${key}:blocked`;
+
+/** What all replicas share. While the store is away every call fails at once or within the time stated. */
+export class RedisStore implements SharedStore {
+  readonly #redis: Redis & Commands;
+
+  constructor(url: string, commandTimeoutMs = 50) {
+    this.#redis = new Redis(url, {
+      lazyConnect: true,
+      // A queue would send counts late, into another window, and a resend would count twice.
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      maxRetriesPerRequest: 0,
+      connectTimeout: 500,
+      commandTimeout: commandTimeoutMs,
+      retryStrategy: (attempt) => Math.min(100 * attempt, 1_000),
+      scripts: { gcra: { lua: SCRIPT }, keep: { lua: KEEP, numberOfKeys: 2 }, lease: { lua: LEASE, numberOfKeys: 1 }, failedAttempt: { lua: FAILED, numberOfKeys: 2 } },
+    }) as Redis & Commands;
+  }
+
+  get ready(): boolean {
+    return this.#redis.status === "ready";
+  }
+
+  start(onError: (error: unknown) => void): void {
+    this.#redis.on("error", onError);
+    this.#redis.connect().catch(() => undefined);
+  }
+
+  async take(counters: readonly Counter[]): Promise<number> {
+    this.#mustBeThere();
+    const keys = counters.map((c) => c.key);
+    const rates = counters.flatMap((c) => [String((c.perMs * 1000) / c.requests), String(c.burst)]);
+    return (await this.#redis.gcra(keys.length, ...keys, ...rates)) / 1000;
+  }
+
+  async cached(group: string, key: string): Promise<{ version: string | undefined; value: Buffer | undefined }> {
+    this.#mustBeThere();
+    const [version, stored] = await this.#redis.mgetBuffer(versionKey(group), entryKey(group, key));
+    const name = version?.toString("latin1");
+    // The entry begins with the version that it was kept under.
+    const good = name !== undefined && stored?.subarray(0, name.length).toString("latin1") === name;
+    return { version: name, value: good ? stored.subarray(name.length) : undefined };
+  }
+
+  async keep(group: string, key: string, version: string | undefined, value: Buffer, ttlMs: number): Promise<void> {
+    this.#mustBeThere();
+    const own = version ?? randomUUID();
+    const stored = Buffer.concat([Buffer.from(own, "latin1"), value]);
+    await this.#redis.keep(versionKey(group), entryKey(group, key), own, stored, ttlMs);
+  }
+
+  async drop(group: string): Promise<void> {
+    this.#mustBeThere();
+    await this.#redis.set(versionKey(group), randomUUID(), "PX", VERSION_MS);
+  }
+
+  async has(key: string): Promise<boolean> {
+    this.#mustBeThere();
+    return (await this.#redis.exists(key)) === 1;
+  }
+
+  async once(key: string, ttlMs: number): Promise<boolean> {
+    this.#mustBeThere();
+    return (await this.#redis.set(key, "1", "PX", ttlMs, "NX")) === "OK";
+  }
+
+  async lease(key: string, id: string, max: number, ttlMs: number): Promise<boolean> {
+    this.#mustBeThere();
+    return (await this.#redis.lease(key, id, Math.min(max, Number.MAX_SAFE_INTEGER), ttlMs)) === 1;
+  }
+
+  async release(key: string, id: string): Promise<void> {
+    this.#mustBeThere();
+    await this.#redis.zrem(key, id);
+  }
+
+  async blockedMs(key: string): Promise<number> {
+    this.#mustBeThere();
+    return Math.max(0, await this.#redis.pttl(blockKey(key)));
+  }
+
+  async failed(key: string, attempts: number, perMs: number, blockMs: number): Promise<void> {
+    this.#mustBeThere();
+    await this.#redis.failedAttempt(key, blockKey(key), attempts, perMs, blockMs);
+  }
+
+  async clear(key: string): Promise<void> {
+    this.#mustBeThere();
+    await this.#redis.del(key);
+  }
+
+  #mustBeThere(): void {
+    if (!this.ready) throw new Error("The shared store is away.");
+  }
+
+  stop(): void {
+    this.#redis.disconnect();
+  }
+}

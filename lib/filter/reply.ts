@@ -1,0 +1,119 @@
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { answerHeaders, refusalContent, serviceAnswerHeaders } from "../policy/answer";
+import type { PlannedHost } from "../policy/filter-plan";
+import type { Answer, Exchange, HeaderLine, ServiceAnswer } from "../policy";
+import type { UpgradedAnswer } from "./transport";
+
+/** Brings answers to clients. */
+
+/** How long a client that was refused may go on sending, so that it can read why. */
+const LINGER_MS = 10_000;
+
+export interface Reply {
+  status: number;
+  headers: HeaderLine[];
+  body: ServiceAnswer["body"];
+  trailers?: ServiceAnswer["trailers"];
+}
+
+export function replyTo(exchange: Exchange, host: PlannedHost | undefined, answer: Answer): Reply {
+  if (answer.by === "service") {
+    const { status, headers, body, trailers } = answer;
+    const own = serviceAnswerHeaders(exchange, headers).filter(([name]) => name.toLowerCase() !== "server");
+    return { status, headers: answerHeaders(exchange, own), body, ...(trailers && { trailers }) };
+  }
+  const { refusal } = answer;
+  const { headers, body } = refusalContent(host?.errorBody, exchange.requestId, refusal);
+  const own: HeaderLine[] = [...headers, ["x-gateway-reason", refusal.reason]];
+  return { status: refusal.status, headers: answerHeaders(exchange, own), body: Buffer.from(body) };
+}
+
+const WITHOUT_BODY = new Set([204, 304]);
+
+/** Writes an answer; resolves when all of it is with the client, or the client has gone. */
+export function write(message: IncomingMessage, response: ServerResponse, reply: Reply): Promise<void> {
+  const { status, headers, body, trailers } = reply;
+  const bare = message.method === "HEAD" || WITHOUT_BODY.has(status);
+  const lines = headers.filter(([name]) => !(Buffer.isBuffer(body) && !bare && name.toLowerCase() === "content-length"));
+  if (Buffer.isBuffer(body) && !WITHOUT_BODY.has(status) && message.method !== "HEAD") lines.push(["content-length", String(body.length)]);
+  response.writeHead(status, lines.flat());
+  linger(message);
+  return new Promise((resolve) => {
+    response.once("close", () => {
+      if (!Buffer.isBuffer(body)) body.destroy();
+      resolve();
+    });
+    if (Buffer.isBuffer(body) || bare) {
+      if (!Buffer.isBuffer(body)) body.resume();
+      response.end(bare ? undefined : body);
+      return;
+    }
+    // A broken answer must look broken, not ended.
+    body.once("error", () => response.destroy());
+    body.once("end", () => {
+      const last = trailers?.() ?? [];
+      if (last.length > 0) response.addTrailers(last as [string, string][]);
+      response.end();
+    });
+    body.pipe(response, { end: false });
+  });
+}
+
+/** What was not read of a request is let through, for a while. */
+function linger(message: IncomingMessage): void {
+  if (message.readableEnded || message.listenerCount("data") > 0) return;
+  message.resume();
+  const timer = setTimeout(() => message.socket.destroy(), LINGER_MS);
+  timer.unref();
+  message.once("close", () => {
+    clearTimeout(timer);
+  });
+}
+
+const headText = (status: number, headers: readonly HeaderLine[]): string =>
+  [
+    `HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? "Status"}`,
+    ...headers.map(([name, value]) => `${name}: ${value}`),
+    "\r\n",
+  ].join("\r\n");
+
+/** Answers a handshake that was not taken: on the bare connection, which then ends. */
+export function writeRaw(socket: Socket, { status, headers, body }: Reply): void {
+  const lines = headers.filter(([name]) => !["content-length", "connection"].includes(name.toLowerCase()));
+  if (Buffer.isBuffer(body)) {
+    socket.write(headText(status, [...lines, ["content-length", String(body.length)], ["connection", "close"]]));
+    socket.end(body);
+    return;
+  }
+  socket.write(headText(status, [...lines, ["connection", "close"]]));
+  body.once("error", () => socket.destroy());
+  body.pipe(socket);
+}
+
+/** Joins both sides of an accepted handshake until either ends, or both are silent for too long. */
+export function join(exchange: Exchange, client: Socket, clientHead: Buffer, answer: UpgradedAnswer, idleMs: number): Promise<void> {
+  const service = answer.socket as Socket;
+  const own = serviceAnswerHeaders(exchange, answer.headers).filter(([name]) => name.toLowerCase() !== "server");
+  const lines = answerHeaders(exchange, own).filter(
+    ([name]) => exchange.subprotocol === undefined || name.toLowerCase() !== "sec-websocket-protocol",
+  );
+  if (exchange.subprotocol !== undefined) lines.push(["sec-websocket-protocol", exchange.subprotocol]);
+  client.write(headText(101, [...lines, ["connection", "Upgrade"], ["upgrade", "websocket"]]));
+  if (clientHead.length > 0) service.write(clientHead);
+  if (answer.head && answer.head.length > 0) client.write(answer.head);
+  const end = (): void => {
+    client.destroy();
+    service.destroy();
+  };
+  for (const socket of [client, service]) {
+    socket.setNoDelay(true);
+    socket.setTimeout(idleMs, end);
+    socket.on("error", end);
+    socket.on("close", end);
+  }
+  // Either side may close its half first.
+  client.pipe(service);
+  service.pipe(client);
+  return new Promise((resolve) => client.once("close", resolve));
+}

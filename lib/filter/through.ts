@@ -1,0 +1,131 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { callService } from "../policy/call";
+import { decideRequest, policiesInOrder, type Verdict } from "../policy/decide";
+import type { FilterPlan, PlannedHost } from "../policy/filter-plan";
+import { configOf, type Host, type Route } from "../policy/gateway";
+import { asksForWebSocket } from "../policy/web-socket";
+import type { Answer, GatewayRequest, Refusal, State } from "../policy";
+import type { ExchangeRecord } from "./audit";
+import type { IncomingBody } from "./incoming";
+import { recordOf } from "./audit";
+import { join, replyTo, write, writeRaw } from "./reply";
+import { ClientGone, HttpTransport, type Connections, type UpgradedAnswer } from "./transport";
+
+/** Whole exchanges: from the request to the end of the answer. */
+
+const MISMATCH: Refusal = {
+  status: 403,
+  reason: "route-mismatch",
+  message: "The gateway's parts disagree on this request.",
+};
+const FAILED: Refusal = {
+  status: 503,
+  reason: "internal",
+  message: "The request cannot be decided now.",
+  headers: { "retry-after": "1" },
+};
+
+export interface Running {
+  plan: FilterPlan;
+  state: State;
+  connections: Connections;
+  note(record: ExchangeRecord): void;
+  fault(error: unknown): void;
+}
+
+export interface Arrived {
+  request: GatewayRequest;
+  /** The route that the proxy has chosen. */
+  route?: string;
+}
+
+interface Judged {
+  verdict: Verdict;
+  host: PlannedHost | undefined;
+  answer: Answer;
+}
+
+/** Decides and, where nothing refuses, calls the service. Whatever goes wrong inside is a refusal. */
+async function judge(running: Running, { request, route }: Arrived, signal: AbortSignal, websocket: boolean): Promise<Judged> {
+  const { plan, state, connections } = running;
+  const verdict = await decideRequest(plan, request, state, randomUUID);
+  const host = verdict.host as PlannedHost | undefined;
+  const refusal = verdict.answer ?? (route === undefined || verdict.route?.name === route ? undefined : MISMATCH);
+  if (refusal) return { verdict, host, answer: { by: "gateway", refusal } };
+  const { exchange } = verdict;
+  const chosen = verdict.route as Route;
+  if (chosen.respond) {
+    const { status, contentType, body } = chosen.respond;
+    const content = { type: contentType, text: body };
+    return { verdict, host, answer: { by: "gateway", refusal: { status, reason: "respond", message: "", content, answer: true } } };
+  }
+  const transport = new HttpTransport({
+    exchange,
+    addresses: plan.services,
+    identityHeaders: host?.identityHeaders ?? [],
+    body: request.body as IncomingBody,
+    connections,
+    signal,
+    websocket,
+  });
+  const policies = policiesInOrder(verdict.host as Host, chosen);
+  return { verdict, host, answer: await callService(policies, chosen, exchange, state, transport) };
+}
+
+/** An ordinary exchange. */
+export async function serve(running: Running, arrived: Arrived, message: IncomingMessage, response: ServerResponse): Promise<void> {
+  const start = performance.now();
+  const gone = new AbortController();
+  response.once("close", () => {
+    if (!response.writableFinished) gone.abort();
+  });
+  let judged: Judged | undefined;
+  try {
+    judged = await judge(running, arrived, gone.signal, false);
+    const reply = replyTo(judged.verdict.exchange, judged.host, judged.answer);
+    await write(message, response, reply);
+  } catch (error) {
+    if (!(error instanceof ClientGone) && !gone.signal.aborted) running.fault(error);
+    if (!response.headersSent) refuseAll(message, response);
+    else response.destroy();
+  }
+  running.note(recordOf(arrived.request, judged, performance.now() - start));
+}
+
+function refuseAll(message: IncomingMessage, response: ServerResponse): void {
+  message.resume();
+  const body = `${JSON.stringify({ error: "Service Unavailable", message: FAILED.message })}\n`;
+  response.writeHead(503, { "content-type": "application/json", "retry-after": "1", "content-length": Buffer.byteLength(body) });
+  response.end(body);
+}
+
+const NEVER_IDLE = 0;
+
+/** A handshake for a WebSocket: the connection lasts as long as both sides want it. */
+export async function serveUpgrade(running: Running, arrived: Arrived, socket: Socket, head: Buffer): Promise<void> {
+  const start = performance.now();
+  const gone = new AbortController();
+  const leave = (): void => {
+    gone.abort();
+  };
+  socket.once("close", leave);
+  socket.on("error", () => socket.destroy());
+  let judged: Judged | undefined;
+  try {
+    // Any other upgrade is no business of ours: the request is served as if it had not asked.
+    judged = await judge(running, arrived, gone.signal, asksForWebSocket(arrived.request));
+    running.note(recordOf(arrived.request, judged, performance.now() - start));
+    const { verdict, answer } = judged;
+    if (answer.by === "service" && (answer as UpgradedAnswer).socket) {
+      const webSocket = configOf(verdict.route?.policies ?? [], "webSocket") as { idle: number } | undefined;
+      await join(verdict.exchange, socket, head, answer as UpgradedAnswer, webSocket?.idle ?? NEVER_IDLE);
+    } else {
+      writeRaw(socket, replyTo(verdict.exchange, judged.host, answer));
+    }
+  } catch (error) {
+    if (!(error instanceof ClientGone) && !gone.signal.aborted) running.fault(error);
+    socket.destroy();
+  }
+}

@@ -1,0 +1,177 @@
+import http, { type IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import type { Readable } from "node:stream";
+import { HOP_BY_HOP, serviceHeaders } from "../policy/answer";
+import { BodyTooLarge, NoAnswer, type Transport } from "../policy/call";
+import type { Exchange, HeaderLine, ServiceAnswer } from "../policy";
+import { headerLines, type IncomingBody } from "./incoming";
+
+/** An answer that nobody reads on for this long is given up. */
+const IDLE_MS = 60_000;
+
+/** The client has gone: nobody is left to answer. */
+export class ClientGone extends Error {}
+
+/** Connections to services, kept open between requests. */
+export class Connections {
+  readonly #agent = new http.Agent({ keepAlive: true, maxFreeSockets: 256, scheduling: "lifo" });
+
+  get agent(): http.Agent {
+    return this.#agent;
+  }
+
+  stop(): void {
+    this.#agent.destroy();
+  }
+}
+
+/** A handshake's answer, with the connection that it has opened. */
+export interface UpgradedAnswer extends ServiceAnswer {
+  socket?: Socket;
+  head?: Buffer;
+}
+
+interface Call {
+  exchange: Exchange;
+  addresses: Readonly<Record<string, string>>;
+  identityHeaders: readonly string[];
+  body: IncomingBody;
+  connections: Connections;
+  /** The client has gone. */
+  signal: AbortSignal;
+  websocket: boolean;
+}
+
+const answerLines = (message: IncomingMessage): HeaderLine[] =>
+  headerLines(message.rawHeaders).filter(([name]) => !HOP_BY_HOP.has(name.toLowerCase()) || name.toLowerCase() === "trailer");
+
+/** Sends one exchange to its service over HTTP/1.1. */
+export class HttpTransport implements Transport {
+  constructor(private readonly call: Call) {}
+
+  async send(service: string, firstByteMs: number, untilMs: number): Promise<UpgradedAnswer> {
+    const { body, exchange } = this.call;
+    // A body that may be sent again must be had whole.
+    if (exchange.call.tries > 1 && body.exists) await body.read();
+    const content = await body.passOn();
+    if (this.call.signal.aborted) throw new ClientGone();
+    return new Promise((resolve, reject) => {
+      this.#sendOnce(service, content, { firstByteMs, untilMs }, resolve, reject);
+    });
+  }
+
+  discard(answer: ServiceAnswer): void {
+    if (Buffer.isBuffer(answer.body)) return;
+    answer.body.on("error", () => undefined);
+    answer.body.resume();
+  }
+
+  #headers(content: Buffer | Readable | undefined): string[] {
+    const { exchange, identityHeaders, websocket } = this.call;
+    const lines = serviceHeaders(exchange, identityHeaders).filter(([name]) => {
+      const key = name.toLowerCase();
+      return key !== "expect" && (key !== "content-length" || !Buffer.isBuffer(content));
+    });
+    if (websocket) lines.push(["Connection", "Upgrade"], ["Upgrade", "websocket"]);
+    else lines.push(["Connection", "keep-alive"]);
+    if (Buffer.isBuffer(content)) lines.push(["Content-Length", String(content.length)]);
+    else if (content && !lines.some(([n]) => n.toLowerCase() === "content-length")) lines.push(["Transfer-Encoding", "chunked"]);
+    return lines.flat();
+  }
+
+  #sendOnce(
+    service: string,
+    content: Buffer | Readable | undefined,
+    { firstByteMs, untilMs }: { firstByteMs: number; untilMs: number },
+    resolve: (answer: UpgradedAnswer) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const { exchange, addresses, connections, signal } = this.call;
+    const address = addresses[service] ?? "";
+    const colon = address.lastIndexOf(":");
+    const request = http.request({
+      agent: connections.agent,
+      host: address.slice(0, colon),
+      port: Number(address.slice(colon + 1)),
+      method: exchange.request.method,
+      path: exchange.upstream.target,
+      headers: this.#headers(content),
+    });
+    let connected = false;
+    let settled = false;
+    let timer: NodeJS.Timeout | undefined;
+    const wait = (ms: number): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        fail(new NoAnswer("timeout"));
+      }, ms);
+    };
+    const gone = (): void => {
+      fail(new ClientGone());
+    };
+    const settle = (): boolean => {
+      if (settled) return false;
+      settled = true;
+      clearTimeout(timer);
+      signal.removeEventListener("abort", gone);
+      return true;
+    };
+    const fail = (error: Error): void => {
+      if (!settle()) return;
+      request.destroy();
+      reject(error);
+    };
+    wait(firstByteMs);
+    signal.addEventListener("abort", gone, { once: true });
+    request.on("socket", (socket) => {
+      if (!socket.connecting) connected = true;
+      else socket.once("connect", () => (connected = true));
+    });
+    // The time to the first byte begins when the service has the request.
+    request.on("finish", () => {
+      if (!settled) wait(firstByteMs);
+    });
+    request.on("error", (error) => {
+      if (error instanceof BodyTooLarge) fail(error);
+      else fail(new NoAnswer(connected ? "reset" : "connect-failure"));
+    });
+    request.on("response", (message) => {
+      if (!settle()) return;
+      resolve(this.#answer(message, untilMs));
+    });
+    request.on("upgrade", (message, socket: Socket, head) => {
+      if (!settle()) return;
+      const answer = { by: "service" as const, status: 101, headers: answerLines(message), body: Buffer.alloc(0) };
+      resolve({ ...answer, socket, head });
+    });
+    if (content === undefined || Buffer.isBuffer(content)) {
+      request.end(content);
+      return;
+    }
+    content.on("error", (error) => {
+      request.destroy(error);
+    });
+    content.pipe(request);
+  }
+
+  /** The answer as it comes; it breaks when it pauses too long, or when the time for all of it is over. */
+  #answer(message: IncomingMessage, untilMs: number): ServiceAnswer {
+    const broken = (why: string) => (): void => {
+      message.destroy(new Error(why));
+    };
+    message.setTimeout(IDLE_MS, broken("the answer paused"));
+    if (untilMs !== Infinity) {
+      const timer = setTimeout(broken("the answer took too long"), Math.max(0, untilMs - Date.now()));
+      message.once("close", () => {
+        clearTimeout(timer);
+      });
+    }
+    return {
+      by: "service",
+      status: message.statusCode ?? 502,
+      headers: answerLines(message),
+      body: message,
+      trailers: () => headerLines(message.rawTrailers),
+    };
+  }
+}

@@ -1,0 +1,108 @@
+import type { ErrorObject } from "ajv";
+import Ajv2020, { type ValidateFunction } from "ajv/dist/2020";
+import addFormats from "ajv-formats";
+import { z } from "zod";
+import { TOO_LARGE } from "./call";
+import { headerValues, policyKind, type GatewayRequest, type Refusal } from "./kind";
+import { AmbiguousJson, parseStrictJson } from "./strict-json";
+
+/** What is asked of the body of a request. */
+
+/** The largest body, counted as it comes: a chunked one declares nothing. The model makes it from `bodySize`. */
+export const bodyCount = policyKind({
+  kind: "bodyCount",
+  schema: z.strictObject({ max: z.int() }),
+  phase: "body",
+  sees: "body",
+  perHost: false,
+  requires: () => ["BodySizeCounted"],
+  decide: (config, { request }) => (request.body?.limit(config.max) ? TOO_LARGE : undefined),
+});
+
+/** All faults are listed in bodies up to this size; in a larger one the first is. */
+const LIST_ALL_BELOW = 64 * 1024;
+const MOST_DETAILS = 20;
+
+type Schema = Record<string, unknown>;
+type Validators = Record<"first" | "all", ValidateFunction>;
+
+function compile(schema: Schema): Validators {
+  const compiler = (allErrors: boolean): ValidateFunction => {
+    const ajv = new Ajv2020({ allErrors, strict: true, allowUnionTypes: true, messages: true });
+    addFormats(ajv);
+    return ajv.compile(schema);
+  };
+  return { first: compiler(false), all: compiler(true) };
+}
+
+const compiled = new WeakMap<Schema, Validators>();
+
+function validatorsOf(schema: Schema): Validators {
+  let validators = compiled.get(schema);
+  if (!validators) {
+    validators = compile(schema);
+    compiled.set(schema, validators);
+  }
+  return validators;
+}
+
+const jsonSchema = z.record(z.string(), z.unknown()).superRefine((schema, context) => {
+  try {
+    validatorsOf(schema);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: `write a JSON Schema (2020-12): ${(error as Error).message}` });
+  }
+});
+
+const escapePointer = (name: string): string => name.replace(/~/g, "~0").replace(/\//g, "~1");
+
+/** Where and what, without the value: it may be secret. */
+function detailOf({ instancePath, keyword, params, message }: ErrorObject): { path: string; message: string } {
+  const named = params as { missingProperty?: string; additionalProperty?: string };
+  const member = named.missingProperty ?? named.additionalProperty;
+  const path = member === undefined ? instancePath : `${instancePath}/${escapePointer(member)}`;
+  if (keyword === "required") return { path, message: "must be there" };
+  if (keyword === "additionalProperties" || keyword === "unevaluatedProperties") return { path, message: "is not known" };
+  return { path, message: message ?? "is not as it must be" };
+}
+
+const refusal = (...details: { path: string; message: string }[]): Refusal => ({
+  status: 400,
+  reason: "body-schema",
+  message: "The body is not as it must be.",
+  details: details.slice(0, MOST_DETAILS),
+});
+
+/** JSON, or not said at all; never encoded, since nobody would have looked inside. */
+function isJson(request: GatewayRequest): boolean {
+  const [type = "application/json", ...more] = headerValues(request, "content-type");
+  const encoding = headerValues(request, "content-encoding").join(",").toLowerCase();
+  const plain = type.split(";")[0]?.trim().toLowerCase() ?? "";
+  return more.length === 0 && /^application\/([\w.-]+\+)?json$/.test(plain) && ["", "identity"].includes(encoding);
+}
+
+/** A JSON body that fits its schema (JSON Schema 2020-12); another is refused with the reasons. */
+export const bodySchema = policyKind({
+  kind: "bodySchema",
+  schema: z.strictObject({ schema: jsonSchema }),
+  phase: "body",
+  sees: "body",
+  perHost: false,
+  requires: () => ["BodySchema"],
+  async decide(config, { request }) {
+    const bytes = await request.body?.read();
+    if (!bytes) return TOO_LARGE;
+    if (!isJson(request)) return refusal({ path: "", message: "must be application/json, not encoded" });
+    let value: unknown;
+    try {
+      value = parseStrictJson(bytes);
+    } catch (error) {
+      const message = error instanceof AmbiguousJson ? error.message : "must be JSON";
+      return refusal({ path: "", message });
+    }
+    const { first, all } = validatorsOf(config.schema);
+    if (first(value)) return undefined;
+    const validator = bytes.length <= LIST_ALL_BELOW && !all(value) ? all : first;
+    return refusal(...(validator.errors ?? []).map(detailOf));
+  },
+});

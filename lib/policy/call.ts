@@ -1,0 +1,84 @@
+import type { ConfiguredPolicy, Route } from "./gateway";
+import { kindNamed } from "./index";
+import type { Answer, Exchange, FailureCause, PolicyKind, ServiceAnswer, State } from "./kind";
+
+/** A try without an answer. */
+export class NoAnswer extends Error {
+  constructor(readonly kind: "connect-failure" | "reset" | "timeout") {
+    super(kind);
+  }
+}
+
+/** The body of the request has turned out to be larger than its limit. */
+export class BodyTooLarge extends Error {}
+
+/** Sends a request to a service once. */
+export interface Transport {
+  /** Rejects with `NoAnswer`, or with `BodyTooLarge`; `untilMs` ends the answer's body too. */
+  send(service: string, firstByteMs: number, untilMs: number): Promise<ServiceAnswer>;
+  /** Lets go of an answer that nobody reads. */
+  discard(answer: ServiceAnswer): void;
+}
+
+const REFUSALS = {
+  "no-answer": { status: 502, reason: "no-answer", message: "The service gave no answer." },
+  timeout: { status: 504, reason: "timeout", message: "The service did not answer in time." },
+} as const;
+
+export const TOO_LARGE = { status: 413, reason: "body-too-large", message: "The body is too large." };
+
+const noAnswer = (cause: keyof typeof REFUSALS): Answer => ({ by: "gateway", cause, refusal: REFUSALS[cause] });
+
+/** All tries of one call, within its time. */
+async function tryAll(exchange: Exchange, service: string, state: State, transport: Transport): Promise<Answer> {
+  const { tries, perTryMs, retryOn, totalMs = Infinity } = exchange.call;
+  const untilMs = state.nowMs() + totalMs;
+  let cause: Exclude<FailureCause, "breaker-open"> = "timeout";
+  for (let left = tries; left > 0; left--) {
+    const leftMs = untilMs - state.nowMs();
+    if (leftMs <= 0) return noAnswer("timeout");
+    try {
+      const answer = await transport.send(service, Math.min(perTryMs, leftMs), untilMs);
+      if (left === 1 || !retryOn.has(String(answer.status))) return answer;
+      transport.discard(answer);
+    } catch (error) {
+      if (error instanceof BodyTooLarge) return { by: "gateway", refusal: TOO_LARGE };
+      if (!(error instanceof NoAnswer)) throw error;
+      cause = error.kind === "timeout" ? "timeout" : "no-answer";
+      if (!retryOn.has(error.kind)) break;
+    }
+  }
+  return noAnswer(cause);
+}
+
+/** One of the backends, by their weights. */
+export function chooseService({ backends }: Route, random: () => number = Math.random): string {
+  const [only] = backends;
+  if (only && backends.length === 1) return only.service;
+  let at = random() * backends.reduce((sum, b) => sum + b.weight, 0);
+  return (backends.find((b) => (at -= b.weight) < 0) ?? only)?.service ?? "";
+}
+
+/** Calls the service of a route, with all that stands around the call: the first policy is the outermost. */
+export function callService(
+  policies: readonly ConfiguredPolicy[],
+  route: Route,
+  exchange: Exchange,
+  state: State,
+  transport: Transport,
+): Promise<Answer> {
+  const service = chooseService(route);
+  exchange.service = service;
+  const around = policies
+    .map(({ kind, config }) => ({ kind: kindNamed(kind) as PolicyKind, config }))
+    .filter(({ kind }) => kind.around !== undefined)
+    // What is done to every answer is done last.
+    .sort((a, b) => Number(b.kind.phase === "response") - Number(a.kind.phase === "response"));
+  const innermost = (): Promise<Answer> => tryAll(exchange, service, state, transport);
+  return around.reduceRight<() => Promise<Answer>>(
+    (call, { kind, config }) =>
+      () =>
+        (kind.around as NonNullable<PolicyKind["around"]>)(config, exchange, state, call),
+    innermost,
+  )();
+}

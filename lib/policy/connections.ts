@@ -1,0 +1,58 @@
+import { randomUUID } from "node:crypto";
+import { z } from "zod";
+import type { Feature } from "./feature";
+import { policyKind, type Exchange, type SharedStore, type State } from "./kind";
+import { asksForWebSocket } from "./web-socket";
+
+/** A connection whose gateway has died is forgotten after this long; a living one is renewed before. */
+const LEASE_MS = 30_000;
+
+const keys = z.array(z.enum(["user", "clientAddress"])).min(1).default(["user", "clientAddress"]);
+
+function counterOf(kinds: z.output<typeof keys>, { system, environment, identity, request }: Exchange): string {
+  const byUser = kinds[0] === "user" && identity !== undefined;
+  const owner = byUser ? `user:${encodeURIComponent(identity.user)}` : `address:${request.client}`;
+  return `connections:{${system}:${environment}:${owner}}`;
+}
+
+/** Holds a place until the exchange ends. */
+function hold(store: SharedStore, key: string, id: string, exchange: Exchange): void {
+  const renewal = setInterval(() => {
+    store.lease(key, id, Infinity, LEASE_MS).catch(() => undefined);
+  }, LEASE_MS / 3);
+  renewal.unref();
+  exchange.atEnd.push(() => {
+    clearInterval(renewal);
+    store.release(key, id).catch(() => undefined);
+  });
+}
+
+async function leased(store: SharedStore, key: string, id: string, max: number, state: State): Promise<SharedStore | undefined> {
+  try {
+    return (await store.lease(key, id, max, LEASE_MS)) ? store : undefined;
+  } catch {
+    return (await state.alone.lease(key, id, max, LEASE_MS)) ? state.alone : undefined;
+  }
+}
+
+/** WebSocket connections that are open at once, over all replicas; each replica counts for itself while the store is away. */
+export const connections = policyKind({
+  kind: "connections",
+  schema: z.strictObject({ max: z.int().min(1).max(100_000), key: keys }),
+  phase: "limits",
+  sees: "close",
+  perHost: false,
+  requires: ({ key }): Feature[] => (key.includes("user") ? ["ConnectionLimit", "ConnectionLimitByUser"] : ["ConnectionLimit"]),
+  async decide(config, exchange, state) {
+    if (!asksForWebSocket(exchange.request)) return undefined;
+    const key = counterOf(config.key, exchange);
+    const id = randomUUID();
+    const store = await leased(state.shared, key, id, config.max, state);
+    if (!store) {
+      const headers = { "retry-after": "1" };
+      return { status: 429, reason: "too-many-connections", message: "Too many connections are open.", headers };
+    }
+    hold(store, key, id, exchange);
+    return undefined;
+  },
+});

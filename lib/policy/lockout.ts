@@ -1,0 +1,82 @@
+import { z } from "zod";
+import { claimAt } from "./claims";
+import { headerValues, policyKind, type Exchange } from "./kind";
+import { retryAfter } from "./rate";
+import { parseStrictJson } from "./strict-json";
+import { claimPath, duration } from "./values";
+
+const schema = z.strictObject({
+  /** The member of the body that says who wants in: a text, compared in lower case without white space around it. */
+  field: claimPath.default("email"),
+  attempts: z.int().min(1).max(1_000).default(5),
+  per: duration.prefault("15m"),
+  blockFor: duration.prefault("15m"),
+  /** The service's answer that is a failed attempt. */
+  status: z.int().min(400).max(499).default(401),
+  /** `clientAddress` as well: nobody can lock out somebody else, and an attacker with many addresses is slowed less. */
+  by: z.enum(["field", "fieldAndClientAddress"]).default("field"),
+});
+
+function fieldOf(body: Buffer, type: string, path: string): string | undefined {
+  if (type.toLowerCase().startsWith("application/x-www-form-urlencoded")) {
+    return new URLSearchParams(body.toString("utf8")).get(path) ?? undefined;
+  }
+  try {
+    const value = claimAt(parseStrictJson(body) as Record<string, unknown>, path);
+    return typeof value === "string" ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function keyOf(config: z.output<typeof schema>, { request, system, environment }: Exchange): Promise<string | undefined> {
+  const body = await request.body?.read();
+  const type = headerValues(request, "content-type").join(",");
+  const field = body && fieldOf(body, type, config.field);
+  if (field === undefined) return undefined;
+  const who = encodeURIComponent(field.trim().toLowerCase().slice(0, 320));
+  const from = config.by === "field" ? "" : `:${request.client}`;
+  return `lockout:{${system}:${environment}:${who}${from}}`;
+}
+
+/**
+ * After so many failed attempts whoever is named in the body is refused for a while; one that succeeds clears the count.
+ * While the store is away nobody's attempts are known: they are refused, or counted by this replica.
+ */
+export const lockout = policyKind({
+  kind: "lockout",
+  schema: schema.extend({ onFailure: z.enum(["local", "deny"]).default("local") }),
+  phase: "limits",
+  sees: "response",
+  perHost: false,
+  requires: () => ["LoginLockout"],
+  async decide(config, exchange, state) {
+    const key = await keyOf(config, exchange);
+    if (key === undefined) return undefined;
+    let waitMs: number;
+    try {
+      waitMs = await state.shared.blockedMs(key);
+    } catch {
+      if (config.onFailure === "deny") {
+        const headers = { "retry-after": "1" };
+        return { status: 503, reason: "limits-away", message: "Attempts cannot be counted now.", headers };
+      }
+      waitMs = await state.alone.blockedMs(key);
+    }
+    if (waitMs <= 0) return undefined;
+    const headers = { "retry-after": retryAfter(waitMs) };
+    return { status: 429, reason: "locked-out", message: "Too many failed attempts.", headers };
+  },
+  async around(config, exchange, state, call) {
+    const answer = await call();
+    if (answer.by === "gateway") return answer;
+    const key = await keyOf(config, exchange);
+    if (key === undefined) return answer;
+    const note = (store: typeof state.shared): Promise<void> => {
+      if (answer.status === config.status) return store.failed(key, config.attempts, config.per, config.blockFor);
+      return answer.status < 300 ? store.clear(key) : Promise.resolve();
+    };
+    await note(state.shared).catch(() => note(state.alone));
+    return answer;
+  },
+});

@@ -1,0 +1,150 @@
+import { randomUUID } from "node:crypto";
+import { CircuitBreakers } from "./breakers";
+import { Flights } from "./flights";
+import type { State } from "./kind";
+import { MemoryCounters } from "./rate";
+import type { SharedStore } from "./store";
+
+interface Entry {
+  version: string;
+  value: Buffer;
+  untilMs: number;
+}
+
+/** Marks and attempts of one process: what is past goes when there are this many. */
+const MANY = 100_000;
+
+function forgetPast<V>(map: Map<string, V>, alive: (value: V) => boolean): void {
+  if (map.size <= MANY) return;
+  for (const [key, value] of map) if (!alive(value)) map.delete(key);
+  const oldest = map.keys();
+  while (map.size > MANY) map.delete(oldest.next().value as string);
+}
+
+/** The shared store of a gateway that is alone: at most `capacityBytes` of cached values, the oldest go first. */
+export class MemoryStore extends MemoryCounters implements SharedStore {
+  readonly #versions = new Map<string, string>();
+  readonly #entries = new Map<string, Entry>();
+  readonly #marks = new Map<string, number>();
+  readonly #leases = new Map<string, Map<string, number>>();
+  readonly #attempts = new Map<string, { count: number; untilMs: number; blockedUntilMs: number }>();
+  #bytes = 0;
+
+  constructor(
+    private readonly capacityBytes = 64 * 1024 * 1024,
+    private readonly nowMs: () => number = Date.now,
+  ) {
+    super();
+  }
+
+  cached(group: string, key: string): Promise<{ version: string | undefined; value: Buffer | undefined }> {
+    const version = this.#versions.get(group);
+    const entry = this.#entries.get(`${group} ${key}`);
+    const good = entry !== undefined && entry.version === version && entry.untilMs > this.nowMs();
+    return Promise.resolve({ version, value: good ? entry.value : undefined });
+  }
+
+  keep(group: string, key: string, version: string | undefined, value: Buffer, ttlMs: number): Promise<void> {
+    const present = this.#versions.get(group);
+    if (version === undefined && present !== undefined) return Promise.resolve();
+    // Somebody has dropped the group since: what was read before is not kept.
+    if (version !== undefined && present !== version) return Promise.resolve();
+    const own = version ?? randomUUID();
+    this.#versions.set(group, own);
+    const name = `${group} ${key}`;
+    this.#remove(name);
+    this.#entries.set(name, { version: own, value, untilMs: this.nowMs() + ttlMs });
+    this.#bytes += value.length;
+    for (const oldest of this.#entries.keys()) {
+      if (this.#bytes <= this.capacityBytes) break;
+      this.#remove(oldest);
+    }
+    return Promise.resolve();
+  }
+
+  drop(group: string): Promise<void> {
+    this.#versions.set(group, randomUUID());
+    return Promise.resolve();
+  }
+
+  has(key: string): Promise<boolean> {
+    return Promise.resolve(this.#alive(this.#marks.get(key)));
+  }
+
+  /** Puts a mark, as whoever revokes a token does. */
+  mark(key: string, ttlMs: number): void {
+    this.#marks.set(key, this.nowMs() + ttlMs);
+    forgetPast(this.#marks, (untilMs) => this.#alive(untilMs));
+  }
+
+  once(key: string, ttlMs: number): Promise<boolean> {
+    if (this.#alive(this.#marks.get(key))) return Promise.resolve(false);
+    this.mark(key, ttlMs);
+    return Promise.resolve(true);
+  }
+
+  lease(key: string, id: string, max: number, ttlMs: number): Promise<boolean> {
+    const held = this.#leases.get(key) ?? new Map<string, number>();
+    for (const [holder, untilMs] of held) if (!this.#alive(untilMs)) held.delete(holder);
+    if (!held.has(id) && held.size >= max) return Promise.resolve(false);
+    held.set(id, this.nowMs() + ttlMs);
+    this.#leases.set(key, held);
+    return Promise.resolve(true);
+  }
+
+  release(key: string, id: string): Promise<void> {
+    const held = this.#leases.get(key);
+    held?.delete(id);
+    if (held?.size === 0) this.#leases.delete(key);
+    return Promise.resolve();
+  }
+
+  blockedMs(key: string): Promise<number> {
+    return Promise.resolve(Math.max(0, (this.#attempts.get(key)?.blockedUntilMs ?? 0) - this.nowMs()));
+  }
+
+  failed(key: string, attempts: number, perMs: number, blockMs: number): Promise<void> {
+    const now = this.nowMs();
+    const known = this.#attempts.get(key);
+    const count = (known && known.untilMs > now ? known.count : 0) + 1;
+    const untilMs = known && known.untilMs > now ? known.untilMs : now + perMs;
+    const blocked = count >= attempts;
+    this.#attempts.set(key, {
+      count: blocked ? 0 : count,
+      untilMs,
+      blockedUntilMs: blocked ? now + blockMs : (known?.blockedUntilMs ?? 0),
+    });
+    forgetPast(this.#attempts, (a) => this.#alive(Math.max(a.untilMs, a.blockedUntilMs)));
+    return Promise.resolve();
+  }
+
+  clear(key: string): Promise<void> {
+    this.#attempts.delete(key);
+    return Promise.resolve();
+  }
+
+  #alive(untilMs: number | undefined): boolean {
+    return untilMs !== undefined && untilMs > this.nowMs();
+  }
+
+  #remove(name: string): void {
+    this.#bytes -= this.#entries.get(name)?.value.length ?? 0;
+    this.#entries.delete(name);
+  }
+}
+
+/** The state of one process that shares nothing with others. */
+export function aloneState(own: Pick<State, "keys"> & Partial<State>): State {
+  const nowMs = own.nowMs ?? Date.now;
+  return {
+    nowMs,
+    shared: new MemoryStore(undefined, nowMs),
+    alone: new MemoryStore(undefined, nowMs),
+    local: new MemoryCounters(),
+    secrets: { versions: () => undefined },
+    breakers: new CircuitBreakers(),
+    flights: new Flights(),
+    count: () => undefined,
+    ...own,
+  };
+}

@@ -1,0 +1,69 @@
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { z } from "zod";
+import { TOO_LARGE } from "./call";
+import { headerValues, policyKind, type Decision, type GatewayRequest } from "./kind";
+import { duration, name } from "./values";
+
+const refuse = (reason: string, message: string): Decision => ({
+  status: 401,
+  reason: `signature-${reason}`,
+  message,
+  headers: { "www-authenticate": "Signature" },
+});
+
+const NAMES = ["key-id", "timestamp", "nonce", ""] as const;
+
+/** The four headers, each exactly once. */
+function signatureOf(request: GatewayRequest): string[] | undefined {
+  const lines = NAMES.map((part) => headerValues(request, part === "" ? "x-signature" : `x-signature-${part}`));
+  return lines.every((l) => l.length === 1) ? lines.flat() : undefined;
+}
+
+function holds(versions: readonly string[], keyId: string, input: string, signature: string): boolean {
+  const given = Buffer.from(signature, "base64url");
+  return versions.some((text) => {
+    const ring = JSON.parse(text) as Record<string, string>;
+    const secret = Object.hasOwn(ring, keyId) ? ring[keyId] : undefined;
+    if (secret === undefined || secret === "") return false;
+    const expected = createHmac("sha256", secret).update(input).digest();
+    return expected.length === given.length && expected.toString("base64url") === signature && timingSafeEqual(expected, given);
+  });
+}
+
+/**
+ * Requests signed by HMAC-SHA256 over method, target, time, nonce and the hash of the body, joined by line feeds; each
+ * nonce is taken once. The secret is a JSON object of keys by id: two in use at once let them be changed.
+ */
+export const signature = policyKind({
+  kind: "signature",
+  schema: z.strictObject({ secret: name, clockSkew: duration.prefault("60s") }),
+  phase: "credentials",
+  sees: "body",
+  perHost: false,
+  requires: () => ["HmacSignature"],
+  async decide(config, { request, system, environment }, state) {
+    const parts = signatureOf(request);
+    if (!parts) return refuse("missing", "A signature is needed.");
+    const [keyId = "", timestamp = "", nonce = "", given = ""] = parts;
+    if (!/^\d{1,12}$/.test(timestamp) || !/^[\x21-\x7e]{8,128}$/.test(nonce)) {
+      return refuse("malformed", "The signature's parts are not as they must be.");
+    }
+    if (Math.abs(state.nowMs() - Number(timestamp) * 1000) > config.clockSkew) {
+      return refuse("time", "The signature is from another time.");
+    }
+    const versions = state.secrets.versions(config.secret);
+    if (!versions) return { status: 503, reason: "secrets-away", message: "Keys cannot be checked now.", headers: { "retry-after": "1" } };
+    const body = await request.body?.read();
+    if (!body) return TOO_LARGE;
+    const digest = createHash("sha256").update(body).digest("hex");
+    const input = [request.method, request.target, timestamp, nonce, digest].join("\n");
+    if (!holds(versions, keyId, input, given)) return refuse("wrong", "The signature does not hold.");
+    const key = `nonce:{${system}:${environment}}:${encodeURIComponent(keyId)}:${encodeURIComponent(nonce)}`;
+    try {
+      if (!(await state.shared.once(key, 2 * config.clockSkew + 1_000))) return refuse("replayed", "The signature was used before.");
+    } catch {
+      return { status: 503, reason: "store-away", message: "The signature cannot be checked now.", headers: { "retry-after": "1" } };
+    }
+    return undefined;
+  },
+});

@@ -1,0 +1,26 @@
+import type { CounterStore } from "./kind";
+
+/** What all replicas of a gateway share. Every method rejects when the store is away. Times are milliseconds. */
+export interface SharedStore extends CounterStore {
+  /** Whether a key is there: somebody else writes it. */
+  has(key: string): Promise<boolean>;
+  /** True for the first who asks within the time. */
+  once(key: string, ttlMs: number): Promise<boolean>;
+
+  /** A cached value of a group, and the group's present version: a value of another version is none. */
+  cached(group: string, key: string): Promise<{ version: string | undefined; value: Buffer | undefined }>;
+  /** Keeps a value under the version that was read before it was made; without one it makes the group's first. */
+  keep(group: string, key: string, version: string | undefined, value: Buffer, ttlMs: number): Promise<void>;
+  /** Gives the group a new version: nothing that was kept before is found again. */
+  drop(group: string): Promise<void>;
+
+  /** Takes one of `max` places, or renews the one that this id has; false when all are taken. */
+  lease(key: string, id: string, max: number, ttlMs: number): Promise<boolean>;
+  release(key: string, id: string): Promise<void>;
+
+  /** How long a key is still blocked; 0 when it is not. */
+  blockedMs(key: string): Promise<number>;
+  /** Counts a failed attempt; as many as allowed within the time block the key. */
+  failed(key: string, attempts: number, perMs: number, blockMs: number): Promise<void>;
+  clear(key: string): Promise<void>;
+}

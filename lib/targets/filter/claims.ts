@@ -1,0 +1,67 @@
+import type { Feature } from "../../policy";
+
+type Claims = Readonly<Record<string, readonly Feature[]>>;
+
+/** What the filter keeps at a door, where it sees the head of a request. */
+export const DOOR: Claims = {
+  requestLine: ["RequestMethods", "RequestUriSize", "RequestHeadSize"],
+  addresses: ["AddressAllowList", "AddressDenyList"],
+  jwt: [
+    "JwtRequired",
+    "JwtOptional",
+    "JwtAlgorithmBinding",
+    "JwtAudience",
+    "JwtTokenType",
+    "JwtSeveralIssuers",
+    "JwtClaimHeaders",
+    "JwtNumericUser",
+    "JwtWithoutIssuer",
+    "JwtFromCookie",
+    "JwtPackedRoles",
+    "JwtRevocation",
+    "JwtSharedSecret",
+  ],
+  apiKey: ["ApiKey"],
+  csrf: ["CsrfDoubleSubmit"],
+  tenant: ["TenantFromClaims"],
+  authorization: ["AuthorizationByRole", "AuthorizationByScope"],
+  rateLimit: ["RateLimitByApiKey", "RateLimitByUser", "RateLimitByClientAddress", "RateLimitCluster", "RateLimitReplica"],
+};
+
+/** What it keeps besides where the whole exchange goes through it: the body, the answer, the call of the service. */
+export const THROUGH: Claims = {
+  jwt: [...(DOOR["jwt"] ?? []), "JwtFromWebSocketProtocol"],
+  signature: ["HmacSignature"],
+  connections: ["ConnectionLimit", "ConnectionLimitByUser"],
+  lockout: ["LoginLockout"],
+  bodyCount: ["BodySizeCounted"],
+  graphql: ["GraphqlLimits"],
+  bodySchema: ["BodySchema"],
+  rewrite: ["RewritePrefix"],
+  requestHeaders: ["RequestHeaderSet", "RequestHeaderRemove"],
+  timeouts: ["TimeoutFirstByte", "TimeoutTotal"],
+  retries: ["RetryIdempotent"],
+  weights: ["BackendWeights", "BackendWeightsSeveral"],
+  fallback: ["FallbackAnswer"],
+  cache: ["ResponseCache"],
+  circuitBreaker: ["CircuitBreakerByErrorShare"],
+  compression: ["Compression"],
+};
+
+/** What a proxy keeps in front of it, and the filter where it is the gateway itself. */
+export const EDGE: Claims = {
+  httpsRedirect: ["HttpsRedirect"],
+  pathHygiene: ["PathHygiene", "PathHygieneException"],
+  matching: ["RouteByMethod", "RouteByHeader"],
+  respond: ["RouteRespond"],
+  headerHygiene: ["HeaderMalformedNames", "HeaderNamedRemoval", "HeaderSingleValue"],
+  cors: ["CorsPreflight", "CorsOnRefusals", "CorsCredentials"],
+  bodySize: ["BodySizeDeclared"],
+  webSocket: ["WebSocketUpgrade"],
+  floodGuard: ["FloodGuardByClientAddress"],
+  requestId: ["RequestIdKept"],
+  securityHeaders: ["ResponseHeaderSet"],
+  responseHeaders: ["ResponseHeaderSet", "ResponseHeaderRemove"],
+  errorBody: ["ErrorBody"],
+  audit: ["AuditLine"],
+};

@@ -1,0 +1,36 @@
+import type { GatewayModel } from "../model";
+import type { TargetPlan } from "../plan";
+import { configOf, type Route } from "../policy/gateway";
+import type { RetriesConfig, TimeoutsConfig } from "../policy/upstream";
+
+/** Routes that go through the filter, as the proxy before it sees them. */
+
+const keyOf = (host: string, route: string): string => `${host} ${route}`;
+
+/** Whether a route goes through the filter, or has it asked at the door. */
+export function filterWays(plan: TargetPlan): { isThrough(host: string, route: string): boolean; asksDoor(host: string, route: string): boolean } {
+  const at = (place: string): Set<string> =>
+    new Set(plan.placements.filter((p) => p.place === place).map((p) => keyOf(p.host, p.route ?? "")));
+  const [through, doors] = [at("through"), at("door")];
+  const isThrough = (host: string, route: string): boolean => through.has(keyOf(host, route));
+  return {
+    isThrough,
+    asksDoor: (host, route) => !isThrough(host, route) && (doors.has(keyOf(host, route)) || doors.has(keyOf(host, ""))),
+  };
+}
+
+/** Beyond the time that the filter gives a call. */
+const MARGIN_MS = 5_000;
+
+/** How long the filter may take until the first byte of an answer, in milliseconds. */
+export function longestAnswerMs(route: Route): number {
+  const timeouts = configOf(route.policies, "timeouts") as TimeoutsConfig | undefined;
+  const retries = configOf(route.policies, "retries") as RetriesConfig | undefined;
+  const tries = retries ? retries.tries * retries.perTry : 0;
+  return Math.max(timeouts?.total ?? Math.max(tries, timeouts?.firstByte ?? 15_000)) + MARGIN_MS;
+}
+
+/** Where the filter takes whole routes: the host of its door, and a port of its own. */
+export function throughAddress({ filter }: GatewayModel): { host: string; port: number } {
+  return { host: filter.address.slice(0, filter.address.lastIndexOf(":")), port: filter.throughPort };
+}
