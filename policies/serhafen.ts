@@ -39,6 +39,12 @@ const NEW_MAWB = {
 const cached = (group: string) => ({ cache: { ttl: "300s", by: "tenant" as const, group } });
 
 const superadmin = { authorization: { anyOf: [{ roles: ["SUPERADMIN"] }] } };
+/** Tokens live five minutes: with the store away they are taken as they are. */
+const signedIn = {
+  issuers: ["keycloak"],
+  claimHeaders: { "x-user-id": "sub" },
+  revocation: { onFailure: "allow" as const },
+};
 const open = { jwt: { mode: "open" as const, issuers: ["keycloak"] } };
 const uploads = { bodySize: { max: "10MiB" } };
 const WRITES: ("POST" | "PUT" | "PATCH" | "DELETE")[] = ["POST", "PUT", "PATCH", "DELETE"];
@@ -86,13 +92,13 @@ export default defineGateway({
       ],
     },
     bodySize: { max: "1MiB" },
-    jwt: { issuers: ["keycloak"], claimHeaders: { "x-user-id": "sub" } },
+    jwt: signedIn,
     tenant: { headers: { "x-business-unit": "business_unit", "x-country-code": "country_code" } },
     rateLimit: { limits: [{ name: "calls", requests: 100, per: "1m" }] },
     timeouts: { firstByte: "10s", total: "10s" },
     retries: { tries: 3, perTry: "2s" },
     circuitBreaker: { errorPercent: 50, minimumCalls: 20, window: "10s", openFor: "30s" },
-    compression: { encodings: ["br", "gzip"], minSize: "1KiB" },
+    compression: { encodings: ["br", "gzip"], above: "1KiB" },
   },
   // The clusters that still run ingress-nginx, until they have moved to Istio.
   accept: [
@@ -180,7 +186,7 @@ export default defineGateway({
       policies: {
         webSocket: { allowed: true, idle: "1h" },
         // A browser sends its token as a sub-protocol, since it can set no header.
-        jwt: { issuers: ["keycloak"], claimHeaders: { "x-user-id": "sub" }, webSocketProtocol: true },
+        jwt: { ...signedIn, webSocketProtocol: true },
       },
     },
     { name: "mock", match: { prefix: unversioned("/mock") }, service: "mock" },

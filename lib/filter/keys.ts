@@ -1,14 +1,30 @@
-import { createPublicKey, type JsonWebKey, type KeyObject } from "node:crypto";
-import type { KeySource } from "../policy";
+import { createPublicKey, createSecretKey, type JsonWebKey, type KeyObject } from "node:crypto";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import type { KeySource, SecretSource } from "../policy";
 import type { FilterPlan } from "../policy/filter-plan";
 import { keyFits, type Algorithm } from "../policy/token";
 
-const REFRESH_MS = 5 * 60_000;
 const FETCH_TIMEOUT_MS = 3_000;
 const MAX_DOCUMENT_BYTES = 256 * 1024;
 const MAX_KEYS = 100;
-/** An unknown `kid` may be a new key: ask again, but seldom, since anybody can send one. */
-const UNKNOWN_KID_PAUSE_MS = 10_000;
+/** An unknown `kid` may be a new key: so many questions at once, and one more each time the pause is over. */
+const UNKNOWN_KID_BURST = 3;
+const UNKNOWN_KID_PAUSE_MS = 30_000;
+const MAX_UNKNOWN_KIDS = 1_000;
+/** Without any keys the key server is asked this often. */
+const FIRST_PAUSE_MS = 1_000;
+
+export interface KeyTimes {
+  /** How often keys are fetched anew, less up to half of it by chance. */
+  refreshMs: number;
+  /** How long keys hold when the key server is away. */
+  maxStaleMs: number;
+  /** Folder for the last good copy, so that a start needs no key server. */
+  directory?: string | undefined;
+}
+
+export const KEY_TIMES: KeyTimes = { refreshMs: 5 * 60_000, maxStaleMs: 24 * 3_600_000 };
 
 interface PublishedKey {
   kid?: string;
@@ -37,7 +53,7 @@ export function parseKeySet(text: string): PublishedKey[] {
   return usable;
 }
 
-async function fetchKeySet(url: string): Promise<PublishedKey[]> {
+async function fetchKeySet(url: string): Promise<string> {
   const answer = await fetch(url, { redirect: "error", signal: AbortSignal.timeout(FETCH_TIMEOUT_MS) });
   if (!answer.ok || !answer.body) throw new Error(`The key server answered ${String(answer.status)}.`);
   const chunks: Uint8Array[] = [];
@@ -47,26 +63,39 @@ async function fetchKeySet(url: string): Promise<PublishedKey[]> {
     if (length > MAX_DOCUMENT_BYTES) throw new Error("The key set is too large.");
     chunks.push(chunk);
   }
-  return parseKeySet(Buffer.concat(chunks).toString("utf8"));
+  return Buffer.concat(chunks).toString("utf8");
 }
 
+/** The keys of one issuer: fetched in the background, one fetch at a time; a bad answer never replaces good keys. */
 class IssuerKeys {
   #keys: PublishedKey[] | undefined;
+  #text = "";
   #fetching: Promise<void> | undefined;
-  #lastAsked = 0;
+  #goodAtMs = 0;
+  #triedAtMs = 0;
+  #budget = { left: UNKNOWN_KID_BURST, atMs: 0 };
+  readonly #unknown = new Map<string, number>();
+  /** Another number for another set of keys: what was verified before must be verified again. */
+  generation = 0;
 
-  constructor(private readonly url: string) {}
+  constructor(
+    private readonly name: string,
+    private readonly url: string,
+    private readonly times: KeyTimes,
+  ) {}
 
   get loaded(): boolean {
-    return this.#keys !== undefined;
+    return this.#keys !== undefined && Date.now() - this.#goodAtMs < this.times.maxStaleMs;
   }
 
-  /** One fetch at a time; a bad answer never replaces good keys. */
   refresh(): Promise<void> {
     this.#fetching ??= (async () => {
-      this.#lastAsked = Date.now();
+      this.#triedAtMs = Date.now();
       try {
-        this.#keys = await fetchKeySet(this.url);
+        const text = await fetchKeySet(this.url);
+        this.#take(text);
+        this.#goodAtMs = Date.now();
+        this.#save(text);
       } finally {
         this.#fetching = undefined;
       }
@@ -74,56 +103,121 @@ class IssuerKeys {
     return this.#fetching;
   }
 
-  async find(kid: string | undefined, alg: string): Promise<KeyObject | undefined> {
-    if (!this.#keys) await this.refresh();
-    const known = this.#lookUp(kid, alg);
-    if (known || Date.now() - this.#lastAsked < UNKNOWN_KID_PAUSE_MS) return known;
-    await this.refresh().catch(() => undefined);
+  find(kid: string | undefined, alg: string): KeyObject | undefined | Promise<KeyObject | undefined> {
+    if (!this.loaded) return this.#findFirst(kid, alg);
+    return this.#lookUp(kid, alg) ?? this.#findNew(kid, alg);
+  }
+
+  async #findFirst(kid: string | undefined, alg: string): Promise<KeyObject | undefined> {
+    if (!this.#keys) this.#restore();
+    if (!this.loaded && (this.#fetching || Date.now() - this.#triedAtMs >= FIRST_PAUSE_MS)) await this.refresh();
+    if (!this.loaded) throw new Error(`The keys of ${this.name} cannot be had.`);
     return this.#lookUp(kid, alg);
+  }
+
+  async #findNew(kid: string | undefined, alg: string): Promise<KeyObject | undefined> {
+    const name = `${alg} ${kid ?? ""}`;
+    const now = Date.now();
+    if ((this.#unknown.get(name) ?? 0) > now || !this.#mayAsk(now)) return undefined;
+    await this.refresh().catch(() => undefined);
+    const found = this.#lookUp(kid, alg);
+    if (!found) this.#unknown.set(name, now + UNKNOWN_KID_PAUSE_MS);
+    const oldest = this.#unknown.keys();
+    while (this.#unknown.size > MAX_UNKNOWN_KIDS) this.#unknown.delete(oldest.next().value as string);
+    return found;
+  }
+
+  #mayAsk(now: number): boolean {
+    // Whoever waits for the same fetch costs nothing.
+    if (this.#fetching) return true;
+    const gained = Math.floor((now - this.#budget.atMs) / UNKNOWN_KID_PAUSE_MS);
+    if (gained > 0) this.#budget = { left: Math.min(UNKNOWN_KID_BURST, this.#budget.left + gained), atMs: now };
+    if (this.#budget.left === 0) return false;
+    this.#budget.left -= 1;
+    return true;
+  }
+
+  #take(text: string): void {
+    if (text === this.#text && this.#keys) return;
+    this.#keys = parseKeySet(text);
+    this.#text = text;
+    this.#unknown.clear();
+    this.generation += 1;
   }
 
   #lookUp(kid: string | undefined, alg: string): KeyObject | undefined {
     const fits = (this.#keys ?? []).filter(
-      (k) => (k.alg === undefined || k.alg === alg) && keyFits(alg as Algorithm, k.key),
+      (k) => (kid === undefined || k.kid === kid) && (k.alg === undefined || k.alg === alg) && keyFits(alg as Algorithm, k.key),
     );
-    if (kid !== undefined) return fits.find((k) => k.kid === kid)?.key;
-    return fits.length === 1 ? fits[0]?.key : undefined;
+    return kid !== undefined || fits.length === 1 ? fits[0]?.key : undefined;
+  }
+
+  get #file(): string | undefined {
+    return this.times.directory && path.join(this.times.directory, `${encodeURIComponent(this.name)}.jwks.json`);
+  }
+
+  #save(text: string): void {
+    if (this.#file === undefined) return;
+    try {
+      mkdirSync(path.dirname(this.#file), { recursive: true });
+      writeFileSync(`${this.#file}.new`, JSON.stringify({ atMs: Date.now(), url: this.url, text }), { mode: 0o600 });
+      renameSync(`${this.#file}.new`, this.#file);
+    } catch {
+      // Without a copy only a start with the key server away is harder.
+    }
+  }
+
+  #restore(): void {
+    if (this.#file === undefined) return;
+    try {
+      const copy = JSON.parse(readFileSync(this.#file, "utf8")) as { atMs: number; url: string; text: string };
+      if (copy.url !== this.url || typeof copy.atMs !== "number") return;
+      this.#take(copy.text);
+      this.#goodAtMs = copy.atMs;
+    } catch {
+      // No copy, or a broken one: the key server is asked.
+    }
   }
 }
 
-/** Keys of all issuers, fetched at start and refreshed in the background. */
+/** Keys of all issuers: published ones, fetched at start and in the background, and secrets that sign. */
 export class RemoteKeys implements KeySource {
-  readonly #issuers: Map<string, IssuerKeys>;
+  readonly #issuers = new Map<string, IssuerKeys>();
+  readonly #secretNames = new Map<string, string>();
   readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #secretKeys = new WeakMap<readonly string[], readonly KeyObject[]>();
 
-  constructor(issuers: FilterPlan["issuers"]) {
-    this.#issuers = new Map(Object.entries(issuers).map(([name, { jwksUrl }]) => [name, new IssuerKeys(jwksUrl)]));
+  constructor(
+    issuers: FilterPlan["issuers"],
+    private readonly secretSource: SecretSource,
+    private readonly times: KeyTimes = KEY_TIMES,
+  ) {
+    for (const [name, { jwksUrl, secret }] of Object.entries(issuers)) {
+      if (jwksUrl !== undefined) this.#issuers.set(name, new IssuerKeys(name, jwksUrl, times));
+      if (secret !== undefined) this.#secretNames.set(name, secret);
+    }
   }
 
-  /** True once every issuer's keys have been had. */
+  /** True while every issuer's keys are there and young enough. */
   get ready(): boolean {
     return [...this.#issuers.values()].every((i) => i.loaded);
   }
 
   start(onError: (issuer: string, error: unknown) => void): void {
     for (const [name, issuer] of this.#issuers) {
-      const round = (): void => {
-        issuer
-          .refresh()
-          .catch((error: unknown) => {
-            onError(name, error);
-          })
-          .finally(() => {
-            const pause = issuer.loaded ? REFRESH_MS * (0.5 + Math.random() * 0.4) : 1_000;
-            const timer = setTimeout(() => {
-              this.#timers.delete(timer);
-              round();
-            }, pause);
-            timer.unref();
-            this.#timers.add(timer);
-          });
+      const round = async (): Promise<void> => {
+        await issuer.refresh().catch((error: unknown) => {
+          onError(name, error);
+        });
+        const pause = issuer.loaded ? this.times.refreshMs * (0.5 + Math.random() * 0.4) : FIRST_PAUSE_MS;
+        const timer = setTimeout(() => {
+          this.#timers.delete(timer);
+          void round();
+        }, pause);
+        timer.unref();
+        this.#timers.add(timer);
       };
-      round();
+      void round();
     }
   }
 
@@ -131,7 +225,22 @@ export class RemoteKeys implements KeySource {
     for (const timer of this.#timers) clearTimeout(timer);
   }
 
-  find(issuer: string, kid: string | undefined, alg: string): Promise<KeyObject | undefined> {
-    return this.#issuers.get(issuer)?.find(kid, alg) ?? Promise.resolve(undefined);
+  find(issuer: string, kid: string | undefined, alg: string): KeyObject | undefined | Promise<KeyObject | undefined> {
+    return this.#issuers.get(issuer)?.find(kid, alg);
+  }
+
+  generation(issuer: string): number {
+    return this.#issuers.get(issuer)?.generation ?? 0;
+  }
+
+  secrets(issuer: string): readonly KeyObject[] {
+    const versions = this.secretSource.versions(this.#secretNames.get(issuer) ?? "");
+    if (!versions) throw new Error(`The secret of ${issuer} cannot be had.`);
+    let keys = this.#secretKeys.get(versions);
+    if (!keys) {
+      keys = versions.map((text) => createSecretKey(Buffer.from(text, "utf8")));
+      this.#secretKeys.set(versions, keys);
+    }
+    return keys;
   }
 }

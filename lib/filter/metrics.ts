@@ -29,6 +29,12 @@ export class Metrics {
     labelNames: ["reason"],
     registers: this.#registers,
   });
+  readonly #reloads = new Counter({
+    name: "gateway_plan_reloads_total",
+    help: "Times that the plan was read anew, by outcome.",
+    labelNames: ["outcome"],
+    registers: this.#registers,
+  });
   readonly #storeUp = new Gauge({
     name: "gateway_counter_store_up",
     help: "1 while the shared store answers.",
@@ -58,6 +64,10 @@ export class Metrics {
 
   count(event: Parameters<State["count"]>[0]): void {
     this.#events[event].inc();
+  }
+
+  reloaded(outcome: "ok" | "failed"): void {
+    this.#reloads.inc({ outcome });
   }
 
   async text(state: State, storeUp: boolean): Promise<string> {

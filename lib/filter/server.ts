@@ -3,14 +3,17 @@ import { createServer as createTlsServer, type Server as TlsServer } from "node:
 import type { AddressInfo, Socket } from "node:net";
 import pino, { type Logger } from "pino";
 import type { FilterPlan } from "../policy/filter-plan";
+import { CircuitBreakers } from "../policy/breakers";
 import { aloneState } from "../policy/memory-store";
 import { pathOf, type State } from "../policy";
+import { TokenCache } from "../policy/token-cache";
 import type { ExchangeRecord } from "./audit";
 import { answerDoor, type DoorAnswer } from "./door";
 import { fromClient, fromProxy } from "./incoming";
-import { RemoteKeys } from "./keys";
+import { RemoteKeys, type KeyTimes } from "./keys";
 import { Metrics } from "./metrics";
 import { RedisStore } from "./redis-store";
+import { Secrets } from "./secrets";
 import { serve, serveUpgrade, type Arrived, type Running } from "./through";
 import { Connections } from "./transport";
 
@@ -28,6 +31,9 @@ export interface FilterOptions {
   /** Address of the shared store; without one each process counts and caches for itself. */
   redis?: string | undefined;
   log?: Logger;
+  keyTimes?: KeyTimes;
+  /** Bound of the verified-token cache; 0 turns it off. */
+  tokenCacheBytes?: number | undefined;
 }
 
 export interface RunningFilter {
@@ -35,26 +41,34 @@ export interface RunningFilter {
   throughPort: number | undefined;
   adminPort: number;
   ready(): boolean;
+  /** Takes the plan that this gives; false where it cannot, and the old one stays. */
+  reload(read: () => FilterPlan | Promise<FilterPlan>): Promise<boolean>;
   stop(): Promise<void>;
 }
 
 class Filter implements Running {
   readonly connections = new Connections();
-  readonly state: State;
-  readonly plan: FilterPlan;
-  readonly #keys: RemoteKeys;
+  state: State;
+  plan: FilterPlan;
+  #keys: RemoteKeys;
+  #secrets: Secrets;
+  readonly #keyTimes: KeyTimes | undefined;
   readonly #redis: RedisStore | undefined;
   readonly #metrics = new Metrics();
   readonly #log: Logger;
   #stopping = false;
 
-  constructor({ plan, redis, log }: FilterOptions) {
+  constructor({ plan, redis, log, keyTimes, tokenCacheBytes }: FilterOptions) {
     this.plan = plan;
-    this.#keys = new RemoteKeys(plan.issuers);
+    this.#keyTimes = keyTimes;
+    this.#secrets = new Secrets(plan.secrets);
+    this.#keys = new RemoteKeys(plan.issuers, this.#secrets, keyTimes);
     this.#redis = redis === undefined ? undefined : new RedisStore(redis);
     this.#log = log ?? pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime });
     this.state = aloneState({
       keys: this.#keys,
+      secrets: this.#secrets,
+      tokens: new TokenCache(tokenCacheBytes),
       ...(this.#redis && { shared: this.#redis }),
       count: (event) => {
         this.#metrics.count(event);
@@ -63,13 +77,11 @@ class Filter implements Running {
   }
 
   get ready(): boolean {
-    return !this.#stopping && this.#keys.ready;
+    return !this.#stopping && this.#keys.ready && this.#secrets.ready;
   }
 
   start(): void {
-    this.#keys.start((issuer, error) => {
-      this.#log.error({ issuer, error: String(error) }, "keys cannot be fetched");
-    });
+    this.#startSources();
     let away = false;
     this.#redis?.start((error) => {
       if (!away) this.#log.error({ error: String(error) }, "the shared store is away");
@@ -77,9 +89,53 @@ class Filter implements Running {
     });
   }
 
+  #startSources(): void {
+    this.#keys.start((issuer, error) => {
+      this.#log.error({ issuer, error: String(error) }, "keys cannot be fetched");
+    });
+    this.#secrets.start((secret, error) => {
+      this.#log.error({ secret, error: (error as Error).name }, "a secret cannot be read");
+    });
+  }
+
+  /** Takes another plan, for the requests that come from now on; breakers are closed again, since services may have moved. */
+  reload(plan: FilterPlan): void {
+    if (plan.proxy !== this.plan.proxy) throw new Error(`This filter runs for ${this.plan.proxy}, not for ${plan.proxy}.`);
+    const same = (a: object, b: object): boolean => JSON.stringify(a) === JSON.stringify(b);
+    const { issuers, secrets } = this.plan;
+    const breakers = new CircuitBreakers();
+    if (same(issuers, plan.issuers) && same(secrets, plan.secrets)) {
+      this.state = { ...this.state, breakers };
+    } else {
+      this.#keys.stop();
+      this.#secrets.stop();
+      this.#secrets = new Secrets(plan.secrets);
+      this.#keys = new RemoteKeys(plan.issuers, this.#secrets, this.#keyTimes);
+      this.state.tokens.clear();
+      this.state = { ...this.state, breakers, keys: this.#keys, secrets: this.#secrets };
+      this.#startSources();
+    }
+    this.plan = plan;
+  }
+
+  /** Reads the plan anew; a bad one leaves the old. */
+  async reloadFrom(read: () => FilterPlan | Promise<FilterPlan>): Promise<boolean> {
+    let outcome: "ok" | "failed" = "ok";
+    try {
+      this.reload(await read());
+      this.#log.info({ environment: this.plan.environment }, "the plan was read anew");
+    } catch (error) {
+      outcome = "failed";
+      this.#log.error({ error: String(error) }, "the new plan cannot be taken, the old one stays");
+    }
+    this.#metrics.reloaded(outcome);
+    return outcome === "ok";
+  }
+
   stop(): void {
     this.#stopping = true;
     this.#keys.stop();
+    this.#secrets.stop();
     this.#redis?.stop();
     this.connections.stop();
   }
@@ -240,6 +296,7 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
     throughPort,
     adminPort,
     ready: () => filter.ready,
+    reload: (read) => filter.reloadFrom(read),
     stop: async () => {
       filter.stop();
       await Promise.all(servers.map(close));

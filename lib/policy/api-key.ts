@@ -51,8 +51,8 @@ const SECRETS_AWAY: Decision = {
 };
 
 /**
- * An opaque key in a header. The secret is a JSON object of keys by id, in one version or several; the upstream gets
- * neither key nor header, logs and counters have the id.
+ * An opaque key in a header. The secret is a JSON object of keys by id, in one version or several; logs and counters
+ * have the id.
  */
 export const apiKey = policyKind({
   kind: "apiKey",
@@ -63,7 +63,6 @@ export const apiKey = policyKind({
   requires: () => ["ApiKey"],
   decide(config, exchange, state) {
     const lines = headerValues(exchange.request, config.header);
-    exchange.upstream.remove.add(config.header);
     if (lines.length !== 1 || lines[0] === undefined || lines[0] === "") return refuse("api-key-missing", config.header);
     const versions = state.secrets.versions(config.secret);
     if (!versions) return SECRETS_AWAY;

@@ -73,9 +73,9 @@ const refusal = (...details: { path: string; message: string }[]): Refusal => ({
   details: details.slice(0, MOST_DETAILS),
 });
 
-/** JSON, or not said at all; never encoded, since nobody would have looked inside. */
+/** Said to be JSON, once, and not encoded: whoever reads it must read what was checked. */
 function isJson(request: GatewayRequest): boolean {
-  const [type = "application/json", ...more] = headerValues(request, "content-type");
+  const [type = "", ...more] = headerValues(request, "content-type");
   const encoding = headerValues(request, "content-encoding").join(",").toLowerCase();
   const plain = type.split(";")[0]?.trim().toLowerCase() ?? "";
   return more.length === 0 && /^application\/([\w.-]+\+)?json$/.test(plain) && ["", "identity"].includes(encoding);

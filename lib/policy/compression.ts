@@ -33,7 +33,7 @@ export function chooseEncoding(accepted: string, offered: readonly Encoding[]): 
 const valueOf = (headers: readonly HeaderLine[], name: string): string =>
   headers.find(([n]) => n.toLowerCase() === name)?.[1].toLowerCase() ?? "";
 
-function isCompressible({ status, headers, body }: ServiceAnswer, types: readonly string[], minSize: number): boolean {
+function isCompressible({ status, headers, body }: ServiceAnswer, types: readonly string[], above: number): boolean {
   const type = valueOf(headers, "content-type").split(";")[0]?.trim() ?? "";
   const declared = valueOf(headers, "content-length");
   const length = Buffer.isBuffer(body) ? body.length : declared === "" ? Infinity : Number(declared);
@@ -43,7 +43,7 @@ function isCompressible({ status, headers, body }: ServiceAnswer, types: readonl
     ["", "identity"].includes(valueOf(headers, "content-encoding")) &&
     !valueOf(headers, "cache-control").includes("no-transform") &&
     types.some((t) => (t.endsWith("/*") ? type.startsWith(t.slice(0, -1)) : type === t)) &&
-    length >= minSize
+    length > above
   );
 }
 
@@ -62,8 +62,8 @@ export const compression = policyKind({
   kind: "compression",
   schema: z.strictObject({
     encodings: z.array(z.enum(ENCODINGS)).min(1).default(["br", "gzip"]),
-    /** Answers of at least this size; one without a length counts as large. */
-    minSize: size.prefault("1KiB"),
+    /** Answers larger than this; one without a length counts as large. */
+    above: size.prefault("1KiB"),
     types: z
       .array(z.string().regex(/^[a-z0-9.+-]+\/(\*|[a-z0-9.+-]+)$/, "write a media type, such as application/json or text/*"))
       .min(1)
@@ -75,7 +75,7 @@ export const compression = policyKind({
   requires: () => ["Compression"],
   async around(config, { request }, _state, call) {
     const answer = await call();
-    if (answer.by === "gateway" || !isCompressible(answer, config.types, config.minSize)) return answer;
+    if (answer.by === "gateway" || !isCompressible(answer, config.types, config.above)) return answer;
     const headers: HeaderLine[] = [...answer.headers, ["vary", "Accept-Encoding"]];
     const encoding = chooseEncoding(headerValues(request, "accept-encoding").join(","), config.encodings);
     if (!encoding || request.method === "HEAD") return { ...answer, headers };

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Feature } from "./feature";
 import { cookieValue } from "./cookies";
 import { headerValues, policyKind, type Decision, type Exchange, type Identity, type State } from "./kind";
-import { ALGORITHM_NAMES, verifyToken, type IssuerRules } from "./token";
+import { ALGORITHM_NAMES, type IssuerRules } from "./token";
 import { claimAt, isPrintable } from "./claims";
 import { claimPath, duration, headerName, name } from "./values";
 import { asksForWebSocket } from "./web-socket";
@@ -163,7 +163,8 @@ export const jwt = policyKind({
     }
     let verified;
     try {
-      verified = await verifyToken(token, (config as JwtConfig).rules, state.keys, state.nowMs());
+      const { rules } = config as JwtConfig;
+      verified = await state.tokens.verify(token, rules, state.keys, state.nowMs());
     } catch {
       const headers = { "retry-after": "1" };
       return { status: 503, reason: "keys-away", message: "Tokens cannot be checked now.", headers };

@@ -5,6 +5,7 @@ import type { CircuitBreakers } from "./breakers";
 import type { Feature } from "./feature";
 import type { Flights } from "./flights";
 import type { Phase } from "./phase";
+import type { TokenCache } from "./token-cache";
 import type { SharedStore } from "./store";
 
 export type { SharedStore } from "./store";
@@ -125,6 +126,8 @@ export interface CounterStore {
 export interface KeySource {
   /** The key that `kid` names for that algorithm, or nothing. Rejects when keys were never had. */
   find(issuer: string, kid: string | undefined, alg: string): KeyObject | undefined | Promise<KeyObject | undefined>;
+  /** Another number whenever the issuer's keys have changed. */
+  generation?(issuer: string): number;
   /** The secrets of an issuer that signs with one, the present one first. Throws when none was ever had. */
   secrets?(issuer: string): readonly KeyObject[];
 }
@@ -145,6 +148,7 @@ export interface State {
   /** Of this replica alone. */
   local: CounterStore;
   secrets: SecretSource;
+  tokens: TokenCache;
   breakers: CircuitBreakers;
   flights: Flights;
   /** Told of what is worth counting beside decisions. */

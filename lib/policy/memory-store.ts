@@ -4,6 +4,7 @@ import { Flights } from "./flights";
 import type { State } from "./kind";
 import { MemoryCounters } from "./rate";
 import type { SharedStore } from "./store";
+import { TokenCache } from "./token-cache";
 
 interface Entry {
   version: string;
@@ -142,6 +143,7 @@ export function aloneState(own: Pick<State, "keys"> & Partial<State>): State {
     alone: new MemoryStore(undefined, nowMs),
     local: new MemoryCounters(),
     secrets: { versions: () => undefined },
+    tokens: new TokenCache(),
     breakers: new CircuitBreakers(),
     flights: new Flights(),
     count: () => undefined,

@@ -9,3 +9,15 @@ export function identityHeaders(host: Host): string[] {
   });
   return [...new Set(names)].sort();
 }
+
+/** Headers that the door looks at beside those that it sets. */
+export function askedHeaders(host: Host): string[] {
+  const names = host.routes.flatMap((route) => {
+    const apiKey = configOf(route.policies, "apiKey") as { header: string } | undefined;
+    const csrf = configOf(route.policies, "csrf") as { header: string } | undefined;
+    const jwt = configOf(route.policies, "jwt") as { cookie?: string } | undefined;
+    const cookie = csrf !== undefined || jwt?.cookie !== undefined;
+    return [...(apiKey ? [apiKey.header] : []), ...(csrf ? [csrf.header] : []), ...(cookie ? ["cookie"] : [])];
+  });
+  return [...new Set(names)].sort();
+}

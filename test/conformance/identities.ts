@@ -26,7 +26,7 @@ interface Issuer {
 interface SystemIdentities {
   issuer: Issuer;
   identities: Record<string, { alg?: string; claims: Record<string, unknown> }>;
-  keys?: Record<string, { header?: string; id?: string; value: string; configured?: boolean }>;
+  keys?: Record<string, { secret?: string; header?: string; id?: string; value: string; configured?: boolean }>;
 }
 
 const base64url = (value: unknown): string =>
@@ -90,6 +90,19 @@ export class Identities {
     const key = this.#system.keys?.[name];
     if (!key) throw new Error(`${this.system} has no key "${name}".`);
     return key;
+  }
+
+  /** What the model's secrets hold: keys by id, or the one value that has none. */
+  secrets(): Record<string, string> {
+    const rings: Record<string, Record<string, string>> = {};
+    const values: Record<string, string> = {};
+    for (const { secret, id, value } of Object.values(this.#system.keys ?? {})) {
+      if (secret === undefined) continue;
+      if (id === undefined) values[secret] = value;
+      else rings[secret] = { ...rings[secret], [id]: value };
+    }
+    for (const [name, ring] of Object.entries(rings)) values[name] = JSON.stringify(ring);
+    return values;
   }
 
   /** Tokens of one case: the same name is the same token until `forget`. */

@@ -48,6 +48,10 @@ export default defineGateway({
       scopes: "scope",
     },
   },
+  secrets: {
+    "api-keys": { env: "LAB_API_KEYS" },
+    "hmac-keys": { env: "LAB_HMAC_KEYS" },
+  },
   services: {
     one: { address: "one.lab.svc.cluster.local:8080" },
     two: { address: "two.lab.svc.cluster.local:8080" },
@@ -223,6 +227,119 @@ export default defineGateway({
       match: { exact: ["/.well-known/keys"], prefix: ["/a-b_c~d"] },
       service: "two",
       policies: { bodySize: { max: "1KiB" } },
+    },
+    {
+      name: "keyed",
+      match: { prefix: ["/keyed"] },
+      service: "one",
+      policies: {
+        apiKey: { header: "x-api-key", secret: "api-keys" },
+        rateLimit: { limits: [{ name: "keyed", requests: 3, per: "1h", key: ["apiKey"] }] },
+      },
+    },
+    {
+      name: "keyed-and-signed-in",
+      match: { prefix: ["/keyed/private"] },
+      service: "one",
+      policies: {
+        apiKey: { header: "x-api-key", secret: "api-keys" },
+        jwt: { issuers: ["main"], claimHeaders: { "x-user-id": "sub" } },
+      },
+    },
+    {
+      name: "signed",
+      match: { prefix: ["/signed"] },
+      service: "one",
+      policies: { signature: { secret: "hmac-keys", clockSkew: "60s" } },
+    },
+    {
+      name: "live",
+      match: { prefix: ["/live"] },
+      service: "one",
+      policies: {
+        webSocket: { allowed: true },
+        jwt: { mode: "optional", issuers: ["main"], claimHeaders: { "x-user-id": "sub" } },
+        connections: { max: 2, key: ["user", "clientAddress"] },
+      },
+    },
+    {
+      name: "graphql",
+      match: { exact: ["/graphql"] },
+      service: "one",
+      policies: { graphql: { maxDepth: 4, maxAliases: 3, maxTokens: 200 } },
+    },
+    {
+      name: "graphql-open",
+      match: { exact: ["/graphql-open"] },
+      service: "one",
+      policies: { graphql: { maxDepth: 10, maxBatch: 3, introspection: true } },
+    },
+    {
+      name: "revocable",
+      match: { prefix: ["/revocable"] },
+      service: "one",
+      policies: { jwt: { issuers: ["main"], revocation: {} } },
+    },
+    {
+      name: "revocable-lenient",
+      match: { prefix: ["/revocable-lenient"] },
+      service: "one",
+      policies: { jwt: { issuers: ["main"], revocation: { onFailure: "allow" } } },
+    },
+    {
+      name: "fallback",
+      match: { prefix: ["/fallback"] },
+      service: "one",
+      policies: {
+        circuitBreaker: { minimumCalls: 2, openFor: "2s" },
+        timeouts: { firstByte: "1s" },
+        fallback: {
+          status: 503,
+          contentType: "application/problem+json",
+          body: '{"error":"maintenance","retryAfter":30}',
+          retryAfter: "30s",
+        },
+      },
+    },
+    {
+      name: "bff",
+      match: { prefix: ["/bff"] },
+      service: "two",
+      policies: {
+        timeouts: { firstByte: "1s", total: "2s" },
+        fallback: { on: ["no-answer", "timeout"], status: 502, body: '{"error":"Internal proxy error"}' },
+      },
+    },
+    {
+      name: "cached-for-user",
+      match: { prefix: ["/mine"] },
+      service: "one",
+      policies: { jwt: { issuers: ["main"] }, cache: { ttl: "2s", by: "user", group: "mine" } },
+    },
+    {
+      name: "cached-for-all",
+      match: { prefix: ["/catalogue"] },
+      service: "two",
+      policies: { cache: { ttl: "1h", by: "everyone", group: "catalogue", maxBody: "2KiB" } },
+    },
+    {
+      name: "compressed",
+      match: { prefix: ["/zipped"] },
+      service: "one",
+      policies: { compression: { encodings: ["gzip"], above: "100B", types: ["text/*"] } },
+    },
+    {
+      name: "weighted-through",
+      match: { prefix: ["/weighted-through"] },
+      backends: [
+        { service: "one", weight: 0 },
+        { service: "two", weight: 1 },
+      ],
+      policies: {
+        rewrite: { prefix: "/weighted-through", replacement: "/inner" },
+        requestHeaders: { set: { "x-way": "through" }, remove: ["x-drop"] },
+        compression: {},
+      },
     },
   ],
 });

@@ -1,9 +1,9 @@
-import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Case, ExchangeStep, Expectation } from "./case";
 import { differences, regexOf, statusMatches, type Outcome } from "./expect";
 import type { OracleAnswer } from "./stands/decide";
-import type { Stand } from "./stands/stand";
+import type { Held, Stand } from "./stands/stand";
+import { revocationKeys } from "./systems";
 import { fillPlaceholders, toWire, type WireAnswer } from "./wire";
 
 export interface CaseResult {
@@ -18,8 +18,8 @@ class TooSlow extends Error {}
 
 class CaseRun {
   readonly details: string[] = [];
-  readonly #held: Socket[] = [];
-  readonly #open: Socket[] = [];
+  readonly #held: Held[] = [];
+  readonly #open: Held[] = [];
   #sent = 0;
   #firstSent = 0;
 
@@ -30,17 +30,26 @@ class CaseRun {
 
   async run(): Promise<void> {
     try {
+      const revoked = JSON.stringify(this.testCase.steps).match(/[\w-]+(#\d+)?!revoked/g) ?? [];
+      for (const name of new Set(revoked)) await this.#revoke(name);
       let number = 0;
       for (const step of this.testCase.steps) {
         number += 1;
         const prefix = this.testCase.steps.length > 1 ? `step ${String(number)}: ` : "";
         if ("wait" in step) await sleep(step.wait * 1000);
         else if ("release" in step) await this.#release(step.release);
+        else if ("revoke" in step) await this.#revoke(step.revoke);
         else if ("request" in step) this.details.push(...(await this.#step(step)).map((d) => prefix + d));
       }
     } finally {
       for (const socket of [...this.#held, ...this.#open]) socket.destroy();
     }
+  }
+
+  async #revoke(name: string): Promise<void> {
+    const payload = this.stand.identities.token(name).split(".")[1] ?? "";
+    const { jti } = JSON.parse(Buffer.from(payload, "base64url").toString("utf8")) as { jti: string };
+    for (const key of revocationKeys(this.testCase.system)) await this.stand.revoke(key.replace("{jti}", jti));
   }
 
   async #release(count: number): Promise<void> {
@@ -60,7 +69,6 @@ class CaseRun {
       if (this.#firstSent === 0) this.#firstSent = performance.now();
       const opened = await this.stand.send(request, this.#sent++);
       answers[n - 1] = opened.answer;
-      if (!("socket" in opened)) return;
       if (step.hold !== undefined) this.#held.push(opened.socket);
       else if (opened.answer.status === 101) this.#open.push(opened.socket);
       else opened.socket.destroy();

@@ -8,6 +8,7 @@ const ROOT = path.join(__dirname, "../..");
 const MODELS: Readonly<Record<string, string>> = {
   serhafen: "policies/serhafen.ts",
   lab: "test/conformance/lab.ts",
+  sessions: "test/conformance/sessions.ts",
 };
 
 export function modelOf(system: string): GatewayModel | undefined {
@@ -16,6 +17,14 @@ export function modelOf(system: string): GatewayModel | undefined {
   const { value, diagnostics } = loadModel(path.join(ROOT, file));
   if (!value || hasErrors(diagnostics)) throw new Error(diagnostics.map(formatDiagnostic).join("\n"));
   return value;
+}
+
+/** Keys of the store that revoke a token of this system; none where it revokes none. */
+export function revocationKeys(system: string): string[] {
+  const model = modelOf(system);
+  if (!model) return [];
+  const policies = [model.policies, ...model.routes.map((r) => r.policies)];
+  return [...new Set(policies.flatMap((p) => p.jwt?.revocation?.key ?? []))];
 }
 
 /** Where the parts of one run are: the model's addresses, put in before it is compiled as anybody's would be. */
@@ -31,6 +40,9 @@ export interface Addresses {
   certificates: string;
 }
 
+/** Environment variable in which a run gives a secret to the filter. */
+export const secretVariable = (name: string): string => `SECRET_${name.toUpperCase().replace(/-/g, "_")}`;
+
 export function placedModel(model: GatewayModel, at: Addresses): GatewayModel {
   const local = (port: number | undefined): string => `127.0.0.1:${String(port ?? 1)}`;
   const services = Object.entries(model.services).map(([name, service]) => [
@@ -39,10 +51,12 @@ export function placedModel(model: GatewayModel, at: Addresses): GatewayModel {
   ]);
   const issuers = Object.entries(model.issuers).map(([name, issuer]) => [
     name,
-    { ...issuer, jwks: { url: `http://${local(at.keyServer)}/${name}`, allowHttp: true } },
+    { ...issuer, ...(issuer.jwks && { jwks: { url: `http://${local(at.keyServer)}/${name}`, allowHttp: true } }) },
   ]);
+  const secrets = Object.keys(model.secrets).map((name) => [name, { env: secretVariable(name) }]);
   return {
     ...model,
+    secrets: Object.fromEntries(secrets) as GatewayModel["secrets"],
     services: Object.fromEntries(services) as GatewayModel["services"],
     issuers: Object.fromEntries(issuers) as GatewayModel["issuers"],
     front: { ...model.front, ...(model.front.networks.length > 0 && { networks: ["127.0.0.0/8"] }) },

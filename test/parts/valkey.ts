@@ -33,10 +33,18 @@ export class Valkey {
     await until("valkey", () => portOpen(this.port), this.#part);
   }
 
-  /** Forgets every counter. */
-  async flush(): Promise<void> {
+  /** Forgets everything. */
+  flush(): Promise<void> {
+    return this.command("FLUSHALL");
+  }
+
+  /** Sends one command and waits for its answer. */
+  async command(...words: string[]): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      const socket = net.connect(this.port, "127.0.0.1", () => socket.write("FLUSHALL\r\n"));
+      const socket = net.connect(this.port, "127.0.0.1", () => {
+        const parts = words.map((w) => `$${String(Buffer.byteLength(w))}\r\n${w}\r\n`);
+        socket.write(`*${String(words.length)}\r\n${parts.join("")}`);
+      });
       socket.once("data", () => {
         socket.destroy();
         resolve();

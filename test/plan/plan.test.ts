@@ -48,7 +48,7 @@ const capabilities = (
   native: Capabilities["native"],
   door: Capabilities["door"] = {},
   change: Partial<Capabilities> = {},
-): Capabilities => ({ target: "toy-proxy", native, door, proven: true, ...change });
+): Capabilities => ({ target: "toy-proxy", native, door, through: {}, proven: true, ...change });
 
 const before = (supports: Claim["supports"], more: Partial<Claim> = {}): Claim => ({
   supports,

@@ -1,6 +1,6 @@
 import { stringify } from "yaml";
 import { trustedHops, usesProxyProtocol } from "../front";
-import { identityHeaders } from "../identity-headers";
+import { askedHeaders, identityHeaders } from "../identity-headers";
 import { hasDoor, type IstioDraft } from "./draft";
 import { duration, providerName, splitAddress } from "./names";
 
@@ -33,6 +33,7 @@ export function meshConfig(draft: IstioDraft): string {
   const { gateway, model } = draft.input;
   const filter = splitAddress(model.filter.address);
   const headers = [...new Set(gateway.hosts.flatMap(identityHeaders))].sort();
+  const asked = [...new Set(gateway.hosts.flatMap(askedHeaders))].sort();
   const hops = trustedHops(model.front);
   const provider = {
     name: providerName(draft),
@@ -43,7 +44,7 @@ export function meshConfig(draft: IstioDraft): string {
       pathPrefix: "/door/envoy",
       failOpen: false,
       statusOnError: "503",
-      includeRequestHeadersInCheck: [...CHECKED, ...headers],
+      includeRequestHeadersInCheck: [...new Set([...CHECKED, ...asked, ...headers])],
       headersToUpstreamOnAllow: headers,
       headersToDownstreamOnDeny: DENIED,
     },

@@ -36,7 +36,7 @@ export function requestAuthentication(scope: Construct, draft: IstioDraft): void
   const rules = [...draft.issuers.values()].map((rules) => ({
     ...(rules.issuer !== undefined && { issuer: rules.issuer }),
     ...(rules.audiences.length > 0 && { audiences: [...rules.audiences] }),
-    jwksUri: issuers[rules.name]?.jwks.url ?? "",
+    jwksUri: issuers[rules.name]?.jwks?.url ?? "",
     forwardOriginalToken: true,
     // Without this Istio would take a token from the query as well.
     fromHeaders: [{ name: "Authorization", prefix: "Bearer " }],

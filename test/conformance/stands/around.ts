@@ -9,7 +9,7 @@ import { resolveGateway, type GatewayModel } from "../../../lib/model";
 import { configOf } from "../../../lib/policy/gateway";
 import type { Case } from "../case";
 import { Identities } from "../identities";
-import { modelOf, placedModel, type Addresses } from "../systems";
+import { modelOf, placedModel, secretVariable, type Addresses } from "../systems";
 import { EchoServers, Services } from "../upstreams";
 
 const ROOT = path.join(__dirname, "../../..");
@@ -28,6 +28,8 @@ export class Around {
   readonly #offsets = new Map<string, number>();
   readonly #guardIntervalMs: number;
   #guardFreeAt = 0;
+  /** Services have behaved badly in the case before. */
+  #failing = false;
 
   private constructor(
     readonly identities: Identities,
@@ -93,7 +95,9 @@ export class Around {
     const planFile = path.join(this.directory, `${name}.json`);
     writeFileSync(planFile, planJson);
     const logFile = this.logFile(`${name}.log`);
-    const env = { ...process.env, ADMIN_PORT: String(admin), REDIS_URL: this.valkey.url, ...own };
+    const secrets = Object.entries(this.identities.secrets()).map(([secret, value]) => [secretVariable(secret), value]);
+    const given = Object.fromEntries(secrets) as Record<string, string>;
+    const env = { ...process.env, ...given, ADMIN_PORT: String(admin), REDIS_URL: this.valkey.url, ...own };
     const part = startPart(process.execPath, ["--import", "tsx", path.join(ROOT, program), planFile], {
       logFile,
       env,
@@ -130,7 +134,20 @@ export class Around {
     }
   }
 
+  /** Breakers live in the filter's memory: a plan read anew closes them. */
+  async #closeBreakers(): Promise<void> {
+    const count = async (port: number): Promise<number> =>
+      Number(/gateway_plan_reloads_total\{outcome="ok"\} (\d+)/.exec((await get(port, "/metrics")).text)?.[1] ?? 0);
+    for (const { port, part } of this.filters) {
+      const before = await count(port);
+      part.signal("SIGHUP");
+      await until("the filter's plan", async () => (await count(port)) > before, part);
+    }
+  }
+
   async begin(testCase: Case): Promise<void> {
+    if (this.#failing) await this.#closeBreakers();
+    this.#failing = Object.keys(testCase.upstreams).length > 0;
     await sleep(Math.max(0, this.#guardFreeAt - performance.now()));
     this.services.begin(testCase.upstreams);
     this.identities.forget();

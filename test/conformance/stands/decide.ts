@@ -1,4 +1,4 @@
-import { randomUUID, type KeyObject } from "node:crypto";
+import { createSecretKey, randomUUID, type KeyObject } from "node:crypto";
 import { resolveGateway } from "../../../lib/model";
 import type { HeaderLine, Refusal, RequestBody, ServiceAnswer, SharedStore, State } from "../../../lib/policy";
 import { answerHeaders, refusalContent, serviceAnswerHeaders, serviceHeaders } from "../../../lib/policy/answer";
@@ -12,7 +12,7 @@ import { modelOf } from "../systems";
 import { echoOf, Services, type Seen } from "../upstreams";
 import { headBytes, withForwardedFor, type WireAnswer, type WireRequest } from "../wire";
 import type { Case } from "../case";
-import type { Stand, StandFactory } from "./stand";
+import type { Held, Stand, StandFactory } from "./stand";
 
 /** What a request's verdict was, beside the answer: for those who compare. */
 export interface OracleAnswer extends WireAnswer {
@@ -42,7 +42,10 @@ class WireBody implements RequestBody {
 }
 
 const gone = (): Promise<never> => Promise.reject(new Error("away"));
-const away: SharedStore = { take: gone, cached: gone, keep: gone, drop: gone };
+const away: SharedStore = {
+  ...{ take: gone, has: gone, once: gone, cached: gone, keep: gone, drop: gone },
+  ...{ lease: gone, release: gone, blockedMs: gone, failed: gone, clear: gone },
+};
 
 /** The model's own meaning, with upstreams that behave as the case says and take no time. */
 class DecideStand implements Stand {
@@ -53,6 +56,7 @@ class DecideStand implements Stand {
   readonly #reasons = new Map<string, string>();
   /** One for each replica: what is shared is the same object. */
   #replicas: Replica[] = [];
+  #shared = new MemoryStore();
 
   constructor(system: string, environment: string) {
     this.identities = new Identities(system);
@@ -64,22 +68,27 @@ class DecideStand implements Stand {
   begin(testCase: Case): Promise<void> {
     this.services.begin(testCase.upstreams);
     this.identities.forget();
+    const values = this.identities.secrets();
     const published = this.identities.publicKeys();
-    const shared = new MemoryStore();
+    this.#shared = new MemoryStore();
+    const shared = this.#shared;
     const keys = {
       find: (_issuer: string, kid: string | undefined, alg: string): KeyObject | undefined =>
         published.find((k) => k.kid === kid && k.alg === alg)?.key,
+      secrets: () => Object.values(values).map((text) => createSecretKey(Buffer.from(text))),
     };
+    const versions = new Map(Object.entries(values).map(([name, text]) => [name, [text]]));
+    const secrets = { versions: (name: string) => versions.get(name) };
     this.#replicas = Array.from({ length: testCase.replicas }, () => {
       const replica = { passed: 0 } as Replica;
       const nowMs = (): number => Date.now() + replica.passed;
-      replica.state = aloneState({ nowMs, keys, shared: testCase.away.includes("redis") ? away : shared });
+      replica.state = aloneState({ nowMs, keys, secrets, shared: testCase.away.includes("redis") ? away : shared });
       return replica;
     });
     return Promise.resolve();
   }
 
-  async send(wire: WireRequest, instance: number): Promise<{ answer: OracleAnswer }> {
+  async send(wire: WireRequest, instance: number): Promise<{ answer: OracleAnswer; socket: Held }> {
     const sent = withForwardedFor(wire);
     // White space around a value is no part of it (RFC 9110 section 5.5).
     const request = { ...sent, headers: sent.headers.map(([n, v]): HeaderLine => [n, v.trim()]) };
@@ -101,10 +110,21 @@ class DecideStand implements Stand {
       randomUUID,
       { all: true },
     );
-    const { answer } = verdict;
-    if (!answer) return { answer: await this.#call(verdict, request, replica) };
-    this.#reasons.set(verdict.exchange.requestId, answer.reason);
-    return { answer: this.#refusal(verdict, answer, verdict.statuses) };
+    const { answer: refusal } = verdict;
+    if (refusal) this.#reasons.set(verdict.exchange.requestId, refusal.reason);
+    const answer = refusal
+      ? this.#refusal(verdict, refusal, verdict.statuses)
+      : await this.#call(verdict, request, replica);
+    const destroy = (): void => {
+      for (const end of verdict.exchange.atEnd.splice(0)) end();
+    };
+    if (answer.status !== 101) destroy();
+    return { answer, socket: { destroy } };
+  }
+
+  revoke(key: string): Promise<void> {
+    this.#shared.mark(key, 3_600_000);
+    return Promise.resolve();
   }
 
   logs(): string {

@@ -162,6 +162,10 @@ class IstioStand implements Stand {
     return send({ port: request.scheme === "https" ? at.https : at.http, tls: false }, withForwardedFor(request));
   }
 
+  revoke(key: string): Promise<void> {
+    return this.around.valkey.command("SET", key, "1", "EX", "3600");
+  }
+
   logs(): string {
     return this.around.logs();
   }

@@ -89,6 +89,10 @@ class NginxStand implements Stand {
     return send({ port: secure ? at.https : at.http, tls: secure }, withForwardedFor(request));
   }
 
+  revoke(key: string): Promise<void> {
+    return this.around.valkey.command("SET", key, "1", "EX", "3600");
+  }
+
   logs(): string {
     return this.around.logs();
   }

@@ -1,7 +1,12 @@
 import type { Case } from "../case";
 import type { Identities } from "../identities";
 import type { Services } from "../upstreams";
-import type { OpenAnswer, WireAnswer, WireRequest } from "../wire";
+import type { WireAnswer, WireRequest } from "../wire";
+
+/** A connection that the runner may keep open. */
+export interface Held {
+  destroy(): void;
+}
 
 /** One target, running, with everything around it. */
 export interface Stand {
@@ -11,7 +16,9 @@ export interface Stand {
   /** Fresh state: nothing counted, nothing seen. Parts that the case takes away are gone when it returns. */
   begin(testCase: Case): Promise<void>;
   /** Sends a request to the n-th instance. */
-  send(request: WireRequest, instance: number): Promise<OpenAnswer | { answer: WireAnswer }>;
+  send(request: WireRequest, instance: number): Promise<{ answer: WireAnswer; socket: Held }>;
+  /** Puts a key into the shared store, as whoever revokes a token does. */
+  revoke(key: string): Promise<void>;
   /** All that the gateway's parts have logged since `begin`. */
   logs(): string;
   /** The reason that the gateway gave for its answer to a request with this id. */

@@ -1,0 +1,95 @@
+import { existsSync, readFileSync } from "node:fs";
+import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import type { SecretSource } from "../policy";
+import type { FilterPlan, SecretPlace } from "../policy/filter-plan";
+
+export interface SecretTimes {
+  /** How often a secret is looked at again, less up to half of it by chance. */
+  refreshMs: number;
+}
+
+export const SECRET_TIMES: SecretTimes = { refreshMs: 5 * 60_000 };
+
+const FIRST_PAUSE_MS = 1_000;
+const STAGES = ["AWSCURRENT", "AWSPREVIOUS", "AWSPENDING"] as const;
+
+let client: SecretsManagerClient | undefined;
+
+/** One version; nothing where the secret has none of that stage. */
+async function stageOf(id: string, stage: (typeof STAGES)[number]): Promise<string | undefined> {
+  client ??= new SecretsManagerClient({ maxAttempts: 2 });
+  try {
+    const abortSignal = AbortSignal.timeout(3_000);
+    const answer = await client.send(new GetSecretValueCommand({ SecretId: id, VersionStage: stage }), { abortSignal });
+    return answer.SecretString;
+  } catch (error) {
+    if (stage !== "AWSCURRENT" && (error as Error).name === "ResourceNotFoundException") return undefined;
+    throw error;
+  }
+}
+
+const lineOf = (file: string): string => readFileSync(file, "utf8").replace(/\r?\n$/, "");
+
+/** All versions in use, the present one first. Rejects where there is none. */
+async function read({ env, file, awsSecretsManager }: SecretPlace): Promise<string[]> {
+  if (awsSecretsManager !== undefined) {
+    const found = await Promise.all(STAGES.map((stage) => stageOf(awsSecretsManager, stage)));
+    return found.filter((text) => text !== undefined);
+  }
+  if (file !== undefined) return [file, `${file}.previous`].filter((f, i) => i === 0 || existsSync(f)).map(lineOf);
+  const value = process.env[env ?? ""];
+  const previous = process.env[`${env ?? ""}_PREVIOUS`];
+  return [value, previous].filter((text) => text !== undefined);
+}
+
+/** The secrets of a plan: read at start and again in the background; the last good ones stay. */
+export class Secrets implements SecretSource {
+  readonly #versions = new Map<string, readonly string[]>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+
+  constructor(
+    private readonly places: FilterPlan["secrets"],
+    private readonly times: SecretTimes = SECRET_TIMES,
+  ) {}
+
+  get ready(): boolean {
+    return Object.keys(this.places).every((name) => this.#versions.has(name));
+  }
+
+  versions(name: string): readonly string[] | undefined {
+    return this.#versions.get(name);
+  }
+
+  start(onError: (name: string, error: unknown) => void): void {
+    for (const [name, place] of Object.entries(this.places)) {
+      const round = async (): Promise<void> => {
+        try {
+          this.#take(name, await read(place));
+        } catch (error) {
+          onError(name, error);
+        }
+        const pause = this.#versions.has(name) ? this.times.refreshMs * (0.5 + Math.random() * 0.4) : FIRST_PAUSE_MS;
+        const timer = setTimeout(() => {
+          this.#timers.delete(timer);
+          void round();
+        }, pause);
+        timer.unref();
+        this.#timers.add(timer);
+      };
+      void round();
+    }
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+  }
+
+  /** Empty or missing versions never replace good ones; what is unchanged stays the same object. */
+  #take(name: string, versions: readonly string[]): void {
+    const good = versions.filter((text) => text !== "");
+    if (good.length === 0) throw new Error("It is empty.");
+    const known = this.#versions.get(name);
+    if (known && JSON.stringify(known) === JSON.stringify(good)) return;
+    this.#versions.set(name, good);
+  }
+}

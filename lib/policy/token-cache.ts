@@ -1,0 +1,104 @@
+import type { Identity, KeySource } from "./kind";
+import { verifyToken, type IssuerRules, type Verified } from "./token";
+
+/** A token that was verified: its claims hold for as long as its key does, and as it says itself. */
+interface Entry {
+  token: string;
+  rules: string;
+  identity: Identity;
+  fromMs: number;
+  untilMs: number;
+  generation: number;
+}
+
+const DEFAULT_BYTES = 64 * 1024 * 1024;
+/** What an entry costs beside its texts. */
+const OVERHEAD_BYTES = 1_000;
+/** Long enough to tell signatures apart; the whole token is compared as well. */
+const TAIL = 43;
+
+/** Rules that read alike are one: routes of one issuer share what was verified. */
+const names = new WeakMap<readonly IssuerRules[], string>();
+
+function nameOf(rules: readonly IssuerRules[]): string {
+  let name = names.get(rules);
+  if (name === undefined) {
+    name = JSON.stringify(rules);
+    names.set(rules, name);
+  }
+  return name;
+}
+
+const seconds = (value: unknown): number | undefined => (typeof value === "number" ? value * 1000 : undefined);
+
+/**
+ * Verified tokens by their exact bytes. Only claims are kept, never a decision; times and keys are looked at again on
+ * every hit. Two halves: what is not asked for again leaves with the older one.
+ */
+export class TokenCache {
+  #young = new Map<string, Entry>();
+  #old = new Map<string, Entry>();
+  #bytes = 0;
+
+  constructor(private readonly capacityBytes = DEFAULT_BYTES) {}
+
+  /** What `verifyToken` says, from memory where it can be. */
+  verify(token: string, rules: readonly IssuerRules[], keys: KeySource, nowMs: number): Verified | Promise<Verified> {
+    const tail = token.slice(-TAIL);
+    const entry = this.#find(tail);
+    if (entry && entry.token === token && entry.rules === nameOf(rules)) {
+      const { identity, fromMs, untilMs, generation } = entry;
+      const holds = nowMs < untilMs && nowMs >= fromMs && generation === (keys.generation?.(identity.issuer) ?? 0);
+      if (holds) return entry;
+    }
+    return this.#verify(tail, token, rules, keys, nowMs);
+  }
+
+  clear(): void {
+    this.#young.clear();
+    this.#old.clear();
+    this.#bytes = 0;
+  }
+
+  async #verify(
+    tail: string,
+    token: string,
+    rules: readonly IssuerRules[],
+    keys: KeySource,
+    nowMs: number,
+  ): Promise<Verified> {
+    const verified = await verifyToken(token, rules, keys, nowMs);
+    if (!("identity" in verified) || this.capacityBytes === 0) return verified;
+    const { identity } = verified;
+    const skewMs = rules.find((r) => r.name === identity.issuer)?.clockSkewMs ?? 0;
+    const { exp, nbf, iat } = identity.claims;
+    const from = Math.max(seconds(nbf) ?? 0, seconds(iat) ?? 0) - skewMs;
+    this.#keep(tail, {
+      token,
+      rules: nameOf(rules),
+      identity,
+      fromMs: from,
+      untilMs: (seconds(exp) ?? 0) + skewMs,
+      generation: keys.generation?.(identity.issuer) ?? 0,
+    });
+    return verified;
+  }
+
+  #find(tail: string): Entry | undefined {
+    const young = this.#young.get(tail);
+    if (young) return young;
+    const old = this.#old.get(tail);
+    if (old) this.#keep(tail, old);
+    return old;
+  }
+
+  #keep(tail: string, entry: Entry): void {
+    this.#young.set(tail, entry);
+    // The token itself, and its claims as objects.
+    this.#bytes += 4 * entry.token.length + OVERHEAD_BYTES;
+    if (this.#bytes <= this.capacityBytes / 2) return;
+    this.#old = this.#young;
+    this.#young = new Map();
+    this.#bytes = 0;
+  }
+}

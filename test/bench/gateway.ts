@@ -1,0 +1,127 @@
+import path from "node:path";
+import { parseArgs } from "node:util";
+import { Connections } from "./parts/connections";
+import { CONNECTIONS, load, type LoadReport } from "./parts/load";
+import { median } from "./parts/measure";
+import { gatewayRequest, writeRequests } from "./parts/requests";
+import { makeStands, type Stand } from "./parts/stands";
+import type { Server } from "./parts/servers";
+import { withStage } from "./parts/stage";
+import { print, progress, table } from "./parts/table";
+import { cpuUs } from "./parts/usage";
+
+/** What a gateway adds to a call, before one and the same service: `bench:gateway [--quick]`. */
+const { values } = parseArgs({ options: { quick: { type: "boolean", default: false } } });
+const ROUNDS = values.quick ? 1 : 3;
+const SECONDS = values.quick ? 1 : 3;
+const WARM_UP = values.quick ? 0.5 : 1;
+
+/** Requests a second; nothing for as many as it can answer. */
+const LOADS = [undefined, 1_000, 5_000] as const;
+
+interface Seen {
+  report: LoadReport;
+  /** CPU microseconds a request. */
+  proxy: number;
+  upstream: number;
+  door: number;
+  newAtUpstream: number;
+  newAtDoor: number;
+}
+
+async function observe(stand: Stand, upstream: Server, requests: string, rate: number | undefined): Promise<Seen> {
+  const { proxy, door } = stand;
+  const target = { port: proxy.port, requests, expect: 200, contains: '"order":17' };
+  const options = { ...target, ...(rate !== undefined && { rate }) };
+  await load({ ...options, seconds: WARM_UP });
+  const connections = new Connections([upstream.port, ...(door ? [door.port] : [])]);
+  const use = (): number[] => [proxy, upstream, door].map((server) => (server ? cpuUs(server.part.pid) : 0));
+  const made = (): number[] => [upstream, door].map((server) => (server ? connections.count(server.port) : 0));
+  const [before, madeBefore] = [use(), made()];
+  const report = await load({ ...options, seconds: SECONDS });
+  const spent = use().map((value, i) => (value - (before[i] ?? 0)) / report.answered);
+  const fresh = made().map((value, i) => value - (madeBefore[i] ?? 0));
+  connections.stop();
+  const [proxyUs = 0, upstreamUs = 0, doorUs = 0] = spent;
+  const [newAtUpstream = 0, newAtDoor = 0] = fresh;
+  return { report, proxy: proxyUs, upstream: upstreamUs, door: doorUs, newAtUpstream, newAtDoor };
+}
+
+const middle = (seen: readonly Seen[], of: (s: Seen) => number): number => median(seen.map(of));
+const sum = (seen: readonly Seen[], of: (s: Seen) => number): number => seen.reduce((total, s) => total + of(s), 0);
+
+function lineOf(name: string, seen: readonly Seen[], alone: readonly Seen[]): string[] {
+  const ms = (of: (s: Seen) => number): string => middle(seen, of).toFixed(3);
+  const added = (of: (s: Seen) => number): string => {
+    const more = middle(seen, of) - middle(alone, of);
+    return `${more < 0 ? "" : "+"}${more.toFixed(3)}`;
+  };
+  const us = (of: (s: Seen) => number): string => middle(seen, of).toFixed(1);
+  const hasDoor = seen.some((s) => s.door > 0);
+  return [
+    name,
+    middle(seen, (s) => s.report.rps).toFixed(0),
+    us((s) => s.proxy),
+    us((s) => s.upstream),
+    hasDoor ? us((s) => s.door) : "–",
+    ms((s) => s.report.p50),
+    ms((s) => s.report.p99),
+    added((s) => s.report.p50),
+    added((s) => s.report.p99),
+    sum(seen, (s) => s.newAtUpstream).toFixed(0),
+    hasDoor ? sum(seen, (s) => s.newAtDoor).toFixed(0) : "–",
+    sum(seen, (s) => s.report.answered).toFixed(0),
+    sum(seen, (s) => s.report.unexpected + s.report.errors + s.report.unsent).toFixed(0),
+  ];
+}
+
+const HEAD = [
+  "stand",
+  "requests/s",
+  "proxy µs",
+  "upstream µs",
+  "filter µs",
+  "p50 ms",
+  "p99 ms",
+  "p50 added",
+  "p99 added",
+  "new at upstream",
+  "new at filter",
+  "answers",
+  "unexpected",
+];
+
+async function main(): Promise<void> {
+  await withStage(async (stage) => {
+    const { stands, upstream } = await makeStands(stage);
+    const [token = ""] = await stage.tokens.good("RS256", 1);
+    const requests = writeRequests(path.join(stage.directory, "gateway.requests"), [gatewayRequest("orders", token)]);
+    const seen = LOADS.map(() => new Map(stands.map((stand): [Stand, Seen[]] => [stand, []])));
+    for (let round = 1; round <= ROUNDS; round++) {
+      progress(`round ${String(round)} of ${String(ROUNDS)}`);
+      for (const [i, rate] of LOADS.entries()) {
+        for (const stand of stands) seen[i]?.get(stand)?.push(await observe(stand, upstream, requests, rate));
+      }
+    }
+    const [first] = stands;
+    for (const [i, rate] of LOADS.entries()) {
+      const alone = (first && seen[i]?.get(first)) ?? [];
+      const title =
+        rate === undefined
+          ? `${String(CONNECTIONS)} connections, each sends when it has its answer`
+          : `${String(rate)} requests/s, timed from when each should have been sent`;
+      print(
+        `${title}:`,
+        table(
+          HEAD,
+          stands.map((stand) => lineOf(stand.name, seen[i]?.get(stand) ?? [], alone)),
+        ),
+      );
+    }
+  });
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${String(error)}\n`);
+  process.exitCode = 2;
+});

@@ -1,0 +1,62 @@
+import { checkModel, defineGateway, type GatewayModel } from "../../lib/model";
+import { formatDiagnostic, hasErrors } from "../../lib/diagnostics";
+import { compile } from "../../lib/targets";
+import { placedModel, type Addresses } from "../conformance/systems";
+
+/** The one system that is measured: a token, a role, and on one route a limit that is never reached. */
+const input = defineGateway({
+  name: "bench",
+  environments: ["production"],
+  targets: ["nginx", "istio"],
+  hosts: { "api.bench.test": {} },
+  issuers: {
+    main: {
+      issuer: "https://identity.bench.test/realms/bench",
+      jwks: { url: "https://identity.bench.test/keys" },
+      audiences: ["bench-api"],
+      algorithms: ["RS256", "ES256"],
+      type: { claim: "typ", value: "Bearer" },
+      roles: "realm_access.roles",
+      scopes: "scope",
+    },
+  },
+  services: { orders: { address: "orders.bench.svc.cluster.local:8080" } },
+  policies: {
+    // The guard would be the first thing that a load test meets.
+    floodGuard: null,
+    // A body that is counted goes through the filter, and what is measured here is the door.
+    bodySize: null,
+    jwt: { issuers: ["main"], claimHeaders: { "x-user-id": "sub" } },
+    authorization: { anyOf: [{ roles: ["clerk"] }] },
+  },
+  routes: [
+    { name: "orders", match: { prefix: ["/orders"] }, service: "orders" },
+    {
+      name: "limited",
+      match: { prefix: ["/limited"] },
+      service: "orders",
+      policies: {
+        rateLimit: { limits: [{ name: "calls", requests: 1_000_000, per: "1s", burst: 1_000_000 }] },
+      },
+    },
+  ],
+});
+
+/** The rendered files of one target with the parts' addresses in them. */
+export function benchFiles(target: "nginx" | "istio", at: Addresses): { path: string; content: string }[] {
+  const checked = checkModel({ file: __filename, value: input, locate: () => ({ file: __filename }) });
+  if (!checked.value || hasErrors(checked.diagnostics)) {
+    throw new Error(checked.diagnostics.map(formatDiagnostic).join("\n"));
+  }
+  const model: GatewayModel = { ...placedModel(checked.value, at), targets: [target] };
+  const { value, diagnostics } = compile(model, "production");
+  if (!value || hasErrors(diagnostics)) throw new Error(diagnostics.map(formatDiagnostic).join("\n"));
+  return value.files;
+}
+
+/** The file of that name among them. */
+export function contentOf(files: readonly { path: string; content: string }[], name: string): string {
+  const file = files.find((f) => f.path.endsWith(`/${name}`));
+  if (!file) throw new Error(`No ${name} was rendered.`);
+  return file.content;
+}

@@ -1,0 +1,48 @@
+import http from "node:http";
+import { freePorts } from "../../parts/process";
+import type { Valkey } from "../../parts/valkey";
+import { bundle } from "./bundle";
+import type { Server, Servers } from "./servers";
+
+function ask(port: number, target: string): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const request = http.get({ port, host: "127.0.0.1", path: target, agent: false }, (response) => {
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => (text += chunk));
+      response.on("end", () => {
+        resolve({ status: response.statusCode ?? 0, text });
+      });
+    });
+    request.once("error", reject);
+  });
+}
+
+export interface FilterStart {
+  name: string;
+  plan: string;
+  core: number;
+  valkey: Valkey;
+  port?: number;
+  env?: NodeJS.ProcessEnv;
+}
+
+/** The filter service as a release runs it, ready to decide: it has its keys, and its store. */
+export async function startFilterServer(servers: Servers, options: FilterStart): Promise<Server> {
+  const [free = 0, through = 0, admin = 0] = await freePorts(3);
+  const port = options.port ?? free;
+  const plan = servers.file(`${options.name.replaceAll(/\W+/g, "-")}.json`, options.plan);
+  const env = {
+    LISTEN_PORT: String(port),
+    THROUGH_PORT: String(through),
+    ADMIN_PORT: String(admin),
+    REDIS_URL: options.valkey.url,
+    ...options.env,
+  };
+  const ready = async (): Promise<boolean> => {
+    if ((await ask(admin, "/actuator/readiness")).status !== 200) return false;
+    return (await ask(admin, "/metrics")).text.includes("gateway_counter_store_up 1");
+  };
+  const command = [process.execPath, await bundle("bin/filter.ts"), plan] as const;
+  return servers.start(options.name, options.core, [...command], { port, env, ready });
+}

@@ -1,0 +1,40 @@
+import path from "node:path";
+import { load } from "./load";
+import { doorRequest, writeRequests } from "./requests";
+import type { Server } from "./servers";
+import type { Stage } from "./stage";
+import { cpuUs, rssMib } from "./usage";
+
+export interface RssReport {
+  decisions: number;
+  tokens: number;
+  afterStart: number;
+  afterWarmUp: number;
+  largest: number;
+  atEnd: number;
+  cpuUs: number;
+  unexpected: number;
+}
+
+/** Memory over many decisions, with more tokens than any cache should hold; warm is who has seen each of them once. */
+export async function rssRun(stage: Stage, server: Server, decisions: number, count: number): Promise<RssReport> {
+  const { pid } = server.part;
+  const tokens = await stage.tokens.good("RS256", count);
+  const texts = (function* () {
+    for (const token of tokens) yield doorRequest("orders", token);
+  })();
+  const requests = writeRequests(path.join(stage.directory, "rss.requests"), texts);
+  const afterStart = rssMib(pid);
+  await load({ port: server.port, requests, count, expect: 200 });
+  const afterWarmUp = rssMib(pid);
+  let largest = afterWarmUp;
+  const timer = setInterval(() => {
+    largest = Math.max(largest, rssMib(pid));
+  }, 1_000);
+  const before = cpuUs(pid);
+  const report = await load({ port: server.port, requests, count: decisions, expect: 200 });
+  clearInterval(timer);
+  const used = (cpuUs(pid) - before) / report.answered;
+  const { unexpected } = report;
+  return { decisions, tokens: count, afterStart, afterWarmUp, largest, atEnd: rssMib(pid), cpuUs: used, unexpected };
+}

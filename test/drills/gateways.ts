@@ -1,0 +1,136 @@
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import path from "node:path";
+import { parse, parseAllDocuments, stringify } from "yaml";
+import type { OutputFile } from "../../lib/targets";
+import { startEnvoy } from "../parts/envoy";
+import { goTool } from "../parts/go-tools";
+import { startIstiod } from "../parts/istiod";
+import { startKubeStub } from "../parts/kube-stub";
+import { freePorts, portOpen, startPart, until } from "../parts/process";
+import { wheels } from "../parts/wheels";
+import { Skip, type Run } from "./drill";
+import { compiledFiles, type Placed } from "./filter-process";
+
+/** Real proxies with the drills' model, asking whatever stands at the filter's address. */
+export interface Gateway {
+  port: number;
+  log(): string;
+}
+
+export interface Upstream {
+  port: number;
+  /** Requests that have come through. */
+  requests: number;
+  stop(): Promise<void>;
+}
+
+export async function startUpstream(): Promise<Upstream> {
+  const upstream = { port: 0, requests: 0, stop: () => Promise.resolve() };
+  const server = http.createServer((message, response) => {
+    upstream.requests += 1;
+    message.resume();
+    response.writeHead(200, { "content-length": 2 }).end("ok");
+  });
+  server.keepAliveTimeout = 120_000;
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  upstream.port = (server.address() as AddressInfo).port;
+  upstream.stop = () => {
+    server.closeAllConnections();
+    server.close();
+    return Promise.resolve();
+  };
+  return upstream;
+}
+
+export type Addresses = Required<Pick<Placed, "keysUrl" | "filterAddress" | "serviceAddress">>;
+
+export async function startNginx(run: Run, at: Addresses): Promise<Gateway> {
+  const programs = await wheels();
+  if (!programs) throw new Skip("nginx cannot be installed");
+  const [httpPort = 0, https = 0] = await freePorts(2);
+  const files = compiledFiles({ ...at, listen: { http: httpPort, https } });
+  const prefix = path.join(run.directory, "nginx");
+  mkdirSync(path.join(prefix, "logs"), { recursive: true });
+  // Its workers are another user.
+  chmodSync(run.directory, 0o755);
+  const conf = path.join(prefix, "nginx.conf");
+  writeFileSync(conf, files.find((f) => f.path.endsWith("nginx.conf"))?.content ?? "");
+  const logFile = path.join(run.directory, "nginx.log");
+  const args = ["-p", prefix, "-c", conf, "-g", "daemon off; pid nginx.pid;"];
+  const part = startPart(programs.nginx, args, { logFile });
+  run.after(() => part.stop());
+  await until("nginx", () => portOpen(https), part);
+  return { port: https, log: () => readFileSync(logFile, "utf8") };
+}
+
+interface Manifest {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; namespace: string };
+  spec: Record<string, unknown>;
+}
+
+function serviceEntry(name: string, port: number): Manifest {
+  return {
+    ...{ apiVersion: "networking.istio.io/v1", kind: "ServiceEntry" },
+    metadata: { name, namespace: "istio-system" },
+    spec: {
+      hosts: [`${name}.drill.internal`],
+      location: "MESH_EXTERNAL",
+      resolution: "STATIC",
+      ports: [{ number: port, name: "http", protocol: "HTTP" }],
+      endpoints: [{ address: "127.0.0.1" }],
+    },
+  };
+}
+
+const portOf = (address: string): number => Number(address.split(":").at(-1));
+
+function istioFiles(at: Addresses, ports: { http: number; https: number }): { all: string; mesh: string } {
+  const local = (name: string, address: string): string => `${name}.drill.internal:${String(portOf(address))}`;
+  const files: OutputFile[] = compiledFiles({
+    ...{ keysUrl: at.keysUrl, target: "istio", listen: ports },
+    ...{ filterAddress: local("filter", at.filterAddress), serviceAddress: local("one", at.serviceAddress) },
+  });
+  const manifests = files
+    .filter((f) => f.path.endsWith(".yaml") && !f.path.endsWith("mesh.yaml"))
+    .flatMap((f) => parseAllDocuments(f.content).map((d) => d.toJS() as Manifest));
+  const entries = [serviceEntry("one", portOf(at.serviceAddress)), serviceEntry("filter", portOf(at.filterAddress))];
+  const mesh = parse(files.find((f) => f.path.endsWith("mesh.yaml"))?.content ?? "") as Record<string, unknown>;
+  return {
+    all: [...manifests, ...entries].map((m) => stringify(m, { version: "1.1" })).join("---\n"),
+    // Stock Envoy lacks Istio's own statistics filter.
+    mesh: stringify({
+      ...{ ...mesh, trustDomain: "cluster.local", rootNamespace: "istio-system" },
+      defaultProviders: { metrics: [] },
+    }),
+  };
+}
+
+export async function startIstio(run: Run, at: Addresses): Promise<Gateway> {
+  const programs = await wheels();
+  const istiod = await goTool("pilot-discovery");
+  if (!programs || istiod === undefined) throw new Skip("Istio's parts cannot be had");
+  const [httpPort = 0, https = 0] = await freePorts(2);
+  const directory = path.join(run.directory, "istio");
+  const configDir = path.join(directory, "config");
+  mkdirSync(configDir, { recursive: true });
+  const { all, mesh } = istioFiles(at, { http: httpPort, https });
+  writeFileSync(path.join(configDir, "all.yaml"), all);
+  const meshFile = path.join(directory, "mesh.yaml");
+  writeFileSync(meshFile, mesh);
+  const kube = await startKubeStub();
+  run.after(() => kube.stop());
+  const control = await startIstiod({ directory, configDir, meshFile, kubePort: kube.port });
+  run.after(() => control.stop());
+  const envoy = await startEnvoy({
+    ...{ binary: programs.envoy, directory, xdsPort: control.xdsPort },
+    ...{ labels: { istio: "ingressgateway" }, namespace: "istio-system" },
+  });
+  run.after(() => envoy.stop());
+  await until("Envoy's listener", () => portOpen(https), envoy.part);
+  await until("Envoy's configuration", async () => (await envoy.accepted()) === undefined, envoy.part);
+  return { port: https, log: () => readFileSync(envoy.part.logFile, "utf8") };
+}

@@ -1,0 +1,3 @@
+module gatewright/tools/load
+
+go 1.21
