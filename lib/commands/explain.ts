@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import type { GatewayModel } from "../model";
 import { KINDS, PHASES, type GatewayRequest, type HeaderLine, type State } from "../policy";
-import { decideRequest, type Verdict } from "../policy/decide";
+import { decideRequest, Findings, type Verdict } from "../policy/decide";
 import { aloneState } from "../policy/memory-store";
 import type { Compiled } from "../targets";
 
@@ -86,7 +86,8 @@ export async function explain(
     headBytes: 0,
   };
   const state = aloneState({ keys: token?.state ?? { find: () => undefined } });
-  const verdict = await decideRequest(compiled.gateway, request, state, randomUUID);
+  const findings = new Findings();
+  const verdict = await decideRequest(compiled.gateway, request, state, randomUUID, findings);
   const placesOf = (kind: string): Record<string, string> =>
     Object.fromEntries(
       compiled.plans.map((plan) => {
@@ -97,7 +98,7 @@ export async function explain(
         return [plan.target, placement?.place ?? "-"];
       }),
     );
-  const decided = new Map(verdict.steps.map((s) => [s.kind, s]));
+  const decided = new Map(findings.steps.map((s) => [s.kind, s]));
   const promised = KINDS.filter((k) => Object.values(placesOf(k.kind)).some((p) => p !== "-"));
   const steps = promised.map((kind) => {
     const step = decided.get(kind.kind);

@@ -9,37 +9,57 @@ import {
   type RouteEntry,
 } from "./gateway";
 import { KINDS, kindNamed, PHASES, phaseNumber } from "./index";
-import { headerValues, type Decision, type Exchange, type GatewayRequest, type PolicyKind, type State } from "./kind";
+import { headerValues, type Decision, type Exchange, type GatewayRequest, type PolicyKind, type Refusal, type State } from "./kind";
 import { precedes, type Phase } from "./phase";
 
 /** One phase's word on a request, for those who ask why. */
 export interface Step {
   phase: Phase;
   kind: string;
-  decision: Exclude<Decision, undefined> | undefined;
+  decision: Decision;
 }
 
 export interface Verdict {
   host?: Host;
   route?: Route;
   exchange: Exchange;
-  steps: Step[];
   /** What the request is answered with; nothing when it goes to the upstream. */
-  answer?: Exclude<Decision, undefined>;
-  /** Every answer that the order of phases allows here; more than one only when several things are wrong. */
-  statuses: ReadonlySet<number>;
+  answer?: Refusal;
 }
 
-export interface DecideOptions {
-  /** Only these policies are decided here: what a proxy keeps itself is left to it. */
-  only?: (policy: ConfiguredPolicy) => boolean;
-  /** Go on after a refusal, to know all that is wrong. */
-  all?: boolean;
+/** What was found out on the way to a verdict. */
+export class Findings {
+  readonly steps: Step[] = [];
+  /** Every answer that the order of phases allows here; more than one only when several things are wrong. */
+  readonly statuses = new Set<number>();
+  #answer: Refusal | undefined;
+
+  /** `all`: goes on after a refusal, to know everything that is wrong. */
+  constructor(readonly all = false) {}
+
+  note(phase: Phase, kind: string, decision: Decision): void {
+    this.steps.push({ phase, kind, decision });
+    if (!decision) return;
+    this.#answer ??= decision;
+    // A preflight that something else is wrong with is refused for that, not answered.
+    const late = decision.answer === true && decision !== this.#answer;
+    const hidden = this.steps.some((s) => s.decision && s.decision !== decision && precedes(s.phase, phase));
+    if (!hidden && !late) this.statuses.add(decision.status);
+  }
+
+  /** Without an identity nothing can be said of what follows from it; counters count nothing that was refused. */
+  skips(kind: PolicyKind): boolean {
+    if (!this.#answer) return false;
+    if (kind.kind === "floodGuard" || kind.phase === "limits" || kind.phase === "response") return true;
+    const noIdentity = this.steps.some((s) => s.phase === "identity" && s.decision);
+    return noIdentity && (kind.phase === "tenant" || kind.phase === "authorization");
+  }
 }
 
 interface Compiled {
   host: Host;
   entries: RouteEntry[];
+  answersPreflights: boolean;
 }
 
 const compiledGateways = new WeakMap<Gateway, Map<string, Compiled>>();
@@ -47,11 +67,18 @@ const compiledGateways = new WeakMap<Gateway, Map<string, Compiled>>();
 function hostOf(gateway: Gateway, name: string): Compiled | undefined {
   let hosts = compiledGateways.get(gateway);
   if (!hosts) {
-    hosts = new Map(gateway.hosts.map((host) => [host.name, { host, entries: routeEntries(host.routes) }]));
+    hosts = new Map(
+      gateway.hosts.map((host) => {
+        const answersPreflights = host.policies.some((p) => p.kind === "cors");
+        return [host.name, { host, entries: routeEntries(host.routes), answersPreflights }];
+      }),
+    );
     compiledGateways.set(gateway, hosts);
   }
   return hosts.get(name);
 }
+
+const NEVER: ReadonlySet<string> = new Set();
 
 export function newExchange(gateway: Gateway, request: GatewayRequest, makeId: () => string): Exchange {
   return {
@@ -61,7 +88,7 @@ export function newExchange(gateway: Gateway, request: GatewayRequest, makeId: (
     requestId: headerValues(request, "x-request-id").join(", ") || makeId(),
     upstream: { set: new Map(), remove: new Set(), target: request.target },
     response: { set: new Map(), remove: new Set() },
-    call: { tries: 1, perTryMs: 15_000, retryOn: new Set() },
+    call: { tries: 1, perTryMs: 15_000, retryOn: NEVER },
     atEnd: [],
   };
 }
@@ -88,31 +115,42 @@ export function policiesInOrder(host: Host, route?: Route): ConfiguredPolicy[] {
   return policies;
 }
 
-class Run {
-  readonly steps: Step[] = [];
-  readonly statuses = new Set<number>();
-  answer: Exclude<Decision, undefined> | undefined;
+/** A policy that has a word on requests, ready to be asked. */
+interface Asked {
+  kind: PolicyKind;
+  config: unknown;
+  decide: NonNullable<PolicyKind["decide"]>;
+  /** It is asked only once a route is known. */
+  ofRoute: boolean;
+}
 
-  note(phase: Phase, kind: string, decision: Decision): void {
-    this.steps.push({ phase, kind, decision });
-    if (!decision) return;
-    this.answer ??= decision;
-    // A preflight that something else is wrong with is refused for that, not answered.
-    const late = decision.answer === true && decision !== this.answer;
-    const hidden = this.steps.some((s) => s.decision && s.decision !== decision && precedes(s.phase, phase));
-    if (!hidden && !late) this.statuses.add(decision.status);
-  }
+interface Chain {
+  asked: readonly Asked[];
+  /** What every answer carries, whatever phase made it. */
+  ofAnswers: readonly Asked[];
+}
 
-  /** Without an identity nothing can be said of what follows from it; counters count nothing that was refused. */
-  skips(kind: PolicyKind): boolean {
-    if (!this.answer) return false;
-    if (kind.kind === "floodGuard" || kind.phase === "limits") return true;
-    const noIdentity = this.steps.some((s) => s.phase === "identity" && s.decision);
-    return noIdentity && (kind.phase === "tenant" || kind.phase === "authorization");
+const chains = new WeakMap<Host | Route, Chain>();
+
+function chainOf(host: Host, route: Route | undefined): Chain {
+  const key = route ?? host;
+  let chain = chains.get(key);
+  if (!chain) {
+    const asked = policiesInOrder(host, route).flatMap((policy): Asked[] => {
+      const kind = kindNamed(policy.kind) as PolicyKind;
+      const ofRoute = PHASES[kind.phase] > PHASES.route;
+      return kind.decide ? [{ kind, config: policy.config, decide: kind.decide.bind(kind), ofRoute }] : [];
+    });
+    chain = { asked, ofAnswers: asked.filter(({ kind }) => kind.phase === "response" || kind.phase === "cors") };
+    chains.set(key, chain);
   }
+  return chain;
 }
 
 const NOT_FOUND = { status: 404, message: "There is nothing here." };
+
+const UNKNOWN_HOST: Refusal = { ...NOT_FOUND, reason: "unknown-host" };
+const UNKNOWN_PATH: Refusal = { ...NOT_FOUND, reason: "unknown-path" };
 
 /** Decides a request by its gateway: the one meaning of a model. */
 export async function decideRequest(
@@ -120,55 +158,34 @@ export async function decideRequest(
   request: GatewayRequest,
   state: State,
   makeId: () => string,
-  options: DecideOptions = {},
+  findings?: Findings,
 ): Promise<Verdict> {
   const exchange = newExchange(gateway, request, makeId);
-  const run = new Run();
   const found = hostOf(gateway, request.host);
   if (!found) {
-    const decision = { ...NOT_FOUND, reason: "unknown-host" };
-    run.note("requestLine", "host", decision);
-    return { exchange, steps: run.steps, answer: decision, statuses: run.statuses };
+    findings?.note("requestLine", "host", UNKNOWN_HOST);
+    return { exchange, answer: UNKNOWN_HOST };
   }
-  const { host, entries } = found;
-  const preflight = host.policies.some((p) => p.kind === "cors") && isPreflight(request);
-  const route = findRoute(entries, request, preflight);
+  const { host, entries, answersPreflights } = found;
+  const route = findRoute(entries, request, answersPreflights && isPreflight(request));
+  const { asked, ofAnswers } = chainOf(host, route);
+  let answer: Refusal | undefined;
   let routed = false;
-  for (const policy of policiesInOrder(host, route)) {
-    const kind = kindNamed(policy.kind) as PolicyKind;
-    if (!routed && PHASES[kind.phase] > PHASES.route) {
+  for (const { kind, config, decide, ofRoute } of asked) {
+    if (ofRoute && !routed) {
       routed = true;
-      run.note("route", "route", route ? undefined : { ...NOT_FOUND, reason: "unknown-path" });
-      if (run.answer && options.all !== true) break;
+      findings?.note("route", "route", route ? undefined : UNKNOWN_PATH);
+      if (!route) answer ??= UNKNOWN_PATH;
     }
-    if (!kind.decide || run.skips(kind) || options.only?.(policy) === false) continue;
-    if (run.answer && kind.phase === "response") continue;
-    run.note(kind.phase, kind.kind, await kind.decide(policy.config, exchange, state));
-    if (run.answer && options.all !== true) break;
+    if (answer && !findings?.all) break;
+    if (findings?.skips(kind)) continue;
+    const word = decide(config, exchange, state);
+    // Most have their word at hand; only those that ask somebody else are waited for.
+    const decision = word instanceof Promise ? await word : word;
+    findings?.note(kind.phase, kind.kind, decision);
+    if (decision) answer ??= decision;
   }
-  await decorate(host, route, exchange, state, options);
-  return {
-    host,
-    ...(route ? { route } : {}),
-    exchange,
-    steps: run.steps,
-    ...(run.answer ? { answer: run.answer } : {}),
-    statuses: run.statuses,
-  };
-}
-
-/** What every answer carries, whatever phase made it: response headers and those of CORS. */
-async function decorate(
-  host: Host,
-  route: Route | undefined,
-  exchange: Exchange,
-  state: State,
-  options: DecideOptions,
-): Promise<void> {
-  for (const policy of policiesInOrder(host, route)) {
-    const kind = kindNamed(policy.kind) as PolicyKind;
-    if (kind.phase !== "response" && kind.phase !== "cors") continue;
-    if (options.only?.(policy) === false) continue;
-    await kind.decide?.(policy.config, exchange, state);
-  }
+  if (!route) answer ??= UNKNOWN_PATH;
+  for (const { config, decide } of ofAnswers) await decide(config, exchange, state);
+  return { host, ...(route && { route }), exchange, ...(answer && { answer }) };
 }

@@ -80,10 +80,10 @@ export function routeEntries(routes: readonly Route[]): RouteEntry[] {
     });
 }
 
-function pathMatches(match: PathMatch, path: string): boolean {
-  if (match.type === "Exact") return path === match.value;
-  const prefix = match.value === "/" ? "" : match.value;
-  return path === match.value || path.startsWith(`${prefix}/`);
+function pathMatches({ type, value }: PathMatch, path: string): boolean {
+  if (!path.startsWith(value)) return false;
+  // A prefix ends on a segment boundary.
+  return path.length === value.length || (type === "PathPrefix" && (value === "/" || path[value.length] === "/"));
 }
 
 /** The route of a request. A preflight belongs to a path, whatever methods its routes have. */
@@ -97,7 +97,8 @@ export function findRoute(
     if (!pathMatches(pattern, path)) return false;
     if (isPreflight) return true;
     if (match.methods && !match.methods.includes(request.method)) return false;
-    return Object.entries(match.headers ?? {}).every(([name, value]) => {
+    if (!match.headers) return true;
+    return Object.entries(match.headers).every(([name, value]) => {
       const values = headerValues(request, name);
       return values.length === 1 && values[0] === value;
     });

@@ -179,7 +179,11 @@ export function policyKind<K extends string, S extends z.ZodType>(
 
 /** Values of the lines of that name, in order. */
 export function headerValues(request: GatewayRequest, name: string): string[] {
-  return request.headers.filter(([n]) => n.toLowerCase() === name).map(([, value]) => value);
+  const values: string[] = [];
+  for (const [n, value] of request.headers) {
+    if (n.length === name.length && (n === name || n.toLowerCase() === name)) values.push(value);
+  }
+  return values;
 }
 
 export function pathOf(target: string): string {

@@ -41,7 +41,8 @@ const nativeJwt: Enforcer<IstioDraft> = {
 
 /** The same check once more behind the door: a token that passed the filter by mistake does not pass Envoy. */
 const backupJwt: Enforcer<IstioDraft> = {
-  supports: [...JWT_FEATURES, "JwtOptional"],
+  // What it does not look at, it lets the filter judge alone.
+  supports: [...JWT_FEATURES, "JwtOptional", "JwtRevocation", "JwtFromWebSocketProtocol", "JwtFromCookie", "JwtPackedRoles"],
   stage: "afterDoor",
   backup: true,
   apply(placement, draft) {

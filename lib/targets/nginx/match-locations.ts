@@ -55,9 +55,9 @@ function dispatchLines(server: ServerDraft, entry: RouteEntry): string[] {
 export function matchLocations(server: ServerDraft): LocationView[] {
   const entries = routeEntries(server.host.routes);
   const paths = new Map(entries.map((e) => [`${e.path.type} ${e.path.value}`, e]));
-  return [...paths.values()].flatMap((own) => {
-    const ways = candidates(server, entries, own);
-    const { type, value } = own.path;
+  return [...paths.values()].flatMap((entry) => {
+    const ways = candidates(server, entries, entry);
+    const { type, value } = entry.path;
     const lines = [
       ...(server.answersPreflights ? ["if ($gateway_preflight) { return 204; }"] : []),
       ...ways.flatMap((way) => dispatchLines(server, way)),
@@ -67,6 +67,9 @@ export function matchLocations(server: ServerDraft): LocationView[] {
     const inside = value === "/" ? "/" : `${value}/`;
     const exact = { comment, location: `= ${value}`, lines };
     if (type === "Exact") return [exact];
-    return value === "/" ? [{ comment, location: "/", lines }] : [exact, { comment: "", location: inside, lines }];
+    if (value === "/") return [{ comment, location: "/", lines }];
+    // An exact match of the same path has its own location, which falls back on this one's routes.
+    const own = paths.has(`Exact ${value}`) ? [] : [exact];
+    return [...own, { comment: own.length > 0 ? "" : comment, location: inside, lines }];
   });
 }

@@ -3,7 +3,7 @@ import { resolveGateway } from "../../../lib/model";
 import type { HeaderLine, Refusal, RequestBody, ServiceAnswer, SharedStore, State } from "../../../lib/policy";
 import { answerHeaders, refusalContent, serviceAnswerHeaders, serviceHeaders } from "../../../lib/policy/answer";
 import { callService, NoAnswer, type Transport } from "../../../lib/policy/call";
-import { decideRequest, policiesInOrder, type Verdict } from "../../../lib/policy/decide";
+import { decideRequest, Findings, policiesInOrder, type Verdict } from "../../../lib/policy/decide";
 import { configOf, type Gateway, type Host, type Route } from "../../../lib/policy/gateway";
 import { aloneState, MemoryStore } from "../../../lib/policy/memory-store";
 import type { ErrorBodyConfig } from "../../../lib/policy/response";
@@ -94,6 +94,7 @@ class DecideStand implements Stand {
     const request = { ...sent, headers: sent.headers.map(([n, v]): HeaderLine => [n, v.trim()]) };
     const host = request.host.toLowerCase().replace(/:\d+$/, "").replace(/\.$/, "");
     const replica = this.#replicas[instance % this.#replicas.length] as Replica;
+    const findings = new Findings(true);
     const verdict = await decideRequest(
       this.#gateway,
       {
@@ -108,12 +109,12 @@ class DecideStand implements Stand {
       },
       replica.state,
       randomUUID,
-      { all: true },
+      findings,
     );
     const { answer: refusal } = verdict;
     if (refusal) this.#reasons.set(verdict.exchange.requestId, refusal.reason);
     const answer = refusal
-      ? this.#refusal(verdict, refusal, verdict.statuses)
+      ? this.#refusal(verdict, refusal, findings.statuses)
       : await this.#call(verdict, request, replica);
     const destroy = (): void => {
       for (const end of verdict.exchange.atEnd.splice(0)) end();
