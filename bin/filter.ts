@@ -1,7 +1,9 @@
+import cluster from "node:cluster";
 import { readFileSync } from "node:fs";
 import { KEY_TIMES } from "../lib/filter/keys";
 import { readPlan } from "../lib/filter/plan-file";
 import { startFilter } from "../lib/filter/server";
+import { superviseWorkers } from "../lib/filter/workers";
 import type { FilterPlan } from "../lib/policy/filter-plan";
 
 const number = (name: string): number | undefined => {
@@ -13,6 +15,8 @@ const number = (name: string): number | undefined => {
  * Starts the filter service: `filter PLAN`, the plan as `synth` wrote it. LISTEN_HOST (127.0.0.1), LISTEN_PORT (9000: the
  * door), THROUGH_PORT (9001) and ADMIN_PORT (9002) say where; HTTP_PORT and HTTPS_PORT, with TLS_CERTIFICATE and TLS_KEY,
  * where it is the gateway itself. REDIS_URL names the shared store (the plan's by default). SIGHUP reads the plan anew.
+ * FILTER_WORKERS starts that many processes on the same ports; DRAIN_MS is how long one that is stopped still takes
+ * requests after it has said that it is not ready.
  */
 async function main(): Promise<void> {
   const [file = process.env["FILTER_PLAN"] ?? ""] = process.argv.slice(2);
@@ -26,7 +30,8 @@ async function main(): Promise<void> {
     host: process.env["LISTEN_HOST"] ?? "127.0.0.1",
     port: number("LISTEN_PORT") ?? 9000,
     throughPort: number("THROUGH_PORT") ?? 9001,
-    adminPort: number("ADMIN_PORT") ?? 9002,
+    adminPort: (number("ADMIN_PORT") ?? 9002) + (number("FILTER_WORKER") ?? 0),
+    drainMs: number("DRAIN_MS") ?? 0,
     keyTimes: {
       refreshMs: number("KEYS_REFRESH_MS") ?? KEY_TIMES.refreshMs,
       maxStaleMs: number("KEYS_MAX_STALE_MS") ?? KEY_TIMES.maxStaleMs,
@@ -44,7 +49,14 @@ async function main(): Promise<void> {
   process.once("SIGINT", stop);
 }
 
-main().catch((error: unknown) => {
+const workers = number("FILTER_WORKERS") ?? 1;
+if (workers > 1 && cluster.isPrimary) {
+  superviseWorkers(workers, (text) => process.stderr.write(`filter: ${text}\n`));
+} else {
+  main().catch(failed);
+}
+
+function failed(error: unknown): void {
   process.stderr.write(`filter: ${String(error)}\n`);
   process.exit(2);
-});
+}

@@ -132,3 +132,10 @@ export async function answerDoor(
     : { by: "service" as const, status: 200, headers: [], body: Buffer.alloc(0) };
   return { answer, record: recordOf(request, { verdict, answer: outcome }, performance.now() - start) };
 }
+
+/** Too much to do: never a 5xx, which a proxy that is told to may take for a yes. */
+export function shedAtDoor(message: IncomingMessage): DoorAnswer {
+  const headers = { "retry-after": "1", "x-gateway-reason": "overload" };
+  if (formOf(message.url ?? "") === "envoy") return { status: 429, headers, body: "" };
+  return { status: 403, headers: { ...headers, "x-gateway-status": "429", "x-gateway-message": "Too much to do now." }, body: "" };
+}

@@ -66,6 +66,25 @@ export class Metrics {
     this.#events[event].inc();
   }
 
+  readonly #dropped = new Counter({
+    name: "gateway_audit_dropped_total",
+    help: "Log lines that could not be written.",
+    registers: this.#registers,
+  });
+  readonly #shed = new Counter({
+    name: "gateway_shed_total",
+    help: "Requests refused because there was too much to do.",
+    registers: this.#registers,
+  });
+
+  dropped(): void {
+    this.#dropped.inc();
+  }
+
+  shed(): void {
+    this.#shed.inc();
+  }
+
   reloaded(outcome: "ok" | "failed"): void {
     this.#reloads.inc({ outcome });
   }

@@ -1,17 +1,20 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import pino, { type Logger } from "pino";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "pino";
 import type { FilterPlan } from "../policy/filter-plan";
 import { CircuitBreakers } from "../policy/breakers";
 import { aloneState } from "../policy/memory-store";
 import { pathOf, type State } from "../policy";
 import { TokenCache } from "../policy/token-cache";
 import type { ExchangeRecord } from "./audit";
-import { answerDoor, type DoorAnswer } from "./door";
+import { answerDoor, shedAtDoor, type DoorAnswer } from "./door";
 import { fromClient, fromProxy } from "./incoming";
 import { RemoteKeys, type KeyTimes } from "./keys";
+import { givenLogs, standardLogs, type Logs } from "./log";
 import { Metrics } from "./metrics";
+import { Overload, type OverloadLimits } from "./overload";
 import { RedisStore } from "./redis-store";
 import { Secrets } from "./secrets";
 import { serve, serveUpgrade, type Arrived, type Running } from "./through";
@@ -32,6 +35,9 @@ export interface FilterOptions {
   redis?: string | undefined;
   log?: Logger;
   keyTimes?: KeyTimes;
+  overload?: OverloadLimits;
+  /** How long a stopping filter still takes requests after it has said that it is not ready, in milliseconds. */
+  drainMs?: number;
   /** Bound of the verified-token cache; 0 turns it off. */
   tokenCacheBytes?: number | undefined;
 }
@@ -55,16 +61,22 @@ class Filter implements Running {
   readonly #keyTimes: KeyTimes | undefined;
   readonly #redis: RedisStore | undefined;
   readonly #metrics = new Metrics();
-  readonly #log: Logger;
+  readonly #logs: Logs;
+  readonly #overload: Overload;
   #stopping = false;
 
-  constructor({ plan, redis, log, keyTimes, tokenCacheBytes }: FilterOptions) {
+  constructor({ plan, redis, log, keyTimes, tokenCacheBytes, overload }: FilterOptions) {
     this.plan = plan;
     this.#keyTimes = keyTimes;
     this.#secrets = new Secrets(plan.secrets);
     this.#keys = new RemoteKeys(plan.issuers, this.#secrets, keyTimes);
     this.#redis = redis === undefined ? undefined : new RedisStore(redis);
-    this.#log = log ?? pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime });
+    this.#logs = log
+      ? givenLogs(log)
+      : standardLogs(() => {
+          this.#metrics.dropped();
+        });
+    this.#overload = new Overload(overload);
     this.state = aloneState({
       keys: this.#keys,
       secrets: this.#secrets,
@@ -84,17 +96,17 @@ class Filter implements Running {
     this.#startSources();
     let away = false;
     this.#redis?.start((error) => {
-      if (!away) this.#log.error({ error: String(error) }, "the shared store is away");
+      if (!away) this.#logs.log.error({ error: String(error) }, "the shared store is away");
       away = this.#redis?.ready !== true;
     });
   }
 
   #startSources(): void {
     this.#keys.start((issuer, error) => {
-      this.#log.error({ issuer, error: String(error) }, "keys cannot be fetched");
+      this.#logs.log.error({ issuer, error: String(error) }, "keys cannot be fetched");
     });
     this.#secrets.start((secret, error) => {
-      this.#log.error({ secret, error: (error as Error).name }, "a secret cannot be read");
+      this.#logs.log.error({ secret, error: (error as Error).name }, "a secret cannot be read");
     });
   }
 
@@ -123,35 +135,60 @@ class Filter implements Running {
     let outcome: "ok" | "failed" = "ok";
     try {
       this.reload(await read());
-      this.#log.info({ environment: this.plan.environment }, "the plan was read anew");
+      this.#logs.log.info({ environment: this.plan.environment }, "the plan was read anew");
     } catch (error) {
       outcome = "failed";
-      this.#log.error({ error: String(error) }, "the new plan cannot be taken, the old one stays");
+      this.#logs.log.error({ error: String(error) }, "the new plan cannot be taken, the old one stays");
     }
     this.#metrics.reloaded(outcome);
     return outcome === "ok";
   }
 
-  stop(): void {
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  /** No longer ready: whoever asks now is served, and told to come elsewhere. */
+  drain(): void {
     this.#stopping = true;
+  }
+
+  stop(): void {
+    this.#overload.stop();
     this.#keys.stop();
     this.#secrets.stop();
     this.#redis?.stop();
     this.connections.stop();
+    this.#logs.flush();
+  }
+
+  enter(response: ServerResponse): boolean {
+    if (this.#stopping) response.setHeader("connection", "close");
+    if (this.#overload.enter()) return true;
+    this.#metrics.shed();
+    return false;
+  }
+
+  leave(): void {
+    this.#overload.leave();
   }
 
   note(record: ExchangeRecord): void {
     this.#metrics.note(record);
-    this.#log.info({ audit: true, ...record });
+    this.#logs.audit(record);
   }
 
   fault(error: unknown): void {
-    this.#log.error({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }, "a request failed");
+    this.#logs.log.error({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }, "a request failed");
   }
 
   /** An exception anywhere is one refused request, never an allowed one. */
   async door(message: IncomingMessage, response: ServerResponse): Promise<void> {
     message.resume();
+    if (!this.enter(response)) {
+      send(response, shedAtDoor(message));
+      return;
+    }
     try {
       const { answer, record } = await answerDoor(this.plan, this.state, message);
       if (record) this.note(record);
@@ -159,6 +196,8 @@ class Filter implements Running {
     } catch (error) {
       this.fault(error);
       send(response, { status: 403, headers: { "x-gateway-reason": "internal" }, body: "" });
+    } finally {
+      this.leave();
     }
   }
 
@@ -193,12 +232,22 @@ const unreadable = (response: ServerResponse): void => {
   send(response, { status: 400, headers: { "content-type": "application/json" }, body: '{"error":"Bad Request"}\n' });
 };
 
+const SHED = { "retry-after": "1", "x-gateway-reason": "overload" };
+
+const shed = (message: IncomingMessage, response: ServerResponse): void => {
+  message.resume();
+  send(response, { status: 429, headers: { ...SHED, "content-type": "application/json" }, body: '{"error":"Too Many Requests"}\n' });
+};
+
 const LIMITS = {
   // Above what a gateway passes on, so that the door never refuses for size what the proxy has accepted.
   maxHeaderSize: 96 * 1024,
   keepAliveTimeout: 120_000,
   requestTimeout: 0,
 };
+
+/** Exchanges that are under way when the listeners close may take this long. */
+const LAST_MS = 15_000;
 
 type AnyServer = Server | TlsServer;
 
@@ -212,6 +261,20 @@ async function listen(server: AnyServer, port: number, host: string): Promise<nu
   return (server.address() as AddressInfo).port;
 }
 
+/** What Node's parser refuses: never a request, so it has no form of a system's own. */
+function refuseUnparsable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const statuses: Record<string, string> = {
+    HPE_INVALID_METHOD: "405 Method Not Allowed",
+    HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+    ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+  };
+  socket.end(`HTTP/1.1 ${statuses[error.code ?? ""] ?? "400 Bad Request"}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
 /** A listener for whole exchanges, ordinary ones and handshakes. */
 function exchanges(
   filter: Filter,
@@ -222,9 +285,14 @@ function exchanges(
   const server = create((message, response) => {
     if (own(message, response)) return;
     const arrived = arrive(message);
-    if (arrived) void serve(filter, arrived, message, response);
-    else unreadable(response);
+    if (!arrived) unreadable(response);
+    else if (!filter.enter(response)) shed(message, response);
+    else
+      void serve(filter, arrived, message, response).finally(() => {
+        filter.leave();
+      });
   });
+  server.on("clientError", refuseUnparsable);
   server.on("upgrade", (message: IncomingMessage, socket: Socket, head: Buffer) => {
     const arrived = arrive(message);
     if (arrived) void serveUpgrade(filter, arrived, socket, head);
@@ -289,7 +357,7 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
       server.closeIdleConnections();
       setTimeout(() => {
         server.closeAllConnections();
-      }, 5_000).unref();
+      }, LAST_MS).unref();
     });
   return {
     port,
@@ -298,8 +366,10 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
     ready: () => filter.ready,
     reload: (read) => filter.reloadFrom(read),
     stop: async () => {
-      filter.stop();
+      filter.drain();
+      await sleep(options.drainMs ?? 0);
       await Promise.all(servers.map(close));
+      filter.stop();
     },
   };
 }

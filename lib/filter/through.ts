@@ -6,7 +6,7 @@ import { decideRequest, policiesInOrder, type Verdict } from "../policy/decide";
 import type { FilterPlan, PlannedHost } from "../policy/filter-plan";
 import { configOf, type Host, type Route } from "../policy/gateway";
 import { asksForWebSocket } from "../policy/web-socket";
-import type { Answer, GatewayRequest, Refusal, State } from "../policy";
+import type { Answer, Exchange, GatewayRequest, Refusal, State } from "../policy";
 import type { ExchangeRecord } from "./audit";
 import type { IncomingBody } from "./incoming";
 import { recordOf } from "./audit";
@@ -71,7 +71,17 @@ async function judge(running: Running, { request, route }: Arrived, signal: Abor
     websocket,
   });
   const policies = policiesInOrder(verdict.host as Host, chosen);
-  return { verdict, host, answer: await callService(policies, chosen, exchange, state, transport) };
+  try {
+    return { verdict, host, answer: await callService(policies, chosen, exchange, state, transport) };
+  } catch (error) {
+    end(exchange);
+    throw error;
+  }
+}
+
+/** Gives back what the exchange has held. */
+function end({ atEnd }: Exchange): void {
+  for (const done of atEnd.splice(0)) done();
 }
 
 /** An ordinary exchange. */
@@ -91,6 +101,7 @@ export async function serve(running: Running, arrived: Arrived, message: Incomin
     if (!response.headersSent) refuseAll(message, response);
     else response.destroy();
   }
+  if (judged) end(judged.verdict.exchange);
   running.note(recordOf(arrived.request, judged, performance.now() - start));
 }
 
@@ -128,4 +139,5 @@ export async function serveUpgrade(running: Running, arrived: Arrived, socket: S
     if (!(error instanceof ClientGone) && !gone.signal.aborted) running.fault(error);
     socket.destroy();
   }
+  if (judged) end(judged.verdict.exchange);
 }
