@@ -39,7 +39,9 @@ async function main(): Promise<void> {
     },
     tokenCacheBytes: number("TOKEN_CACHE_BYTES"),
     redis: process.env["REDIS_URL"] ?? plan.redis,
-    ...(https !== undefined && { gateway: { http: number("HTTP_PORT") ?? 0, https, ...(certificate && { certificate }) } }),
+    ...(https !== undefined && {
+      gateway: { http: number("HTTP_PORT") ?? 0, https, ...(certificate && { certificate }) },
+    }),
   });
   const stop = (): void => {
     void filter.stop().then(() => process.exit(0));

@@ -137,5 +137,9 @@ export async function answerDoor(
 export function shedAtDoor(message: IncomingMessage): DoorAnswer {
   const headers = { "retry-after": "1", "x-gateway-reason": "overload" };
   if (formOf(message.url ?? "") === "envoy") return { status: 429, headers, body: "" };
-  return { status: 403, headers: { ...headers, "x-gateway-status": "429", "x-gateway-message": "Too much to do now." }, body: "" };
+  return {
+    status: 403,
+    headers: { ...headers, "x-gateway-status": "429", "x-gateway-message": "Too much to do now." },
+    body: "",
+  };
 }

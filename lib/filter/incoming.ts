@@ -24,10 +24,7 @@ export function onlyValue(lines: readonly HeaderLine[], name: string): string | 
 
 /** Host without port and the dot of the root, in lower case. */
 export function hostName(host: string): string {
-  return host
-    .replace(/:\d+$/, "")
-    .replace(/\.$/, "")
-    .toLowerCase();
+  return host.replace(/:\d+$/, "").replace(/\.$/, "").toLowerCase();
 }
 
 /** Bytes of the head as it was sent. */
@@ -106,7 +103,10 @@ export class IncomingBody implements RequestBody {
 const OF_PROXY = /^x-gateway-/i;
 
 /** What a proxy passes through: it has said which route and which client, and no client can say so. */
-export function fromProxy(message: IncomingMessage, proxy: string): { request: GatewayRequest; route?: string } | undefined {
+export function fromProxy(
+  message: IncomingMessage,
+  proxy: string,
+): { request: GatewayRequest; route?: string } | undefined {
   const lines = headerLines(message.rawHeaders);
   const host = onlyValue(lines, "host");
   const route = onlyValue(lines, "x-gateway-route");
@@ -132,12 +132,19 @@ function clientOf(message: IncomingMessage, lines: readonly HeaderLine[], hops: 
   const peer = (message.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
   if (hops === 0) return peer;
   const forwarded = lines.filter(([name]) => name.toLowerCase() === "x-forwarded-for").map(([, value]) => value);
-  const list = forwarded.join(",").split(",").map((address) => address.trim());
+  const list = forwarded
+    .join(",")
+    .split(",")
+    .map((address) => address.trim());
   return list.at(-hops) || peer;
 }
 
 /** A request of a client, where the filter is the gateway itself. */
-export function fromClient(message: IncomingMessage, scheme: "http" | "https", hops: number): GatewayRequest | undefined {
+export function fromClient(
+  message: IncomingMessage,
+  scheme: "http" | "https",
+  hops: number,
+): GatewayRequest | undefined {
   const lines = headerLines(message.rawHeaders);
   const host = onlyValue(lines, "host");
   const { method, url } = message;

@@ -147,7 +147,10 @@ class IssuerKeys {
 
   #lookUp(kid: string | undefined, alg: string): KeyObject | undefined {
     const fits = (this.#keys ?? []).filter(
-      (k) => (kid === undefined || k.kid === kid) && (k.alg === undefined || k.alg === alg) && keyFits(alg as Algorithm, k.key),
+      (k) =>
+        (kid === undefined || k.kid === kid) &&
+        (k.alg === undefined || k.alg === alg) &&
+        keyFits(alg as Algorithm, k.key),
     );
     return kid !== undefined || fits.length === 1 ? fits[0]?.key : undefined;
   }

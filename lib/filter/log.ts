@@ -18,7 +18,7 @@ export function standardLogs(onDrop: () => void): Logs {
   const sink = pino.destination({
     dest: 1,
     sync: false,
-    minLength: 16 * 1024,
+    minLength: 8 * 1024,
     maxLength: MAX_WAITING_BYTES,
     periodicFlush: FLUSH_MS,
   });

@@ -86,7 +86,12 @@ export class RedisStore implements SharedStore {
       connectTimeout: 500,
       commandTimeout: commandTimeoutMs,
       retryStrategy: (attempt) => Math.min(100 * attempt, 1_000),
-      scripts: { gcra: { lua: SCRIPT }, keep: { lua: KEEP, numberOfKeys: 2 }, lease: { lua: LEASE, numberOfKeys: 1 }, failedAttempt: { lua: FAILED, numberOfKeys: 2 } },
+      scripts: {
+        gcra: { lua: SCRIPT },
+        keep: { lua: KEEP, numberOfKeys: 2 },
+        lease: { lua: LEASE, numberOfKeys: 1 },
+        failedAttempt: { lua: FAILED, numberOfKeys: 2 },
+      },
     }) as Redis & Commands;
   }
 

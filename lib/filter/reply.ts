@@ -35,8 +35,11 @@ const WITHOUT_BODY = new Set([204, 304]);
 export function write(message: IncomingMessage, response: ServerResponse, reply: Reply): Promise<void> {
   const { status, headers, body, trailers } = reply;
   const bare = message.method === "HEAD" || WITHOUT_BODY.has(status);
-  const lines = headers.filter(([name]) => !(Buffer.isBuffer(body) && !bare && name.toLowerCase() === "content-length"));
-  if (Buffer.isBuffer(body) && !WITHOUT_BODY.has(status) && message.method !== "HEAD") lines.push(["content-length", String(body.length)]);
+  const lines = headers.filter(
+    ([name]) => !(Buffer.isBuffer(body) && !bare && name.toLowerCase() === "content-length"),
+  );
+  if (Buffer.isBuffer(body) && !WITHOUT_BODY.has(status) && message.method !== "HEAD")
+    lines.push(["content-length", String(body.length)]);
   response.writeHead(status, lines.flat());
   linger(message);
   return new Promise((resolve) => {
@@ -92,7 +95,13 @@ export function writeRaw(socket: Socket, { status, headers, body }: Reply): void
 }
 
 /** Joins both sides of an accepted handshake until either ends, or both are silent for too long. */
-export function join(exchange: Exchange, client: Socket, clientHead: Buffer, answer: UpgradedAnswer, idleMs: number): Promise<void> {
+export function join(
+  exchange: Exchange,
+  client: Socket,
+  clientHead: Buffer,
+  answer: UpgradedAnswer,
+  idleMs: number,
+): Promise<void> {
   const service = answer.socket as Socket;
   const own = serviceAnswerHeaders(exchange, answer.headers).filter(([name]) => name.toLowerCase() !== "server");
   const lines = answerHeaders(exchange, own).filter(

@@ -112,7 +112,8 @@ class Filter implements Running {
 
   /** Takes another plan, for the requests that come from now on; breakers are closed again, since services may have moved. */
   reload(plan: FilterPlan): void {
-    if (plan.proxy !== this.plan.proxy) throw new Error(`This filter runs for ${this.plan.proxy}, not for ${plan.proxy}.`);
+    if (plan.proxy !== this.plan.proxy)
+      throw new Error(`This filter runs for ${this.plan.proxy}, not for ${plan.proxy}.`);
     const same = (a: object, b: object): boolean => JSON.stringify(a) === JSON.stringify(b);
     const { issuers, secrets } = this.plan;
     const breakers = new CircuitBreakers();
@@ -179,7 +180,10 @@ class Filter implements Running {
   }
 
   fault(error: unknown): void {
-    this.#logs.log.error({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }, "a request failed");
+    this.#logs.log.error(
+      { error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
+      "a request failed",
+    );
   }
 
   /** An exception anywhere is one refused request, never an allowed one. */
@@ -236,7 +240,11 @@ const SHED = { "retry-after": "1", "x-gateway-reason": "overload" };
 
 const shed = (message: IncomingMessage, response: ServerResponse): void => {
   message.resume();
-  send(response, { status: 429, headers: { ...SHED, "content-type": "application/json" }, body: '{"error":"Too Many Requests"}\n' });
+  send(response, {
+    status: 429,
+    headers: { ...SHED, "content-type": "application/json" },
+    body: '{"error":"Too Many Requests"}\n',
+  });
 };
 
 const LIMITS = {
@@ -272,7 +280,9 @@ function refuseUnparsable(error: NodeJS.ErrnoException, socket: Socket): void {
     HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
     ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
   };
-  socket.end(`HTTP/1.1 ${statuses[error.code ?? ""] ?? "400 Bad Request"}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  socket.end(
+    `HTTP/1.1 ${statuses[error.code ?? ""] ?? "400 Bad Request"}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+  );
 }
 
 /** A listener for whole exchanges, ordinary ones and handshakes. */
@@ -330,7 +340,8 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
   const together = options.adminPort === undefined;
   const port = gateway ? 0 : await open(together ? adminServer(true) : plain(doorOnly), options.port);
   const adminPort = options.adminPort === undefined ? port : await open(adminServer(false), options.adminPort);
-  const comesThrough = !gateway && options.throughPort !== undefined && plan.hosts.some((h) => h.routes.some((r) => r.through));
+  const comesThrough =
+    !gateway && options.throughPort !== undefined && plan.hosts.some((h) => h.routes.some((r) => r.through));
   const throughPort = comesThrough
     ? await open(
         exchanges(filter, plain, (message) => fromProxy(message, plan.proxy)),
@@ -338,10 +349,12 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
       )
     : undefined;
   if (gateway) {
-    const from = (scheme: "http" | "https") => (message: IncomingMessage): Arrived | undefined => {
-      const request = fromClient(message, scheme, plan.front.hops);
-      return request && { request };
-    };
+    const from =
+      (scheme: "http" | "https") =>
+      (message: IncomingMessage): Arrived | undefined => {
+        const request = fromClient(message, scheme, plan.front.hops);
+        return request && { request };
+      };
     await open(exchanges(filter, plain, from("http")), gateway.http);
     const { certificate } = gateway;
     const secure = (listener: RequestListener): AnyServer =>

@@ -48,7 +48,12 @@ interface Judged {
 }
 
 /** Decides and, where nothing refuses, calls the service. Whatever goes wrong inside is a refusal. */
-async function judge(running: Running, { request, route }: Arrived, signal: AbortSignal, websocket: boolean): Promise<Judged> {
+async function judge(
+  running: Running,
+  { request, route }: Arrived,
+  signal: AbortSignal,
+  websocket: boolean,
+): Promise<Judged> {
   const { plan, state, connections } = running;
   const verdict = await decideRequest(plan, request, state, randomUUID);
   const host = verdict.host as PlannedHost | undefined;
@@ -59,7 +64,11 @@ async function judge(running: Running, { request, route }: Arrived, signal: Abor
   if (chosen.respond) {
     const { status, contentType, body } = chosen.respond;
     const content = { type: contentType, text: body };
-    return { verdict, host, answer: { by: "gateway", refusal: { status, reason: "respond", message: "", content, answer: true } } };
+    return {
+      verdict,
+      host,
+      answer: { by: "gateway", refusal: { status, reason: "respond", message: "", content, answer: true } },
+    };
   }
   const transport = new HttpTransport({
     exchange,
@@ -85,7 +94,12 @@ function end({ atEnd }: Exchange): void {
 }
 
 /** An ordinary exchange. */
-export async function serve(running: Running, arrived: Arrived, message: IncomingMessage, response: ServerResponse): Promise<void> {
+export async function serve(
+  running: Running,
+  arrived: Arrived,
+  message: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const start = performance.now();
   const gone = new AbortController();
   response.once("close", () => {
@@ -108,7 +122,11 @@ export async function serve(running: Running, arrived: Arrived, message: Incomin
 function refuseAll(message: IncomingMessage, response: ServerResponse): void {
   message.resume();
   const body = `${JSON.stringify({ error: "Service Unavailable", message: FAILED.message })}\n`;
-  response.writeHead(503, { "content-type": "application/json", "retry-after": "1", "content-length": Buffer.byteLength(body) });
+  response.writeHead(503, {
+    "content-type": "application/json",
+    "retry-after": "1",
+    "content-length": Buffer.byteLength(body),
+  });
   response.end(body);
 }
 

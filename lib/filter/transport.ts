@@ -43,7 +43,9 @@ interface Call {
 }
 
 const answerLines = (message: IncomingMessage): HeaderLine[] =>
-  headerLines(message.rawHeaders).filter(([name]) => !HOP_BY_HOP.has(name.toLowerCase()) || name.toLowerCase() === "trailer");
+  headerLines(message.rawHeaders).filter(
+    ([name]) => !HOP_BY_HOP.has(name.toLowerCase()) || name.toLowerCase() === "trailer",
+  );
 
 /** Sends one exchange to its service over HTTP/1.1. */
 export class HttpTransport implements Transport {
@@ -75,7 +77,8 @@ export class HttpTransport implements Transport {
     if (websocket) lines.push(["Connection", "Upgrade"], ["Upgrade", "websocket"]);
     else lines.push(["Connection", "keep-alive"]);
     if (Buffer.isBuffer(content)) lines.push(["Content-Length", String(content.length)]);
-    else if (content && !lines.some(([n]) => n.toLowerCase() === "content-length")) lines.push(["Transfer-Encoding", "chunked"]);
+    else if (content && !lines.some(([n]) => n.toLowerCase() === "content-length"))
+      lines.push(["Transfer-Encoding", "chunked"]);
     return lines.flat();
   }
 

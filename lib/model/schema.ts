@@ -2,7 +2,18 @@ import { z } from "zod";
 import { KINDS, type KindName } from "../policy";
 import { issuerSchema } from "../policy/jwt";
 import { SHAPE_KINDS } from "../policy/route-shape";
-import { TOO_LONG, cidr, duration, exactPath, headerName, hostname, isDeliverable, method, name, path } from "../policy/values";
+import {
+  TOO_LONG,
+  cidr,
+  duration,
+  exactPath,
+  headerName,
+  hostname,
+  isDeliverable,
+  method,
+  name,
+  path,
+} from "../policy/values";
 
 /** The routing model as people write it. Every default is stated here; docs/model.md says what inherits from what. */
 
@@ -130,7 +141,10 @@ const secret = z
     /** Id or ARN in AWS Secrets Manager: present, previous and pending version are in use. */
     awsSecretsManager: z.string().min(1).max(2048).optional(),
   })
-  .refine((s) => Object.values(s).filter((v) => v !== undefined).length === 1, "name exactly one of env, file and awsSecretsManager");
+  .refine(
+    (s) => Object.values(s).filter((v) => v !== undefined).length === 1,
+    "name exactly one of env, file and awsSecretsManager",
+  );
 
 const listener = z.strictObject({ port, containerPort: port });
 

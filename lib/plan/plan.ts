@@ -185,7 +185,9 @@ class Planner {
 
   #refuse({ host, route, policy, features }: Wanted): void {
     const { target, native, door, through } = this.capabilities;
-    const claims = [...(native[policy.kind] ?? []), door[policy.kind], through[policy.kind]].filter((c) => c !== undefined);
+    const claims = [...(native[policy.kind] ?? []), door[policy.kind], through[policy.kind]].filter(
+      (c) => c !== undefined,
+    );
     const lacking = missing(claims, features);
     const named = claims.flatMap((c) => (c.difference && covers(c, features) ? [c.difference] : []));
     const at = [

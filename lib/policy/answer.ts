@@ -44,10 +44,7 @@ export function refusalContent(
 }
 
 /** The request's headers as the service gets them. */
-export function serviceHeaders(
-  { request, upstream }: Exchange,
-  identityHeaders: readonly string[],
-): HeaderLine[] {
+export function serviceHeaders({ request, upstream }: Exchange, identityHeaders: readonly string[]): HeaderLine[] {
   const { set, remove } = upstream;
   const drops = (name: string): boolean =>
     HOP_BY_HOP.has(name) || remove.has(name) || set.has(name) || identityHeaders.includes(name);

@@ -63,7 +63,8 @@ export const apiKey = policyKind({
   requires: () => ["ApiKey"],
   decide(config, exchange, state) {
     const lines = headerValues(exchange.request, config.header);
-    if (lines.length !== 1 || lines[0] === undefined || lines[0] === "") return refuse("api-key-missing", config.header);
+    if (lines.length !== 1 || lines[0] === undefined || lines[0] === "")
+      return refuse("api-key-missing", config.header);
     const versions = state.secrets.versions(config.secret);
     if (!versions) return SECRETS_AWAY;
     const id = findKey(versions, lines[0]);

@@ -62,7 +62,8 @@ function detailOf({ instancePath, keyword, params, message }: ErrorObject): { pa
   const member = named.missingProperty ?? named.additionalProperty;
   const path = member === undefined ? instancePath : `${instancePath}/${escapePointer(member)}`;
   if (keyword === "required") return { path, message: "must be there" };
-  if (keyword === "additionalProperties" || keyword === "unevaluatedProperties") return { path, message: "is not known" };
+  if (keyword === "additionalProperties" || keyword === "unevaluatedProperties")
+    return { path, message: "is not known" };
   return { path, message: message ?? "is not as it must be" };
 }
 

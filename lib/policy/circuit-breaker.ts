@@ -31,7 +31,11 @@ export const circuitBreaker = policyKind({
     if (waitMs > 0) {
       const headers = { "retry-after": retryAfter(waitMs) };
       const message = "The service is not well and is left in peace for a while.";
-      return { by: "gateway", cause: "breaker-open", refusal: { status: 503, reason: "breaker-open", message, headers } };
+      return {
+        by: "gateway",
+        cause: "breaker-open",
+        refusal: { status: 503, reason: "breaker-open", message, headers },
+      };
     }
     let outcome: "ok" | "error" | "unknown" = "unknown";
     try {

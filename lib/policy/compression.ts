@@ -11,7 +11,10 @@ type Encoding = (typeof ENCODINGS)[number];
 const BROTLI = { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } };
 const GZIP = { level: 5 };
 
-const whole = { br: (b: Buffer) => promisify(brotliCompress)(b, BROTLI), gzip: (b: Buffer) => promisify(gzip)(b, GZIP) };
+const whole = {
+  br: (b: Buffer) => promisify(brotliCompress)(b, BROTLI),
+  gzip: (b: Buffer) => promisify(gzip)(b, GZIP),
+};
 const stream: Record<Encoding, () => NodeJS.ReadWriteStream & Zlib> = {
   br: () => createBrotliCompress({ ...BROTLI, flush: constants.BROTLI_OPERATION_FLUSH }),
   gzip: () => createGzip({ ...GZIP, flush: constants.Z_SYNC_FLUSH }),
@@ -65,7 +68,9 @@ export const compression = policyKind({
     /** Answers larger than this; one without a length counts as large. */
     above: size.prefault("1KiB"),
     types: z
-      .array(z.string().regex(/^[a-z0-9.+-]+\/(\*|[a-z0-9.+-]+)$/, "write a media type, such as application/json or text/*"))
+      .array(
+        z.string().regex(/^[a-z0-9.+-]+\/(\*|[a-z0-9.+-]+)$/, "write a media type, such as application/json or text/*"),
+      )
       .min(1)
       .default(["text/*", "application/json", "application/problem+json", "application/javascript", "image/svg+xml"]),
   }),
@@ -80,7 +85,8 @@ export const compression = policyKind({
     const encoding = chooseEncoding(headerValues(request, "accept-encoding").join(","), config.encodings);
     if (!encoding || request.method === "HEAD") return { ...answer, headers };
     const { body } = answer;
-    if (Buffer.isBuffer(body)) return { ...answer, headers: headersOf(headers, encoding), body: await whole[encoding](body) };
+    if (Buffer.isBuffer(body))
+      return { ...answer, headers: headersOf(headers, encoding), body: await whole[encoding](body) };
     return { ...answer, headers: headersOf(headers, encoding), body: compressed(body, encoding) };
   },
 });

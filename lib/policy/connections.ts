@@ -7,7 +7,10 @@ import { asksForWebSocket } from "./web-socket";
 /** A connection whose gateway has died is forgotten after this long; a living one is renewed before. */
 const LEASE_MS = 30_000;
 
-const keys = z.array(z.enum(["user", "clientAddress"])).min(1).default(["user", "clientAddress"]);
+const keys = z
+  .array(z.enum(["user", "clientAddress"]))
+  .min(1)
+  .default(["user", "clientAddress"]);
 
 function counterOf(kinds: z.output<typeof keys>, { system, environment, identity, request }: Exchange): string {
   const byUser = kinds[0] === "user" && identity !== undefined;
@@ -27,7 +30,13 @@ function hold(store: SharedStore, key: string, id: string, exchange: Exchange): 
   });
 }
 
-async function leased(store: SharedStore, key: string, id: string, max: number, state: State): Promise<SharedStore | undefined> {
+async function leased(
+  store: SharedStore,
+  key: string,
+  id: string,
+  max: number,
+  state: State,
+): Promise<SharedStore | undefined> {
   try {
     return (await store.lease(key, id, max, LEASE_MS)) ? store : undefined;
   } catch {
@@ -42,7 +51,8 @@ export const connections = policyKind({
   phase: "limits",
   sees: "close",
   perHost: false,
-  requires: ({ key }): Feature[] => (key.includes("user") ? ["ConnectionLimit", "ConnectionLimitByUser"] : ["ConnectionLimit"]),
+  requires: ({ key }): Feature[] =>
+    key.includes("user") ? ["ConnectionLimit", "ConnectionLimitByUser"] : ["ConnectionLimit"],
   async decide(config, exchange, state) {
     if (!asksForWebSocket(exchange.request)) return undefined;
     const key = counterOf(config.key, exchange);

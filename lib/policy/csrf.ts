@@ -15,7 +15,10 @@ function isSame(a: string, b: string): boolean {
 export const csrf = policyKind({
   kind: "csrf",
   schema: z.strictObject({
-    cookie: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/).default("csrf-token"),
+    cookie: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,64}$/)
+      .default("csrf-token"),
     header: headerName.default("x-csrf-token"),
   }),
   phase: "identity",

@@ -9,7 +9,15 @@ import {
   type RouteEntry,
 } from "./gateway";
 import { KINDS, kindNamed, PHASES, phaseNumber } from "./index";
-import { headerValues, type Decision, type Exchange, type GatewayRequest, type PolicyKind, type Refusal, type State } from "./kind";
+import {
+  headerValues,
+  type Decision,
+  type Exchange,
+  type GatewayRequest,
+  type PolicyKind,
+  type Refusal,
+  type State,
+} from "./kind";
 import { precedes, type Phase } from "./phase";
 
 /** One phase's word on a request, for those who ask why. */

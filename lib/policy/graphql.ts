@@ -42,7 +42,9 @@ function queriesOf(request: GatewayRequest, body: Buffer): string[] | undefined 
 /** Levels of fields, fragments followed; a fragment that leads back to itself has no end. */
 function depthOf(document: DocumentNode): number {
   const fragments = new Map(
-    document.definitions.flatMap((d) => (d.kind === Kind.FRAGMENT_DEFINITION ? [[d.name.value, d.selectionSet] as const] : [])),
+    document.definitions.flatMap((d) =>
+      d.kind === Kind.FRAGMENT_DEFINITION ? [[d.name.value, d.selectionSet] as const] : [],
+    ),
   );
   const known = new Map<string, number>();
   const ofFragment = (name: string, open: ReadonlySet<string>): number => {
@@ -91,8 +93,10 @@ function judge(query: string, limits: Limits, method: string): Decision {
   const { aliases, introspects, mutates } = count(document);
   if (method === "GET" && mutates) return refuse("write-by-get", "A GET may only query.");
   if (introspects && !limits.introspection) return refuse("introspection", "The schema is not to be asked for.");
-  if (aliases > limits.maxAliases) return refuse("aliases", `At most ${String(limits.maxAliases)} aliases are allowed.`);
-  if (depthOf(document) > limits.maxDepth) return refuse("depth", `At most ${String(limits.maxDepth)} levels are allowed.`);
+  if (aliases > limits.maxAliases)
+    return refuse("aliases", `At most ${String(limits.maxAliases)} aliases are allowed.`);
+  if (depthOf(document) > limits.maxDepth)
+    return refuse("depth", `At most ${String(limits.maxDepth)} levels are allowed.`);
   return undefined;
 }
 

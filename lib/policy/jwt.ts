@@ -23,10 +23,7 @@ export const issuerSchema = z.strictObject({
   secret: name.optional(),
   /** Any one of these must be in `aud`; empty only where tokens carry none. */
   audiences: z.array(z.string().min(1)).default([]),
-  algorithms: z
-    .array(z.enum(ALGORITHM_NAMES))
-    .min(1)
-    .default(["RS256"]),
+  algorithms: z.array(z.enum(ALGORITHM_NAMES)).min(1).default(["RS256"]),
   type: z.strictObject({ claim: claimPath, value: z.string().min(1), optional: z.boolean().default(false) }).optional(),
   user: claimPath.default("sub"),
   /** The user claim is a whole number; texts are refused then, and numbers otherwise. */
@@ -40,7 +37,10 @@ export const issuerSchema = z.strictObject({
 
 export type Issuer = z.output<typeof issuerSchema>;
 
-export function issuerRules(issuerName: string, { clockSkew, jwks: _jwks, secret: _secret, ...issuer }: Issuer): IssuerRules {
+export function issuerRules(
+  issuerName: string,
+  { clockSkew, jwks: _jwks, secret: _secret, ...issuer }: Issuer,
+): IssuerRules {
   return { name: issuerName, clockSkewMs: clockSkew, ...issuer };
 }
 
@@ -55,7 +55,7 @@ type Found = string | "bad" | undefined;
 
 function inHeader({ request }: Exchange): Found {
   const lines = headerValues(request, "authorization");
-  return lines.length === 0 ? undefined : ((lines.length === 1 && BEARER.exec(lines[0] ?? "")?.[1]) || "bad");
+  return lines.length === 0 ? undefined : (lines.length === 1 && BEARER.exec(lines[0] ?? "")?.[1]) || "bad";
 }
 
 function inProtocols({ request }: Exchange): Found {
@@ -95,7 +95,11 @@ const revocation = z.strictObject({
 const AWAY = { "retry-after": "1" };
 
 /** Whether the token was revoked; a token without an id cannot be, and is not taken. */
-async function revoked(config: z.output<typeof revocation>, claims: Identity["claims"], state: State): Promise<Decision> {
+async function revoked(
+  config: z.output<typeof revocation>,
+  claims: Identity["claims"],
+  state: State,
+): Promise<Decision> {
   const { jti } = claims;
   if (typeof jti !== "string" || !isPrintable(jti) || jti.length > 256) {
     return { status: 401, reason: "jwt-no-id", message: "The token has no id." };

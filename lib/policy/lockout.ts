@@ -29,7 +29,10 @@ function fieldOf(body: Buffer, type: string, path: string): string | undefined {
   }
 }
 
-async function keyOf(config: z.output<typeof schema>, { request, system, environment }: Exchange): Promise<string | undefined> {
+async function keyOf(
+  config: z.output<typeof schema>,
+  { request, system, environment }: Exchange,
+): Promise<string | undefined> {
   const body = await request.body?.read();
   const type = headerValues(request, "content-type").join(",");
   const field = body && fieldOf(body, type, config.field);

@@ -26,7 +26,15 @@ interface Kept {
 const SAFE = ["GET", "HEAD", "OPTIONS"];
 
 /** Of one exchange or one connection: never of another client's answer. */
-const NOT_KEPT = new Set(["x-request-id", "date", "connection", "keep-alive", "transfer-encoding", "content-length", "age"]);
+const NOT_KEPT = new Set([
+  "x-request-id",
+  "date",
+  "connection",
+  "keep-alive",
+  "transfer-encoding",
+  "content-length",
+  "age",
+]);
 
 const part = (text: string): string => encodeURIComponent(text);
 

@@ -26,7 +26,11 @@ function holds(versions: readonly string[], keyId: string, input: string, signat
     const secret = Object.hasOwn(ring, keyId) ? ring[keyId] : undefined;
     if (secret === undefined || secret === "") return false;
     const expected = createHmac("sha256", secret).update(input).digest();
-    return expected.length === given.length && expected.toString("base64url") === signature && timingSafeEqual(expected, given);
+    return (
+      expected.length === given.length &&
+      expected.toString("base64url") === signature &&
+      timingSafeEqual(expected, given)
+    );
   });
 }
 
@@ -52,7 +56,13 @@ export const signature = policyKind({
       return refuse("time", "The signature is from another time.");
     }
     const versions = state.secrets.versions(config.secret);
-    if (!versions) return { status: 503, reason: "secrets-away", message: "Keys cannot be checked now.", headers: { "retry-after": "1" } };
+    if (!versions)
+      return {
+        status: 503,
+        reason: "secrets-away",
+        message: "Keys cannot be checked now.",
+        headers: { "retry-after": "1" },
+      };
     const body = await request.body?.read();
     if (!body) return TOO_LARGE;
     const digest = createHash("sha256").update(body).digest("hex");
@@ -60,9 +70,15 @@ export const signature = policyKind({
     if (!holds(versions, keyId, input, given)) return refuse("wrong", "The signature does not hold.");
     const key = `nonce:{${system}:${environment}}:${encodeURIComponent(keyId)}:${encodeURIComponent(nonce)}`;
     try {
-      if (!(await state.shared.once(key, 2 * config.clockSkew + 1_000))) return refuse("replayed", "The signature was used before.");
+      if (!(await state.shared.once(key, 2 * config.clockSkew + 1_000)))
+        return refuse("replayed", "The signature was used before.");
     } catch {
-      return { status: 503, reason: "store-away", message: "The signature cannot be checked now.", headers: { "retry-after": "1" } };
+      return {
+        status: 503,
+        reason: "store-away",
+        message: "The signature cannot be checked now.",
+        headers: { "retry-after": "1" },
+      };
     }
     return undefined;
   },

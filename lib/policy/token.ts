@@ -163,7 +163,9 @@ export async function verifyToken(
   }
   if (kid !== undefined && typeof kid !== "string") return refuse("malformed", "The token is not a signed JWT.");
   const candidates = alg === "HS256" ? keys.secrets?.(rules.name) : [await keys.find(rules.name, kid, alg)];
-  const fitting = (candidates ?? []).filter((key) => key !== undefined && keyFits(alg as Algorithm, key)) as KeyObject[];
+  const fitting = (candidates ?? []).filter(
+    (key) => key !== undefined && keyFits(alg as Algorithm, key),
+  ) as KeyObject[];
   if (fitting.length === 0) return refuse("unknown-key", "The token's key is not known.");
   if (!fitting.some((key) => signatureHolds(alg as Algorithm, key, `${head}.${payload}`, signature))) {
     return refuse("signature", "The token's signature is wrong.");

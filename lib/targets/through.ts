@@ -8,7 +8,10 @@ import type { RetriesConfig, TimeoutsConfig } from "../policy/upstream";
 const keyOf = (host: string, route: string): string => `${host} ${route}`;
 
 /** Whether a route goes through the filter, or has it asked at the door. */
-export function filterWays(plan: TargetPlan): { isThrough(host: string, route: string): boolean; asksDoor(host: string, route: string): boolean } {
+export function filterWays(plan: TargetPlan): {
+  isThrough(host: string, route: string): boolean;
+  asksDoor(host: string, route: string): boolean;
+} {
   const at = (place: string): Set<string> =>
     new Set(plan.placements.filter((p) => p.place === place).map((p) => keyOf(p.host, p.route ?? "")));
   const [through, doors] = [at("through"), at("door")];

@@ -49,7 +49,14 @@ export default defineGateway({
       policies: {
         jwt: { mode: "open", issuers: ["own"] },
         csrf: null,
-        lockout: { field: "user.name", attempts: 2, per: "1m", blockFor: "2s", status: 403, by: "fieldAndClientAddress" },
+        lockout: {
+          field: "user.name",
+          attempts: 2,
+          per: "1m",
+          blockFor: "2s",
+          status: 403,
+          by: "fieldAndClientAddress",
+        },
       },
     },
     { name: "me", match: { prefix: ["/me"] }, service: "app" },

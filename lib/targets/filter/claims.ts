@@ -25,7 +25,13 @@ export const DOOR: Claims = {
   csrf: ["CsrfDoubleSubmit"],
   tenant: ["TenantFromClaims"],
   authorization: ["AuthorizationByRole", "AuthorizationByScope"],
-  rateLimit: ["RateLimitByApiKey", "RateLimitByUser", "RateLimitByClientAddress", "RateLimitCluster", "RateLimitReplica"],
+  rateLimit: [
+    "RateLimitByApiKey",
+    "RateLimitByUser",
+    "RateLimitByClientAddress",
+    "RateLimitCluster",
+    "RateLimitReplica",
+  ],
 };
 
 /** What it keeps besides where the whole exchange goes through it: the body, the answer, the call of the service. */

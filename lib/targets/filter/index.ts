@@ -8,7 +8,9 @@ import { identityHeaders } from "../identity-headers";
 import { DOOR, EDGE, THROUGH } from "./claims";
 
 const claims = (supports: Readonly<Record<string, Claim["supports"]>>): Capabilities["door"] =>
-  Object.fromEntries(Object.entries(supports).map(([kind, s]) => [kind, { supports: s, stage: "beforeDoor" as const }]));
+  Object.fromEntries(
+    Object.entries(supports).map(([kind, s]) => [kind, { supports: s, stage: "beforeDoor" as const }]),
+  );
 
 /** What the filter keeps behind a proxy: at its door, and where a route goes through it. */
 export const BEHIND_A_PROXY = { door: claims(DOOR), through: claims({ ...DOOR, ...THROUGH }) };
@@ -27,7 +29,11 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
     policies.filter((p) => placed.has(placeKey(host, route, p.kind)));
   const issuers = Object.entries(model.issuers).map(([name, i]) => [
     name,
-    { ...(i.jwks && { jwksUrl: i.jwks.url }), ...(i.secret !== undefined && { secret: i.secret }), algorithms: i.algorithms },
+    {
+      ...(i.jwks && { jwksUrl: i.jwks.url }),
+      ...(i.secret !== undefined && { secret: i.secret }),
+      algorithms: i.algorithms,
+    },
   ]);
   const { kind, networks, healthPath, tls } = model.front;
   return {

@@ -21,7 +21,11 @@ class NodeGatewayStand implements Stand {
     private readonly instances: Instance[],
   ) {}
 
-  static async start({ system, environment, replicas }: StandOptions): Promise<NodeGatewayStand | { unavailable: string }> {
+  static async start({
+    system,
+    environment,
+    replicas,
+  }: StandOptions): Promise<NodeGatewayStand | { unavailable: string }> {
     const programs = await wheels();
     if (!programs) return { unavailable: "Valkey cannot be installed" };
     const around = await Around.start(system, "node-gateway", programs.valkey);
