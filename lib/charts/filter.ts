@@ -8,40 +8,100 @@ export interface FilterWorkload {
   environment: string;
   /** The filter's plan, as JSON. */
   plan: string;
-  /** Namespace of the proxy that asks. */
-  proxyNamespace: string;
+  /** Namespace of the proxy that asks; none where the filter is the gateway itself. */
+  proxyNamespace?: string;
 }
 
 const CONTAINER = "filter";
 const PLAN_FILE = "plan.json";
+const CACHE = "/cache";
+const TLS = "/tls";
+
+/** A port of the container, and the one of the Service that leads to it. */
+interface Port {
+  name: string;
+  port: number;
+  containerPort: number;
+  variable: string;
+}
 
 interface Names {
   name: string;
   namespace: string;
-  port: number;
+  ports: Port[];
   labels: Record<string, string>;
 }
 
-/** The Service that the proxies ask is the filter's address in the model. */
-function namesOf({ model }: FilterWorkload): Names {
-  const colon = model.filter.address.lastIndexOf(":");
-  const [name = "gateway-filter", namespace = model.kubernetes.namespace] = model.filter.address
-    .slice(0, colon)
-    .split(".");
+const same = (name: string, port: number, variable: string): Port => ({ name, port, containerPort: port, variable });
+
+/** Behind a proxy the Service is the filter's address in the model; as the gateway it is `api-gateway`. */
+function namesOf({ model, proxyNamespace }: FilterWorkload): Names {
+  const { address, throughPort } = model.filter;
+  const colon = address.lastIndexOf(":");
+  const [host = "gateway-filter", space = model.kubernetes.namespace] = address.slice(0, colon).split(".");
+  const isGateway = proxyNamespace === undefined;
+  const name = isGateway ? "api-gateway" : host;
   const labels = {
     "app.kubernetes.io/name": name,
     "app.kubernetes.io/part-of": model.name,
     "app.kubernetes.io/managed-by": "gatewright",
   };
-  return { name, namespace, port: Number(model.filter.address.slice(colon + 1)), labels };
+  const ports = isGateway
+    ? [
+        { name: "http", port: model.listeners.http.port, containerPort: 3000, variable: "HTTP_PORT" },
+        { name: "https", port: model.listeners.https.port, containerPort: 3443, variable: "HTTPS_PORT" },
+      ]
+    : [same("door", Number(address.slice(colon + 1)), "LISTEN_PORT"), same("through", throughPort, "THROUGH_PORT")];
+  return { name, namespace: isGateway ? model.kubernetes.namespace : space, ports, labels };
 }
 
-function pod(workload: FilterWorkload, { name, port, labels }: Names): k8s.PodTemplateSpec {
-  const probe = (path: string): k8s.HttpGetAction => ({ path, port: k8s.IntOrString.fromString("http") });
+/** The environment: ports, store, and secrets that the model takes from variables. */
+function variables({ model, proxyNamespace }: FilterWorkload, { name, ports }: Names): k8s.EnvVar[] {
+  const secrets = Object.values(model.secrets).flatMap(({ env }) => env ?? []);
+  const ends = proxyNamespace === undefined && model.front.tls === "gateway";
+  return [
+    { name: "LISTEN_HOST", value: "0.0.0.0" },
+    ...ports.map((p) => ({ name: p.variable, value: String(p.containerPort) })),
+    { name: "ADMIN_PORT", value: String(model.filter.adminPort) },
+    { name: "REDIS_URL", value: model.filter.redis },
+    { name: "KEYS_CACHE_DIR", value: CACHE },
+    // Longer than the readiness probe takes to notice.
+    { name: "DRAIN_MS", value: "10000" },
+    ...(ends
+      ? [
+          { name: "TLS_CERTIFICATE", value: `${TLS}/tls.crt` },
+          { name: "TLS_KEY", value: `${TLS}/tls.key` },
+        ]
+      : []),
+    ...secrets.map((key) => ({ name: key, valueFrom: { secretKeyRef: { name: `${name}-secrets`, key } } })),
+  ];
+}
+
+function volumes({ model, proxyNamespace }: FilterWorkload, { name }: Names): { mounts: k8s.VolumeMount[]; volumes: k8s.Volume[] } {
+  const ends = proxyNamespace === undefined && model.front.tls === "gateway";
+  return {
+    mounts: [
+      { name: "plan", mountPath: "/plan", readOnly: true },
+      { name: "cache", mountPath: CACHE },
+      ...(ends ? [{ name: "tls", mountPath: TLS, readOnly: true }] : []),
+    ],
+    volumes: [
+      { name: "plan", configMap: { name: `${name}-plan` } },
+      { name: "cache", emptyDir: { sizeLimit: k8s.Quantity.fromString("16Mi") } },
+      ...(ends ? [{ name: "tls", secret: { secretName: model.certificate.secret } }] : []),
+    ],
+  };
+}
+
+function pod(workload: FilterWorkload, names: Names): k8s.PodTemplateSpec {
+  const { name, ports, labels } = names;
+  const probe = (path: string): k8s.HttpGetAction => ({ path, port: k8s.IntOrString.fromString("admin") });
+  const { mounts, volumes: held } = volumes(workload, names);
   return {
     // Another plan is another pod: the filter reads it when it starts.
     metadata: { labels, annotations: { "gatewright/plan": createHash("sha256").update(workload.plan).digest("hex") } },
     spec: {
+      serviceAccountName: name,
       automountServiceAccountToken: false,
       securityContext: { runAsNonRoot: true, runAsUser: 10001, seccompProfile: { type: "RuntimeDefault" } },
       terminationGracePeriodSeconds: 30,
@@ -58,12 +118,11 @@ function pod(workload: FilterWorkload, { name, port, labels }: Names): k8s.PodTe
           name: CONTAINER,
           image: workload.model.filter.image,
           args: [`/plan/${PLAN_FILE}`],
-          env: [
-            { name: "LISTEN_HOST", value: "0.0.0.0" },
-            { name: "LISTEN_PORT", value: String(port) },
-            { name: "REDIS_URL", value: workload.model.filter.redis },
+          env: variables(workload, names),
+          ports: [
+            ...ports.map((p) => ({ name: p.name, containerPort: p.containerPort })),
+            { name: "admin", containerPort: workload.model.filter.adminPort },
           ],
-          ports: [{ name: "http", containerPort: port }],
           resources: {
             requests: { cpu: k8s.Quantity.fromString("500m"), memory: k8s.Quantity.fromString("512Mi") },
             limits: { cpu: k8s.Quantity.fromString("1"), memory: k8s.Quantity.fromString("1Gi") },
@@ -75,10 +134,10 @@ function pod(workload: FilterWorkload, { name, port, labels }: Names): k8s.PodTe
             readOnlyRootFilesystem: true,
             capabilities: { drop: ["ALL"] },
           },
-          volumeMounts: [{ name: "plan", mountPath: "/plan", readOnly: true }],
+          volumeMounts: mounts,
         },
       ],
-      volumes: [{ name: "plan", configMap: { name: `${name}-plan` } }],
+      volumes: held,
     },
   };
 }
@@ -86,13 +145,14 @@ function pod(workload: FilterWorkload, { name, port, labels }: Names): k8s.PodTe
 /** The filter as a workload: three replicas over the zones, two to ten by load, never all away at once. */
 export function filterWorkload(scope: Construct, workload: FilterWorkload): void {
   const names = namesOf(workload);
-  const { name, namespace, port, labels } = names;
+  const { name, namespace, ports, labels } = names;
   const metadata = { name, namespace, labels };
   const selector = { "app.kubernetes.io/name": name };
   new k8s.KubeConfigMap(scope, "plan", {
     metadata: { ...metadata, name: `${name}-plan` },
     data: { [PLAN_FILE]: JSON.stringify(JSON.parse(workload.plan)) },
   });
+  new k8s.KubeServiceAccount(scope, "service-account", { metadata, automountServiceAccountToken: false });
   new k8s.KubeDeployment(scope, "deployment", {
     metadata,
     spec: {
@@ -106,7 +166,10 @@ export function filterWorkload(scope: Construct, workload: FilterWorkload): void
   });
   new k8s.KubeService(scope, "service", {
     metadata,
-    spec: { selector, ports: [{ name: "http", port, targetPort: k8s.IntOrString.fromString("http") }] },
+    spec: {
+      selector,
+      ports: ports.map((p) => ({ name: p.name, port: p.port, targetPort: k8s.IntOrString.fromString(p.name) })),
+    },
   });
   const utilization = (resource: string, averageUtilization: number): k8s.MetricSpecV2 => ({
     type: "Resource",
@@ -128,22 +191,25 @@ export function filterWorkload(scope: Construct, workload: FilterWorkload): void
   networkPolicy(scope, workload, names);
 }
 
-/** Only the proxies may ask: whoever could ask the filter could tell it who he is. */
+/** Only the proxies may ask: whoever could ask the filter could tell it who he is. Metrics are for the cluster. */
 function networkPolicy(
   scope: Construct,
-  { proxyNamespace }: FilterWorkload,
-  { name, namespace, port, labels }: Names,
+  { model, proxyNamespace }: FilterWorkload,
+  { name, namespace, ports, labels }: Names,
 ): void {
+  const from =
+    proxyNamespace === undefined
+      ? {}
+      : { from: [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": proxyNamespace } } }] };
+  const to = (port: number): k8s.NetworkPolicyPort => ({ port: k8s.IntOrString.fromNumber(port) });
   new k8s.KubeNetworkPolicy(scope, "network-policy", {
     metadata: { name, namespace, labels },
     spec: {
       podSelector: { matchLabels: { "app.kubernetes.io/name": name } },
       policyTypes: ["Ingress"],
       ingress: [
-        {
-          from: [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": proxyNamespace } } }],
-          ports: [{ port: k8s.IntOrString.fromNumber(port) }],
-        },
+        { ...from, ports: ports.map((p) => to(p.containerPort)) },
+        { from: [{ namespaceSelector: {} }], ports: [to(model.filter.adminPort)] },
       ],
     },
   });

@@ -7,6 +7,7 @@ import { formatMatrix, matrixOf } from "../plan";
 import type { HeaderLine } from "../policy";
 import { claimsOf, explain, formatExplanation } from "./explain";
 import { compileAll, modelFiles, type CompiledModel } from "./load";
+import { startGateway } from "./serve";
 import { writeFiles } from "./synth";
 
 /** Wrong use of a command: the message says what is right. */
@@ -23,6 +24,7 @@ const USAGE = `gatewright COMMAND [MODEL…] [options]
   plan      shows where each promise is kept: the enforcement matrix
   synth     writes the output of all models and targets
   explain   says what happens to a request: explain "GET https://host/path" [with token NAME]
+  serve     is the gateway of one model itself: no proxy, one process
   schema    prints the JSON Schema of a model, for editors
 
   MODEL                 a .ts, .yaml or .json file; all of policies/ by default
@@ -30,6 +32,7 @@ const USAGE = `gatewright COMMAND [MODEL…] [options]
   --environment NAME    this environment only (plan, explain; production by default)
   --out DIR             where synth writes (this folder by default)
   --header "name: value", --client ADDRESS, --claims JSON, --identities FILE   for explain
+  --http, --https, --admin PORT, --redis URL, --certificate FILE, --key FILE, --plain   for serve
   --json                the result as JSON
 
 Exit: 0 ok, 1 errors found, 2 wrong use. With any error nothing is written.
@@ -43,6 +46,13 @@ const OPTIONS = {
   client: { type: "string" },
   claims: { type: "string" },
   identities: { type: "string" },
+  http: { type: "string" },
+  https: { type: "string" },
+  admin: { type: "string" },
+  redis: { type: "string" },
+  certificate: { type: "string" },
+  key: { type: "string" },
+  plain: { type: "boolean" },
   json: { type: "boolean" },
   help: { type: "boolean" },
 } as const;
@@ -192,6 +202,50 @@ function explainClaims({ values }: Context, system: string, tokenName?: string):
   return claims;
 }
 
+function portOf(text: string | undefined, option: string): number | undefined {
+  if (text === undefined) return undefined;
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65_535) throw new UsageError(`Write --${option} as a port.`);
+  return port;
+}
+
+/** Runs until it is told to stop. */
+async function serve(context: Context): Promise<number> {
+  const { values, output } = context;
+  const { compiled, diagnostics } = compileAll(modelFiles(context.args), "node-gateway");
+  if (hasErrors(diagnostics)) return report(context, diagnostics);
+  const [chosen, another] = selected(compiled, values.system, values.environment ?? "production");
+  if (!chosen || another) throw new UsageError("Name one model, or one system by --system.");
+  const ports = { http: portOf(values.http, "http"), https: portOf(values.https, "https"), admin: portOf(values.admin, "admin") };
+  let running;
+  try {
+    running = await startGateway(chosen.model, chosen, {
+      ...(ports.http !== undefined && { http: ports.http }),
+      ...(ports.https !== undefined && { https: ports.https }),
+      ...(ports.admin !== undefined && { admin: ports.admin }),
+      ...(values.redis !== undefined && { redis: values.redis }),
+      ...(values.certificate !== undefined && { certificate: values.certificate }),
+      ...(values.key !== undefined && { key: values.key }),
+      plain: values.plain ?? false,
+    });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  const { http, https } = running.gateway ?? {};
+  const store = values.redis === undefined ? "in this process alone (name --redis to share)" : "shared";
+  output.err(`${formatMatrix(matrixOf(chosen.gateway, chosen.plans), ["node-gateway"])}\n\n`);
+  output.err(
+    `${chosen.model.name}, ${chosen.gateway.environment}: http ${String(http)}, https ${String(https)}, ` +
+      `health and metrics ${String(running.adminPort)}; counters and cache ${store}\n`,
+  );
+  await new Promise((resolve) => {
+    process.once("SIGTERM", resolve);
+    process.once("SIGINT", resolve);
+  });
+  await running.stop();
+  return 0;
+}
+
 function schema({ output }: Context): number {
   output.out(`${JSON.stringify(z.toJSONSchema(gatewaySchema, { io: "input" }), null, 2)}\n`);
   return 0;
@@ -202,6 +256,7 @@ const COMMANDS: Readonly<Record<string, (context: Context) => number | Promise<n
   plan,
   synth,
   explain: explainCommand,
+  serve,
   schema,
 };
 

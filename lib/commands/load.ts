@@ -50,11 +50,15 @@ export interface CompiledModel extends Compiled {
   model: GatewayModel;
 }
 
-/** Compiles every environment of every model. */
-export function compileAll(files: readonly string[]): { compiled: CompiledModel[]; diagnostics: Diagnostic[] } {
+/** Compiles every environment of every model, for its own targets or for the one that is named. */
+export function compileAll(
+  files: readonly string[],
+  target?: string,
+): { compiled: CompiledModel[]; diagnostics: Diagnostic[] } {
   const { models, diagnostics } = loadModels(files);
   const compiled: CompiledModel[] = [];
-  for (const { file, model } of models) {
+  for (const { file, model: loaded } of models) {
+    const model = target === undefined ? loaded : { ...loaded, targets: [target], accept: [] };
     const used = new Set<string>();
     const before = diagnostics.length;
     for (const environment of model.environments) {

@@ -71,6 +71,7 @@ export function readDoor(
   const lines = headerLines(message.rawHeaders);
   const { method, target, client, route, host } = FORMS[form](message, lines);
   if (!method || !target || !host || !client || (!route && form !== "ingress-nginx")) return undefined;
+  if (!/^[A-Z]+$/.test(method)) return undefined;
   const headers = lines.filter(([name]) => !PROXY_HEADERS.test(name));
   const request = {
     scheme: "https" as const,
@@ -107,8 +108,16 @@ function allow(plan: FilterPlan, form: DoorForm, verdict: Verdict): DoorAnswer {
   return { status: 200, headers, body: "" };
 }
 
-const MISMATCH = { status: 403, reason: "route-mismatch", message: "The gateway's parts disagree on this request." };
-const UNREADABLE = { status: 403, reason: "unreadable", message: "The request cannot be read." };
+const UNREADABLE = { status: 403, reason: "unreadable" };
+
+/** Somebody asks who is no proxy of ours, or a client has found a way to confuse one. */
+function unreadable(message: IncomingMessage): { answer: DoorAnswer; record: ExchangeRecord } {
+  const { method = "", url = "" } = message;
+  const client = (message.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
+  const request = { scheme: "https" as const, method, host: "", target: url, headers: [], client, headBytes: 0 };
+  const record = { ...recordOf(request, undefined, 0), status: UNREADABLE.status, reason: UNREADABLE.reason };
+  return { answer: { status: UNREADABLE.status, headers: { "x-gateway-reason": UNREADABLE.reason }, body: "" }, record };
+}
 
 /** Decides one question of a proxy; whoever calls it refuses where it rejects. */
 export async function answerDoor(
@@ -118,11 +127,10 @@ export async function answerDoor(
 ): Promise<{ answer: DoorAnswer; record?: ExchangeRecord }> {
   const start = performance.now();
   const door = readDoor(message);
-  if (!door) return { answer: { status: 403, headers: { "x-gateway-reason": UNREADABLE.reason }, body: "" } };
+  if (!door) return unreadable(message);
   const { form, request, route } = door;
-  const verdict = await decideRequest(plan, request, state, randomUUID);
-  // What the proxy has matched must be what the model says, or a policy of another route would be asked.
-  const refusal = verdict.answer ?? (route === undefined || verdict.route?.name === route ? undefined : MISMATCH);
+  const verdict = await decideRequest(plan, request, state, randomUUID, { chosen: route });
+  const refusal = verdict.answer;
   const answer = refusal ? refuse(plan, form, verdict, refusal) : allow(plan, form, verdict);
   const identity = identityOf(verdict);
   if (identity.user !== undefined) answer.headers["x-gateway-user"] = encodeURIComponent(identity.user);

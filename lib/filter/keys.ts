@@ -1,9 +1,10 @@
-import { createPublicKey, createSecretKey, type JsonWebKey, type KeyObject } from "node:crypto";
+import { createSecretKey, type KeyObject } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { KeySource, SecretSource } from "../policy";
 import type { FilterPlan } from "../policy/filter-plan";
 import { keyFits, type Algorithm } from "../policy/token";
+import { publishedKey, type PublishedKey } from "./jwk";
 
 const FETCH_TIMEOUT_MS = 3_000;
 const MAX_DOCUMENT_BYTES = 256 * 1024;
@@ -26,27 +27,11 @@ export interface KeyTimes {
 
 export const KEY_TIMES: KeyTimes = { refreshMs: 5 * 60_000, maxStaleMs: 24 * 3_600_000 };
 
-interface PublishedKey {
-  kid?: string;
-  key: KeyObject;
-  alg?: string;
-}
-
 /** Keys for signatures in a JWK Set (RFC 7517 section 5); what cannot be used is passed over, none at all is an error. */
 export function parseKeySet(text: string): PublishedKey[] {
   const { keys } = JSON.parse(text) as { keys?: unknown };
   if (!Array.isArray(keys) || keys.length > MAX_KEYS) throw new Error("The key set has no list of keys, or too many.");
-  const usable = (keys as (JsonWebKey & Record<string, unknown>)[]).flatMap((jwk): PublishedKey[] => {
-    if (typeof jwk !== "object" || (jwk as unknown) === null || jwk.kty === "oct") return [];
-    if (jwk["use"] !== undefined && jwk["use"] !== "sig") return [];
-    try {
-      const key = createPublicKey({ key: jwk, format: "jwk" });
-      const { kid, alg } = jwk as { kid?: unknown; alg?: unknown };
-      return [{ key, ...(typeof kid === "string" && { kid }), ...(typeof alg === "string" && { alg }) }];
-    } catch {
-      return [];
-    }
-  });
+  const usable = (keys as unknown[]).flatMap((jwk) => publishedKey(jwk) ?? []);
   if (usable.length === 0) throw new Error("The key set has no key for signatures.");
   const kids = usable.flatMap((k) => k.kid ?? []);
   if (new Set(kids).size !== kids.length) throw new Error("The key set has one kid twice.");
@@ -232,8 +217,12 @@ export class RemoteKeys implements KeySource {
     return this.#issuers.get(issuer)?.find(kid, alg);
   }
 
+  /** Keys that are too old, or another secret, are another generation as well. */
   generation(issuer: string): number {
-    return this.#issuers.get(issuer)?.generation ?? 0;
+    const published = this.#issuers.get(issuer);
+    if (published && !published.loaded) return -1;
+    const secret = this.#secretNames.get(issuer);
+    return (published?.generation ?? 0) + (secret === undefined ? 0 : 1e6 * this.secretSource.generation(secret));
   }
 
   secrets(issuer: string): readonly KeyObject[] {

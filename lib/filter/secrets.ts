@@ -45,6 +45,7 @@ async function read({ env, file, awsSecretsManager }: SecretPlace): Promise<stri
 /** The secrets of a plan: read at start and again in the background; the last good ones stay. */
 export class Secrets implements SecretSource {
   readonly #versions = new Map<string, readonly string[]>();
+  readonly #generations = new Map<string, number>();
   readonly #timers = new Set<NodeJS.Timeout>();
 
   constructor(
@@ -58,6 +59,10 @@ export class Secrets implements SecretSource {
 
   versions(name: string): readonly string[] | undefined {
     return this.#versions.get(name);
+  }
+
+  generation(name: string): number {
+    return this.#generations.get(name) ?? 0;
   }
 
   start(onError: (name: string, error: unknown) => void): void {
@@ -91,5 +96,6 @@ export class Secrets implements SecretSource {
     const known = this.#versions.get(name);
     if (known && JSON.stringify(known) === JSON.stringify(good)) return;
     this.#versions.set(name, good);
+    this.#generations.set(name, this.generation(name) + 1);
   }
 }

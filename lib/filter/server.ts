@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import { BlockList, isIPv6, type AddressInfo, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { FilterPlan } from "../policy/filter-plan";
@@ -46,6 +46,7 @@ export interface RunningFilter {
   port: number;
   throughPort: number | undefined;
   adminPort: number;
+  gateway: { http: number; https: number } | undefined;
   ready(): boolean;
   /** Takes the plan that this gives; false where it cannot, and the old one stays. */
   reload(read: () => FilterPlan | Promise<FilterPlan>): Promise<boolean>;
@@ -63,6 +64,7 @@ class Filter implements Running {
   readonly #metrics = new Metrics();
   readonly #logs: Logs;
   readonly #overload: Overload;
+  readonly #handedOver = new Set<Socket>();
   #stopping = false;
 
   constructor({ plan, redis, log, keyTimes, tokenCacheBytes, overload }: FilterOptions) {
@@ -154,6 +156,11 @@ class Filter implements Running {
     this.#stopping = true;
   }
 
+  /** Ends what would go on for ever. */
+  endConnections(): void {
+    for (const socket of this.#handedOver) socket.destroy();
+  }
+
   stop(): void {
     this.#overload.stop();
     this.#keys.stop();
@@ -168,6 +175,12 @@ class Filter implements Running {
     if (this.#overload.enter()) return true;
     this.#metrics.shed();
     return false;
+  }
+
+  /** A connection that was handed over is no longer the server's: it ends with the filter. */
+  hold(socket: Socket): void {
+    this.#handedOver.add(socket);
+    socket.once("close", () => this.#handedOver.delete(socket));
   }
 
   leave(): void {
@@ -269,6 +282,23 @@ async function listen(server: AnyServer, port: number, host: string): Promise<nu
   return (server.address() as AddressInfo).port;
 }
 
+/** The balancer's own question: any Host, but nobody else may ask, and a client's request has passed it. */
+function isHealthCheck({ front }: FilterPlan): (message: IncomingMessage, response: ServerResponse) => boolean {
+  const networks = new BlockList();
+  for (const network of front.networks) {
+    const [address = "", bits] = network.split("/");
+    networks.addSubnet(address, Number(bits ?? (isIPv6(address) ? 128 : 32)), isIPv6(address) ? "ipv6" : "ipv4");
+  }
+  return (message, response) => {
+    if (message.url !== front.healthPath || message.headers["x-forwarded-for"] !== undefined) return false;
+    const peer = (message.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
+    if (!networks.check(peer, isIPv6(peer) ? "ipv6" : "ipv4")) return false;
+    message.resume();
+    send(response, { status: 200, headers: { "content-type": "text/plain" }, body: "healthy" });
+    return true;
+  };
+}
+
 /** What Node's parser refuses: never a request, so it has no form of a system's own. */
 function refuseUnparsable(error: NodeJS.ErrnoException, socket: Socket): void {
   if (!socket.writable || error.code === "ECONNRESET") {
@@ -304,6 +334,7 @@ function exchanges(
   });
   server.on("clientError", refuseUnparsable);
   server.on("upgrade", (message: IncomingMessage, socket: Socket, head: Buffer) => {
+    filter.hold(socket);
     const arrived = arrive(message);
     if (arrived) void serveUpgrade(filter, arrived, socket, head);
     else socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
@@ -348,6 +379,7 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
         options.throughPort ?? 0,
       )
     : undefined;
+  let bound: RunningFilter["gateway"];
   if (gateway) {
     const from =
       (scheme: "http" | "https") =>
@@ -355,11 +387,12 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
         const request = fromClient(message, scheme, plan.front.hops);
         return request && { request };
       };
-    await open(exchanges(filter, plain, from("http")), gateway.http);
+    const http = await open(exchanges(filter, plain, from("http")), gateway.http);
     const { certificate } = gateway;
     const secure = (listener: RequestListener): AnyServer =>
       certificate ? createTlsServer({ ...LIMITS, ...certificate }, listener) : plain(listener);
-    await open(exchanges(filter, secure, from("https")), gateway.https);
+    const https = await open(exchanges(filter, secure, from("https"), isHealthCheck(plan)), gateway.https);
+    bound = { http, https };
   }
   filter.start();
   const close = (server: AnyServer): Promise<void> =>
@@ -376,11 +409,13 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
     port,
     throughPort,
     adminPort,
+    gateway: bound,
     ready: () => filter.ready,
     reload: (read) => filter.reloadFrom(read),
     stop: async () => {
       filter.drain();
       await sleep(options.drainMs ?? 0);
+      filter.endConnections();
       await Promise.all(servers.map(close));
       filter.stop();
     },

@@ -15,11 +15,6 @@ import { ClientGone, HttpTransport, type Connections, type UpgradedAnswer } from
 
 /** Whole exchanges: from the request to the end of the answer. */
 
-const MISMATCH: Refusal = {
-  status: 403,
-  reason: "route-mismatch",
-  message: "The gateway's parts disagree on this request.",
-};
 const FAILED: Refusal = {
   status: 503,
   reason: "internal",
@@ -55,10 +50,9 @@ async function judge(
   websocket: boolean,
 ): Promise<Judged> {
   const { plan, state, connections } = running;
-  const verdict = await decideRequest(plan, request, state, randomUUID);
+  const verdict = await decideRequest(plan, request, state, randomUUID, { chosen: route });
   const host = verdict.host as PlannedHost | undefined;
-  const refusal = verdict.answer ?? (route === undefined || verdict.route?.name === route ? undefined : MISMATCH);
-  if (refusal) return { verdict, host, answer: { by: "gateway", refusal } };
+  if (verdict.answer) return { verdict, host, answer: { by: "gateway", refusal: verdict.answer } };
   const { exchange } = verdict;
   const chosen = verdict.route as Route;
   if (chosen.respond) {
@@ -149,7 +143,7 @@ export async function serveUpgrade(running: Running, arrived: Arrived, socket: S
     const { verdict, answer } = judged;
     if (answer.by === "service" && (answer as UpgradedAnswer).socket) {
       const webSocket = configOf(verdict.route?.policies ?? [], "webSocket") as { idle: number } | undefined;
-      await join(verdict.exchange, socket, head, answer as UpgradedAnswer, webSocket?.idle ?? NEVER_IDLE);
+      await join(verdict.exchange, socket, head, answer, webSocket?.idle ?? NEVER_IDLE);
     } else {
       writeRaw(socket, replyTo(verdict.exchange, judged.host, answer));
     }

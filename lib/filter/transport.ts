@@ -134,9 +134,8 @@ export class HttpTransport implements Transport {
     request.on("finish", () => {
       if (!settled) wait(firstByteMs);
     });
-    request.on("error", (error) => {
-      if (error instanceof BodyTooLarge) fail(error);
-      else fail(new NoAnswer(connected ? "reset" : "connect-failure"));
+    request.on("error", () => {
+      fail(new NoAnswer(connected ? "reset" : "connect-failure"));
     });
     request.on("response", (message) => {
       if (!settle()) return;
@@ -151,8 +150,9 @@ export class HttpTransport implements Transport {
       request.end(content);
       return;
     }
-    content.on("error", (error) => {
-      request.destroy(error);
+    // A client that breaks off is no fault of the service.
+    content.once("error", (error) => {
+      fail(error instanceof BodyTooLarge ? error : new ClientGone());
     });
     content.pipe(request);
   }

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { diagnostic, type Diagnostic, type DiagnosticCode, type Result, type SourcePosition } from "../diagnostics";
-import { configOf, routeEntries, type RouteEntry } from "../policy/gateway";
+import { configOf, routeEntries, type Route, type RouteEntry } from "../policy/gateway";
 import type { JwtConfig } from "../policy/jwt";
 import { findProblems, nearest } from "./problems";
 import type { RawModel } from "./read";
@@ -103,6 +103,25 @@ function unnamedClaims(
     });
 }
 
+/** What one person gets is nobody else's, unless the tenant shares it. */
+function sharedByMistake(model: GatewayModel, route: Route, source: SourcePosition): Diagnostic[] {
+  const cache = configOf(route.policies, "cache") as { by: string } | undefined;
+  const jwt = configOf(route.policies, "jwt") as JwtConfig | undefined;
+  const asked = jwt !== undefined && jwt.mode !== "open";
+  const tenant = configOf(route.policies, "tenant");
+  const at = `${model.name}/routes/${route.name}/policies/cache`;
+  const found = (why: string, fix: string): Diagnostic[] => [diagnostic("model/cache-not-private", at, why, fix, source)];
+  if (!cache) return [];
+  if (cache.by === "everyone" && asked) {
+    return found("The route asks who calls, and its answers would be shared by everyone.", 'Set by to "user" or "tenant".');
+  }
+  if (cache.by === "user" && !asked) return found("Nobody is asked who he is, so nothing is anybody's own.", 'Set by to "everyone".');
+  if (cache.by === "tenant" && !(asked && tenant)) {
+    return found("The route has no verified tenant to keep answers for.", "Add tenant and jwt to the route, or set by to another.");
+  }
+  return [];
+}
+
 /** What can only be seen with everything inherited. */
 function checkEnvironment(raw: RawModel, model: GatewayModel, environment: string): Diagnostic[] {
   const found: Diagnostic[] = [];
@@ -119,6 +138,7 @@ function checkEnvironment(raw: RawModel, model: GatewayModel, environment: strin
       found.push(diagnostic("model/overlapping-routes", at, why, fix, source(entry.route.name)));
     });
     for (const route of host.routes) {
+      if (!route.respond) found.push(...sharedByMistake(model, route, source(route.name)));
       const jwt = configOf(route.policies, "jwt") as JwtConfig | undefined;
       const rules = configOf(route.policies, "authorization") as
         { anyOf: { roles: string[]; scopes: string[] }[] } | undefined;

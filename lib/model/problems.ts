@@ -75,13 +75,17 @@ class Finder {
 
   #route(i: number, name: string, route: Loose): void {
     this.#issuersExist(["routes", i, "policies"], record(route["policies"]), name);
+    for (const kind of ["apiKey", "signature"]) {
+      const { secret } = record(record(route["policies"])[kind]);
+      this.#secretsExist(["routes", i, "policies"], `${name}/policies/${kind}`, [secret]);
+    }
     this.#environmentsExist(["routes", i], route, name);
     const ways = ["service", "backends", "respond"].filter((way) => route[way] !== undefined && route[way] !== null);
     if (ways.length !== 1) {
       const why = ways.length === 0 ? "It leads nowhere." : `It has ${ways.join(" and ")} at once.`;
       this.#add("model/invalid-value", ["routes", i], name, why, "Write exactly one of service, backends and respond.");
     }
-    const asked = ["jwt", "tenant", "authorization", "rateLimit"].filter((kind) => record(route["policies"])[kind]);
+    const asked = ["apiKey", "signature", "jwt", "csrf", "tenant", "authorization", "rateLimit", "connections", "lockout", "bodySchema", "graphql", "cache", "fallback"].filter((kind) => record(route["policies"])[kind]);
     if (route["respond"] !== undefined && asked.length > 0) {
       const why = `It answers by itself, so nobody is asked for ${asked.join(", ")}.`;
       this.#add(
@@ -140,8 +144,18 @@ class Finder {
     }
   }
 
+  /** Every secret that something names must be one that the filter can find. */
+  #secretsExist(path: readonly (string | number)[], where: string, names: readonly unknown[]): void {
+    const known = Object.keys(record(this.#model["secrets"]));
+    for (const secret of names.map(text)) {
+      if (secret === undefined || known.includes(secret)) continue;
+      this.#unknown("model/unknown-secret", path, where, "secret", secret, known);
+    }
+  }
+
   #issuers(): void {
     for (const [name, item] of Object.entries(record(this.#model["issuers"]))) {
+      this.#keys(name, record(item));
       const jwks = record(record(item)["jwks"]);
       if (!text(jwks["url"])?.startsWith("http://") || jwks["allowHttp"] === true) continue;
       const why = `Keys from ${String(jwks["url"])} could be replaced on the way.`;
@@ -150,8 +164,24 @@ class Finder {
     }
   }
 
+  /** HS256 needs a secret, everything else published keys; a secret that signs nothing is a mistake. */
+  #keys(name: string, issuer: Loose): void {
+    this.#secretsExist(["issuers", name, "secret"], `${name}/secret`, [issuer["secret"]]);
+    const algorithms = issuer["algorithms"] === undefined ? ["RS256"] : list(issuer["algorithms"]);
+    const wrong = [
+      [algorithms.includes("HS256"), issuer["secret"] !== undefined, "HS256", "a secret", "secret"],
+      [algorithms.some((a) => a !== "HS256"), issuer["jwks"] !== undefined, "published keys", "jwks", "jwks"],
+    ] as const;
+    for (const [asks, has, what, needs, field] of wrong) {
+      if (asks === has) continue;
+      const why = asks ? `Its algorithms need ${needs}, and there is none.` : `It has ${field}, and no algorithm that uses it.`;
+      const fix = asks ? `Name ${needs} of the issuer, or take ${what} out of algorithms.` : `Take ${field} away, or name the algorithm.`;
+      this.#add("model/issuer-without-keys", ["issuers", name], name, why, fix);
+    }
+  }
+
   #unknown(
-    code: "model/unknown-service" | "model/unknown-host" | "model/unknown-issuer" | "model/unknown-environment",
+    code: "model/unknown-secret" | "model/unknown-service" | "model/unknown-host" | "model/unknown-issuer" | "model/unknown-environment",
     path: readonly (string | number)[],
     where: string,
     what: string,

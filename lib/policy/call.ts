@@ -70,7 +70,7 @@ export function callService(
   const service = chooseService(route);
   exchange.service = service;
   const around = policies
-    .map(({ kind, config }) => ({ kind: kindNamed(kind) as PolicyKind, config }))
+    .map(({ kind, config }) => ({ kind: kindNamed(kind), config }))
     .filter(({ kind }) => kind.around !== undefined)
     // What is done to every answer is done last.
     .sort((a, b) => Number(b.kind.phase === "response") - Number(a.kind.phase === "response"));

@@ -1,4 +1,4 @@
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import { brotliCompress, constants, createBrotliCompress, createGzip, gzip, type Zlib } from "node:zlib";
 import { promisify } from "node:util";
 import { z } from "zod";

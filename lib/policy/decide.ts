@@ -158,7 +158,18 @@ function chainOf(host: Host, route: Route | undefined): Chain {
 const NOT_FOUND = { status: 404, message: "There is nothing here." };
 
 const UNKNOWN_HOST: Refusal = { ...NOT_FOUND, reason: "unknown-host" };
+const MISMATCH: Refusal = {
+  status: 403,
+  reason: "route-mismatch",
+  message: "The gateway's parts disagree on this request.",
+};
 const UNKNOWN_PATH: Refusal = { ...NOT_FOUND, reason: "unknown-path" };
+
+export interface DecideOptions {
+  findings?: Findings;
+  /** The route that a proxy has chosen: with another one policies of the wrong route would be asked. */
+  chosen?: string | undefined;
+}
 
 /** Decides a request by its gateway: the one meaning of a model. */
 export async function decideRequest(
@@ -166,7 +177,7 @@ export async function decideRequest(
   request: GatewayRequest,
   state: State,
   makeId: () => string,
-  findings?: Findings,
+  { findings, chosen }: DecideOptions = {},
 ): Promise<Verdict> {
   const exchange = newExchange(gateway, request, makeId);
   const found = hostOf(gateway, request.host);
@@ -177,7 +188,7 @@ export async function decideRequest(
   const { host, entries, answersPreflights } = found;
   const route = findRoute(entries, request, answersPreflights && isPreflight(request));
   const { asked, ofAnswers } = chainOf(host, route);
-  let answer: Refusal | undefined;
+  let answer: Refusal | undefined = chosen === undefined || route?.name === chosen ? undefined : MISMATCH;
   let routed = false;
   for (const { kind, config, decide, ofRoute } of asked) {
     if (ofRoute && !routed) {

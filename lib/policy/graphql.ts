@@ -65,7 +65,7 @@ function depthOf(document: DocumentNode): number {
     );
   return Math.max(
     0,
-    ...document.definitions.map((d) => ("selectionSet" in d && d.selectionSet ? ofSet(d.selectionSet, new Set()) : 0)),
+    ...document.definitions.map((d) => ("selectionSet" in d ? ofSet(d.selectionSet, new Set()) : 0)),
   );
 }
 
@@ -77,7 +77,7 @@ function count(document: DocumentNode): { aliases: number; introspects: boolean;
       if (node.name.value === "__schema" || node.name.value === "__type") found.introspects = true;
     },
     OperationDefinition(node) {
-      if (node.operation !== "query") found.mutates = true;
+      if ((node.operation as string) !== "query") found.mutates = true;
     },
   });
   return found;

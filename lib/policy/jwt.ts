@@ -50,32 +50,35 @@ const BEARER = /^bearer ([\x21-\x7e]+)$/i;
 /** A handshake's sub-protocols `bearer, <token>`, as a browser sends them, which can set no other header. */
 const PROTOCOLS = /^bearer *, *([\x21-\x2b\x2d-\x7e]+)$/;
 
+const BAD: unique symbol = Symbol("bad");
+
 /** What a place holds: a token, something that should have been one, or nothing. */
-type Found = string | "bad" | undefined;
+type Found = string | typeof BAD | undefined;
 
 function inHeader({ request }: Exchange): Found {
   const lines = headerValues(request, "authorization");
-  return lines.length === 0 ? undefined : (lines.length === 1 && BEARER.exec(lines[0] ?? "")?.[1]) || "bad";
+  if (lines.length === 0) return undefined;
+  return (lines.length === 1 ? BEARER.exec(lines[0] ?? "")?.[1] : undefined) ?? BAD;
 }
 
 function inProtocols({ request }: Exchange): Found {
   if (!asksForWebSocket(request)) return undefined;
   const offered = headerValues(request, "sec-websocket-protocol").join(",");
-  return /(^|,)\s*bearer\s*(,|$)/i.test(offered) ? (PROTOCOLS.exec(offered)?.[1] ?? "bad") : undefined;
+  return /(^|,)\s*bearer\s*(,|$)/i.test(offered) ? (PROTOCOLS.exec(offered)?.[1] ?? BAD) : undefined;
 }
 
 /** The one token of a request; in several places it must be the same one. */
 function tokenOf(config: { webSocketProtocol: boolean; cookie?: string | undefined }, exchange: Exchange): Found {
-  const found = {
+  const found: Record<"header" | "protocol" | "cookie", Found> = {
     header: inHeader(exchange),
     protocol: config.webSocketProtocol ? inProtocols(exchange) : undefined,
     cookie: config.cookie === undefined ? undefined : cookieValue(exchange.request, config.cookie) || undefined,
   };
   const tokens = Object.values(found).filter((token) => token !== undefined);
-  if (tokens.some((token) => token !== tokens[0])) return "bad";
+  if (tokens.some((token) => token !== tokens[0])) return BAD;
   const place = (["header", "protocol", "cookie"] as const).find((name) => found[name] !== undefined);
   if (place) exchange.tokenFrom = place;
-  if (found.protocol !== undefined && found.protocol !== "bad") {
+  if (typeof found.protocol === "string") {
     exchange.subprotocol = "bearer";
     exchange.upstream.set.set("sec-websocket-protocol", "bearer");
     exchange.upstream.set.set("authorization", `Bearer ${found.protocol}`);
@@ -160,7 +163,7 @@ export const jwt = policyKind({
     if (config.mode === "open") return undefined;
     const realm = `Bearer realm="${exchange.system}"`;
     const token = tokenOf(config, exchange);
-    if (token === undefined || token === "bad") {
+    if (token === undefined || token === BAD) {
       if (token === undefined && config.mode === "optional") return undefined;
       const headers = { "www-authenticate": realm };
       return { status: 401, reason: "jwt-missing", message: "A bearer token is needed.", headers };

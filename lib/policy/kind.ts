@@ -135,6 +135,8 @@ export interface KeySource {
 export interface SecretSource {
   /** All versions of a secret that are in use, the present one first; nothing when none was ever had. */
   versions(name: string): readonly string[] | undefined;
+  /** Another number whenever they have changed. */
+  generation(name: string): number;
 }
 
 /** What deciding needs from outside a request. */

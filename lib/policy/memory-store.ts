@@ -142,7 +142,7 @@ export function aloneState(own: Pick<State, "keys"> & Partial<State>): State {
     shared: new MemoryStore(undefined, nowMs),
     alone: new MemoryStore(undefined, nowMs),
     local: new MemoryCounters(),
-    secrets: { versions: () => undefined },
+    secrets: { versions: () => undefined, generation: () => 0 },
     tokens: new TokenCache(),
     breakers: new CircuitBreakers(),
     flights: new Flights(),

@@ -5,8 +5,8 @@ import { path } from "./values";
 /**
  * Forms of a path that two parsers may read in two ways, as one regular expression over the raw path, in the subset
  * that PCRE2 (nginx), RE2 (Envoy) and JavaScript share: a segment of one or two dots, plain or escaped; an empty segment
- * inside; a backslash, `;`, `#`; an escaped slash, backslash, percent sign, control character, letter or digit; a broken
- * escape; a byte outside visible ASCII.
+ * inside; a backslash, `;`, `#`; an escaped slash, backslash, percent sign, control character, letter or digit; bytes that
+ * are no UTF-8, or a character spelled longer than it must be; a broken escape; a byte outside visible ASCII.
  */
 export const UNCLEAN_PATH = [
   "/(\\.|%2[Ee]){1,2}(/|$)",
@@ -14,6 +14,8 @@ export const UNCLEAN_PATH = [
   "[\\\\;#]",
   "%(2[Ff]|5[Cc]|25|[01][0-9A-Fa-f]|7[Ff])",
   "%(3[0-9]|4[1-9A-Fa-f]|5[0-9Aa]|6[1-9A-Fa-f]|7[0-9Aa])",
+  "%([Cc][01]|[Ff][5-9A-Fa-f])",
+  "%([Ee]0%[89]|[Ff]0%8)",
   "%([^0-9A-Fa-f]|[0-9A-Fa-f][^0-9A-Fa-f]|[0-9A-Fa-f]?$)",
   "[^\\x21-\\x7e]",
   "^[^/]",

@@ -1,22 +1,31 @@
-/** What a parser may read differently from another: a member that stands twice in one object (RFC 8259 section 4). */
+/** What one parser may read differently from another. */
 export class AmbiguousJson extends Error {}
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** Members that some languages take for the parts of an object itself. */
+const TRAPS = new Set(["__proto__", "constructor", "prototype"]);
+
+/** Halves of a character alone, and the character that ends a text in C. */
+function isPlain(text: string): boolean {
+  return !text.includes("\0") && (text as string & { isWellFormed(): boolean }).isWellFormed();
+}
+
 /** One pass over text that is JSON already: the names of each open object, as they come. */
-function refuseRepeatedNames(text: string): void {
+function refuseAmbiguous(text: string, maxDepth: number): void {
   const open: (Set<string> | undefined)[] = [];
-  const strings = /"(?:[^"\\]|\\.)*"|[{}[\]]/g;
-  for (let match = strings.exec(text); match; match = strings.exec(text)) {
+  const tokens = /"(?:[^"\\]|\\.)*"|[{}[\]]/g;
+  for (let match = tokens.exec(text); match; match = tokens.exec(text)) {
     const [token] = match;
-    if (token === "{") open.push(new Set());
-    else if (token === "[") open.push(undefined);
-    else if (token === "}" || token === "]") open.pop();
-    else if (isName(text, strings.lastIndex)) {
-      const names = open.at(-1);
-      const name = token.includes("\\") ? (JSON.parse(token) as string) : token.slice(1, -1);
-      if (names?.has(name)) throw new AmbiguousJson(`"${name}" stands twice`);
-      names?.add(name);
+    if (token === "}" || token === "]") {
+      open.pop();
+    } else if (token === "{" || token === "[") {
+      open.push(token === "{" ? new Set() : undefined);
+      if (open.length > maxDepth) throw new AmbiguousJson("It is too deep.");
+    } else {
+      const value = token.includes("\\") ? (JSON.parse(token) as string) : token.slice(1, -1);
+      if (!isPlain(value)) throw new AmbiguousJson("A text has a character that not every reader takes.");
+      if (isName(text, tokens.lastIndex)) note(open.at(-1), value);
     }
   }
 }
@@ -27,10 +36,19 @@ function isName(text: string, from: number): boolean {
   return text[at] === ":";
 }
 
-/** Parses UTF-8 JSON that every parser reads alike; throws for anything else. */
-export function parseStrictJson(bytes: Buffer): unknown {
+function note(names: Set<string> | undefined, name: string): void {
+  if (TRAPS.has(name)) throw new AmbiguousJson(`"${name}" is no name for a member.`);
+  if (names?.has(name)) throw new AmbiguousJson(`"${name}" stands twice.`);
+  names?.add(name);
+}
+
+/**
+ * Parses UTF-8 JSON that every parser reads alike (RFC 8259 sections 4 and 8.2): no member twice, no half characters, no
+ * deeper than `maxDepth`. Throws for anything else.
+ */
+export function parseStrictJson(bytes: Buffer, maxDepth = 64): unknown {
   const text = utf8.decode(bytes);
   const value: unknown = JSON.parse(text);
-  refuseRepeatedNames(text);
+  refuseAmbiguous(text, maxDepth);
   return value;
 }

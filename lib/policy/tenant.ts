@@ -1,7 +1,15 @@
 import { z } from "zod";
-import { claimAt, isPrintable } from "./claims";
+import { claimAt } from "./claims";
 import { headerValues, policyKind } from "./kind";
 import { claimPath, headerName } from "./values";
+
+/** Words that some programs take for no tenant, or for all of them. */
+const NO_TENANT = ["*", "null", "undefined"];
+
+/** Visible ASCII with spaces inside at most, and no list: what every reader takes for this one tenant. */
+function isTenant(value: unknown): value is string {
+  return typeof value === "string" && /^[!-~]([ -~]*[!-~])?$/.test(value) && !value.includes(",") && !NO_TENANT.includes(value);
+}
 
 /**
  * The claims are the truth about the tenant: a header that disagrees is refused, an absent one is filled in, and where
@@ -23,7 +31,7 @@ export const tenant = policyKind({
     for (const [header, claim] of Object.entries(config.headers)) {
       const value = identity && claimAt(identity.claims, claim);
       const said = headerValues(request, header);
-      const known = typeof value === "string" && isPrintable(value);
+      const known = isTenant(value);
       if (identity && said.some((s) => s !== value)) {
         return { status: 403, reason: "tenant-mismatch", message: `${header} does not agree with the token.` };
       }

@@ -43,6 +43,9 @@ export interface IssuerRules {
 export type Verified = { identity: Identity } | { reason: string; message: string };
 
 const MAX_TOKEN_BYTES = 8192;
+const MAX_DEPTH = 16;
+/** Seconds up to the year 5138: more are milliseconds, or nonsense. */
+const LATEST = 1e11;
 const refuse = (reason: string, message: string): Verified => ({ reason: `jwt-${reason}`, message });
 
 /** Canonical base64url only (RFC 7515 section 2): one text per byte string, so that a token cannot be re-spelt. */
@@ -56,7 +59,7 @@ function decodeObject(segment: string): Record<string, unknown> | undefined {
   const bytes = decodeBase64url(segment);
   if (!bytes) return undefined;
   try {
-    const value: unknown = parseStrictJson(bytes);
+    const value: unknown = parseStrictJson(bytes, MAX_DEPTH);
     return typeof value === "object" && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : undefined;
@@ -91,7 +94,7 @@ function signatureHolds(alg: Algorithm, key: KeyObject, input: string, signature
 }
 
 function isTime(value: unknown): value is number {
-  return typeof value === "number" && Number.isFinite(value) && value >= 0;
+  return typeof value === "number" && value >= 0 && value < LATEST;
 }
 
 /** Packed codes name roles of the table and nothing else: a part of a text is never a role. */
@@ -155,8 +158,8 @@ export async function verifyToken(
     // An issuer that puts no name into its tokens has not made one that bears a name.
     issuers.find((i) => i.issuer === undefined && claims["iss"] === undefined);
   if (!rules) return refuse("issuer", "The token is from another issuer.");
-  const { alg, kid, crit, b64 } = header;
-  if (crit !== undefined || b64 !== undefined)
+  const { alg, kid, crit, b64, zip } = header;
+  if (crit !== undefined || b64 !== undefined || zip !== undefined)
     return refuse("critical", "The token has extensions that are not known.");
   if (typeof alg !== "string" || !(rules.algorithms as readonly string[]).includes(alg)) {
     return refuse("algorithm", "The token's algorithm is not accepted.");

@@ -3,6 +3,7 @@ import { resolveGateway, type GatewayModel } from "../model";
 import { planTarget, type Capabilities, type TargetPlan } from "../plan";
 import type { Gateway } from "../policy/gateway";
 import { AS_GATEWAY, BEHIND_A_PROXY, filterFile } from "./filter";
+import { usesProxyProtocol } from "./front";
 import { ingressNginx } from "./ingress-nginx";
 import { istio } from "./istio";
 import { nginx } from "./nginx";
@@ -57,6 +58,11 @@ export function compile(model: GatewayModel, environment: string): Result<Compil
     }
     const { retired } = target.capabilities;
     if (retired) diagnostics.push(diagnostic("plan/retired-target", at, retired.since, retired.advice));
+    if (target.name === nodeGateway.name && usesProxyProtocol(model.front)) {
+      const why = "An NLB says who calls by the PROXY protocol, which this target does not read.";
+      const fix = "Put an ALB in front, or use the nginx or istio target.";
+      diagnostics.push(diagnostic("plan/unsupported-front", at, why, fix));
+    }
     const result = planTarget(gateway, target.capabilities, accepted);
     diagnostics.push(...result.diagnostics);
     result.usedDifferences.forEach((d) => used.add(d));

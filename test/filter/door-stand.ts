@@ -1,5 +1,7 @@
 import net from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import pino from "pino";
+import { formatDiagnostic } from "../../lib/diagnostics";
 import { startFilter, type RunningFilter } from "../../lib/filter/server";
 import type { GatewayInput, GatewayModel } from "../../lib/model";
 import type { FilterPlan } from "../../lib/policy/filter-plan";
@@ -181,10 +183,9 @@ export interface AuditLine {
 export interface Stand {
   /** The keys' server has been asked so many times. */
   fetches(): number;
-  ports: Readonly<Record<Form, number>>;
   log: AuditLine[];
   ask(form: Form, question: Question | Buffer): Promise<Answer>;
-  stop(): Promise<void>;
+  stop: () => Promise<void>;
 }
 
 export async function startStand(): Promise<Stand> {
@@ -193,32 +194,37 @@ export async function startStand(): Promise<Stand> {
     fetches += 1;
     return keySet(...goodKeys);
   });
-  const { value, diagnostics } = compile(model(keyServer.port), "production");
-  if (!value) throw new Error(JSON.stringify(diagnostics));
   const log: AuditLine[] = [];
   const filters: [Form, RunningFilter][] = [];
-  for (const form of FORMS) {
-    const file = value.files.find(({ path }) => path.startsWith(PLAN_OF[form]) && path.endsWith("filter.json"));
-    const filter = await startFilter({
-      plan: JSON.parse(file?.content ?? "") as FilterPlan,
-      host: "127.0.0.1",
-      port: 0,
-      // Nothing listens there: no promise of this model needs the shared store.
-      redis: "redis://127.0.0.1:1",
-      log: pino({ base: null }, { write: (line: string) => log.push(JSON.parse(line) as AuditLine) }),
-    });
-    filters.push([form, filter]);
+  const stop = async (): Promise<void> => {
+    for (const [, filter] of filters) await filter.stop();
+    await keyServer.stop();
+  };
+  try {
+    const { value, diagnostics } = compile(model(keyServer.port), "production");
+    if (!value) throw new Error(diagnostics.map(formatDiagnostic).join("\n"));
+    for (const form of FORMS) {
+      const file = value.files.find(({ path }) => path.startsWith(PLAN_OF[form]) && path.endsWith("filter.json"));
+      const filter = await startFilter({
+        plan: JSON.parse(file?.content ?? "") as FilterPlan,
+        host: "127.0.0.1",
+        port: 0,
+        // Nothing listens there: no promise of this model needs the shared store.
+        redis: "redis://127.0.0.1:1",
+        log: pino({ base: null }, { write: (line: string) => log.push(JSON.parse(line) as AuditLine) }),
+      });
+      filters.push([form, filter]);
+    }
+    while (!filters.every(([, filter]) => filter.ready())) await sleep(10);
+  } catch (error) {
+    await stop();
+    throw error;
   }
-  while (!filters.every(([, filter]) => filter.ready())) await new Promise((resolve) => setTimeout(resolve, 10));
   const ports = Object.fromEntries(filters.map(([form, { port }]) => [form, port])) as Record<Form, number>;
   return {
     fetches: () => fetches,
-    ports,
     log,
     ask: (form, question) => exchange(ports[form], Buffer.isBuffer(question) ? question : bytesOf(form, question)),
-    async stop() {
-      for (const [, filter] of filters) await filter.stop();
-      await keyServer.stop();
-    },
+    stop,
   };
 }

@@ -12,10 +12,12 @@ import {
 /** What the tests of hostile requests share: one stand for each file, and what a refusal is. */
 
 let stand: Stand;
+let stop: () => Promise<void> = () => Promise.resolve();
 beforeAll(async () => {
   stand = await startStand();
+  stop = stand.stop;
 });
-afterAll(() => stand.stop());
+afterAll(() => stop());
 
 export const ask: Stand["ask"] = (form, question) => stand.ask(form, question);
 export const fetches = (): number => stand.fetches();

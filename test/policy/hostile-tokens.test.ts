@@ -195,6 +195,12 @@ describe("keys that the token brings", () => {
       `kid that is no text: ${JSON.stringify(kid)}`,
       make({ header: { kid } }),
     ]),
+    ...[0, 1, null, ["secret"], {}].map((kid): Row => [
+      10,
+      `kid that is no text, for a secret: ${JSON.stringify(kid)}`,
+      make({ alg: "HS256", header: { kid } }),
+      { rules: only("HS256"), keys: always(secret) },
+    ]),
     [10, "a kid of 1 MB", make({ header: { kid: "k".repeat(1_000_000) } })],
     [11, "an unknown kid", make({ header: { kid: "2b1e8f0c" } })],
     [11, "no kid where there are several keys", make({ header: { kid: undefined } })],

@@ -313,6 +313,8 @@ type report struct {
 	Errors     uint64            `json:"errors"`
 	// Due, but never sent: the server was too slow for the rate.
 	Unsent uint64 `json:"unsent"`
+	// CPU time of this process.
+	CPU float64 `json:"cpuUs"`
 }
 
 func (c *client) report() report {
@@ -324,5 +326,13 @@ func (c *client) report() report {
 	}
 	rps := float64(c.times.total) / (float64(c.elapsed) / 1e9)
 	ms := c.times.milliseconds
-	return report{c.sent, c.times.total, statuses, c.unexpected, rps, ms(0.5), ms(0.9), ms(0.99), float64(c.times.max) / 1e6, c.bytes, c.opened, c.errors, c.unsent}
+	return report{c.sent, c.times.total, statuses, c.unexpected, rps, ms(0.5), ms(0.9), ms(0.99), float64(c.times.max) / 1e6, c.bytes, c.opened, c.errors, c.unsent, cpuTime()}
+}
+
+func cpuTime() float64 {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return 0
+	}
+	return float64(usage.Utime.Nano()+usage.Stime.Nano()) / 1000
 }

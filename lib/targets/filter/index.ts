@@ -18,6 +18,9 @@ export const BEHIND_A_PROXY = { door: claims(DOOR), through: claims({ ...DOOR, .
 /** What it keeps as the gateway itself. */
 export const AS_GATEWAY = { door: {}, through: claims({ ...EDGE, ...DOOR, ...THROUGH }) };
 
+/** Kept by the proxy, and looked at once more: a path that it has let through must not choose another route's policies. */
+const AGAIN: readonly string[] = ["pathHygiene"];
+
 /** Placements that are the filter's, by host, route and kind. */
 const placeKey = (host: string, route: string, kind: string): string => `${host} ${route} ${kind}`;
 
@@ -26,7 +29,7 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
   const mine = plan.placements.filter((p) => p.place !== "native");
   const placed = new Set(mine.map((p) => placeKey(p.host, p.route ?? "", p.kind)));
   const kept = (host: string, route: string, policies: readonly ConfiguredPolicy[]): ConfiguredPolicy[] =>
-    policies.filter((p) => placed.has(placeKey(host, route, p.kind)));
+    policies.filter((p) => placed.has(placeKey(host, route, p.kind)) || AGAIN.includes(p.kind));
   const issuers = Object.entries(model.issuers).map(([name, i]) => [
     name,
     {

@@ -32,6 +32,8 @@ export interface LoadReport {
   opened: number;
   errors: number;
   unsent: number;
+  /** Of the client itself. */
+  cpuUs: number;
 }
 
 export const CONNECTIONS = 32;

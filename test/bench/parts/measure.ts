@@ -4,12 +4,16 @@ import { busyUs, cpuUs } from "./usage";
 import type { Server } from "./servers";
 
 /** One window under load. */
-export interface Window extends LoadReport {
+export interface Window extends Omit<LoadReport, "cpuUs"> {
   /** CPU microseconds of the server for each answer. */
   cpuUs: number;
   /** Share of the server's core that others have used. */
   foreign: number;
 }
+
+/** A window that others have disturbed more than this is measured again, whatever it says, but not for ever. */
+const FOREIGN = 0.05;
+const TRIES = 3;
 
 export async function measure(
   server: Server,
@@ -18,6 +22,15 @@ export async function measure(
   const { warmUp, ...rest } = options;
   const target = { ...rest, port: server.port };
   if (warmUp !== undefined) await load({ ...target, seconds: warmUp });
+  let best = await once(server, target);
+  for (let tries = 1; tries < TRIES && best.foreign > FOREIGN; tries++) {
+    const again = await once(server, target);
+    if (again.foreign < best.foreign) best = again;
+  }
+  return best;
+}
+
+async function once(server: Server, target: LoadOptions): Promise<Window> {
   const before = { own: cpuUs(server.part.pid), all: busyUs(CORES.server), at: performance.now() };
   const report = await load(target);
   const own = cpuUs(server.part.pid) - before.own;

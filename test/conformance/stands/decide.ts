@@ -78,7 +78,7 @@ class DecideStand implements Stand {
       secrets: () => Object.values(values).map((text) => createSecretKey(Buffer.from(text))),
     };
     const versions = new Map(Object.entries(values).map(([name, text]) => [name, [text]]));
-    const secrets = { versions: (name: string) => versions.get(name) };
+    const secrets = { versions: (name: string) => versions.get(name), generation: () => 0 };
     this.#replicas = Array.from({ length: testCase.replicas }, () => {
       const replica = { passed: 0 } as Replica;
       const nowMs = (): number => Date.now() + replica.passed;
@@ -109,7 +109,7 @@ class DecideStand implements Stand {
       },
       replica.state,
       randomUUID,
-      findings,
+      { findings },
     );
     const { answer: refusal } = verdict;
     if (refusal) this.#reasons.set(verdict.exchange.requestId, refusal.reason);
