@@ -77,7 +77,10 @@ function variables({ model, proxyNamespace }: FilterWorkload, { name, ports }: N
   ];
 }
 
-function volumes({ model, proxyNamespace }: FilterWorkload, { name }: Names): { mounts: k8s.VolumeMount[]; volumes: k8s.Volume[] } {
+function volumes(
+  { model, proxyNamespace }: FilterWorkload,
+  { name }: Names,
+): { mounts: k8s.VolumeMount[]; volumes: k8s.Volume[] } {
   const ends = proxyNamespace === undefined && model.front.tls === "gateway";
   return {
     mounts: [

@@ -216,7 +216,11 @@ async function serve(context: Context): Promise<number> {
   if (hasErrors(diagnostics)) return report(context, diagnostics);
   const [chosen, another] = selected(compiled, values.system, values.environment ?? "production");
   if (!chosen || another) throw new UsageError("Name one model, or one system by --system.");
-  const ports = { http: portOf(values.http, "http"), https: portOf(values.https, "https"), admin: portOf(values.admin, "admin") };
+  const ports = {
+    http: portOf(values.http, "http"),
+    https: portOf(values.https, "https"),
+    admin: portOf(values.admin, "admin"),
+  };
   let running;
   try {
     running = await startGateway(chosen.model, chosen, {

@@ -39,7 +39,11 @@ function certificateOf(model: GatewayModel, options: ServeOptions): { cert: stri
 }
 
 /** Starts the gateway of one model in this process. */
-export async function startGateway(model: GatewayModel, compiled: Compiled, options: ServeOptions): Promise<RunningFilter> {
+export async function startGateway(
+  model: GatewayModel,
+  compiled: Compiled,
+  options: ServeOptions,
+): Promise<RunningFilter> {
   const certificate = certificateOf(model, options);
   const { bind, http, https } = model.listeners;
   return startFilter({

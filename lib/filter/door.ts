@@ -116,7 +116,10 @@ function unreadable(message: IncomingMessage): { answer: DoorAnswer; record: Exc
   const client = (message.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
   const request = { scheme: "https" as const, method, host: "", target: url, headers: [], client, headBytes: 0 };
   const record = { ...recordOf(request, undefined, 0), status: UNREADABLE.status, reason: UNREADABLE.reason };
-  return { answer: { status: UNREADABLE.status, headers: { "x-gateway-reason": UNREADABLE.reason }, body: "" }, record };
+  return {
+    answer: { status: UNREADABLE.status, headers: { "x-gateway-reason": UNREADABLE.reason }, body: "" },
+    record,
+  };
 }
 
 /** Decides one question of a proxy; whoever calls it refuses where it rejects. */

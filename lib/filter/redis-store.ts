@@ -65,6 +65,9 @@ interface Commands {
   keep(version: string, entry: string, name: string, value: Buffer, ttlMs: number): Promise<number>;
 }
 
+/** After a command that timed out nobody asks for this long. */
+const REST_MS = 500;
+
 /** One slot for all keys of a group, as a cluster wants it (keys with braces). */
 const versionKey = (group: string): string => `cache:{${group}}`;
 const entryKey = (group: string, key: string): string =>
@@ -75,6 +78,7 @@ const blockKey = (key: string): string => `${key}:blocked`;
 /** What all replicas share. While the store is away every call fails at once or within the time stated. */
 export class RedisStore implements SharedStore {
   readonly #redis: Redis & Commands;
+  #restUntilMs = 0;
 
   constructor(url: string, commandTimeoutMs = 50) {
     this.#redis = new Redis(url, {
@@ -105,15 +109,13 @@ export class RedisStore implements SharedStore {
   }
 
   async take(counters: readonly Counter[]): Promise<number> {
-    this.#mustBeThere();
     const keys = counters.map((c) => c.key);
     const rates = counters.flatMap((c) => [String((c.perMs * 1000) / c.requests), String(c.burst)]);
-    return (await this.#redis.gcra(keys.length, ...keys, ...rates)) / 1000;
+    return (await this.#ask(() => this.#redis.gcra(keys.length, ...keys, ...rates))) / 1000;
   }
 
   async cached(group: string, key: string): Promise<{ version: string | undefined; value: Buffer | undefined }> {
-    this.#mustBeThere();
-    const [version, stored] = await this.#redis.mgetBuffer(versionKey(group), entryKey(group, key));
+    const [version, stored] = await this.#ask(() => this.#redis.mgetBuffer(versionKey(group), entryKey(group, key)));
     const name = version?.toString("latin1");
     // The entry begins with the version that it was kept under.
     const good = name !== undefined && stored?.subarray(0, name.length).toString("latin1") === name;
@@ -121,54 +123,53 @@ export class RedisStore implements SharedStore {
   }
 
   async keep(group: string, key: string, version: string | undefined, value: Buffer, ttlMs: number): Promise<void> {
-    this.#mustBeThere();
     const own = version ?? randomUUID();
     const stored = Buffer.concat([Buffer.from(own, "latin1"), value]);
-    await this.#redis.keep(versionKey(group), entryKey(group, key), own, stored, ttlMs);
+    await this.#ask(() => this.#redis.keep(versionKey(group), entryKey(group, key), own, stored, ttlMs));
   }
 
   async drop(group: string): Promise<void> {
-    this.#mustBeThere();
-    await this.#redis.set(versionKey(group), randomUUID(), "PX", VERSION_MS);
+    await this.#ask(() => this.#redis.set(versionKey(group), randomUUID(), "PX", VERSION_MS));
   }
 
   async has(key: string): Promise<boolean> {
-    this.#mustBeThere();
-    return (await this.#redis.exists(key)) === 1;
+    return (await this.#ask(() => this.#redis.exists(key))) === 1;
   }
 
   async once(key: string, ttlMs: number): Promise<boolean> {
-    this.#mustBeThere();
-    return (await this.#redis.set(key, "1", "PX", ttlMs, "NX")) === "OK";
+    return (await this.#ask(() => this.#redis.set(key, "1", "PX", ttlMs, "NX"))) === "OK";
   }
 
   async lease(key: string, id: string, max: number, ttlMs: number): Promise<boolean> {
-    this.#mustBeThere();
-    return (await this.#redis.lease(key, id, Math.min(max, Number.MAX_SAFE_INTEGER), ttlMs)) === 1;
+    const most = Math.min(max, Number.MAX_SAFE_INTEGER);
+    return (await this.#ask(() => this.#redis.lease(key, id, most, ttlMs))) === 1;
   }
 
   async release(key: string, id: string): Promise<void> {
-    this.#mustBeThere();
-    await this.#redis.zrem(key, id);
+    await this.#ask(() => this.#redis.zrem(key, id));
   }
 
   async blockedMs(key: string): Promise<number> {
-    this.#mustBeThere();
-    return Math.max(0, await this.#redis.pttl(blockKey(key)));
+    return Math.max(0, await this.#ask(() => this.#redis.pttl(blockKey(key))));
   }
 
   async failed(key: string, attempts: number, perMs: number, blockMs: number): Promise<void> {
-    this.#mustBeThere();
-    await this.#redis.failedAttempt(key, blockKey(key), attempts, perMs, blockMs);
+    await this.#ask(() => this.#redis.failedAttempt(key, blockKey(key), attempts, perMs, blockMs));
   }
 
   async clear(key: string): Promise<void> {
-    this.#mustBeThere();
-    await this.#redis.del(key);
+    await this.#ask(() => this.#redis.del(key));
   }
 
-  #mustBeThere(): void {
-    if (!this.ready) throw new Error("The shared store is away.");
+  /** A store that hangs costs one question the time stated, and the others nothing until it may be well again. */
+  async #ask<T>(command: () => Promise<T>): Promise<T> {
+    if (!this.ready || Date.now() < this.#restUntilMs) throw new Error("The shared store is away.");
+    try {
+      return await command();
+    } catch (error) {
+      if ((error as Error).message === "Command timed out") this.#restUntilMs = Date.now() + REST_MS;
+      throw error;
+    }
   }
 
   stop(): void {

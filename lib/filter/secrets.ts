@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import type { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import type { SecretSource } from "../policy";
 import type { FilterPlan, SecretPlace } from "../policy/filter-plan";
 
@@ -17,6 +17,8 @@ let client: SecretsManagerClient | undefined;
 
 /** One version; nothing where the secret has none of that stage. */
 async function stageOf(id: string, stage: (typeof STAGES)[number]): Promise<string | undefined> {
+  // Large, and only loaded by those who keep a secret there.
+  const { GetSecretValueCommand, SecretsManagerClient } = await import("@aws-sdk/client-secrets-manager");
   client ??= new SecretsManagerClient({ maxAttempts: 2 });
   try {
     const abortSignal = AbortSignal.timeout(3_000);

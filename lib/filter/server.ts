@@ -6,7 +6,7 @@ import type { Logger } from "pino";
 import type { FilterPlan } from "../policy/filter-plan";
 import { CircuitBreakers } from "../policy/breakers";
 import { aloneState } from "../policy/memory-store";
-import { pathOf, type State } from "../policy";
+import { pathOf, type GatewayRequest, type State } from "../policy";
 import { TokenCache } from "../policy/token-cache";
 import type { ExchangeRecord } from "./audit";
 import { answerDoor, shedAtDoor, type DoorAnswer } from "./door";
@@ -18,6 +18,7 @@ import { Overload, type OverloadLimits } from "./overload";
 import { RedisStore } from "./redis-store";
 import { Secrets } from "./secrets";
 import { serve, serveUpgrade, type Arrived, type Running } from "./through";
+import { Tracing, type Trace } from "./tracing";
 import { Connections } from "./transport";
 
 export interface FilterOptions {
@@ -64,10 +65,11 @@ class Filter implements Running {
   readonly #metrics = new Metrics();
   readonly #logs: Logs;
   readonly #overload: Overload;
+  readonly #tracing: Tracing | undefined;
   readonly #handedOver = new Set<Socket>();
   #stopping = false;
 
-  constructor({ plan, redis, log, keyTimes, tokenCacheBytes, overload }: FilterOptions) {
+  constructor({ plan, redis, log, keyTimes, tokenCacheBytes, overload }: FilterOptions, tracing: Tracing | undefined) {
     this.plan = plan;
     this.#keyTimes = keyTimes;
     this.#secrets = new Secrets(plan.secrets);
@@ -79,6 +81,7 @@ class Filter implements Running {
           this.#metrics.dropped();
         });
     this.#overload = new Overload(overload);
+    this.#tracing = tracing;
     this.state = aloneState({
       keys: this.#keys,
       secrets: this.#secrets,
@@ -88,6 +91,10 @@ class Filter implements Running {
         this.#metrics.count(event);
       },
     });
+  }
+
+  trace(request: GatewayRequest): Trace | undefined {
+    return this.#tracing?.start(request);
   }
 
   get ready(): boolean {
@@ -161,12 +168,13 @@ class Filter implements Running {
     for (const socket of this.#handedOver) socket.destroy();
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.#overload.stop();
     this.#keys.stop();
     this.#secrets.stop();
     this.#redis?.stop();
     this.connections.stop();
+    await this.#tracing?.stop();
     this.#logs.flush();
   }
 
@@ -342,10 +350,18 @@ function exchanges(
   return server;
 }
 
+/** Spans, where somebody collects them: the exporter is loaded for nobody else. */
+async function tracingOf({ system, environment }: FilterPlan): Promise<Tracing | undefined> {
+  const wanted = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"].some(
+    (name) => process.env[name],
+  );
+  return wanted ? Tracing.begin(system, environment) : undefined;
+}
+
 /** Starts a filter; it listens at once and is ready when it has the keys of every issuer. */
 export async function startFilter(options: FilterOptions): Promise<RunningFilter> {
   const { plan, host, gateway } = options;
-  const filter = new Filter(options);
+  const filter = new Filter(options, await tracingOf(plan));
   const servers: AnyServer[] = [];
   const open = async (server: AnyServer, port: number): Promise<number> => {
     const bound = await listen(server, port, host);
@@ -417,7 +433,7 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
       await sleep(options.drainMs ?? 0);
       filter.endConnections();
       await Promise.all(servers.map(close));
-      filter.stop();
+      await filter.stop();
     },
   };
 }

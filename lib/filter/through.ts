@@ -11,6 +11,7 @@ import type { ExchangeRecord } from "./audit";
 import type { IncomingBody } from "./incoming";
 import { recordOf } from "./audit";
 import { join, replyTo, write, writeRaw } from "./reply";
+import type { Trace } from "./tracing";
 import { ClientGone, HttpTransport, type Connections, type UpgradedAnswer } from "./transport";
 
 /** Whole exchanges: from the request to the end of the answer. */
@@ -26,6 +27,8 @@ export interface Running {
   plan: FilterPlan;
   state: State;
   connections: Connections;
+  /** Begins the span of an exchange, where spans are collected. */
+  trace(request: GatewayRequest): Trace | undefined;
   note(record: ExchangeRecord): void;
   fault(error: unknown): void;
 }
@@ -48,6 +51,7 @@ async function judge(
   { request, route }: Arrived,
   signal: AbortSignal,
   websocket: boolean,
+  trace: Trace | undefined,
 ): Promise<Judged> {
   const { plan, state, connections } = running;
   const verdict = await decideRequest(plan, request, state, randomUUID, { chosen: route });
@@ -64,6 +68,7 @@ async function judge(
       answer: { by: "gateway", refusal: { status, reason: "respond", message: "", content, answer: true } },
     };
   }
+  if (trace) exchange.upstream.set.set("traceparent", trace.header);
   const transport = new HttpTransport({
     exchange,
     addresses: plan.services,
@@ -95,13 +100,14 @@ export async function serve(
   response: ServerResponse,
 ): Promise<void> {
   const start = performance.now();
+  const trace = running.trace(arrived.request);
   const gone = new AbortController();
   response.once("close", () => {
     if (!response.writableFinished) gone.abort();
   });
   let judged: Judged | undefined;
   try {
-    judged = await judge(running, arrived, gone.signal, false);
+    judged = await judge(running, arrived, gone.signal, false, trace);
     const reply = replyTo(judged.verdict.exchange, judged.host, judged.answer);
     await write(message, response, reply);
   } catch (error) {
@@ -110,7 +116,9 @@ export async function serve(
     else response.destroy();
   }
   if (judged) end(judged.verdict.exchange);
-  running.note(recordOf(arrived.request, judged, performance.now() - start));
+  const record = recordOf(arrived.request, judged, performance.now() - start);
+  running.note(record);
+  trace?.end(record);
 }
 
 function refuseAll(message: IncomingMessage, response: ServerResponse): void {
@@ -129,6 +137,7 @@ const NEVER_IDLE = 0;
 /** A handshake for a WebSocket: the connection lasts as long as both sides want it. */
 export async function serveUpgrade(running: Running, arrived: Arrived, socket: Socket, head: Buffer): Promise<void> {
   const start = performance.now();
+  const trace = running.trace(arrived.request);
   const gone = new AbortController();
   const leave = (): void => {
     gone.abort();
@@ -138,8 +147,10 @@ export async function serveUpgrade(running: Running, arrived: Arrived, socket: S
   let judged: Judged | undefined;
   try {
     // Any other upgrade is no business of ours: the request is served as if it had not asked.
-    judged = await judge(running, arrived, gone.signal, asksForWebSocket(arrived.request));
-    running.note(recordOf(arrived.request, judged, performance.now() - start));
+    judged = await judge(running, arrived, gone.signal, asksForWebSocket(arrived.request), trace);
+    const record = recordOf(arrived.request, judged, performance.now() - start);
+    running.note(record);
+    trace?.end(record);
     const { verdict, answer } = judged;
     if (answer.by === "service" && (answer as UpgradedAnswer).socket) {
       const webSocket = configOf(verdict.route?.policies ?? [], "webSocket") as { idle: number } | undefined;

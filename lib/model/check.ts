@@ -110,14 +110,23 @@ function sharedByMistake(model: GatewayModel, route: Route, source: SourcePositi
   const asked = jwt !== undefined && jwt.mode !== "open";
   const tenant = configOf(route.policies, "tenant");
   const at = `${model.name}/routes/${route.name}/policies/cache`;
-  const found = (why: string, fix: string): Diagnostic[] => [diagnostic("model/cache-not-private", at, why, fix, source)];
+  const found = (why: string, fix: string): Diagnostic[] => [
+    diagnostic("model/cache-not-private", at, why, fix, source),
+  ];
   if (!cache) return [];
   if (cache.by === "everyone" && asked) {
-    return found("The route asks who calls, and its answers would be shared by everyone.", 'Set by to "user" or "tenant".');
+    return found(
+      "The route asks who calls, and its answers would be shared by everyone.",
+      'Set by to "user" or "tenant".',
+    );
   }
-  if (cache.by === "user" && !asked) return found("Nobody is asked who he is, so nothing is anybody's own.", 'Set by to "everyone".');
+  if (cache.by === "user" && !asked)
+    return found("Nobody is asked who he is, so nothing is anybody's own.", 'Set by to "everyone".');
   if (cache.by === "tenant" && !(asked && tenant)) {
-    return found("The route has no verified tenant to keep answers for.", "Add tenant and jwt to the route, or set by to another.");
+    return found(
+      "The route has no verified tenant to keep answers for.",
+      "Add tenant and jwt to the route, or set by to another.",
+    );
   }
   return [];
 }

@@ -85,7 +85,21 @@ class Finder {
       const why = ways.length === 0 ? "It leads nowhere." : `It has ${ways.join(" and ")} at once.`;
       this.#add("model/invalid-value", ["routes", i], name, why, "Write exactly one of service, backends and respond.");
     }
-    const asked = ["apiKey", "signature", "jwt", "csrf", "tenant", "authorization", "rateLimit", "connections", "lockout", "bodySchema", "graphql", "cache", "fallback"].filter((kind) => record(route["policies"])[kind]);
+    const asked = [
+      "apiKey",
+      "signature",
+      "jwt",
+      "csrf",
+      "tenant",
+      "authorization",
+      "rateLimit",
+      "connections",
+      "lockout",
+      "bodySchema",
+      "graphql",
+      "cache",
+      "fallback",
+    ].filter((kind) => record(route["policies"])[kind]);
     if (route["respond"] !== undefined && asked.length > 0) {
       const why = `It answers by itself, so nobody is asked for ${asked.join(", ")}.`;
       this.#add(
@@ -174,14 +188,23 @@ class Finder {
     ] as const;
     for (const [asks, has, what, needs, field] of wrong) {
       if (asks === has) continue;
-      const why = asks ? `Its algorithms need ${needs}, and there is none.` : `It has ${field}, and no algorithm that uses it.`;
-      const fix = asks ? `Name ${needs} of the issuer, or take ${what} out of algorithms.` : `Take ${field} away, or name the algorithm.`;
+      const why = asks
+        ? `Its algorithms need ${needs}, and there is none.`
+        : `It has ${field}, and no algorithm that uses it.`;
+      const fix = asks
+        ? `Name ${needs} of the issuer, or take ${what} out of algorithms.`
+        : `Take ${field} away, or name the algorithm.`;
       this.#add("model/issuer-without-keys", ["issuers", name], name, why, fix);
     }
   }
 
   #unknown(
-    code: "model/unknown-secret" | "model/unknown-service" | "model/unknown-host" | "model/unknown-issuer" | "model/unknown-environment",
+    code:
+      | "model/unknown-secret"
+      | "model/unknown-service"
+      | "model/unknown-host"
+      | "model/unknown-issuer"
+      | "model/unknown-environment",
     path: readonly (string | number)[],
     where: string,
     what: string,

@@ -63,10 +63,7 @@ function depthOf(document: DocumentNode): number {
         return 1 + (s.selectionSet ? ofSet(s.selectionSet, open) : 0);
       }),
     );
-  return Math.max(
-    0,
-    ...document.definitions.map((d) => ("selectionSet" in d ? ofSet(d.selectionSet, new Set()) : 0)),
-  );
+  return Math.max(0, ...document.definitions.map((d) => ("selectionSet" in d ? ofSet(d.selectionSet, new Set()) : 0)));
 }
 
 function count(document: DocumentNode): { aliases: number; introspects: boolean; mutates: boolean } {

@@ -8,7 +8,12 @@ const NO_TENANT = ["*", "null", "undefined"];
 
 /** Visible ASCII with spaces inside at most, and no list: what every reader takes for this one tenant. */
 function isTenant(value: unknown): value is string {
-  return typeof value === "string" && /^[!-~]([ -~]*[!-~])?$/.test(value) && !value.includes(",") && !NO_TENANT.includes(value);
+  return (
+    typeof value === "string" &&
+    /^[!-~]([ -~]*[!-~])?$/.test(value) &&
+    !value.includes(",") &&
+    !NO_TENANT.includes(value)
+  );
 }
 
 /**

@@ -1,5 +1,4 @@
-import net, { type Server, type Socket } from "node:net";
-import type { AddressInfo } from "node:net";
+import net, { type AddressInfo, type Server, type Socket } from "node:net";
 
 /**
  * What lies between two parts: `pass` is a good network; `refuse` has nobody listening; `reset` accepts and resets;
@@ -10,6 +9,12 @@ export type FaultMode = "pass" | "refuse" | "reset" | "blackhole" | "hold";
 interface Chunk {
   bytes: Buffer;
   due: number;
+}
+
+/** A handle that is shutting down cannot be reset: libuv refuses it, and node spins at its own exit (20.20). */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 /** One direction of a connection: bytes wait here for their time, in order. */
@@ -76,8 +81,8 @@ class Link {
   destroy(): void {
     this.up.stop();
     this.down.stop();
-    this.client.resetAndDestroy();
-    this.server.resetAndDestroy();
+    reset(this.client);
+    reset(this.server);
   }
 }
 
