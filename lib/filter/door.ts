@@ -5,7 +5,7 @@ import type { FilterPlan } from "../policy/filter-plan";
 import { refusalContent } from "../policy/answer";
 import type { GatewayRequest, HeaderLine, Refusal, State } from "../policy";
 import { identityOf, recordOf, type ExchangeRecord } from "./audit";
-import { headBytes, headerLines, hostName, onlyValue } from "./incoming";
+import { headBytes, hostName } from "./incoming";
 
 /** How a proxy asks at the door, and in what form it wants the answer. */
 export type DoorForm = "nginx" | "envoy" | "ingress-nginx";
@@ -18,30 +18,6 @@ export interface DoorAnswer {
 
 const ENVOY_PREFIX = "/door/envoy";
 
-/** Where each form of door finds what the proxy says of a request; the client can set none of it. */
-const FORMS: Readonly<Record<DoorForm, (message: IncomingMessage, lines: readonly HeaderLine[]) => Partial<Question>>> =
-  {
-    nginx: (_message, lines) => ({
-      method: onlyValue(lines, "x-gateway-method"),
-      target: onlyValue(lines, "x-gateway-target"),
-      client: onlyValue(lines, "x-gateway-client"),
-      route: onlyValue(lines, "x-gateway-route"),
-      host: onlyValue(lines, "host"),
-    }),
-    envoy: (message, lines) => ({
-      method: message.method,
-      target: message.url?.slice(ENVOY_PREFIX.length),
-      client: onlyValue(lines, "x-gateway-client"),
-      route: onlyValue(lines, "x-gateway-route"),
-      host: onlyValue(lines, "host"),
-    }),
-    // The controller sends the whole address in one header, and knows no routes.
-    "ingress-nginx": (_message, lines) => {
-      const [, host, target] = /^https?:\/\/([^/?#]+)(\/.*)$/.exec(onlyValue(lines, "x-original-url") ?? "") ?? [];
-      return { method: onlyValue(lines, "x-original-method"), target, client: onlyValue(lines, "x-real-ip"), host };
-    },
-  };
-
 interface Question {
   method: string | undefined;
   target: string | undefined;
@@ -50,14 +26,58 @@ interface Question {
   host: string | undefined;
 }
 
+/** What the proxy says of a request, by header; the client can set none of it. */
+type Told = Readonly<Record<string, string>>;
+
+/** Where each form of door finds it. */
+const FORMS: Readonly<Record<DoorForm, (message: IncomingMessage, told: Told) => Question>> = {
+  nginx: (_message, told) => ({
+    method: told["x-gateway-method"],
+    target: told["x-gateway-target"],
+    client: told["x-gateway-client"],
+    route: told["x-gateway-route"],
+    host: told["host"],
+  }),
+  envoy: (message, told) => ({
+    method: message.method,
+    target: message.url?.slice(ENVOY_PREFIX.length),
+    client: told["x-gateway-client"],
+    route: told["x-gateway-route"],
+    host: told["host"],
+  }),
+  // The controller sends the whole address in one header, and knows no routes.
+  "ingress-nginx": (_message, told) => {
+    const [, host, target] = /^https?:\/\/([^/?#]+)(\/.*)$/.exec(told["x-original-url"] ?? "") ?? [];
+    return { method: told["x-original-method"], target, client: told["x-real-ip"], route: undefined, host };
+  },
+};
+
 const PROXY_HEADERS =
-  /^(x-gateway-|x-original-|x-real-ip$|x-sent-from$|x-auth-request-redirect$|x-scheme$|x-forwarded-)/i;
+  /^x-(gateway-|original-|real-ip$|sent-from$|auth-request-redirect$|scheme$|forwarded-)/;
 
 function formOf(url: string): DoorForm | undefined {
-  if (url.startsWith(`${ENVOY_PREFIX}/`)) return "envoy";
   if (url === "/door/nginx") return "nginx";
+  if (url.startsWith(`${ENVOY_PREFIX}/`)) return "envoy";
   return url === "/door/ingress-nginx" ? "ingress-nginx" : undefined;
 }
+
+/** The client's lines, and apart from them the proxy's; a word of the proxy that comes twice is nobody's. */
+function sorted(raw: readonly string[]): { headers: HeaderLine[]; told: Told } {
+  const headers: HeaderLine[] = [];
+  const told: Record<string, string> = {};
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i] as string;
+    const value = raw[i + 1] as string;
+    const first = name.charCodeAt(0) | 0x20;
+    const key = first === X || first === H ? name.toLowerCase() : "";
+    const ofProxy = first === X && PROXY_HEADERS.test(key);
+    if (ofProxy || key === "host") told[key] = key in told ? "" : value;
+    if (!ofProxy) headers.push([name, value]);
+  }
+  return { headers, told };
+}
+
+const [X, H] = ["x".charCodeAt(0), "h".charCodeAt(0)];
 
 /**
  * The request that a proxy asks about. Everything of it comes from headers that the proxy sets itself, whatever the
@@ -68,11 +88,10 @@ export function readDoor(
 ): { form: DoorForm; request: GatewayRequest; route: string | undefined } | undefined {
   const form = formOf(message.url ?? "");
   if (!form) return undefined;
-  const lines = headerLines(message.rawHeaders);
-  const { method, target, client, route, host } = FORMS[form](message, lines);
+  const { headers, told } = sorted(message.rawHeaders);
+  const { method, target, client, route, host } = FORMS[form](message, told);
   if (!method || !target || !host || !client || (!route && form !== "ingress-nginx")) return undefined;
   if (!/^[A-Z]+$/.test(method)) return undefined;
-  const headers = lines.filter(([name]) => !PROXY_HEADERS.test(name));
   const request = {
     scheme: "https" as const,
     method,

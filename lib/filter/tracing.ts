@@ -1,4 +1,4 @@
-import { context, SpanKind, SpanStatusCode, type Span, type Tracer } from "@opentelemetry/api";
+import { context, defaultTextMapGetter, SpanKind, SpanStatusCode, type Span, type Tracer } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import type { BasicTracerProvider } from "@opentelemetry/sdk-trace-base";
 import { headerValues, type GatewayRequest } from "../policy";
@@ -36,14 +36,11 @@ export class Tracing {
   }
 
   start(request: GatewayRequest): Trace {
-    const carrier = {
-      traceparent: headerValues(request, "traceparent")[0],
+    const carrier: Record<string, string> = {
+      traceparent: headerValues(request, "traceparent")[0] ?? "",
       tracestate: headerValues(request, "tracestate").join(","),
     };
-    const parent = propagator.extract(context.active(), carrier, {
-      get: (from, key) => from[key as keyof typeof from],
-      keys: (from) => Object.keys(from),
-    });
+    const parent = propagator.extract(context.active(), carrier, defaultTextMapGetter);
     const span = this.#tracer.startSpan(request.method, { kind: SpanKind.SERVER }, parent);
     return {
       header: headerOf(span),

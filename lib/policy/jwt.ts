@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Feature } from "./feature";
 import { cookieValue } from "./cookies";
 import { headerValues, policyKind, type Decision, type Exchange, type Identity, type State } from "./kind";
-import { ALGORITHM_NAMES, type IssuerRules } from "./token";
+import { ALGORITHM_NAMES, type IssuerRules, type Verified } from "./token";
 import { claimAt, isPrintable } from "./claims";
 import { claimPath, duration, headerName, name } from "./values";
 import { asksForWebSocket } from "./web-socket";
@@ -136,6 +136,47 @@ const schema = z.strictObject({
 /** A `jwt` policy with its issuers put in by the model. */
 export type JwtConfig = z.output<typeof schema> & { rules: readonly IssuerRules[] };
 
+const KEYS_AWAY: Decision = {
+  status: 503,
+  reason: "keys-away",
+  message: "Tokens cannot be checked now.",
+  headers: AWAY,
+};
+
+type PlainConfig = z.output<typeof schema>;
+
+/** What follows from a token that was looked at: who calls, and what the upstream hears of him. */
+function admit(
+  config: PlainConfig,
+  exchange: Exchange,
+  state: State,
+  verified: Verified,
+): Decision | Promise<Decision> {
+  const invalid = (reason: string, message: string): Decision => {
+    const said = `error="invalid_token", error_description="${message}"`;
+    const headers = { "www-authenticate": `Bearer realm="${exchange.system}", ${said}` };
+    return { status: 401, reason, message, headers };
+  };
+  if ("reason" in verified) return invalid(verified.reason, verified.message);
+  const { identity } = verified;
+  const accept = (): undefined => {
+    exchange.identity = identity;
+    for (const header in config.claimHeaders) {
+      const value = claimAt(identity.claims, config.claimHeaders[header] ?? "");
+      const text = typeof value === "number" ? String(value) : value;
+      if (typeof text === "string" && isPrintable(text)) exchange.upstream.set.set(header, text);
+    }
+  };
+  if (!config.revocation) {
+    accept();
+    return undefined;
+  }
+  return revoked(config.revocation, identity.claims, state).then((refusal) => {
+    if (!refusal) accept();
+    return refusal?.status === 401 ? invalid(refusal.reason, refusal.message) : refusal;
+  });
+}
+
 export const jwt = policyKind({
   kind: "jwt",
   schema,
@@ -159,36 +200,17 @@ export const jwt = policyKind({
     if (rules.some((r) => r.algorithms.includes("HS256"))) features.push("JwtSharedSecret");
     return features;
   },
-  async decide(config, exchange, state) {
+  decide(config, exchange, state) {
     if (config.mode === "open") return undefined;
-    const realm = `Bearer realm="${exchange.system}"`;
     const token = tokenOf(config, exchange);
     if (token === undefined || token === BAD) {
       if (token === undefined && config.mode === "optional") return undefined;
-      const headers = { "www-authenticate": realm };
+      const headers = { "www-authenticate": `Bearer realm="${exchange.system}"` };
       return { status: 401, reason: "jwt-missing", message: "A bearer token is needed.", headers };
     }
-    let verified;
-    try {
-      const { rules } = config as JwtConfig;
-      verified = await state.tokens.verify(token, rules, state.keys, state.nowMs());
-    } catch {
-      const headers = { "retry-after": "1" };
-      return { status: 503, reason: "keys-away", message: "Tokens cannot be checked now.", headers };
-    }
-    const invalid = (reason: string, message: string): Decision => {
-      const headers = { "www-authenticate": `${realm}, error="invalid_token", error_description="${message}"` };
-      return { status: 401, reason, message, headers };
-    };
-    if ("reason" in verified) return invalid(verified.reason, verified.message);
-    const refusal = config.revocation && (await revoked(config.revocation, verified.identity.claims, state));
-    if (refusal) return refusal.status === 401 ? invalid(refusal.reason, refusal.message) : refusal;
-    exchange.identity = verified.identity;
-    for (const [header, claim] of Object.entries(config.claimHeaders)) {
-      const value = claimAt(verified.identity.claims, claim);
-      const text = typeof value === "number" ? String(value) : value;
-      if (typeof text === "string" && isPrintable(text)) exchange.upstream.set.set(header, text);
-    }
-    return undefined;
+    const verified = state.tokens.verify(token, (config as JwtConfig).rules, state.keys, state.nowMs());
+    const judged = (result: Verified): Decision | Promise<Decision> => admit(config, exchange, state, result);
+    // A token that is known has its verdict at once.
+    return verified instanceof Promise ? verified.then(judged, () => KEYS_AWAY) : judged(verified);
   },
 });

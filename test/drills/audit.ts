@@ -4,11 +4,13 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { startKeyServer } from "../parts/key-server";
 import { DOOR_MS, PROMPT_MS } from "./bounds";
-import type { Drill } from "./drill";
-import { compiledFiles, FilterProcess, planOf, type Said } from "./filter-process";
+import type { Drill, Run } from "./drill";
+import { compiledFiles, FilterProcess, planOf } from "./filter-process";
 import { Issuer } from "./issuer";
+import { startLoad } from "./load";
 import { METRICS } from "./metrics";
-import { sleep } from "./wait";
+import { questionBytes } from "./question";
+import { sleep, timeUntil } from "./wait";
 
 /** Reads what is in a pipe, and waits for no more. */
 function drain(fd: number): string {
@@ -29,56 +31,82 @@ async function drainFor(fd: number, ms: number): Promise<string> {
   const end = performance.now() + ms;
   while (performance.now() < end) {
     text += drain(fd);
-    await sleep(10);
+    await sleep(5);
   }
   return text;
 }
 
-/** A pipe as a container's log driver holds it, 64 KiB: some 150 lines. */
-const CALLS = 2_000;
+const linesIn = (text: string): number => text.split('"audit":true').length - 1;
+
+interface Blocked {
+  filter: FilterProcess;
+  token: string;
+  /** The end of the pipe that a log driver would read. */
+  fd: number;
+}
+
+/** A filter whose standard output is a pipe of 64 KiB, as a container's is, and nobody reads it. */
+async function start(run: Run): Promise<Blocked> {
+  const issuer = new Issuer();
+  const keys = await startKeyServer(issuer.keySet);
+  run.after(() => keys.stop());
+  const fifo = path.join(run.directory, "stdout");
+  await promisify(execFile)("mkfifo", [fifo]);
+  const fd = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
+  run.after(() => {
+    closeSync(fd);
+    return Promise.resolve();
+  });
+  const plan = planOf(compiledFiles({ keysUrl: `http://127.0.0.1:${String(keys.port)}/keys` }));
+  const filter = await FilterProcess.start({ directory: run.directory, plan, stdout: fifo });
+  // It may hang on the pipe, and hears no other signal then.
+  run.after(() => filter.stop("SIGKILL"));
+  return { filter, token: issuer.token(), fd };
+}
+
+/** More lines than anything should keep for later: 250 bytes and more each. */
+const CALLS = 100_000;
 
 const blocked: Drill = {
   name: "31 audit sink blocked",
   async run(run) {
-    const issuer = new Issuer();
-    const keys = await startKeyServer(issuer.keySet);
-    run.after(() => keys.stop());
-    const fifo = path.join(run.directory, "stdout");
-    await promisify(execFile)("mkfifo", [fifo]);
-    const fd = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
-    const plan = planOf(compiledFiles({ keysUrl: `http://127.0.0.1:${String(keys.port)}/keys` }));
-    const filter = await FilterProcess.start({ directory: run.directory, plan, stdout: fifo });
-    // It may hang on the pipe, and hears no signal then but this one.
-    run.after(() => filter.stop("SIGKILL"));
-    run.after(() => {
-      closeSync(fd);
-      return Promise.resolve();
-    });
-    await filter.ask({ token: issuer.token(), headers: { "X-Drill": "1" } });
-    const token = issuer.token();
-    const said: Said[] = [];
-    while (said.length < CALLS && said.filter((s) => s.verdict === 0).length < 2) {
-      said.push(await filter.ask({ token }, 1_000));
-    }
-    run.equal("calls while nobody reads", said.filter((s) => s.verdict === 200).length, CALLS);
-    run.atMost("ms while nobody reads", Math.max(...said.map((s) => s.ms)), DOOR_MS);
+    const { filter, token, fd } = await start(run);
+    const bytes = questionBytes({ token });
+    await filter.askMany(200, { token });
+    const rss = filter.rssMiB();
+    const load = startLoad({ connections: 16, port: () => filter.port, next: () => bytes });
+    await timeUntil(() => load.requests >= CALLS, 45_000);
+    const { statuses, failures, requests, ms } = await load.stop();
+    run.equal("calls while nobody reads", [statuses, failures], [{ "200": requests }, {}]);
+    run.atLeast("calls while nobody reads", requests, CALLS);
+    run.atMost("ms while nobody reads", ms.at(-1) ?? 0, DOOR_MS);
     run.equal("live while nobody reads", await filter.live(), true);
+    run.atMost("MiB more", filter.rssMiB() - rss, 150);
     const dropped = await filter.metrics().then(
       (m) => m.sum(METRICS.auditDropped) ?? 0,
       () => 0,
     );
     run.atLeast("dropped lines counted", dropped, 1);
-    const early = await drainFor(fd, 1_000);
-    const lines = early.split('"audit":true').length - 1;
-    run.note(`${String(said.length)} calls, ${String(lines)} lines came late, ${String(dropped)} dropped`);
-    run.atLeast("lines, come late or counted as dropped", lines + dropped, said.length);
-    const again = filter.askMany(20, { token });
-    const text = await drainFor(fd, 1_500);
-    const { verdicts, maxMs } = await again;
+    const late = linesIn(await drainFor(fd, 3_000));
+    run.note(`${String(requests)} calls, ${String(late)} lines came late, ${String(dropped)} were dropped`);
+    run.equal("lines, come late or counted as dropped", late + dropped, requests + 200);
+    const [{ verdicts, maxMs }, text] = await Promise.all([filter.askMany(20, { token }), drainFor(fd, 1_500)]);
     run.equal("calls afterwards", verdicts, { "200": 20 });
     run.atMost("ms afterwards", maxMs, PROMPT_MS);
-    run.equal("lines afterwards", text.split('"audit":true').length - 1, 20);
+    run.equal("lines afterwards", linesIn(text), 20);
   },
 };
 
-export const auditDrills: readonly Drill[] = [blocked];
+const ends: Drill = {
+  name: "31 audit sink blocked: it ends all the same",
+  async run(run) {
+    const { filter, token } = await start(run);
+    const asked = await filter.askMany(1_000, { token });
+    run.equal("calls while nobody reads", asked.verdicts, { "200": 1_000 });
+    filter.part.signal("SIGTERM");
+    const gone = await timeUntil(() => !filter.part.running(), 10_000);
+    run.atMost("ms until it is gone", gone, 5_000);
+  },
+};
+
+export const auditDrills: readonly Drill[] = [blocked, ends];

@@ -76,7 +76,7 @@ const withCopy: Drill = {
     run.atMost("ms for them", asked.maxMs, PROMPT_MS);
     run.equal("a token of an unknown key", (await filter.ask({ token: issuer.unknownToken() })).verdict, 401);
     const metrics = await filter.metrics();
-    run.atLeast("failed fetches counted", metrics.sum(METRICS.keyFetches, { result: "failed" }) ?? 0, 1);
+    run.atLeast("failed fetches counted", metrics.sum(METRICS.keyFetches, { outcome: "failed" }) ?? 0, 1);
     issuer.published = [newKey()];
     await server.set("good");
     const token = issuer.token();
@@ -148,7 +148,7 @@ const dns: Drill = {
       );
       run.atMost(`ms to recover from names that ${word}`, again, RECOVERY_MS);
     }
-    const failed = (await filter.metrics()).sum(METRICS.keyFetches, { result: "failed" });
+    const failed = (await filter.metrics()).sum(METRICS.keyFetches, { outcome: "failed" });
     run.atLeast("failed fetches counted", failed ?? 0, 2);
   },
 };

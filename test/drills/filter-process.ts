@@ -3,7 +3,7 @@ import path from "node:path";
 import { formatDiagnostic, hasErrors } from "../../lib/diagnostics";
 import { loadModel, type GatewayModel } from "../../lib/model";
 import { compile, type OutputFile } from "../../lib/targets";
-import { freePorts, startPart, until, type Part } from "../parts/process";
+import { freePorts, portOpen, startPart, until, type Part } from "../parts/process";
 import { Connection, type Answer } from "./connection";
 import { Metrics } from "./metrics";
 import { commandLine, descendants, rssMiB } from "./process-table";
@@ -87,15 +87,23 @@ export class FilterProcess {
     readonly planFile: string,
     /** Port of the doors. */
     readonly port: number,
+    /** Health and metrics, of each worker on a port of its own. */
     readonly adminPort: number,
+    private readonly workerCount: number,
   ) {}
+
+  get #adminPorts(): number[] {
+    return Array.from({ length: this.workerCount }, (_, i) => this.adminPort + i);
+  }
 
   static async start(options: FilterOptions): Promise<FilterProcess> {
     started += 1;
     const name = path.join(options.directory, `filter-${String(started)}`);
     mkdirSync(options.directory, { recursive: true });
     writeFileSync(`${name}.json`, options.plan);
-    const [free = 0, admin = 0, through = 0] = await freePorts(3);
+    const [free = 0, through = 0] = await freePorts(2);
+    const workers = Number(options.env?.["FILTER_WORKERS"] ?? 1);
+    const admin = await portsInRow(workers);
     const port = options.port ?? free;
     const env = {
       ...process.env,
@@ -122,7 +130,7 @@ export class FilterProcess {
         },
         told,
       );
-      const filter = new FilterProcess(part, `${name}.json`, port, found);
+      const filter = new FilterProcess(part, `${name}.json`, port, found, workers);
       if (options.wait !== "live") await until("the filter's readiness", () => filter.ready(), told);
       return filter;
     } catch (error) {
@@ -131,16 +139,23 @@ export class FilterProcess {
     }
   }
 
-  async ready(): Promise<boolean> {
-    return (await get(this.adminPort, "/actuator/readiness")).status === 200;
+  ready(): Promise<boolean> {
+    return this.#every("/actuator/readiness");
   }
 
-  async live(): Promise<boolean> {
-    return (await get(this.adminPort, "/actuator/liveness").catch(() => undefined))?.status === 200;
+  live(): Promise<boolean> {
+    return this.#every("/actuator/liveness");
   }
 
+  /** What all workers have counted. */
   async metrics(): Promise<Metrics> {
-    return new Metrics((await get(this.adminPort, "/metrics")).body);
+    const texts = await Promise.all(this.#adminPorts.map((port) => get(port, "/metrics")));
+    return new Metrics(texts.map((t) => t.body).join("\n"));
+  }
+
+  async #every(target: string): Promise<boolean> {
+    const answers = await Promise.all(this.#adminPorts.map((port) => get(port, target).catch(() => undefined)));
+    return answers.every((a) => a?.status === 200);
   }
 
   /** Asks at the door, on a connection that is kept. Verdict 0 is none: the connection has ended or taken too long. */
@@ -200,6 +215,15 @@ export class FilterProcess {
     // A process that was stopped takes no other signal.
     this.part.signal("SIGCONT");
     await this.part.stop(signal);
+  }
+}
+
+/** The first of as many free ports in a row. */
+async function portsInRow(count: number): Promise<number> {
+  for (;;) {
+    const [first = 0] = await freePorts(1);
+    const taken = await Promise.all(Array.from({ length: count }, (_, i) => portOpen(first + i)));
+    if (!taken.includes(true)) return first;
   }
 }
 

@@ -56,7 +56,7 @@ async function askedStale(run: Run, filter: FilterProcess, issuer: Issuer): Prom
   run.atMost("ms with stale keys", asked.maxMs, PROMPT_MS);
   run.equal("ready with stale keys", await filter.ready(), true);
   const metrics = await filter.metrics();
-  run.atLeast("failed fetches counted", metrics.sum(METRICS.keyFetches, { result: "failed" }) ?? 0, 1);
+  run.atLeast("failed fetches counted", metrics.sum(METRICS.keyFetches, { outcome: "failed" }) ?? 0, 1);
   run.atLeast("age of the keys told, in s", metrics.sum(METRICS.keyAge) ?? 0, REFRESH_MS / 1000);
 }
 

@@ -3,13 +3,14 @@ export const METRICS = {
   requests: "http_requests_total",
   refusals: "gateway_refusals_total",
   storeUp: "gateway_counter_store_up",
-  /** {issuer, result="ok"|"failed"} */
+  /** {issuer, outcome="ok"|"failed"} */
   keyFetches: "gateway_key_fetches_total",
   /** {issuer}: seconds since the keys in use were fetched. */
   keyAge: "gateway_keys_age_seconds",
   auditDropped: "gateway_audit_dropped_total",
-  /** {result="ok"|"failed"} */
+  /** {outcome="ok"|"failed"} */
   planReloads: "gateway_plan_reloads_total",
+  shed: "gateway_shed_total",
 } as const;
 
 const LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$/;

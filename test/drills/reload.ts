@@ -50,7 +50,7 @@ const badPlan: Drill = {
         said.map((s) => s.verdict),
         [200, 401, 200],
       );
-      const failed = (await filter.metrics()).sum(METRICS.planReloads, { result: "failed" });
+      const failed = (await filter.metrics()).sum(METRICS.planReloads, { outcome: "failed" });
       run.equal(`${what}: counted`, failed, refused);
       run.equal(`${what}: ready`, await filter.ready(), true);
     }
@@ -70,7 +70,7 @@ const badPlan: Drill = {
     const { statuses, failures, requests } = await load.stop();
     run.equal("calls meanwhile", [statuses, failures], [{ "200": requests }, {}]);
     if (!filter.part.running()) return;
-    run.equal("good reload counted", (await filter.metrics()).sum(METRICS.planReloads, { result: "ok" }), 1);
+    run.equal("good reload counted", (await filter.metrics()).sum(METRICS.planReloads, { outcome: "ok" }), 1);
     run.atMost("ms afterwards", (await filter.askMany(20, { token })).maxMs, PROMPT_MS);
   },
 };

@@ -47,7 +47,7 @@ const overlap: Drill = {
     await sleep(300);
     const { statuses, failures, requests } = await load.stop();
     run.equal("tokens of the old key meanwhile", [statuses, failures], [{ "200": requests }, {}]);
-    run.atLeast("fetches counted", (await filter.metrics()).sum(METRICS.keyFetches, { result: "ok" }) ?? 0, 2);
+    run.atLeast("fetches counted", (await filter.metrics()).sum(METRICS.keyFetches, { outcome: "ok" }) ?? 0, 2);
   },
 };
 
