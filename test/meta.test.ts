@@ -3,10 +3,13 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
+import type { z } from "zod";
 import { compileAll, modelFiles } from "../lib/commands/load";
 import { CATALOGUE } from "../lib/diagnostics";
 import { gatewaySchema, loadModel } from "../lib/model";
+import type { Capabilities, Claim } from "../lib/plan";
 import { FEATURES, KINDS, phaseNumber, type Feature, type KindName, type PolicyKind } from "../lib/policy";
+import { SHAPE_KINDS } from "../lib/policy/route-shape";
 import { compile, TARGETS } from "../lib/targets";
 import { readCases } from "./conformance/case";
 import { subjectsOf } from "./conformance/subjects";
@@ -51,10 +54,26 @@ describe("features", () => {
       mode,
       issuers: ["a", "b"],
       claimHeaders: { a: "b" },
-      rules: [{ audiences: ["a"], type: {}, numericUser: true, issuer: undefined }],
+      webSocketProtocol: true,
+      cookie: "a",
+      revocation: {},
+      rules: [
+        {
+          audiences: ["a"],
+          type: {},
+          numericUser: true,
+          issuer: undefined,
+          algorithms: ["HS256"],
+          roleCodes: { a: "b" },
+        },
+      ],
     })),
     authorization: [{ anyOf: [{ roles: ["a"], scopes: ["a"] }] }],
-    rateLimit: [{ limits: ["cluster", "replica"].map((scope) => ({ key: ["user", "clientAddress"], scope })) }],
+    rateLimit: [
+      { limits: ["cluster", "replica"].map((scope) => ({ key: ["apiKey", "user", "clientAddress"], scope })) },
+    ],
+    connections: [{ key: ["user"] }],
+    timeouts: [{ firstByte: 1, total: 1 }],
     requestHeaders: [{ set: { a: "b" }, remove: ["a"] }],
     responseHeaders: [{ set: { a: "b" }, remove: ["a"] }],
     retries: [{ tries: 2 }],
@@ -68,13 +87,40 @@ describe("features", () => {
     expect([...required].sort()).toEqual(Object.keys(FEATURES).sort());
   });
 
+  const claimsOf = ({ native, door, through }: Capabilities): (readonly [kind: string, claims: readonly Claim[]])[] => [
+    ...Object.entries(native),
+    ...[door, through].flatMap((claims) => Object.entries(claims).map(([kind, claim]) => [kind, [claim]] as const)),
+  ];
+
   test.each(TARGETS.map((t) => [t.name, t.capabilities] as const))(
     "%s claims only features that exist",
     (_, claims) => {
-      const all = [...Object.values(claims.native).flat(), ...Object.values(claims.door)].flatMap((c) => c.supports);
+      const all = claimsOf(claims).flatMap(([, list]) => list.flatMap((c) => c.supports));
       expect(all.filter((f) => !(f in FEATURES))).toEqual([]);
     },
   );
+
+  test("every feature has a place somewhere, or it could only ever be refused", () => {
+    const claimed = TARGETS.flatMap((t) => claimsOf(t.capabilities)).flatMap(([, list]) =>
+      list.flatMap((c) => c.supports),
+    );
+    expect(Object.keys(FEATURES).filter((f) => !claimed.includes(f as Feature))).toEqual([]);
+  });
+
+  test("where the whole exchange goes through the filter it keeps all that it keeps at a door", () => {
+    for (const { name, capabilities } of TARGETS) {
+      for (const [kind, claim] of Object.entries(capabilities.door)) {
+        const through = capabilities.through[kind as KindName]?.supports ?? [];
+        expect([name, kind, claim.supports.filter((f) => !through.includes(f))]).toEqual([name, kind, []]);
+      }
+    }
+  });
+
+  test("what must see more than a head is never claimed for a door", () => {
+    const seeing = KINDS.filter((k) => k.sees !== "head").map((k): string => k.kind);
+    const doors = TARGETS.flatMap((t) => Object.keys(t.capabilities.door));
+    expect(doors.filter((kind) => seeing.includes(kind))).toEqual([]);
+  });
 
   test.each(TARGETS.map((t) => [t.name, t.capabilities] as const))(
     "%s claims for a kind only what it can ask",
@@ -83,10 +129,7 @@ describe("features", () => {
         const found = KINDS.find((k) => k.kind === kind) as PolicyKind | undefined;
         return (configs[kind as KindName] ?? [{}]).flatMap((config) => found?.requires(config) ?? []);
       };
-      const strange = [
-        ...Object.entries(claims.native),
-        ...Object.entries(claims.door).map(([k, c]) => [k, [c]] as const),
-      ].flatMap(([kind, list]) =>
+      const strange = claimsOf(claims).flatMap(([kind, list]) =>
         list
           .flatMap((c) => c.supports)
           .filter((f) => !asked(kind).includes(f))
@@ -116,8 +159,16 @@ describe("documentation", () => {
   test("the model's page names every kind and every field of the top level", () => {
     const page = readFileSync(path.join(ROOT, "docs/model.md"), "utf8");
     const fields = Object.keys(gatewaySchema.shape);
-    const policies = KINDS.map((k) => k.kind).filter((k) => !["matching", "respond", "weights"].includes(k));
-    expect([...fields, ...policies].filter((name) => !page.includes(name))).toEqual([]);
+    expect([...fields, ...KINDS.map((k) => k.kind)].filter((name) => !page.includes(`\`${name}`))).toEqual([]);
+  });
+
+  test("and every field of every policy that can be written", () => {
+    const page = readFileSync(path.join(ROOT, "docs/model.md"), "utf8");
+    const rows = [...page.matchAll(/^\| (`[^|]+`) +\|/gm)].map((m) => m[1] ?? "");
+    const written = (KINDS as readonly PolicyKind[]).filter((k) => !SHAPE_KINDS.includes(k.kind));
+    const fields = written.flatMap((k) => Object.keys((k.schema as z.ZodObject).shape));
+    const named = (field: string): boolean => rows.some((row) => new RegExp(`\`${field}(\`|[.[])`).test(row));
+    expect([...new Set(fields)].filter((field) => !named(field))).toEqual([]);
   });
 
   test("its example is a good model", () => {
@@ -133,7 +184,7 @@ describe("documentation", () => {
 describe("conformance cases", () => {
   const subjects = new Set(readCases(path.join(ROOT, "test/conformance/cases")).map((c) => c.subject));
   const kept = TARGETS.flatMap(({ name, capabilities }) =>
-    [...new Set([...Object.keys(capabilities.native), ...Object.keys(capabilities.door)])].map(
+    [...new Set([capabilities.native, capabilities.door, capabilities.through].flatMap((c) => Object.keys(c)))].map(
       (kind) => [name, kind] as const,
     ),
   );
@@ -155,6 +206,7 @@ describe("layers", () => {
     ["lib/model/check.ts", "../policy", 0],
     ["lib/plan/plan.ts", "../targets", 1],
     ["lib/plan/plan.ts", "../commands/load", 1],
+    ["lib/plan/plan.ts", "../filter/server", 1],
     ["lib/targets/index.ts", "../commands", 1],
     ["lib/targets/index.ts", "../plan", 0],
     ["lib/targets/nginx/index.ts", "../istio", 1],
@@ -163,7 +215,12 @@ describe("layers", () => {
     ["lib/targets/nginx/index.ts", "../../commands/load", 1],
     ["lib/targets/nginx/index.ts", "../../../test/support", 1],
     ["lib/targets/nginx/index.ts", "../../policy", 0],
+    ["lib/targets/node-gateway/index.ts", "../nginx", 1],
+    ["lib/targets/index.ts", "../filter/server", 1],
+    ["lib/charts/index.ts", "../filter/server", 1],
+    ["lib/commands/serve.ts", "../filter/server", 0],
     ["lib/filter/server.ts", "../targets", 1],
+    ["lib/filter/server.ts", "../model", 1],
     ["lib/filter/server.ts", "../targets/nginx", 1],
     ["lib/filter/server.ts", "../policy", 0],
   ];

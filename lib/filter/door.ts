@@ -52,8 +52,7 @@ const FORMS: Readonly<Record<DoorForm, (message: IncomingMessage, told: Told) =>
   },
 };
 
-const PROXY_HEADERS =
-  /^x-(gateway-|original-|real-ip$|sent-from$|auth-request-redirect$|scheme$|forwarded-)/;
+const PROXY_HEADERS = /^x-(gateway-|original-|real-ip$|sent-from$|auth-request-redirect$|scheme$|forwarded-)/;
 
 function formOf(url: string): DoorForm | undefined {
   if (url === "/door/nginx") return "nginx";

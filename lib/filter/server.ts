@@ -37,11 +37,21 @@ export interface FilterOptions {
   log?: Logger;
   keyTimes?: KeyTimes;
   overload?: OverloadLimits;
+  patience?: Patience;
   /** How long a stopping filter still takes requests after it has said that it is not ready, in milliseconds. */
   drainMs?: number;
   /** Bound of the verified-token cache; 0 turns it off. */
   tokenCacheBytes?: number | undefined;
 }
+
+/** How long a decision may take before it is a refusal, in milliseconds. */
+export interface Patience {
+  doorMs: number;
+  /** With the reading of the body and the service's answer. */
+  throughMs: number;
+}
+
+const PATIENCE: Patience = { doorMs: 2_000, throughMs: 120_000 };
 
 export interface RunningFilter {
   port: number;
@@ -67,9 +77,17 @@ class Filter implements Running {
   readonly #overload: Overload;
   readonly #tracing: Tracing | undefined;
   readonly #handedOver = new Set<Socket>();
+  /** What the door was asked and has not said, the oldest first. */
+  readonly #questions = new Set<{ response: ServerResponse; sinceMs: number }>();
+  readonly #doorPatienceMs: number;
+  readonly #watch: NodeJS.Timeout;
+  readonly patienceMs: number;
   #stopping = false;
 
-  constructor({ plan, redis, log, keyTimes, tokenCacheBytes, overload }: FilterOptions, tracing: Tracing | undefined) {
+  constructor(
+    { plan, redis, log, keyTimes, tokenCacheBytes, overload, patience = PATIENCE }: FilterOptions,
+    tracing: Tracing | undefined,
+  ) {
     this.plan = plan;
     this.#keyTimes = keyTimes;
     this.#secrets = new Secrets(plan.secrets);
@@ -82,6 +100,14 @@ class Filter implements Running {
         });
     this.#overload = new Overload(overload);
     this.#tracing = tracing;
+    this.#doorPatienceMs = patience.doorMs;
+    this.patienceMs = patience.throughMs;
+    this.#watch = setInterval(
+      () => {
+        this.#refuseLate();
+      },
+      Math.min(100, patience.doorMs),
+    ).unref();
     this.state = aloneState({
       keys: this.#keys,
       secrets: this.#secrets,
@@ -169,6 +195,7 @@ class Filter implements Running {
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.#watch);
     this.#overload.stop();
     this.#keys.stop();
     this.#secrets.stop();
@@ -214,14 +241,31 @@ class Filter implements Running {
       send(response, shedAtDoor(message));
       return;
     }
+    const question = { response, sinceMs: Date.now() };
+    this.#questions.add(question);
+    let answer: DoorAnswer = FAILED;
     try {
-      const { answer, record } = await answerDoor(this.plan, this.state, message);
-      if (record) this.note(record);
-      send(response, answer);
+      const judged = await answerDoor(this.plan, this.state, message);
+      if (judged.record) this.note(judged.record);
+      ({ answer } = judged);
     } catch (error) {
       this.fault(error);
-      send(response, { status: 403, headers: { "x-gateway-reason": "internal" }, body: "" });
-    } finally {
+    }
+    // Refused already, where it took too long.
+    if (this.#questions.delete(question)) {
+      send(response, answer);
+      this.leave();
+    }
+  }
+
+  /** A question that is not answered in time is refused; what is said later is nobody's. */
+  #refuseLate(): void {
+    const oldestMs = Date.now() - this.#doorPatienceMs;
+    for (const question of this.#questions) {
+      if (question.sinceMs > oldestMs) break;
+      this.#questions.delete(question);
+      this.fault(new Error("The decision took too long."));
+      send(question.response, FAILED);
       this.leave();
     }
   }
@@ -243,6 +287,8 @@ class Filter implements Running {
     return true;
   }
 }
+
+const FAILED: DoorAnswer = { status: 403, headers: { "x-gateway-reason": "internal" }, body: "" };
 
 function send(response: ServerResponse, { status, headers, body }: DoorAnswer): void {
   response.writeHead(status, { ...headers, "cache-control": "no-store", "content-length": Buffer.byteLength(body) });

@@ -23,10 +23,28 @@ const FAILED: Refusal = {
   headers: { "retry-after": "1" },
 };
 
+/** A decision that never comes is a refusal; what comes later is nobody's. */
+async function within<T>(ms: number, work: Promise<T>, gone: AbortController): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      gone.abort();
+      reject(new Error("The decision took too long."));
+    }, ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 export interface Running {
   plan: FilterPlan;
   state: State;
   connections: Connections;
+  /** How long a decision and the service's answer may take together, in milliseconds. */
+  patienceMs: number;
   /** Begins the span of an exchange, where spans are collected. */
   trace(request: GatewayRequest): Trace | undefined;
   note(record: ExchangeRecord): void;
@@ -58,6 +76,11 @@ async function judge(
   const host = verdict.host as PlannedHost | undefined;
   if (verdict.answer) return { verdict, host, answer: { by: "gateway", refusal: verdict.answer } };
   const { exchange } = verdict;
+  // Nobody waits any more: the service must not do what the client was told is not done.
+  if (signal.aborted) {
+    end(exchange);
+    throw new ClientGone();
+  }
   const chosen = verdict.route as Route;
   if (chosen.respond) {
     const { status, contentType, body } = chosen.respond;
@@ -107,11 +130,11 @@ export async function serve(
   });
   let judged: Judged | undefined;
   try {
-    judged = await judge(running, arrived, gone.signal, false, trace);
+    judged = await within(running.patienceMs, judge(running, arrived, gone.signal, false, trace), gone);
     const reply = replyTo(judged.verdict.exchange, judged.host, judged.answer);
     await write(message, response, reply);
   } catch (error) {
-    if (!(error instanceof ClientGone) && !gone.signal.aborted) running.fault(error);
+    if (!(error instanceof ClientGone)) running.fault(error);
     if (!response.headersSent) refuseAll(message, response);
     else response.destroy();
   }
@@ -147,7 +170,8 @@ export async function serveUpgrade(running: Running, arrived: Arrived, socket: S
   let judged: Judged | undefined;
   try {
     // Any other upgrade is no business of ours: the request is served as if it had not asked.
-    judged = await judge(running, arrived, gone.signal, asksForWebSocket(arrived.request), trace);
+    const websocket = asksForWebSocket(arrived.request);
+    judged = await within(running.patienceMs, judge(running, arrived, gone.signal, websocket, trace), gone);
     const record = recordOf(arrived.request, judged, performance.now() - start);
     running.note(record);
     trace?.end(record);
@@ -159,7 +183,7 @@ export async function serveUpgrade(running: Running, arrived: Arrived, socket: S
       writeRaw(socket, replyTo(verdict.exchange, judged.host, answer));
     }
   } catch (error) {
-    if (!(error instanceof ClientGone) && !gone.signal.aborted) running.fault(error);
+    if (!(error instanceof ClientGone)) running.fault(error);
     socket.destroy();
   }
   if (judged) end(judged.verdict.exchange);

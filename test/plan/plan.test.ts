@@ -1,75 +1,10 @@
-import path from "node:path";
-import { loadModel, resolveGateway } from "../../lib/model";
-import { planTarget, type Capabilities, type Claim, type TargetPlan } from "../../lib/plan";
-import { kindNamed, KINDS, type KindName, type PolicyKind } from "../../lib/policy";
+import { planTarget } from "../../lib/plan";
 import type { ConfiguredPolicy, Gateway } from "../../lib/policy/gateway";
 import { compileAll } from "../../lib/commands/load";
-import { TARGETS } from "../../lib/targets";
 import { expectDiagnostics, removeTemporaryDirectories, small, temporaryDirectory, writeIn } from "../support";
+import { after, before, bodySize, byAddress, capabilities, gatewayOf, JWT, jwt, LIMIT, planned, places } from "./toy";
 
 afterAll(removeTemporaryDirectories);
-
-const byAddress: ConfiguredPolicy = {
-  kind: "rateLimit",
-  config: {
-    limits: [{ name: "a", requests: 1, per: 1000, key: ["clientAddress"], scope: "replica" }],
-    onFailure: "local",
-  },
-};
-const jwt: ConfiguredPolicy = {
-  kind: "jwt",
-  config: { mode: "required", issuers: ["a"], claimHeaders: {}, rules: [{ name: "a", issuer: "i", audiences: [] }] },
-};
-const bodySize: ConfiguredPolicy = { kind: "bodySize", config: { max: 1 } };
-
-const LIMIT = ["RateLimitByClientAddress", "RateLimitReplica"] as const;
-const JWT = ["JwtRequired", "JwtAlgorithmBinding"] as const;
-
-const gatewayOf = (...policies: ConfiguredPolicy[]): Gateway => ({
-  system: "toy",
-  environment: "production",
-  hosts: [
-    {
-      name: "toy.test",
-      policies: [],
-      routes: [
-        {
-          name: "one",
-          match: { paths: [{ type: "PathPrefix", value: "/" }] },
-          backends: [{ service: "s", weight: 100 }],
-          policies,
-        },
-      ],
-    },
-  ],
-});
-
-const capabilities = (
-  native: Capabilities["native"],
-  door: Capabilities["door"] = {},
-  change: Partial<Capabilities> = {},
-): Capabilities => ({ target: "toy-proxy", native, door, through: {}, proven: true, ...change });
-
-const before = (supports: Claim["supports"], more: Partial<Claim> = {}): Claim => ({
-  supports,
-  stage: "beforeDoor",
-  ...more,
-});
-const after = (supports: Claim["supports"], more: Partial<Claim> = {}): Claim => ({
-  supports,
-  stage: "afterDoor",
-  ...more,
-});
-
-function planned(gateway: Gateway, claims: Capabilities, accepted: string[] = []): TargetPlan {
-  const { value, diagnostics } = planTarget(gateway, claims, accepted);
-  expectDiagnostics(diagnostics, []);
-  if (!value) throw new Error("no plan");
-  return value;
-}
-
-const places = (plan: TargetPlan): string[] =>
-  plan.placements.map((p) => `${p.kind} ${p.place} ${String(p.claim)}${p.difference ? ` ${p.difference}` : ""}`);
 
 describe("the first place that keeps everything", () => {
   test("native comes before the door", () => {
@@ -211,47 +146,5 @@ describe("backups", () => {
   test("are left out where they do not cover everything", () => {
     const less = { ...claims, native: { jwt: [after(["JwtRequired"], { backup: true })] } };
     expect(planned(gatewayOf(jwt), less).backups).toEqual([]);
-  });
-});
-
-describe("the product's models on the product's targets", () => {
-  const { value: model } = loadModel(path.join(__dirname, "../../policies/serhafen.ts"));
-  if (!model) throw new Error("serhafen has errors");
-  const accepted = model.accept.map((a) => a.difference);
-
-  /** What is promised, read from the gateway without the planner: host, route, kind. */
-  const promised = (gateway: Gateway): string[] =>
-    gateway.hosts.flatMap((host) => {
-      const of = (policies: readonly ConfiguredPolicy[], route: string): string[] =>
-        policies
-          .filter((p) => (kindNamed(p.kind) as PolicyKind).requires(p.config).length > 0)
-          .map((p) => `${host.name} ${route} ${p.kind}`);
-      return [...of(host.policies, "*"), ...host.routes.flatMap((route) => of(route.policies, route.name))];
-    });
-
-  const cases = TARGETS.filter((t) => model.targets.includes(t.name)).flatMap((target) =>
-    model.environments.map((environment) => [target.name, environment] as const),
-  );
-
-  test.each(cases)("%s, %s: every promise of serhafen has exactly one place", (name, environment) => {
-    const target = TARGETS.find((t) => t.name === name);
-    if (!target) throw new Error(name);
-    const gateway = resolveGateway(model, environment);
-    const plan = planned(gateway, target.capabilities, accepted);
-    const placed = plan.placements.map((p) => `${p.host} ${p.route ?? "*"} ${p.kind}`);
-    const wanted = promised(gateway);
-    expect(new Set(placed).size).toBe(placed.length);
-    expect(new Set(placed)).toEqual(new Set(wanted));
-    for (const p of plan.placements) {
-      const claims = target.capabilities.native[p.kind] ?? [];
-      const claim = p.place === "door" ? target.capabilities.door[p.kind] : claims[p.claim];
-      expect(p.features.filter((f) => claim?.supports.includes(f) !== true)).toEqual([]);
-    }
-  });
-
-  test.each(TARGETS.map((t) => [t.name, t] as const))("%s claims kinds and features that exist", (_, target) => {
-    const kinds = new Set<string>(KINDS.map((k) => k.kind));
-    const named = [...Object.keys(target.capabilities.native), ...Object.keys(target.capabilities.door)] as KindName[];
-    expect(named.filter((k) => !kinds.has(k))).toEqual([]);
   });
 });

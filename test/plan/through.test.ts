@@ -1,0 +1,221 @@
+import { planTarget, type Capabilities } from "../../lib/plan";
+import type { ConfiguredPolicy, Gateway } from "../../lib/policy/gateway";
+import { expectDiagnostics } from "../support";
+import {
+  after,
+  before,
+  bodySize,
+  byAddress,
+  capabilities,
+  compression,
+  gatewayOf,
+  JWT,
+  jwt,
+  LIMIT,
+  planned,
+  places,
+} from "./toy";
+
+const timeouts: ConfiguredPolicy = { kind: "timeouts", config: { firstByte: 1 } };
+const responseHeaders: ConfiguredPolicy = { kind: "responseHeaders", config: { set: { a: "b" }, remove: [] } };
+const audit: ConfiguredPolicy = { kind: "audit", config: {} };
+
+const BODY = ["BodySizeDeclared"] as const;
+const TIME = ["TimeoutFirstByte"] as const;
+
+/** Whatever can be kept where the exchange goes through. */
+const FILTER: Capabilities["through"] = {
+  jwt: before(JWT),
+  rateLimit: before(LIMIT),
+  timeouts: before(TIME),
+  compression: before(["Compression"]),
+};
+const EVERYWHERE = capabilities(
+  {
+    bodySize: [before(BODY)],
+    jwt: [before(JWT)],
+    rateLimit: [before(LIMIT), after(LIMIT)],
+    timeouts: [after(TIME)],
+    responseHeaders: [after(["ResponseHeaderSet"])],
+  },
+  { jwt: before(JWT), rateLimit: before(LIMIT) },
+  { through: FILTER },
+);
+
+/** A second route on the first one's host, and a host of its own for a third. */
+const gatewayOfThree = (...policies: ConfiguredPolicy[][]): Gateway => {
+  const [first = [], second = [], third = []] = policies;
+  const one = gatewayOf(...first);
+  const [host] = one.hosts;
+  const [route] = host?.routes ?? [];
+  return {
+    ...one,
+    hosts: [
+      { ...host, routes: [route, { ...route, name: "two", policies: second }] },
+      { name: "other.test", policies: [], routes: [{ ...route, name: "three", policies: third }] },
+    ],
+  } as Gateway;
+};
+
+describe("a route goes through the filter", () => {
+  test("where nothing else keeps one of its promises", () => {
+    const plan = planned(gatewayOf(compression), capabilities({}, {}, { through: FILTER }));
+    expect(places(plan)).toEqual(["compression through 0"]);
+  });
+
+  test("not where every promise has another place", () => {
+    const plan = planned(gatewayOf(jwt, byAddress, timeouts), EVERYWHERE);
+    expect(places(plan)).toEqual(["jwt native 0", "rateLimit native 0", "timeouts native 0"]);
+  });
+
+  test("and phases 9 to 15 go with it, from the door and from the proxy", () => {
+    const plan = planned(gatewayOf(jwt, byAddress, timeouts, compression), EVERYWHERE);
+    expect(places(plan)).toEqual([
+      "jwt through 0",
+      "rateLimit through 0",
+      "timeouts through 0",
+      "compression through 0",
+    ]);
+  });
+
+  test("and a native form of phases 9 to 15 is not asked, since it would hide what the filter refuses first", () => {
+    const limitsOnly = capabilities({ rateLimit: [before(LIMIT)] }, {}, { through: FILTER });
+    expect(places(planned(gatewayOf(jwt, byAddress, compression), limitsOnly))).toEqual([
+      "jwt through 0",
+      "rateLimit through 0",
+      "compression through 0",
+    ]);
+  });
+
+  test("and what is kept at the edge or on the answer stays with the proxy", () => {
+    const plan = planned(gatewayOf(bodySize, jwt, responseHeaders, compression), EVERYWHERE);
+    expect(places(plan)).toEqual([
+      "bodySize native 0",
+      "jwt through 0",
+      "responseHeaders native 0",
+      "compression through 0",
+    ]);
+  });
+
+  test("alone: other routes of its host keep their places, and so do other hosts", () => {
+    const plan = planned(gatewayOfThree([compression, jwt], [jwt, byAddress], [jwt]), {
+      ...EVERYWHERE,
+      native: {},
+    });
+    expect(plan.placements.map((p) => `${p.route ?? "*"} ${p.kind} ${p.place}`)).toEqual([
+      "one jwt through",
+      "one compression through",
+      "two jwt door",
+      "two rateLimit door",
+      "three jwt door",
+    ]);
+  });
+
+  test("by the whole of what a promise needs, not by a part", () => {
+    const claims = capabilities({}, { rateLimit: before(["RateLimitByClientAddress"]) }, { through: FILTER });
+    expect(places(planned(gatewayOf(byAddress), claims))).toEqual(["rateLimit through 0"]);
+  });
+
+  test("where a near form is not accepted; with it accepted the proxy keeps the route", () => {
+    const difference = { name: "near", text: "it is only near" };
+    const claims = capabilities({ rateLimit: [before(LIMIT, { difference })] }, {}, { through: FILTER });
+    expect(places(planned(gatewayOf(byAddress), claims))).toEqual(["rateLimit through 0"]);
+    expect(places(planned(gatewayOf(byAddress), claims, ["near"]))).toEqual(["rateLimit native 0 near"]);
+  });
+
+  test("and a form that only backs another up does not keep it from that", () => {
+    const claims = capabilities({ jwt: [after(JWT, { backup: true })] }, {}, { through: FILTER });
+    const plan = planned(gatewayOf(jwt), claims);
+    expect(places(plan)).toEqual(["jwt through 0"]);
+    expect(plan.backups.map((b) => [b.kind, b.place])).toEqual([["jwt", "native"]]);
+  });
+});
+
+describe("refused, though the route goes through", () => {
+  test("what the filter does not have either", () => {
+    const claims = capabilities({}, {}, { through: FILTER });
+    const { value, diagnostics } = planTarget(gatewayOf(compression, bodySize), claims, []);
+    expect(value).toBeUndefined();
+    expectDiagnostics(diagnostics, [{ code: "plan/unenforceable-policy", at: "toy/routes/one/policies/bodySize" }]);
+    expect(diagnostics[0]?.why).toContain("BodySizeDeclared");
+  });
+
+  test("half of a promise: only what is lacking is named", () => {
+    const less = { ...FILTER, rateLimit: before(["RateLimitReplica"]) };
+    const claims = capabilities({}, {}, { through: less });
+    const { diagnostics } = planTarget(gatewayOf(compression, byAddress), claims, []);
+    expectDiagnostics(diagnostics, [{ code: "plan/unenforceable-policy", at: "toy/routes/one/policies/rateLimit" }]);
+    expect(diagnostics[0]?.why).toContain("RateLimitByClientAddress");
+    expect(diagnostics[0]?.why).not.toContain("RateLimitReplica");
+  });
+
+  test("what only the proxy or the door could keep: neither is asked again behind the filter's back", () => {
+    const { jwt: _jwt, ...rest } = FILTER;
+    const claims = { ...EVERYWHERE, through: rest };
+    const { diagnostics } = planTarget(gatewayOf(jwt, compression), claims, []);
+    expectDiagnostics(diagnostics, [{ code: "plan/unenforceable-policy", at: "toy/routes/one/policies/jwt" }]);
+  });
+
+  test("a promise of the whole host, where routes go alone", () => {
+    const claims = capabilities({}, {}, { through: { ...FILTER, audit: before(["AuditLine"]) } });
+    const gateway = gatewayOf(compression);
+    const [host] = gateway.hosts;
+    const { diagnostics } = planTarget({ ...gateway, hosts: [{ ...host, policies: [audit] }] } as Gateway, claims, []);
+    expectDiagnostics(diagnostics, [{ code: "plan/unenforceable-policy", at: "toy/hosts/toy.test/policies/audit" }]);
+  });
+});
+
+describe("throughAlso", () => {
+  const three = gatewayOfThree([compression], [jwt, byAddress], [jwt]);
+  const of = (throughAlso: Capabilities["throughAlso"], gateway = three): string[] => {
+    const claims = { ...EVERYWHERE, native: {}, ...(throughAlso && { throughAlso }) };
+    return planned(gateway, claims).placements.map((p) => `${p.route ?? "*"} ${p.kind} ${p.place}`);
+  };
+
+  test("host: with one route all of its host go, and no other host", () => {
+    expect(of("host")).toEqual([
+      "one compression through",
+      "two jwt through",
+      "two rateLimit through",
+      "three jwt door",
+    ]);
+  });
+
+  test("host: what holds for the whole host goes as well", () => {
+    const [host, other] = three.hosts;
+    const gateway = { ...three, hosts: [{ ...host, policies: [audit] }, other] } as Gateway;
+    const claims: Capabilities = {
+      ...EVERYWHERE,
+      native: {},
+      through: { ...FILTER, audit: before(["AuditLine"]) },
+      throughAlso: "host",
+    };
+    expect(planned(gateway, claims).placements.map((p) => `${p.route ?? "*"} ${p.kind} ${p.place}`)).toContain(
+      "* audit through",
+    );
+  });
+
+  test("host: a promise of the host alone takes all of its routes along", () => {
+    const gateway = gatewayOfThree([jwt], [byAddress], [jwt]);
+    const [host, other] = gateway.hosts;
+    const claims: Capabilities = {
+      ...EVERYWHERE,
+      native: {},
+      through: { ...FILTER, audit: before(["AuditLine"]) },
+      throughAlso: "host",
+    };
+    const whole = { ...gateway, hosts: [{ ...host, policies: [audit] }, other] } as Gateway;
+    expect(planned(whole, claims).placements.map((p) => `${p.route ?? "*"} ${p.kind} ${p.place}`)).toEqual([
+      "* audit through",
+      "one jwt through",
+      "two rateLimit through",
+      "three jwt door",
+    ]);
+  });
+
+  test("all: every route, with or without need", () => {
+    const gateway = gatewayOfThree([jwt], [byAddress], [jwt]);
+    expect(of("all", gateway).every((line) => line.endsWith(" through"))).toBe(true);
+    expect(of(undefined, gateway).some((line) => line.endsWith(" through"))).toBe(false);
+  });
+});
