@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
-import type { z } from "zod";
+import { z } from "zod";
 import { compileAll, modelFiles } from "../lib/commands/load";
 import { CATALOGUE } from "../lib/diagnostics";
 import { gatewaySchema, loadModel } from "../lib/model";
@@ -162,13 +162,26 @@ describe("documentation", () => {
     expect([...fields, ...KINDS.map((k) => k.kind)].filter((name) => !page.includes(`\`${name}`))).toEqual([]);
   });
 
-  test("and every field of every policy that can be written", () => {
+  const written = (KINDS as readonly PolicyKind[]).filter((k) => !SHAPE_KINDS.includes(k.kind));
+
+  test.each(written.map((k) => [k.kind, k] as const))("and says what %s has and takes by default", (name, kind) => {
     const page = readFileSync(path.join(ROOT, "docs/model.md"), "utf8");
-    const rows = [...page.matchAll(/^\| (`[^|]+`) +\|/gm)].map((m) => m[1] ?? "");
-    const written = (KINDS as readonly PolicyKind[]).filter((k) => !SHAPE_KINDS.includes(k.kind));
-    const fields = written.flatMap((k) => Object.keys((k.schema as z.ZodObject).shape));
-    const named = (field: string): boolean => rows.some((row) => new RegExp(`\`${field}(\`|[.[])`).test(row));
-    expect([...new Set(fields)].filter((field) => !named(field))).toEqual([]);
+    const section = page.split(/^(?=##)/m).find((text) => new RegExp(`^###.*\\b${name}\\b.*\\(`).test(text)) ?? "";
+    const rows = [...section.matchAll(/^\| `([^`]+)`.*$/gm)].map(([row, field]) => [field, row] as const);
+    const { properties = {} } = z.toJSONSchema(kind.schema, { io: "input", unrepresentable: "any" });
+    const shown = (value: unknown): string =>
+      Array.isArray(value)
+        ? `\`[${value.join(", ")}]\``
+        : `\`${typeof value === "string" ? value : JSON.stringify(value)}\``;
+    const wrong = Object.entries(properties).filter(([field, schema]) => {
+      const row = rows.find(([f]) => f === field)?.[1];
+      const nested = rows.some(([f]) => f?.startsWith(`${field}.`) || f?.startsWith(`${field}[]`));
+      if (row === undefined) return !nested;
+      const value = (schema as { default?: unknown }).default;
+      const plain = value !== undefined && (typeof value !== "object" || Array.isArray(value));
+      return plain && !row.includes(value === "" ? '""' : shown(value));
+    });
+    expect(wrong.map(([field, schema]) => [field, (schema as { default?: unknown }).default])).toEqual([]);
   });
 
   test("its example is a good model", () => {

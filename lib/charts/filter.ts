@@ -10,6 +10,8 @@ export interface FilterWorkload {
   plan: string;
   /** Namespace of the proxy that asks; none where the filter is the gateway itself. */
   proxyNamespace?: string;
+  /** Istio's: services that take mutual TLS only are called through a sidecar. */
+  inMesh?: boolean;
 }
 
 const CONTAINER = "filter";
@@ -102,7 +104,10 @@ function pod(workload: FilterWorkload, names: Names): k8s.PodTemplateSpec {
   const { mounts, volumes: held } = volumes(workload, names);
   return {
     // Another plan is another pod: the filter reads it when it starts.
-    metadata: { labels, annotations: { "gatewright/plan": createHash("sha256").update(workload.plan).digest("hex") } },
+    metadata: {
+      labels: workload.inMesh ? { ...labels, "sidecar.istio.io/inject": "true" } : labels,
+      annotations: { "gatewright/plan": createHash("sha256").update(workload.plan).digest("hex") },
+    },
     spec: {
       serviceAccountName: name,
       automountServiceAccountToken: false,

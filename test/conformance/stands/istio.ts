@@ -107,7 +107,9 @@ class IstioStand implements Stand {
       }),
     );
     const plan = files.find((f) => f.path.endsWith("filter.json"));
-    if (plan) await around.startFilter(plan.content, { filter, through, admin });
+    // The names of services are known to istiod alone.
+    const planJson = plan?.content.replace(/"[\w-]+\.stand\.internal:/g, '"127.0.0.1:');
+    if (planJson !== undefined) await around.startFilter(planJson, { filter, through, admin });
     const directory = around.makeDirectory(`istio-${String(n)}`);
     const configDir = around.makeDirectory(`istio-${String(n)}/config`);
     writeFileSync(path.join(configDir, "all.yaml"), placed(files, around, [filter, through]));
