@@ -6,15 +6,10 @@ import { refusalContent } from "../policy/answer";
 import type { GatewayRequest, HeaderLine, Refusal, State } from "../policy";
 import { identityOf, recordOf, type ExchangeRecord } from "./audit";
 import { headBytes, hostName } from "./incoming";
+import type { PlainAnswer } from "./plain-answer";
 
 /** How a proxy asks at the door, and in what form it wants the answer. */
 export type DoorForm = "nginx" | "envoy" | "ingress-nginx";
-
-export interface DoorAnswer {
-  status: number;
-  headers: Record<string, string>;
-  body: string;
-}
 
 const ENVOY_PREFIX = "/door/envoy";
 
@@ -103,7 +98,7 @@ export function readDoor(
   return { form, request, route };
 }
 
-function refuse(plan: FilterPlan, form: DoorForm, verdict: Verdict, answer: Refusal): DoorAnswer {
+function refuse(plan: FilterPlan, form: DoorForm, verdict: Verdict, answer: Refusal): PlainAnswer {
   const headers: Record<string, string> = { ...answer.headers, "x-gateway-reason": answer.reason };
   if (form !== "envoy") {
     headers["x-gateway-message"] = answer.message;
@@ -115,7 +110,7 @@ function refuse(plan: FilterPlan, form: DoorForm, verdict: Verdict, answer: Refu
   return { status: answer.status, headers: { ...headers, ...Object.fromEntries(content.headers) }, body: content.body };
 }
 
-function allow(plan: FilterPlan, form: DoorForm, verdict: Verdict): DoorAnswer {
+function allow(plan: FilterPlan, form: DoorForm, verdict: Verdict): PlainAnswer {
   const { upstream } = verdict.exchange;
   const headers: Record<string, string> = Object.fromEntries(upstream.set);
   if (form === "envoy") {
@@ -129,7 +124,7 @@ function allow(plan: FilterPlan, form: DoorForm, verdict: Verdict): DoorAnswer {
 const UNREADABLE = { status: 403, reason: "unreadable" };
 
 /** Somebody asks who is no proxy of ours, or a client has found a way to confuse one. */
-function unreadable(message: IncomingMessage): { answer: DoorAnswer; record: ExchangeRecord } {
+function unreadable(message: IncomingMessage): { answer: PlainAnswer; record: ExchangeRecord } {
   const { method = "", url = "" } = message;
   const client = (message.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
   const request = { scheme: "https" as const, method, host: "", target: url, headers: [], client, headBytes: 0 };
@@ -145,7 +140,7 @@ export async function answerDoor(
   plan: FilterPlan,
   state: State,
   message: IncomingMessage,
-): Promise<{ answer: DoorAnswer; record?: ExchangeRecord }> {
+): Promise<{ answer: PlainAnswer; record?: ExchangeRecord }> {
   const start = performance.now();
   const door = readDoor(message);
   if (!door) return unreadable(message);
@@ -163,7 +158,7 @@ export async function answerDoor(
 }
 
 /** Too much to do: never a 5xx, which a proxy that is told to may take for a yes. */
-export function shedAtDoor(message: IncomingMessage): DoorAnswer {
+export function shedAtDoor(message: IncomingMessage): PlainAnswer {
   const headers = { "retry-after": "1", "x-gateway-reason": "overload" };
   if (formOf(message.url ?? "") === "envoy") return { status: 429, headers, body: "" };
   return {

@@ -1,0 +1,269 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Logger } from "pino";
+import { CircuitBreakers } from "../policy/breakers";
+import type { FilterPlan } from "../policy/filter-plan";
+import { aloneState } from "../policy/memory-store";
+import { TokenCache } from "../policy/token-cache";
+import { pathOf, type GatewayRequest, type State } from "../policy";
+import type { ExchangeRecord } from "./audit";
+import { answerDoor, shedAtDoor } from "./door";
+import { RemoteKeys, type KeyTimes } from "./keys";
+import { givenLogs, standardLogs, type Logs } from "./log";
+import { Metrics } from "./metrics";
+import { Overload, type OverloadLimits } from "./overload";
+import { send, type PlainAnswer } from "./plain-answer";
+import { RedisStore } from "./redis-store";
+import { Secrets } from "./secrets";
+import type { Running } from "./through";
+import type { Trace, Tracing } from "./tracing";
+import { Connections } from "./transport";
+
+/** What a filter decides by, wherever it listens. */
+export interface CoreOptions {
+  plan: FilterPlan;
+  /** Address of the shared store; without one each process counts and caches for itself. */
+  redis?: string | undefined;
+  log?: Logger;
+  keyTimes?: KeyTimes;
+  overload?: OverloadLimits;
+  patience?: Patience;
+  /** Bound of the verified-token cache; 0 turns it off. */
+  tokenCacheBytes?: number | undefined;
+}
+
+/** How long a decision may take before it is a refusal, in milliseconds. */
+export interface Patience {
+  doorMs: number;
+  /** With the reading of the body and the service's answer. */
+  throughMs: number;
+}
+
+const PATIENCE: Patience = { doorMs: 2_000, throughMs: 120_000 };
+
+const FAILED: PlainAnswer = { status: 403, headers: { "x-gateway-reason": "internal" }, body: "" };
+
+/** The service behind all listeners. */
+export class Filter implements Running {
+  readonly connections = new Connections();
+  state: State;
+  plan: FilterPlan;
+  #keys: RemoteKeys;
+  #secrets: Secrets;
+  readonly #keyTimes: KeyTimes | undefined;
+  readonly #redis: RedisStore | undefined;
+  readonly #metrics = new Metrics();
+  readonly #logs: Logs;
+  readonly #overload: Overload;
+  readonly #tracing: Tracing | undefined;
+  readonly #handedOver = new Set<Socket>();
+  /** What the door was asked and has not said, the oldest first. */
+  readonly #questions = new Set<{ response: ServerResponse; sinceMs: number }>();
+  readonly #doorPatienceMs: number;
+  readonly #watch: NodeJS.Timeout;
+  readonly patienceMs: number;
+  #stopping = false;
+
+  constructor(
+    { plan, redis, log, keyTimes, tokenCacheBytes, overload, patience = PATIENCE }: CoreOptions,
+    tracing: Tracing | undefined,
+  ) {
+    this.plan = plan;
+    this.#keyTimes = keyTimes;
+    this.#secrets = new Secrets(plan.secrets);
+    this.#keys = new RemoteKeys(plan.issuers, this.#secrets, keyTimes);
+    this.#redis = redis === undefined ? undefined : new RedisStore(redis);
+    this.#logs = log
+      ? givenLogs(log)
+      : standardLogs(() => {
+          this.#metrics.dropped();
+        });
+    this.#overload = new Overload(overload);
+    this.#tracing = tracing;
+    this.#doorPatienceMs = patience.doorMs;
+    this.patienceMs = patience.throughMs;
+    this.#watch = setInterval(
+      () => {
+        this.#refuseLate();
+      },
+      Math.min(100, patience.doorMs),
+    ).unref();
+    this.state = aloneState({
+      keys: this.#keys,
+      secrets: this.#secrets,
+      tokens: new TokenCache(tokenCacheBytes),
+      ...(this.#redis && { shared: this.#redis }),
+      count: (event) => {
+        this.#metrics.count(event);
+      },
+    });
+  }
+
+  trace(request: GatewayRequest): Trace | undefined {
+    return this.#tracing?.start(request);
+  }
+
+  get ready(): boolean {
+    return !this.#stopping && this.#keys.ready && this.#secrets.ready;
+  }
+
+  start(): void {
+    this.#startSources();
+    let away = false;
+    this.#redis?.start((error) => {
+      if (!away) this.#logs.log.error({ error: String(error) }, "the shared store is away");
+      away = this.#redis?.ready !== true;
+    });
+  }
+
+  #startSources(): void {
+    this.#keys.start((issuer, error) => {
+      this.#logs.log.error({ issuer, error: String(error) }, "keys cannot be fetched");
+    });
+    this.#secrets.start((secret, error) => {
+      this.#logs.log.error({ secret, error: (error as Error).name }, "a secret cannot be read");
+    });
+  }
+
+  /** Takes another plan, for the requests that come from now on; breakers are closed again, since services may have moved. */
+  reload(plan: FilterPlan): void {
+    if (plan.proxy !== this.plan.proxy)
+      throw new Error(`This filter runs for ${this.plan.proxy}, not for ${plan.proxy}.`);
+    const same = (a: object, b: object): boolean => JSON.stringify(a) === JSON.stringify(b);
+    const { issuers, secrets } = this.plan;
+    const breakers = new CircuitBreakers();
+    if (same(issuers, plan.issuers) && same(secrets, plan.secrets)) {
+      this.state = { ...this.state, breakers };
+    } else {
+      this.#keys.stop();
+      this.#secrets.stop();
+      this.#secrets = new Secrets(plan.secrets);
+      this.#keys = new RemoteKeys(plan.issuers, this.#secrets, this.#keyTimes);
+      this.state.tokens.clear();
+      this.state = { ...this.state, breakers, keys: this.#keys, secrets: this.#secrets };
+      this.#startSources();
+    }
+    this.plan = plan;
+  }
+
+  /** Reads the plan anew; a bad one leaves the old. */
+  async reloadFrom(read: () => FilterPlan | Promise<FilterPlan>): Promise<boolean> {
+    let outcome: "ok" | "failed" = "ok";
+    try {
+      this.reload(await read());
+      this.#logs.log.info({ environment: this.plan.environment }, "the plan was read anew");
+    } catch (error) {
+      outcome = "failed";
+      this.#logs.log.error({ error: String(error) }, "the new plan cannot be taken, the old one stays");
+    }
+    this.#metrics.reloaded(outcome);
+    return outcome === "ok";
+  }
+
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  /** No longer ready: whoever asks now is served, and told to come elsewhere. */
+  drain(): void {
+    this.#stopping = true;
+  }
+
+  /** Ends what would go on for ever. */
+  endConnections(): void {
+    for (const socket of this.#handedOver) socket.destroy();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#watch);
+    this.#overload.stop();
+    this.#keys.stop();
+    this.#secrets.stop();
+    this.#redis?.stop();
+    this.connections.stop();
+    await this.#tracing?.stop();
+    this.#logs.flush();
+  }
+
+  enter(response: ServerResponse): boolean {
+    if (this.#stopping) response.setHeader("connection", "close");
+    if (this.#overload.enter()) return true;
+    this.#metrics.shed();
+    return false;
+  }
+
+  /** A connection that was handed over is no longer the server's: it ends with the filter. */
+  hold(socket: Socket): void {
+    this.#handedOver.add(socket);
+    socket.once("close", () => this.#handedOver.delete(socket));
+  }
+
+  leave(): void {
+    this.#overload.leave();
+  }
+
+  note(record: ExchangeRecord): void {
+    this.#metrics.note(record);
+    this.#logs.audit(record);
+  }
+
+  fault(error: unknown): void {
+    this.#logs.log.error(
+      { error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
+      "a request failed",
+    );
+  }
+
+  /** An exception anywhere is one refused request, never an allowed one. */
+  async door(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    message.resume();
+    if (!this.enter(response)) {
+      send(response, shedAtDoor(message));
+      return;
+    }
+    const question = { response, sinceMs: Date.now() };
+    this.#questions.add(question);
+    let answer: PlainAnswer = FAILED;
+    try {
+      const judged = await answerDoor(this.plan, this.state, message);
+      if (judged.record) this.note(judged.record);
+      ({ answer } = judged);
+    } catch (error) {
+      this.fault(error);
+    }
+    // Refused already, where it took too long.
+    if (this.#questions.delete(question)) {
+      send(response, answer);
+      this.leave();
+    }
+  }
+
+  /** A question that is not answered in time is refused; what is said later is nobody's. */
+  #refuseLate(): void {
+    const oldestMs = Date.now() - this.#doorPatienceMs;
+    for (const question of this.#questions) {
+      if (question.sinceMs > oldestMs) break;
+      this.#questions.delete(question);
+      this.fault(new Error("The decision took too long."));
+      send(question.response, FAILED);
+      this.leave();
+    }
+  }
+
+  /** Health and metrics; false for any other path. */
+  async admin(message: IncomingMessage, response: ServerResponse): Promise<boolean> {
+    const path = pathOf(message.url ?? "");
+    if (path === "/actuator/liveness") {
+      send(response, { status: 200, headers: {}, body: "live\n" });
+    } else if (path === "/actuator/readiness") {
+      const { ready } = this;
+      send(response, { status: ready ? 200 : 503, headers: {}, body: ready ? "ready\n" : "not ready\n" });
+    } else if (path === "/metrics") {
+      const body = await this.#metrics.text(this.state, this.#redis?.ready ?? true);
+      send(response, { status: 200, headers: { "content-type": this.#metrics.registry.contentType }, body });
+    } else {
+      return false;
+    }
+    return true;
+  }
+}

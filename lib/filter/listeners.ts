@@ -1,0 +1,105 @@
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
+import type { Server as TlsServer } from "node:https";
+import { BlockList, isIPv6, type AddressInfo, type Socket } from "node:net";
+import type { FilterPlan } from "../policy/filter-plan";
+import type { Filter } from "./filter";
+import { send, shed, unreadable } from "./plain-answer";
+import { serve, serveUpgrade, type Arrived } from "./through";
+
+export const LIMITS = {
+  // Above what a gateway passes on, so that the door never refuses for size what the proxy has accepted.
+  maxHeaderSize: 96 * 1024,
+  keepAliveTimeout: 120_000,
+  requestTimeout: 0,
+};
+
+/** Of clients themselves: whoever takes longer to say what he wants is not heard. */
+export const CLIENT_LIMITS = { ...LIMITS, keepAliveTimeout: 75_000, headersTimeout: 15_000, requestTimeout: 300_000 };
+
+/** Exchanges that are under way when the listeners close may take this long. */
+const LAST_MS = 15_000;
+
+export type AnyServer = Server | TlsServer;
+
+export async function listen(server: AnyServer, port: number, host: string): Promise<number> {
+  // A header that is dropped unseen could be the one that refuses.
+  server.maxHeadersCount = 0;
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, resolve);
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** The balancer's own question: any Host, but nobody else may ask, and a client's request has passed it. */
+export function isHealthCheck({ front }: FilterPlan): (message: IncomingMessage, response: ServerResponse) => boolean {
+  const networks = new BlockList();
+  for (const network of front.networks) {
+    const [address = "", bits] = network.split("/");
+    networks.addSubnet(address, Number(bits ?? (isIPv6(address) ? 128 : 32)), isIPv6(address) ? "ipv6" : "ipv4");
+  }
+  return (message, response) => {
+    if (message.url !== front.healthPath || message.headers["x-forwarded-for"] !== undefined) return false;
+    const peer = (message.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
+    if (!networks.check(peer, isIPv6(peer) ? "ipv6" : "ipv4")) return false;
+    message.resume();
+    send(response, { status: 200, headers: { "content-type": "text/plain" }, body: "healthy" });
+    return true;
+  };
+}
+
+/** What Node's parser refuses: never a request, so it has no form of a system's own. */
+function refuseUnparsable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const statuses: Record<string, string> = {
+    HPE_INVALID_METHOD: "405 Method Not Allowed",
+    HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+    ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+  };
+  socket.end(
+    `HTTP/1.1 ${statuses[error.code ?? ""] ?? "400 Bad Request"}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+  );
+}
+
+/** A listener for whole exchanges, ordinary ones and handshakes. */
+export function exchanges(
+  filter: Filter,
+  create: (listener: RequestListener) => AnyServer,
+  arrive: (message: IncomingMessage) => Arrived | undefined,
+  own: (message: IncomingMessage, response: ServerResponse) => boolean = () => false,
+): AnyServer {
+  const server = create((message, response) => {
+    if (own(message, response)) return;
+    const arrived = arrive(message);
+    if (!arrived) unreadable(response);
+    else if (!filter.enter(response)) shed(message, response);
+    else
+      void serve(filter, arrived, message, response).finally(() => {
+        filter.leave();
+      });
+  });
+  server.on("clientError", refuseUnparsable);
+  server.on("upgrade", (message: IncomingMessage, socket: Socket, head: Buffer) => {
+    filter.hold(socket);
+    const arrived = arrive(message);
+    if (arrived) void serveUpgrade(filter, arrived, socket, head);
+    else socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+  });
+  return server;
+}
+
+/** Takes nothing more, and ends when what is under way has ended. */
+export function close(server: AnyServer): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => {
+      resolve();
+    });
+    server.closeIdleConnections();
+    setTimeout(() => {
+      server.closeAllConnections();
+    }, LAST_MS).unref();
+  });
+}

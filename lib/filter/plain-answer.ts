@@ -1,0 +1,32 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+/** Short answers that belong to no exchange: of the door, of health and metrics, to what cannot be read. */
+export interface PlainAnswer {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+}
+
+export function send(response: ServerResponse, { status, headers, body }: PlainAnswer): void {
+  response.writeHead(status, { ...headers, "cache-control": "no-store", "content-length": Buffer.byteLength(body) });
+  response.end(body);
+}
+
+export const notFound = (response: ServerResponse): void => {
+  send(response, { status: 404, headers: {}, body: "" });
+};
+
+export const unreadable = (response: ServerResponse): void => {
+  send(response, { status: 400, headers: { "content-type": "application/json" }, body: '{"error":"Bad Request"}\n' });
+};
+
+const SHED = { "retry-after": "1", "x-gateway-reason": "overload" };
+
+export const shed = (message: IncomingMessage, response: ServerResponse): void => {
+  message.resume();
+  send(response, {
+    status: 429,
+    headers: { ...SHED, "content-type": "application/json" },
+    body: '{"error":"Too Many Requests"}\n',
+  });
+};
