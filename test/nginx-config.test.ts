@@ -2,11 +2,9 @@ import { spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { generate } from "selfsigned";
-import { formatDiagnostic } from "../lib/diagnostics";
-import { loadModel, type GatewayInput, type GatewayModel } from "../lib/model";
-import { compile } from "../lib/targets";
-import lab from "./conformance/lab";
-import { placedModel } from "./conformance/systems";
+import type { GatewayInput, GatewayModel } from "../lib/model";
+import { modelOf } from "./conformance/systems";
+import { renderNginx } from "./nginx-render";
 import { wheels } from "./parts/wheels";
 import {
   check,
@@ -66,6 +64,7 @@ const STOCK = [
   "proxy_pass",
   "proxy_pass_request_body",
   "proxy_read_timeout",
+  "proxy_request_buffering",
   "proxy_send_timeout",
   "proxy_set_header",
   "return",
@@ -110,28 +109,7 @@ beforeAll(async () => {
 
 afterAll(removeTemporaryDirectories);
 
-const serhafen = (): GatewayModel => {
-  const { value, diagnostics } = loadModel(path.join(__dirname, "../policies/serhafen.ts"));
-  if (!value) throw new Error(diagnostics.map(formatDiagnostic).join("\n"));
-  return value;
-};
-
-function render(model: GatewayModel, environment: string): string {
-  const services = new Map(Object.keys(model.services).map((name, i) => [name, 20_001 + i]));
-  const at = {
-    services,
-    keyServer: 20_000,
-    filter: 20_090,
-    redis: "redis://127.0.0.1:6379",
-    http: 20_080,
-    https: 20_443,
-    certificates,
-  };
-  const placed: GatewayModel = { ...placedModel(model, at), targets: ["nginx"], accept: [] };
-  const { value, diagnostics } = compile(placed, environment);
-  if (!value) throw new Error(diagnostics.map(formatDiagnostic).join("\n"));
-  return value.files.find((f) => f.path.endsWith("nginx.conf"))?.content ?? "";
-}
+const render = (model: GatewayModel, environment: string): string => renderNginx(model, environment, certificates);
 
 /** What `nginx -t` says besides that all is well; nothing when it has no complaint. */
 async function complaints(nginx: string, conf: string): Promise<string[]> {
@@ -167,13 +145,20 @@ async function wheel(): Promise<string> {
   return found.nginx;
 }
 
-const MODELS: [string, () => GatewayModel, string][] = [
-  ["serhafen, production", serhafen, "production"],
-  ["serhafen, development", serhafen, "development"],
-  ["the lab", () => goodModel(lab), "production"],
+const MODELS: [string, () => GatewayModel | undefined, string][] = [
+  ["serhafen, production", () => modelOf("serhafen"), "production"],
+  ["serhafen, development", () => modelOf("serhafen"), "development"],
+  ["the lab", () => modelOf("lab"), "production"],
+  ["sessions", () => modelOf("sessions"), "production"],
 ];
 
-describe.each(MODELS)("%s", (_, model, environment) => {
+describe.each(MODELS)("%s", (name, read, environment) => {
+  const model = (): GatewayModel => {
+    const found = read();
+    if (!found) throw new Error(name);
+    return found;
+  };
+
   test("nginx takes it without a warning", async () => {
     expect(await complaints(await wheel(), render(model(), environment))).toEqual([]);
   }, 120_000);
@@ -216,6 +201,28 @@ describe("corners of the model", () => {
           errorBody: null,
           audit: null,
         },
+      },
+    ],
+    [
+      "one path as exact and as prefix",
+      {
+        routes: [
+          { ...route, match: { exact: ["/r"], methods: ["POST"] } },
+          { ...route, name: "below", match: { prefix: ["/r"] } },
+          { ...route, name: "root", match: { exact: ["/"], prefix: ["/"] } },
+        ],
+      },
+    ],
+    [
+      "a route that goes through, beside one that asks at the door and one that does neither",
+      {
+        policies: { jwt: { issuers: ["accounts"] } },
+        routes: [
+          { ...route, policies: { compression: {}, webSocket: { allowed: true }, retries: { tries: 3 } } },
+          { ...route, name: "door", match: { prefix: ["/door"] } },
+          { ...route, name: "open", match: { prefix: ["/open"] }, policies: { jwt: null } },
+          { name: "self", match: { prefix: ["/self"] }, respond: { status: 200 }, policies: { compression: {} } },
+        ],
       },
     ],
     ["hosts that differ in a dot and a hyphen", { hosts: { "a-b.test": {}, "a.b.test": {} } }],

@@ -65,7 +65,8 @@ interface Commands {
   keep(version: string, entry: string, name: string, value: Buffer, ttlMs: number): Promise<number>;
 }
 
-/** After a command that timed out nobody asks for this long. */
+/** After so many commands in a row that timed out nobody asks for this long. */
+const TIMEOUTS = 5;
 const REST_MS = 500;
 
 /** One slot for all keys of a group, as a cluster wants it (keys with braces). */
@@ -79,6 +80,7 @@ const blockKey = (key: string): string => `${key}:blocked`;
 export class RedisStore implements SharedStore {
   readonly #redis: Redis & Commands;
   #restUntilMs = 0;
+  #timeouts = 0;
 
   constructor(url: string, commandTimeoutMs = 50) {
     this.#redis = new Redis(url, {
@@ -161,13 +163,16 @@ export class RedisStore implements SharedStore {
     await this.#ask(() => this.#redis.del(key));
   }
 
-  /** A store that hangs costs one question the time stated, and the others nothing until it may be well again. */
+  /** A store that hangs costs a few questions the time stated, and the others nothing until it may be well again. */
   async #ask<T>(command: () => Promise<T>): Promise<T> {
     if (!this.ready || Date.now() < this.#restUntilMs) throw new Error("The shared store is away.");
     try {
-      return await command();
+      const answer = await command();
+      this.#timeouts = 0;
+      return answer;
     } catch (error) {
-      if ((error as Error).message === "Command timed out") this.#restUntilMs = Date.now() + REST_MS;
+      this.#timeouts = (error as Error).message === "Command timed out" ? this.#timeouts + 1 : 0;
+      if (this.#timeouts >= TIMEOUTS) this.#restUntilMs = Date.now() + REST_MS;
       throw error;
     }
   }

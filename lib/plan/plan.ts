@@ -143,8 +143,10 @@ class Planner {
       this.#refuse(wanted);
       return;
     }
+    // Behind the door alone: before a filter that the route goes through it would have the first word.
+    if (this.placements.at(-1)?.place !== "door") return;
     claims.forEach((claim, i) => {
-      if (claim.backup && native < 0 && covers(claim, features)) this.backups.push(placement("native", i));
+      if (claim.backup && covers(claim, features)) this.backups.push(placement("native", i));
     });
   }
 

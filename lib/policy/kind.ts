@@ -4,6 +4,7 @@ import type { z } from "zod";
 import type { CircuitBreakers } from "./breakers";
 import type { Feature } from "./feature";
 import type { Flights } from "./flights";
+import type { PendingDrops } from "./pending-drops";
 import type { Phase } from "./phase";
 import type { TokenCache } from "./token-cache";
 import type { SharedStore } from "./store";
@@ -153,6 +154,7 @@ export interface State {
   tokens: TokenCache;
   breakers: CircuitBreakers;
   flights: Flights;
+  drops: PendingDrops;
   /** Told of what is worth counting beside decisions. */
   count(event: "cache-hit" | "cache-miss"): void;
 }

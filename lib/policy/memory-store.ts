@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { CircuitBreakers } from "./breakers";
 import { Flights } from "./flights";
 import type { State } from "./kind";
+import { PendingDrops } from "./pending-drops";
 import { MemoryCounters } from "./rate";
 import type { SharedStore } from "./store";
 import { TokenCache } from "./token-cache";
@@ -146,6 +147,7 @@ export function aloneState(own: Pick<State, "keys"> & Partial<State>): State {
     tokens: new TokenCache(),
     breakers: new CircuitBreakers(),
     flights: new Flights(),
+    drops: new PendingDrops(),
     count: () => undefined,
     ...own,
   };

@@ -128,11 +128,11 @@ export const cache = policyKind({
         return await call();
       } finally {
         // Whatever was answered: the service may have written. It is dropped before the client hears of it.
-        await state.shared.drop(group).catch(() => undefined);
+        await state.drops.drop(group, (g) => state.shared.drop(g));
       }
     }
     const cannotShare = request.method !== "GET" || headerValues(request, "range").length > 0;
-    if (cannotShare) return call();
+    if (cannotShare || state.drops.has(group)) return call();
     const key = `${service ?? ""} ${headerValues(request, "accept").join(",")} ${upstream.target}`;
     // Who asked for conditions or encodings does not decide what others get.
     for (const header of ["if-none-match", "if-modified-since", "accept-encoding"]) upstream.remove.add(header);

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { DOOR_MS, PROMPT_MS } from "./bounds";
 
 /** What a drill is given: a folder, a way to undo what it has started, and a list of what must hold. */
 export class Run {
@@ -27,6 +28,12 @@ export class Run {
 
   atLeast(what: string, actual: number, bound: number): void {
     this.check(what, actual >= bound, `${String(Math.round(actual * 10) / 10)}, at least ${String(bound)}`);
+  }
+
+  /** Answered at once, and none of them too late for a proxy. */
+  prompt(what: string, { medianMs, maxMs }: { medianMs: number; maxMs: number }): void {
+    this.atMost(`median ms ${what}`, medianMs, PROMPT_MS);
+    this.atMost(`ms at most ${what}`, maxMs, DOOR_MS);
   }
 
   note(text: string): void {

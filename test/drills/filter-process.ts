@@ -60,8 +60,6 @@ export interface FilterOptions {
   /** No store by default: what needs none does not wait for one. */
   redisUrl?: string;
   env?: Readonly<Record<string, string>>;
-  /** The door's port; a free one by default. */
-  port?: number;
   /** `live` does not wait for readiness. */
   wait?: "ready" | "live";
   /** Where it writes, when that is to be no file. */
@@ -101,10 +99,9 @@ export class FilterProcess {
     const name = path.join(options.directory, `filter-${String(started)}`);
     mkdirSync(options.directory, { recursive: true });
     writeFileSync(`${name}.json`, options.plan);
-    const [free = 0, through = 0] = await freePorts(2);
     const workers = Number(options.env?.["FILTER_WORKERS"] ?? 1);
-    const admin = await portsInRow(workers);
-    const port = options.port ?? free;
+    const port = await portsInRow(2 + workers);
+    const [through, admin] = [port + 1, port + 2];
     const env = {
       ...process.env,
       ...{ LISTEN_PORT: String(port), ADMIN_PORT: String(admin), THROUGH_PORT: String(through) },

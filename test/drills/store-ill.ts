@@ -1,10 +1,8 @@
-import { DOOR_MS, PROMPT_MS, RECOVERY_MS } from "./bounds";
 import type { Drill } from "./drill";
 import { METRICS } from "./metrics";
 import { newClient } from "./question";
 import { startStored, storeUp, type Stored } from "./store";
 import { decidesAlone, knowsIt, LIMIT, recovered } from "./store-away";
-import { timeUntil } from "./wait";
 
 /** The store answers, but counts nothing: an error is an answer at once, so nothing may take long. */
 const answersErrors = (
@@ -20,7 +18,7 @@ const answersErrors = (
     const client = newClient();
     run.equal("before", (await filter.askMany(3, { route: "strict", client })).verdicts, { "200": 3 });
     await begin(stored);
-    await decidesAlone(run, filter, DOOR_MS);
+    await decidesAlone(run, filter);
     await knowsIt(run, filter);
     await end(stored);
     await recovered(run, filter, client, left);
@@ -68,13 +66,13 @@ const flushed: Drill = {
     await store.command(["SCRIPT", "FLUSH"]);
     const scripts = await filter.askMany(LIMIT - 3, { route: "strict", client: one });
     run.equal("after SCRIPT FLUSH", scripts.list, [...Array<number>(LIMIT - 4).fill(200), 429]);
-    run.atMost("ms after SCRIPT FLUSH", scripts.maxMs, PROMPT_MS);
+    run.prompt("after SCRIPT FLUSH", scripts);
     run.equal("before", (await filter.askMany(5, { route: "strict", client: two })).verdicts, { "200": 5 });
     await store.command(["FLUSHALL"], ["SCRIPT", "FLUSH"]);
     const counters = await filter.askMany(LIMIT + 2, { route: "strict", client: two });
     run.equal("after FLUSHALL: one more burst", counters.list, [...Array<number>(LIMIT).fill(200), 429, 429]);
-    run.atMost("ms after FLUSHALL", counters.maxMs, PROMPT_MS);
-    run.atMost("ms until up", await timeUntil(() => storeUp(filter), RECOVERY_MS), PROMPT_MS);
+    run.prompt("after FLUSHALL", counters);
+    run.equal(METRICS.storeUp, await storeUp(filter), true);
     const away = (await filter.metrics()).sum(METRICS.refusals, { reason: "limits-away" }) ?? 0;
     run.equal("refusals as limits-away", away, 0);
   },

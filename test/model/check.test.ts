@@ -361,8 +361,10 @@ describe("what a model becomes", () => {
       ]),
     );
     const { policies } = routeOf(gateway, "orders");
-    expect(policies.map((p) => p.kind).sort()).toEqual(["bodySize", "timeouts", "webSocket"]);
+    expect(policies.map((p) => p.kind).sort()).toEqual(["bodyCount", "bodySize", "timeouts", "webSocket"]);
     expect(configOf(policies, "bodySize")).toEqual({ max: 1024 ** 2 });
+    // A body that declares nothing has the same limit.
+    expect(configOf(policies, "bodyCount")).toEqual({ max: 1024 ** 2 });
     expect(configOf(policies, "timeouts")).toEqual({ firstByte: 15_000 });
     expect(configOf(policies, "webSocket")).toEqual({ allowed: false, idle: 3_600_000 });
   });

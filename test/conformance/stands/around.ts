@@ -146,8 +146,10 @@ export class Around {
   }
 
   async begin(testCase: Case): Promise<void> {
-    if (this.#failing) await this.#closeBreakers();
-    this.#failing = Object.keys(testCase.upstreams).length > 0;
+    const fails = Object.keys(testCase.upstreams).length > 0;
+    // Calls that went well count as well.
+    if (this.#failing || fails) await this.#closeBreakers();
+    this.#failing = fails;
     await sleep(Math.max(0, this.#guardFreeAt - performance.now()));
     this.services.begin(testCase.upstreams);
     this.identities.forget();
