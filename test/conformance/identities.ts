@@ -53,6 +53,7 @@ export class Identities {
   readonly #system: SystemIdentities;
   readonly #pairs = new Map<string, KeyPair>();
   readonly #others = new Map<string, KeyPair>();
+  readonly #retired: KeyPair[] = [];
   readonly #made = new Map<string, string>();
 
   constructor(readonly system: string) {
@@ -67,9 +68,35 @@ export class Identities {
     }
   }
 
+  /** A new key for new tokens; the ones before stay published, until they are retired. */
+  rotate(): void {
+    this.#retired.push(...this.#pairs.values());
+    for (const alg of this.#pairs.keys()) this.#pairs.set(alg, newPair(alg));
+  }
+
+  retire(): void {
+    this.#retired.length = 0;
+  }
+
+  /** A good token of somebody who is in no file. */
+  sign(own: Readonly<Record<string, unknown>>, key: "published" | "other" = "published"): string {
+    const { issuer } = this.#system;
+    const pair = (key === "published" ? this.#pairs : this.#others).get(issuer.alg);
+    const now = Math.floor(Date.now() / 1000);
+    const claims = {
+      ...(issuer.iss && { iss: issuer.iss }),
+      ...(issuer.aud && { aud: issuer.aud }),
+      ...(issuer.type && { [issuer.type.claim]: issuer.type.access }),
+      ...{ iat: now, exp: now + issuer.lives, jti: randomUUID() },
+      ...own,
+    };
+    const input = `${base64url({ alg: issuer.alg, typ: "JWT", kid: this.#pairs.get(issuer.alg)?.kid })}.${base64url(claims)}`;
+    return `${input}.${this.#sign(input, issuer.alg, { pair })}`;
+  }
+
   /** The key set that the issuer publishes. */
   keySet(): string {
-    const keys = [...this.#pairs.values()].map(({ kid, alg, publicKey }) => ({
+    const keys = [...this.#pairs.values(), ...this.#retired].map(({ kid, alg, publicKey }) => ({
       ...publicKey.export({ format: "jwk" }),
       kid,
       alg,

@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:net";
 import path from "node:path";
 import { formatDiagnostic, hasErrors } from "../../lib/diagnostics";
 import { loadModel, type GatewayModel } from "../../lib/model";
 import { compile, type OutputFile } from "../../lib/targets";
-import { freePorts, portOpen, startPart, until, type Part } from "../parts/process";
+import { startPart, until, type Part } from "../parts/process";
 import { Connection, type Answer } from "./connection";
 import { Metrics } from "./metrics";
 import { commandLine, descendants, rssMiB } from "./process-table";
@@ -215,12 +216,26 @@ export class FilterProcess {
   }
 }
 
-/** The first of as many free ports in a row. */
+/** The first of as many free ports in a row, below those that connections are given. */
 async function portsInRow(count: number): Promise<number> {
   for (;;) {
-    const [first = 0] = await freePorts(1);
-    const taken = await Promise.all(Array.from({ length: count }, (_, i) => portOpen(first + i)));
-    if (!taken.includes(true)) return first;
+    const first = 15_000 + Math.floor(Math.random() * 15_000);
+    const servers: Server[] = [];
+    try {
+      for (let i = 0; i < count; i++) {
+        const server = createServer();
+        servers.push(server);
+        await new Promise<void>((resolve, reject) => {
+          server.once("error", reject);
+          server.listen(first + i, "127.0.0.1", resolve);
+        });
+      }
+      return first;
+    } catch {
+      // One of them is taken: the next row.
+    } finally {
+      await Promise.all(servers.map((s) => new Promise((resolve) => s.close(resolve))));
+    }
   }
 }
 

@@ -75,6 +75,24 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
+/** A free port whose next one is free as well: workers number their own from it. */
+export async function freePair(): Promise<number> {
+  for (;;) {
+    const [port = 0] = await freePorts(1);
+    const next = net.createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      next.once("error", () => {
+        resolve(false);
+      });
+      next.listen(port + 1, "127.0.0.1", () => {
+        resolve(true);
+      });
+    });
+    await new Promise((resolve) => next.close(resolve));
+    if (free) return port;
+  }
+}
+
 /** Waits until the probe is true; a part that has died, or the end of the time, is an error with the end of its log. */
 export async function until(
   what: string,

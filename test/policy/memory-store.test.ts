@@ -107,7 +107,6 @@ describe("the bound", () => {
     const bench = new Bench(16 * KIB);
     for (let i = 0; i < 8; i++) await bench.keep("g", `k${String(i)}`, String(i).repeat(4 * KIB), 60_000);
     const kept = await Promise.all(Array.from({ length: 8 }, (_, i) => bench.value("g", `k${String(i)}`)));
-    expect(kept.map((v) => v !== undefined)).not.toContain("x");
     expect(kept.filter((v) => v !== undefined).length).toBeLessThanOrEqual(4);
     expect(kept.at(-1)).toBeDefined();
     expect(kept[0]).toBeUndefined();
@@ -161,12 +160,10 @@ describe("marks", () => {
   test("those that hold go last when there are too many", async () => {
     const bench = new Bench();
     bench.store.mark("kept", 60_000);
-    for (let i = 0; i < 100_000; i++) {
-      bench.store.mark(`past ${String(i)}`, 1);
-    }
+    for (let i = 0; i < 99_999; i++) bench.store.mark(`past ${String(i)}`, 1);
     bench.now += 10;
     bench.store.mark("one more", 60_000);
-    expect(await bench.store.has("kept")).toBe(true);
+    expect(await Promise.all(["kept", "one more"].map((key) => bench.store.has(key)))).toEqual([true, true]);
   });
 });
 

@@ -7,7 +7,7 @@ import { startEnvoy } from "../../parts/envoy";
 import { goTool } from "../../parts/go-tools";
 import { startIstiod } from "../../parts/istiod";
 import { startKubeStub } from "../../parts/kube-stub";
-import { freePorts, portOpen, until } from "../../parts/process";
+import { freePair, freePorts, portOpen, until } from "../../parts/process";
 import { wheels } from "../../parts/wheels";
 import type { Case } from "../case";
 import { send, withForwardedFor, type OpenAnswer, type WireRequest } from "../wire";
@@ -63,7 +63,7 @@ interface Instance {
 class IstioStand implements Stand {
   private constructor(
     readonly target: string,
-    private readonly around: Around,
+    readonly around: Around,
     private readonly instances: Instance[],
   ) {}
 
@@ -89,7 +89,8 @@ class IstioStand implements Stand {
     n: number,
     change: (model: GatewayModel) => GatewayModel,
   ): Promise<Instance> {
-    const [http = 0, https = 0, filter = 0, through = 0, admin = 0] = await freePorts(5);
+    const [http = 0, https = 0, filter = 0, through = 0] = await freePorts(4);
+    const admin = await freePair();
     const files = renderFor(
       around,
       "istio",
@@ -188,15 +189,36 @@ class IstioStand implements Stand {
 
 export const istioStand: StandFactory = (options) => IstioStand.start("istio", options);
 
+type Policies = GatewayModel["routes"][number]["policies"];
+
+/** What only the filter keeps. */
+const OF_FILTER = {
+  tenant: null,
+  rateLimit: null,
+  circuitBreaker: null,
+  cache: null,
+  compression: null,
+  bodySchema: null,
+};
+
+function barePolicies<P extends Policies>({ jwt, timeouts, ...policies }: P): P {
+  const { revocation: _revocation, ...plainJwt } = jwt ?? {};
+  const { total: _total, ...plainTimeouts } = timeouts ?? {};
+  return {
+    ...policies,
+    ...OF_FILTER,
+    ...(jwt && { jwt: { ...plainJwt, webSocketProtocol: false } }),
+    ...(timeouts && { timeouts: plainTimeouts }),
+  } as P;
+}
+
 /** Tokens and roles by Istio alone: the same model without what only the filter keeps, its differences accepted. */
 function withoutFilter(model: GatewayModel): GatewayModel {
-  const bare = { tenant: null, rateLimit: null };
-  const accept = [{ difference: "istio-native-jwt", reason: "The run compares both forms." }];
   return {
     ...model,
-    accept,
-    policies: { ...model.policies, ...bare },
-    routes: model.routes.map((r) => ({ ...r, policies: { ...r.policies, ...bare } })),
+    accept: [{ difference: "istio-native-jwt", reason: "The run compares both forms." }],
+    policies: barePolicies(model.policies),
+    routes: model.routes.map((r) => ({ ...r, policies: barePolicies(r.policies) })),
   };
 }
 

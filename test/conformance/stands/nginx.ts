@@ -4,7 +4,7 @@ import { generate } from "selfsigned";
 import { hasErrors, formatDiagnostic } from "../../../lib/diagnostics";
 import type { GatewayModel } from "../../../lib/model";
 import { compile, type OutputFile } from "../../../lib/targets";
-import { freePorts, portOpen, startPart, until, type Part } from "../../parts/process";
+import { freePair, freePorts, portOpen, startPart, until, type Part } from "../../parts/process";
 import { wheels } from "../../parts/wheels";
 import type { Case } from "../case";
 import { send, withForwardedFor, type OpenAnswer, type WireRequest } from "../wire";
@@ -41,7 +41,7 @@ class NginxStand implements Stand {
   readonly target = "nginx";
 
   private constructor(
-    private readonly around: Around,
+    readonly around: Around,
     private readonly instances: Instance[],
   ) {}
 
@@ -53,7 +53,8 @@ class NginxStand implements Stand {
     await certificates(tls);
     const instances: Instance[] = [];
     for (let n = 0; n < replicas; n++) {
-      const [http = 0, https = 0, filter = 0, through = 0, admin = 0] = await freePorts(5);
+      const [http = 0, https = 0, filter = 0, through = 0] = await freePorts(4);
+      const admin = await freePair();
       const files = renderFor(around, "nginx", environment, { http, https, filter, through, admin, certificates: tls });
       const plan = files.find((f) => f.path.endsWith("filter.json"));
       if (plan) await around.startFilter(plan.content, { filter, through, admin });

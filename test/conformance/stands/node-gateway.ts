@@ -1,5 +1,5 @@
 import path from "node:path";
-import { freePorts } from "../../parts/process";
+import { freePair, freePorts } from "../../parts/process";
 import { wheels } from "../../parts/wheels";
 import type { Case } from "../case";
 import { send, withForwardedFor, type OpenAnswer, type WireRequest } from "../wire";
@@ -17,7 +17,7 @@ class NodeGatewayStand implements Stand {
   readonly target = "node-gateway";
 
   private constructor(
-    private readonly around: Around,
+    readonly around: Around,
     private readonly instances: Instance[],
   ) {}
 
@@ -33,7 +33,8 @@ class NodeGatewayStand implements Stand {
     await certificates(tls);
     const instances: Instance[] = [];
     for (let n = 0; n < replicas; n++) {
-      const [http = 0, https = 0, filter = 0, admin = 0] = await freePorts(4);
+      const [http = 0, https = 0, filter = 0] = await freePorts(3);
+      const admin = await freePair();
       const files = renderFor(around, "node-gateway", environment, { http, https, filter, admin, certificates: tls });
       const plan = files.find((f) => f.path.endsWith("plan.json"));
       await around.startProcess("bin/filter.ts", plan?.content ?? "", admin, {

@@ -2,6 +2,7 @@ import type { Case } from "../case";
 import type { Identities } from "../identities";
 import type { Services } from "../upstreams";
 import type { WireAnswer, WireRequest } from "../wire";
+import type { Around } from "./around";
 
 /** A connection that the runner may keep open. */
 export interface Held {
@@ -13,6 +14,8 @@ export interface Stand {
   readonly target: string;
   readonly services: Services;
   readonly identities: Identities;
+  /** The real parts around a real gateway. */
+  readonly around?: Around;
   /** Fresh state: nothing counted, nothing seen. Parts that the case takes away are gone when it returns. */
   begin(testCase: Case): Promise<void>;
   /** Sends a request to the n-th instance. */

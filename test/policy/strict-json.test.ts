@@ -1,0 +1,90 @@
+import { AmbiguousJson, parseStrictJson } from "../../lib/policy/strict-json";
+
+const parse = (text: string | Buffer, maxDepth?: number): unknown => parseStrictJson(Buffer.from(text), maxDepth);
+
+const nested = (depth: number): string => `${"[".repeat(depth)}${"]".repeat(depth)}`;
+
+describe("what every parser reads alike is read", () => {
+  test.each<[string, unknown]>([
+    ["{}", {}],
+    [' \t\r\n{ "a" : [ 1 , -2.5e3 , true , null , "x" ] } ', { a: [1, -2500, true, null, "x"] }],
+    ['"text"', "text"],
+    ['{"a":{"a":{"a":1}},"b":{"a":1}}', { a: { a: { a: 1 } }, b: { a: 1 } }],
+    ['[{"a":1},{"a":2}]', [{ a: 1 }, { a: 2 }]],
+    ['{"a":"{\\"b\\":1,\\"b\\":2}"}', { a: '{"b":1,"b":2}' }],
+    ['{"a":"\\\\","b":"}"}', { a: "\\", b: "}" }],
+    ['{"":1}', { "": 1 }],
+    ['{"a":"constructor","b":["__proto__"]}', { a: "constructor", b: ["__proto__"] }],
+    ['{"ü":"\\u00fc","emoji":"\\ud83d\\ude00"}', { ü: "ü", emoji: "😀" }],
+    ['{"a":1,"A":2}', { a: 1, A: 2 }],
+    ['{"a":[],"b":{}}', { a: [], b: {} }],
+  ])("%j", (text, value) => {
+    expect(parse(text)).toEqual(value);
+  });
+
+  test("to the depth that is allowed", () => {
+    expect(() => parse(nested(64))).not.toThrow();
+    expect(() => parse(nested(3), 3)).not.toThrow();
+    expect(() => parse(`[${nested(2)},${nested(2)},"[[[["]`, 3)).not.toThrow();
+  });
+});
+
+describe("what one may read differently from another is ambiguous", () => {
+  test.each<[string, string]>([
+    ["a member twice", '{"a":1,"a":2}'],
+    ["with the same value", '{"a":1,"a":1}'],
+    ["once escaped", '{"a":1,"\\u0061":2}'],
+    ["deep inside", '{"x":[{"y":{"a":1,"b":2,"a":3}}]}'],
+    ["behind another object", '{"a":{"b":1},"c":[],"a":2}'],
+    ["with white space before the colon", '{"a" :1,"a"\n:2}'],
+    ["an empty name twice", '{"":1,"":2}'],
+    ["__proto__", '{"__proto__":{"admin":true}}'],
+    ["__proto__, escaped", '{"__pr\\u006fto__":1}'],
+    ["constructor", '{"constructor":{"prototype":1}}'],
+    ["prototype", '{"a":{"prototype":1}}'],
+    ["half a character", '{"a":"\\ud83d"}'],
+    ["the other half", '{"a":"\\ude00"}'],
+    ["half a character in a name", '{"\\ud83d":1}'],
+    ["the end of a text in C", '{"a":"x\\u0000y"}'],
+    ["deeper than allowed", nested(65)],
+  ])("%s", (_, text) => {
+    expect(() => parse(text)).toThrow(AmbiguousJson);
+  });
+
+  test("and says why, without the value", () => {
+    expect(() => parse('{"a":"secret","a":"other"}')).toThrow('"a" stands twice.');
+    expect(() => parse(nested(4), 3)).toThrow("It is too deep.");
+  });
+});
+
+describe("what is no JSON is refused", () => {
+  test.each<[string, string | Buffer]>([
+    ["nothing", ""],
+    ["white space", " \n"],
+    ["half of it", '{"a":1'],
+    ["more behind it", "{}x"],
+    ["two values", "{}{}"],
+    ["a comma too many", '{"a":1,}'],
+    ["single quotes", "{'a':1}"],
+    ["a name without quotes", "{a:1}"],
+    ["a comment", '{"a":1/*x*/}'],
+    ["NaN", '{"a":NaN}'],
+    ["a zero in front", '{"a":01}'],
+    ["a control character in a text", '{"a":"\n"}'],
+    ["a byte order mark", Buffer.from([0xef, 0xbb, 0xbf, 0x7b, 0x7d])],
+    ["UTF-16", Buffer.from('{"a":1}', "utf16le")],
+    ["bytes that are no UTF-8", Buffer.from([0x22, 0xff, 0x22])],
+    ["a slash in two bytes", Buffer.from([0x22, 0xc0, 0xaf, 0x22])],
+    ["half a character in bytes", Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22])],
+  ])("%s", (_, text) => {
+    expect(() => parse(text)).toThrow();
+  });
+});
+
+test("a large body takes a time that grows with it, and no faster", () => {
+  const members = Array.from({ length: 50_000 }, (_, i) => `"m${String(i)}":"${"\\\\".repeat(5)}"`);
+  const start = performance.now();
+  expect(Object.keys(parse(`{${members.join(",")}}`) as object)).toHaveLength(50_000);
+  expect(() => parse(`"${"\\\\".repeat(500_000)}`)).toThrow();
+  expect(performance.now() - start).toBeLessThan(3_000);
+});
