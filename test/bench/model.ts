@@ -24,8 +24,6 @@ const input = defineGateway({
   policies: {
     // The guard would be the first thing that a load test meets.
     floodGuard: null,
-    // A body that is counted goes through the filter, and what is measured here is the door.
-    bodySize: null,
     jwt: { issuers: ["main"], claimHeaders: { "x-user-id": "sub" } },
     authorization: { anyOf: [{ roles: ["clerk"] }] },
   },
@@ -43,7 +41,7 @@ const input = defineGateway({
 });
 
 /** The rendered files of one target with the parts' addresses in them. */
-export function benchFiles(target: "nginx" | "istio", at: Addresses): { path: string; content: string }[] {
+export function benchFiles(target: "nginx" | "istio" | "node-gateway", at: Addresses): { path: string; content: string }[] {
   const checked = checkModel({ file: __filename, value: input, locate: () => ({ file: __filename }) });
   if (!checked.value || hasErrors(checked.diagnostics)) {
     throw new Error(checked.diagnostics.map(formatDiagnostic).join("\n"));

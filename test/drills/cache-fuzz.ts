@@ -200,7 +200,6 @@ async function fuzz(run: Run): Promise<void> {
   const wrong = { tenant: 0, target: 0, id: 0, stale: 0, statuses: new Set<number>() };
   const seen = new Map<string, number>();
   let cacheable = 0;
-  let cachedReads = 0;
   let next = 0;
   const lane = async (): Promise<void> => {
     while (next < REQUESTS) {
@@ -239,8 +238,7 @@ async function fuzz(run: Run): Promise<void> {
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, lane));
-  cachedReads = cacheable - hits.reads;
-  const rate = (cachedReads / cacheable) * 100;
+  const rate = ((cacheable - hits.reads) / cacheable) * 100;
   run.equal("answers of another tenant", wrong.tenant, 0);
   run.equal("answers to another target", wrong.target, 0);
   run.equal("answers with another's request id", wrong.id, 0);

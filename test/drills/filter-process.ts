@@ -1,5 +1,4 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:net";
 import path from "node:path";
 import { formatDiagnostic, hasErrors } from "../../lib/diagnostics";
 import { loadModel, type GatewayModel } from "../../lib/model";
@@ -7,6 +6,7 @@ import { compile, type OutputFile } from "../../lib/targets";
 import { startPart, until, type Part } from "../parts/process";
 import { Connection, type Answer } from "./connection";
 import { Metrics } from "./metrics";
+import { portsInRow } from "./ports";
 import { commandLine, descendants, rssMiB } from "./process-table";
 import { questionBytes, statusOf, type Question } from "./question";
 
@@ -213,29 +213,6 @@ export class FilterProcess {
     // A process that was stopped takes no other signal.
     this.part.signal("SIGCONT");
     await this.part.stop(signal);
-  }
-}
-
-/** The first of as many free ports in a row, below those that connections are given. */
-async function portsInRow(count: number): Promise<number> {
-  for (;;) {
-    const first = 15_000 + Math.floor(Math.random() * 15_000);
-    const servers: Server[] = [];
-    try {
-      for (let i = 0; i < count; i++) {
-        const server = createServer();
-        servers.push(server);
-        await new Promise<void>((resolve, reject) => {
-          server.once("error", reject);
-          server.listen(first + i, "127.0.0.1", resolve);
-        });
-      }
-      return first;
-    } catch {
-      // One of them is taken: the next row.
-    } finally {
-      await Promise.all(servers.map((s) => new Promise((resolve) => s.close(resolve))));
-    }
   }
 }
 

@@ -41,7 +41,7 @@ const rotation: Drill = {
                   policies: {
                     ...r.policies,
                     tenant: { headers: { "x-unit": "business_unit", "x-country": "country_code" }, required: true },
-                    authorization: { anyOf: [{ roles: ["SUPERADMIN"] }] },
+                    authorization: { anyOf: [{ roles: ["SUPERADMIN"], scopes: [] }] },
                   },
                 }
               : r,

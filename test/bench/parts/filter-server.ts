@@ -24,6 +24,7 @@ export interface FilterStart {
   core: number;
   valkey: Valkey;
   port?: number;
+  isGateway?: boolean;
   env?: NodeJS.ProcessEnv;
 }
 
@@ -33,8 +34,10 @@ export async function startFilterServer(servers: Servers, options: FilterStart):
   const port = options.port ?? free;
   const plan = servers.file(`${options.name.replaceAll(/\W+/g, "-")}.json`, options.plan);
   const env = {
-    LISTEN_PORT: String(port),
-    THROUGH_PORT: String(through),
+    // The gateway's own listener is where it would have a door; plain, since TLS is not what is measured.
+    ...(options.isGateway
+      ? { HTTP_PORT: String(through), HTTPS_PORT: String(port) }
+      : { LISTEN_PORT: String(port), THROUGH_PORT: String(through) }),
     ADMIN_PORT: String(admin),
     REDIS_URL: options.valkey.url,
     ...options.env,

@@ -89,7 +89,6 @@ export async function makeStands(stage: Stage): Promise<{ stands: Stand[]; upstr
       door,
     },
   ];
-  const own = await startNodeGateway(stage, service);
-  if (own) stands.push({ name: "node gateway", proxy: own });
+  stands.push({ name: "node gateway", proxy: await startNodeGateway(stage, service) });
   return { stands, upstream };
 }
