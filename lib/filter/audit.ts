@@ -18,6 +18,8 @@ export interface ExchangeRecord {
   reason: string;
   user?: string;
   tenant?: string;
+  /** Id of the API key. */
+  apiKey?: string;
   client: string;
   ms: number;
 }
@@ -56,5 +58,6 @@ export function recordOf(
     decision: refused ? "refuse" : "allow",
     reason: answer.by === "service" ? "allowed" : answer.refusal.reason,
     ...identityOf(verdict),
+    ...(exchange.apiKey !== undefined && { apiKey: exchange.apiKey }),
   };
 }

@@ -34,10 +34,14 @@ export function headBytes(method: string, target: string, headers: readonly Head
   return bytes;
 }
 
+/** What is read whole is held in memory, whatever a model allows to pass. */
+const MOST_READ = 64 * 1024 * 1024;
+
 /** The body of a request, read or passed on as it comes, and counted. */
 export class IncomingBody implements RequestBody {
   readonly #declared: number | undefined;
   #max = Infinity;
+  #readBytes = 0;
   #read: Promise<Buffer | undefined> | undefined;
 
   constructor(private readonly message: IncomingMessage) {
@@ -52,7 +56,7 @@ export class IncomingBody implements RequestBody {
 
   limit(maxBytes: number): boolean {
     this.#max = maxBytes;
-    return (this.#declared ?? 0) > maxBytes;
+    return Math.max(this.#declared ?? 0, this.#readBytes) > maxBytes;
   }
 
   read(): Promise<Buffer | undefined> {
@@ -82,18 +86,17 @@ export class IncomingBody implements RequestBody {
   #collect(): Promise<Buffer | undefined> {
     const { message } = this;
     const chunks: Buffer[] = [];
-    let length = 0;
     return new Promise((resolve, reject) => {
       const keep = (chunk: Buffer): void => {
-        length += chunk.length;
+        this.#readBytes += chunk.length;
         chunks.push(chunk);
-        if (length <= this.#max) return;
+        if (this.#readBytes <= Math.min(this.#max, MOST_READ)) return;
         message.off("data", keep).pause();
         resolve(undefined);
       };
       message.on("data", keep);
       message.once("end", () => {
-        resolve(Buffer.concat(chunks, length));
+        resolve(Buffer.concat(chunks));
       });
       message.once("error", reject);
     });

@@ -10,18 +10,20 @@ export interface OverloadLimits {
 export const OVERLOAD_LIMITS: OverloadLimits = { maxInFlight: 5_000, maxDelayMs: 200 };
 
 const SAMPLE_MS = 100;
+/** One pause is no overload: so many samples in a row are. */
+const SAMPLES = 3;
 
 /** Refuses new work while there is too much of it: an answer that comes too late is work for nothing. */
 export class Overload {
   readonly #delay = monitorEventLoopDelay({ resolution: 10 });
   readonly #timer: NodeJS.Timeout;
-  #late = false;
+  #late = 0;
   inFlight = 0;
 
   constructor(private readonly limits: OverloadLimits = OVERLOAD_LIMITS) {
     this.#delay.enable();
     this.#timer = setInterval(() => {
-      this.#late = this.#delay.mean / 1e6 > this.limits.maxDelayMs;
+      this.#late = this.#delay.mean / 1e6 > this.limits.maxDelayMs ? this.#late + 1 : 0;
       this.#delay.reset();
     }, SAMPLE_MS);
     this.#timer.unref();
@@ -29,7 +31,7 @@ export class Overload {
 
   /** True when the work may begin; it must then be ended by `leave`. */
   enter(): boolean {
-    if (this.#late || this.inFlight >= this.limits.maxInFlight) return false;
+    if (this.#late >= SAMPLES || this.inFlight >= this.limits.maxInFlight) return false;
     this.inFlight += 1;
     return true;
   }

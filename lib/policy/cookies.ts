@@ -1,11 +1,11 @@
 import { headerValues, type GatewayRequest } from "./kind";
 
-/** The value of a cookie (RFC 6265 section 5.4); nothing where it is absent, or there twice with different values. */
-export function cookieValue(request: GatewayRequest, name: string): string | undefined {
+/** The different values of a cookie (RFC 6265 section 5.4): more than one is an attack, or an accident. */
+export function cookieValues(request: GatewayRequest, name: string): string[] {
   const values = headerValues(request, "cookie")
     .flatMap((line) => line.split(";"))
     .map((pair) => pair.trim())
     .filter((pair) => pair.startsWith(`${name}=`))
     .map((pair) => pair.slice(name.length + 1).replace(/^"(.*)"$/, "$1"));
-  return values.every((value) => value === values[0]) ? values[0] : undefined;
+  return [...new Set(values)];
 }

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import { z } from "zod";
-import { cookieValue } from "./cookies";
+import { cookieValues } from "./cookies";
 import { headerValues, policyKind } from "./kind";
 import { headerName } from "./values";
 
@@ -28,8 +28,9 @@ export const csrf = policyKind({
   decide(config, { request, tokenFrom }) {
     if (tokenFrom !== "cookie" || SAFE.includes(request.method)) return undefined;
     const said = headerValues(request, config.header);
-    const cookie = cookieValue(request, config.cookie);
-    if (cookie !== undefined && cookie !== "" && said.length === 1 && isSame(said[0] ?? "", cookie)) return undefined;
+    const [cookie = "", ...others] = cookieValues(request, config.cookie);
+    const agrees = cookie !== "" && others.length === 0 && said.length === 1 && isSame(said[0] ?? "", cookie);
+    if (agrees) return undefined;
     return { status: 403, reason: "csrf", message: `${config.header} must repeat the cookie ${config.cookie}.` };
   },
 });

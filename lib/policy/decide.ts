@@ -1,5 +1,6 @@
 import { isPreflight } from "./cors";
 import {
+  configOf,
   findRoute,
   routeEntries,
   type ConfiguredPolicy,
@@ -188,6 +189,10 @@ export async function decideRequest(
   const { host, entries, answersPreflights } = found;
   const route = findRoute(entries, request, answersPreflights && isPreflight(request));
   const { asked, ofAnswers } = chainOf(host, route);
+  // Whoever reads the body first must know how much of it he may read.
+  const size =
+    route && request.body ? (configOf(route.policies, "bodyCount") as { max: number } | undefined) : undefined;
+  if (size) request.body?.limit(size.max);
   let answer: Refusal | undefined = chosen === undefined || route?.name === chosen ? undefined : MISMATCH;
   let routed = false;
   for (const { kind, config, decide, ofRoute } of asked) {

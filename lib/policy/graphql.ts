@@ -3,6 +3,7 @@ import { z } from "zod";
 import { TOO_LARGE } from "./call";
 import { headerValues, policyKind, type Decision, type GatewayRequest } from "./kind";
 import { parseStrictJson } from "./strict-json";
+import { asksForWebSocket } from "./web-socket";
 
 const schema = z.strictObject({
   maxDepth: z.int().min(1).max(100).default(10),
@@ -20,11 +21,11 @@ const refuse = (reason: string, message: string): Decision => ({ status: 400, re
 
 /** The queries of a request; nothing where it has no form that a GraphQL server takes. */
 function queriesOf(request: GatewayRequest, body: Buffer): string[] | undefined {
-  if (request.method === "GET") {
-    const at = request.target.indexOf("?");
-    const queries = new URLSearchParams(at < 0 ? "" : request.target.slice(at + 1)).getAll("query");
-    return queries.length === 1 ? queries : undefined;
-  }
+  const at = request.target.indexOf("?");
+  const inTarget = new URLSearchParams(at < 0 ? "" : request.target.slice(at + 1)).getAll("query");
+  if (request.method === "GET") return inTarget.length === 1 ? inTarget : undefined;
+  // Servers disagree on which of two queries counts.
+  if (inTarget.length > 0) return undefined;
   const types = headerValues(request, "content-type").map((t) => t.split(";")[0]?.trim().toLowerCase());
   if (types.length !== 1 || types[0] !== "application/json" || headerValues(request, "content-encoding").length > 0) {
     return undefined;
@@ -106,7 +107,8 @@ export const graphql = policyKind({
   perHost: false,
   requires: () => ["GraphqlLimits"],
   async decide(config, { request }) {
-    if (headerValues(request, "upgrade").length > 0) return undefined;
+    // Subscriptions: what is asked in them is said after the handshake.
+    if (request.method === "GET" && asksForWebSocket(request)) return undefined;
     const body = (await request.body?.read()) ?? undefined;
     if (!body) return TOO_LARGE;
     const queries = queriesOf(request, body);

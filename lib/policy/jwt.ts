@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Feature } from "./feature";
-import { cookieValue } from "./cookies";
+import { cookieValues } from "./cookies";
 import { headerValues, policyKind, type Decision, type Exchange, type Identity, type State } from "./kind";
 import { ALGORITHM_NAMES, type IssuerRules, type Verified } from "./token";
 import { claimAt, isPrintable } from "./claims";
@@ -67,12 +67,17 @@ function inProtocols({ request }: Exchange): Found {
   return /(^|,)\s*bearer\s*(,|$)/i.test(offered) ? (PROTOCOLS.exec(offered)?.[1] ?? BAD) : undefined;
 }
 
+function inCookie({ request }: Exchange, name: string): Found {
+  const [value, ...others] = cookieValues(request, name);
+  return others.length > 0 ? BAD : value || undefined;
+}
+
 /** The one token of a request; in several places it must be the same one. */
 function tokenOf(config: { webSocketProtocol: boolean; cookie?: string | undefined }, exchange: Exchange): Found {
   const found: Record<"header" | "protocol" | "cookie", Found> = {
     header: inHeader(exchange),
     protocol: config.webSocketProtocol ? inProtocols(exchange) : undefined,
-    cookie: config.cookie === undefined ? undefined : cookieValue(exchange.request, config.cookie) || undefined,
+    cookie: config.cookie === undefined ? undefined : inCookie(exchange, config.cookie),
   };
   const tokens = Object.values(found).filter((token) => token !== undefined);
   if (tokens.some((token) => token !== tokens[0])) return BAD;

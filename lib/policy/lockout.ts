@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { claimAt } from "./claims";
-import { headerValues, policyKind, type Exchange } from "./kind";
+import { headerValues, policyKind, type Exchange, type GatewayRequest } from "./kind";
 import { retryAfter } from "./rate";
 import { parseStrictJson } from "./strict-json";
 import { claimPath, duration } from "./values";
@@ -17,27 +17,43 @@ const schema = z.strictObject({
   by: z.enum(["field", "fieldAndClientAddress"]).default("field"),
 });
 
-function fieldOf(body: Buffer, type: string, path: string): string | undefined {
-  if (type.toLowerCase().startsWith("application/x-www-form-urlencoded")) {
-    return new URLSearchParams(body.toString("utf8")).get(path) ?? undefined;
-  }
+/** Whom a body names: nobody, or not to be told for sure. */
+const UNREADABLE: unique symbol = Symbol("unreadable");
+
+function inForm(body: Buffer, name: string): string | undefined | typeof UNREADABLE {
+  const values = new URLSearchParams(body.toString("utf8")).getAll(name);
+  return values.length > 1 ? UNREADABLE : values[0];
+}
+
+function inJson(body: Buffer, path: string): string | undefined | typeof UNREADABLE {
   try {
     const value = claimAt(parseStrictJson(body) as Record<string, unknown>, path);
-    return typeof value === "string" ? value : undefined;
+    return value === undefined || typeof value === "string" ? value : UNREADABLE;
   } catch {
-    return undefined;
+    return UNREADABLE;
   }
+}
+
+/** In any other form the service might read a name that was not counted. */
+function nameIn(request: GatewayRequest, body: Buffer, path: string): string | undefined | typeof UNREADABLE {
+  if (body.length === 0) return undefined;
+  const [type = "", ...others] = headerValues(request, "content-type");
+  const [, media, charset] = /^([^;\s]+)\s*(?:;\s*charset="?([\w-]+)"?\s*)?$/i.exec(type.trim()) ?? [];
+  const plain =
+    (charset ?? "utf-8").toLowerCase() === "utf-8" && headerValues(request, "content-encoding").length === 0;
+  if (others.length > 0 || !plain) return UNREADABLE;
+  if (media?.toLowerCase() === "application/json") return inJson(body, path);
+  return media?.toLowerCase() === "application/x-www-form-urlencoded" ? inForm(body, path) : UNREADABLE;
 }
 
 async function keyOf(
   config: z.output<typeof schema>,
   { request, system, environment }: Exchange,
-): Promise<string | undefined> {
+): Promise<string | undefined | typeof UNREADABLE> {
   const body = await request.body?.read();
-  const type = headerValues(request, "content-type").join(",");
-  const field = body && fieldOf(body, type, config.field);
-  if (field === undefined) return undefined;
-  const who = encodeURIComponent(field.trim().toLowerCase().slice(0, 320));
+  const name = body ? nameIn(request, body, config.field) : UNREADABLE;
+  if (typeof name !== "string") return name;
+  const who = encodeURIComponent(name.trim().toLowerCase().slice(0, 320));
   const from = config.by === "field" ? "" : `:${request.client}`;
   return `lockout:{${system}:${environment}:${who}${from}}`;
 }
@@ -56,6 +72,9 @@ export const lockout = policyKind({
   async decide(config, exchange, state) {
     const key = await keyOf(config, exchange);
     if (key === undefined) return undefined;
+    if (key === UNREADABLE) {
+      return { status: 400, reason: "lockout-unreadable", message: `The body does not say ${config.field} plainly.` };
+    }
     let waitMs: number;
     try {
       waitMs = await state.shared.blockedMs(key);
@@ -74,7 +93,7 @@ export const lockout = policyKind({
     const answer = await call();
     if (answer.by === "gateway") return answer;
     const key = await keyOf(config, exchange);
-    if (key === undefined) return answer;
+    if (typeof key !== "string") return answer;
     const note = (store: typeof state.shared): Promise<void> => {
       if (answer.status === config.status) return store.failed(key, config.attempts, config.per, config.blockFor);
       return answer.status < 300 ? store.clear(key) : Promise.resolve();

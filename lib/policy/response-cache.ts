@@ -66,9 +66,12 @@ function isShareable({ status, headers }: ServiceAnswer): boolean {
   );
 }
 
-/** The body as far as it may be kept; `rest` is what is still to come of one that is too large. */
-async function collect(body: ServiceAnswer["body"], max: number): Promise<{ bytes: Buffer; rest?: Readable }> {
-  if (Buffer.isBuffer(body)) return body.length <= max ? { bytes: body } : { bytes: body, rest: Readable.from([]) };
+/** The body, where it is small enough to be kept; `rest` is all of it as it goes on to the client. */
+async function collect(
+  body: ServiceAnswer["body"],
+  max: number,
+): Promise<{ bytes?: Buffer; rest: ServiceAnswer["body"] }> {
+  if (Buffer.isBuffer(body)) return { rest: body, ...(body.length <= max && { bytes: body }) };
   const chunks: Buffer[] = [];
   let length = 0;
   const iterator = body[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
@@ -85,9 +88,10 @@ async function collect(body: ServiceAnswer["body"], max: number): Promise<{ byte
         await iterator.return?.();
       }
     };
-    return { bytes, rest: Readable.from(more()) };
+    return { rest: Readable.from(more()) };
   }
-  return { bytes: Buffer.concat(chunks) };
+  const bytes = Buffer.concat(chunks);
+  return { bytes, rest: bytes };
 }
 
 const encode = ({ body, ...head }: Kept): Buffer => {
@@ -131,7 +135,11 @@ export const cache = policyKind({
         await state.drops.drop(group, (g) => state.shared.drop(g));
       }
     }
-    const cannotShare = request.method !== "GET" || headerValues(request, "range").length > 0;
+    const cannotShare =
+      request.method !== "GET" ||
+      headerValues(request, "range").length > 0 ||
+      // What is answered to somebody who has said who he is, is his (RFC 9111 section 3.5).
+      (config.by === "everyone" && ["authorization", "cookie"].some((name) => headerValues(request, name).length > 0));
     if (cannotShare || state.drops.has(group)) return call();
     const key = `${service ?? ""} ${headerValues(request, "accept").join(",")} ${upstream.target}`;
     // Who asked for conditions or encodings does not decide what others get.
@@ -146,7 +154,7 @@ export const cache = policyKind({
       const answer = await call();
       if (answer.by === "gateway" || !isShareable(answer)) return { answer };
       const { bytes, rest } = await collect(answer.body, config.maxBody);
-      if (rest) return { answer: { ...answer, body: rest } };
+      if (!bytes) return { answer: { ...answer, body: rest } };
       const headers = answer.headers.filter(([header]) => !NOT_KEPT.has(header.toLowerCase()));
       const kept = { status: answer.status, headers, storedMs: state.nowMs(), body: bytes };
       await state.shared.keep(group, key, version, encode(kept), config.ttl).catch(() => undefined);

@@ -103,6 +103,8 @@ export class EchoServers {
     for (const [name, server] of this.#servers) {
       const down = this.services.isDown(name);
       if (down && server.listening) {
+        // Connections that were handed over are no longer the server's to close.
+        for (const socket of this.#sockets) socket.destroy();
         server.closeAllConnections();
         await new Promise((resolve) => server.close(resolve));
       } else if (!down && !server.listening) {
@@ -150,6 +152,8 @@ export class EchoServers {
       this.#sockets.add(socket);
       socket.on("close", () => this.#sockets.delete(socket));
       socket.on("error", () => socket.destroy());
+      socket.on("end", () => socket.destroy());
+      socket.resume();
       this.services.next({
         service,
         method: message.method ?? "",

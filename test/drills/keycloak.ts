@@ -45,7 +45,7 @@ const rotation: Drill = {
                   },
                 }
               : r,
-          ) as typeof model.routes,
+          ),
         }),
       }),
     );

@@ -15,8 +15,8 @@ import { storeAwayDrills } from "./store-away";
 import { storeIllDrills } from "./store-ill";
 
 /**
- * Failure drills: real parts are broken under a running filter. The number in a name is that of the list in
- * docs/drills.md. Use: npm run drills [-- --name TEXT] [--slow]; KEEP=1 keeps logs and configuration.
+ * Failure drills: real parts are broken under a running filter. A number is the kind of failure; several drills may have
+ * one. Use: npm run drills [-- --name TEXT] [--slow]; KEEP=1 keeps logs and configuration.
  */
 const DRILLS: readonly Drill[] = [
   ...keyServerDrills,
