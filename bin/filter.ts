@@ -38,6 +38,7 @@ async function main(): Promise<void> {
       directory: process.env["KEYS_CACHE_DIR"],
     },
     tokenCacheBytes: number("TOKEN_CACHE_BYTES"),
+    storeTimeoutMs: number("STORE_TIMEOUT_MS"),
     redis: process.env["REDIS_URL"] ?? plan.redis,
     ...(https !== undefined && {
       gateway: { http: number("HTTP_PORT") ?? 0, https, ...(certificate && { certificate }) },

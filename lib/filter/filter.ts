@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import type { Logger } from "pino";
 import { CircuitBreakers } from "../policy/breakers";
 import type { FilterPlan } from "../policy/filter-plan";
-import { aloneState } from "../policy/memory-store";
+import { aloneState, MemoryStore } from "../policy/memory-store";
 import { TokenCache } from "../policy/token-cache";
 import { pathOf, type GatewayRequest, type State } from "../policy";
 import type { ExchangeRecord } from "./audit";
@@ -24,6 +24,8 @@ export interface CoreOptions {
   plan: FilterPlan;
   /** Address of the shared store; without one each process counts and caches for itself. */
   redis?: string | undefined;
+  /** What one question to it may cost, in milliseconds (50 by default). */
+  storeTimeoutMs?: number | undefined;
   log?: Logger;
   keyTimes?: KeyTimes;
   overload?: OverloadLimits;
@@ -65,14 +67,14 @@ export class Filter implements Running {
   #stopping = false;
 
   constructor(
-    { plan, redis, log, keyTimes, tokenCacheBytes, overload, patience = PATIENCE }: CoreOptions,
+    { plan, redis, log, keyTimes, tokenCacheBytes, storeTimeoutMs, overload, patience = PATIENCE }: CoreOptions,
     tracing: Tracing | undefined,
   ) {
     this.plan = plan;
     this.#keyTimes = keyTimes;
     this.#secrets = new Secrets(plan.secrets);
     this.#keys = new RemoteKeys(plan.issuers, this.#secrets, keyTimes);
-    this.#redis = redis === undefined ? undefined : new RedisStore(redis);
+    this.#redis = redis === undefined ? undefined : new RedisStore(redis, storeTimeoutMs);
     this.#logs = log
       ? givenLogs(log)
       : standardLogs(() => {
@@ -131,16 +133,16 @@ export class Filter implements Running {
       throw new Error(`This filter runs for ${this.plan.proxy}, not for ${plan.proxy}.`);
     const same = (a: object, b: object): boolean => JSON.stringify(a) === JSON.stringify(b);
     const { issuers, secrets } = this.plan;
-    const breakers = new CircuitBreakers();
+    const fresh = { breakers: new CircuitBreakers(), alone: new MemoryStore() };
     if (same(issuers, plan.issuers) && same(secrets, plan.secrets)) {
-      this.state = { ...this.state, breakers };
+      this.state = { ...this.state, ...fresh };
     } else {
       this.#keys.stop();
       this.#secrets.stop();
       this.#secrets = new Secrets(plan.secrets);
       this.#keys = new RemoteKeys(plan.issuers, this.#secrets, this.#keyTimes);
       this.state.tokens.clear();
-      this.state = { ...this.state, breakers, keys: this.#keys, secrets: this.#secrets };
+      this.state = { ...this.state, ...fresh, keys: this.#keys, secrets: this.#secrets };
       this.#startSources();
     }
     this.plan = plan;

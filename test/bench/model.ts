@@ -41,7 +41,10 @@ const input = defineGateway({
 });
 
 /** The rendered files of one target with the parts' addresses in them. */
-export function benchFiles(target: "nginx" | "istio" | "node-gateway", at: Addresses): { path: string; content: string }[] {
+export function benchFiles(
+  target: "nginx" | "istio" | "node-gateway",
+  at: Addresses,
+): { path: string; content: string }[] {
   const checked = checkModel({ file: __filename, value: input, locate: () => ({ file: __filename }) });
   if (!checked.value || hasErrors(checked.diagnostics)) {
     throw new Error(checked.diagnostics.map(formatDiagnostic).join("\n"));

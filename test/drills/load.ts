@@ -11,6 +11,8 @@ export interface LoadResult {
   seconds: number;
   /** Milliseconds of the answers that were 200, sorted. */
   ms: number[];
+  /** When requests failed or were answered otherwise, in time of `performance`. */
+  bad: number[];
 }
 
 export interface Load {
@@ -36,7 +38,7 @@ export const quantile = (sorted: readonly number[], q: number): number =>
 
 /** Clients that ask again as soon as they have their answer, each on a connection that it keeps as long as it may. */
 export function startLoad(options: LoadOptions): Load {
-  const result: LoadResult = { requests: 0, statuses: {}, failures: {}, seconds: 0, ms: [] };
+  const result: LoadResult = { requests: 0, statuses: {}, failures: {}, seconds: 0, ms: [], bad: [] };
   const read = options.statusOf ?? statusOf;
   const start = performance.now();
   let going = true;
@@ -52,7 +54,9 @@ export function startLoad(options: LoadOptions): Load {
         const status = read(answer);
         count(result.statuses, String(status));
         if (status === 200) result.ms.push(answer.ms);
+        else result.bad.push(performance.now());
       } catch (error) {
+        result.bad.push(performance.now());
         count(result.failures, (error as NodeJS.ErrnoException).code ?? (error as Error).message);
         // A port that refuses would be asked without end.
         await sleep(5);

@@ -52,8 +52,9 @@ async function endOne(run: Run, { one, two }: Replicas, load: Load, moveTo: () =
   const gone = await timeUntil(() => !one.part.running(), GRACE_MS);
   run.atMost("ms until it is gone", gone, GRACE_MS);
   await sleep(500);
-  const { statuses, failures, requests } = await load.stop();
+  const { statuses, failures, requests, bad } = await load.stop();
   run.note(`${String(requests)} requests, gone after ${(performance.now() - start).toFixed(0)} ms`);
+  if (bad.length > 0) run.note(`bad ones, in ms after SIGTERM: ${bad.map((at) => (at - start).toFixed(0)).join(", ")}`);
   run.equal("requests that failed", failures, {});
   run.equal("answers", statuses, { "200": requests });
   // Lines are written in batches.

@@ -1,7 +1,13 @@
 import { Redis } from "ioredis";
 
-/** What a store has done since it started: scripts run, and microseconds of CPU. */
-export async function storeUse(url: string): Promise<{ scripts: number; cpuUs: number }> {
+export interface StoreUse {
+  /** Scripts that were run. */
+  scripts: number;
+  cpuUs: number;
+}
+
+/** What a store has done since it started. */
+export async function storeUse(url: string): Promise<StoreUse> {
   const redis = new Redis(url);
   const info = `${await redis.info("commandstats")}\n${await redis.info("cpu")}`;
   redis.disconnect();

@@ -28,5 +28,5 @@ export function targetList(targets: readonly Target[]): string {
 
 /** A target that is a largest number. */
 export function atMost(text: string, seen: number, limit: number): Target {
-  return { text: `${text} <= ${String(limit)}`, seen: seen.toFixed(2), met: seen <= limit };
+  return { text: `${text} <= ${String(limit)}`, seen: seen.toFixed(3), met: seen <= limit };
 }

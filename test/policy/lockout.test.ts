@@ -1,0 +1,59 @@
+import { kindNamed, type Exchange } from "../../lib/policy";
+import type { lockout as Lockout } from "../../lib/policy/lockout";
+import { aloneState } from "../../lib/policy/memory-store";
+
+const lockout = kindNamed("lockout") as typeof Lockout;
+const config = lockout.schema.parse({});
+
+const JSON_TYPE = "application/json";
+const FORM = "application/x-www-form-urlencoded";
+
+/** How many of twenty failed attempts with this body get to the service. */
+async function passed(body: string, type: string): Promise<number> {
+  const state = aloneState({ keys: { find: () => undefined } });
+  const exchange = {
+    system: "s",
+    environment: "e",
+    request: {
+      client: "203.0.113.7",
+      headers: [["content-type", type]],
+      body: { limit: () => false, read: () => Promise.resolve(Buffer.from(body)) },
+    },
+  } as unknown as Exchange;
+  let count = 0;
+  for (let i = 0; i < 20; i++) {
+    if (await lockout.decide?.(config, exchange, state)) continue;
+    count += 1;
+    const answer = { by: "service" as const, status: 401, headers: [], body: Buffer.alloc(0) };
+    await lockout.around?.(config, exchange, state, () => Promise.resolve(answer));
+  }
+  return count;
+}
+
+test.each<[string, string, string]>([
+  ["alone", '{"email":"ana@x.test"}', JSON_TYPE],
+  ["among others", '{"password":"x","email":" Ana@X.test ","remember":true}', JSON_TYPE],
+  ["in a form", "password=x&email=ana%40x.test", FORM],
+])("a name %s has its attempts and no more", async (_, body, type) => {
+  expect(await passed(body, type)).toBe(5);
+});
+
+/** What a service behind would read for Ana: refused or counted, but not let through for ever. */
+test.each<[string, string, string]>([
+  ["twice", '{"email":"x@x.test","email":"ana@x.test"}', JSON_TYPE],
+  ["beside a member that is a trap", '{"email":"ana@x.test","constructor":1}', JSON_TYPE],
+  ["beside half a character", '{"email":"ana@x.test","password":"\\ud800"}', JSON_TYPE],
+  ["behind a byte order mark", '\ufeff{"email":"ana@x.test"}', JSON_TYPE],
+  ["in a body that is deep", `{"email":"ana@x.test","x":${"[".repeat(70)}${"]".repeat(70)}}`, JSON_TYPE],
+  ["twice in a form", "email=x%40x.test&email=ana%40x.test", FORM],
+])("a name %s gets around nothing", async (_, body, type) => {
+  expect(await passed(body, type)).toBeLessThanOrEqual(5);
+});
+
+test.each<[string, string, string]>([
+  ["no body", "", JSON_TYPE],
+  ["a body without it", "{}", JSON_TYPE],
+  ["a form without it", "a=b", FORM],
+])("%s names nobody, and is not counted", async (_, body, type) => {
+  expect(await passed(body, type)).toBe(20);
+});
