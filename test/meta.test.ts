@@ -184,7 +184,22 @@ describe("documentation", () => {
     expect(wrong.map(([field, schema]) => [field, (schema as { default?: unknown }).default])).toEqual([]);
   });
 
-  test("its example is a good model", () => {
+  test("the filter's page names every variable and every metric", () => {
+    const page = readFileSync(path.join(ROOT, "docs/filter.md"), "utf8");
+    const source = (file: string): string => readFileSync(path.join(ROOT, file), "utf8");
+    const variables = [...source("bin/filter.ts").matchAll(/(?:number\(|process\.env\[)"(\w+)"/g)].map(
+      (m) => m[1] ?? "",
+    );
+    const metrics = [...source("lib/filter/metrics.ts").matchAll(/name: "(\w+)"|# TYPE (\w+)/g)].map(
+      (m) => m[1] ?? m[2] ?? "",
+    );
+    expect([variables.length > 10, metrics.length > 8]).toEqual([true, true]);
+    // The number of a worker is what the supervisor tells it.
+    const unnamed = [...variables, ...metrics].filter((name) => name !== "FILTER_WORKER" && !page.includes(name));
+    expect([...new Set(unnamed)]).toEqual([]);
+  });
+
+  test("the example of the model's page is a good model", () => {
     const page = readFileSync(path.join(ROOT, "docs/model.md"), "utf8");
     const example = /```yaml\n(name: shop[\s\S]*?)```/.exec(page)?.[1] ?? "";
     const directory = temporaryDirectory();

@@ -148,7 +148,7 @@ describe("one path as exact and as prefix", () => {
 
   test("falls back on the prefix where the exact match takes another method", () => {
     const { if: conditions = [], rewrite = [] } = conf.location("= /r");
-    expect(conditions).toEqual(["($request_method ~ ^(POST)$)"]);
+    expect(conditions).toEqual(["($request_method ~ ^(POST)$ )"]);
     expect(rewrite).toEqual(["^ /.gateway/routes/other last"]);
   });
 });

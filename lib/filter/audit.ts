@@ -16,22 +16,28 @@ export interface ExchangeRecord {
   status: number;
   decision: "allow" | "refuse";
   reason: string;
-  user?: string;
-  tenant?: string;
+  user: string | undefined;
+  tenant: string | undefined;
   /** Id of the API key. */
-  apiKey?: string;
+  apiKey: string | undefined;
   client: string;
   ms: number;
 }
 
 /** Who it was, as the log tells it. */
-export function identityOf(verdict: Verdict): { user?: string; tenant?: string } {
-  const { identity } = verdict.exchange;
-  if (!identity) return {};
-  const tenant = configOf(verdict.route?.policies ?? [], "tenant") as { headers: Record<string, string> } | undefined;
-  const claims = Object.values(tenant?.headers ?? {}).map((claim) => claimAt(identity.claims, claim));
-  const words = claims.filter((c): c is string => typeof c === "string");
-  return { user: identity.user, ...(words.length > 0 && { tenant: words.join("/") }) };
+export interface Caller {
+  user: string | undefined;
+  tenant: string | undefined;
+}
+
+const NOBODY: Caller = { user: undefined, tenant: undefined };
+
+export function callerOf({ exchange: { identity }, route }: Verdict): Caller {
+  if (!identity) return NOBODY;
+  const tenant = route && (configOf(route.policies, "tenant") as { headers: Record<string, string> } | undefined);
+  if (!tenant) return { user: identity.user, tenant: undefined };
+  const claims = Object.values(tenant.headers).map((claim) => claimAt(identity.claims, claim));
+  return { user: identity.user, tenant: claims.filter((c) => typeof c === "string").join("/") || undefined };
 }
 
 /** What has happened to a request whose verdict may be missing: the client left, or something broke. */
@@ -39,25 +45,28 @@ export function recordOf(
   request: GatewayRequest,
   judged: { verdict: Verdict; answer: Answer } | undefined,
   ms: number,
+  caller: Caller = judged ? callerOf(judged.verdict) : NOBODY,
 ): ExchangeRecord {
   const { method, host, target, client } = request;
-  const base = { method, host, path: pathOf(target), client, ms: Math.round(ms * 1000) / 1000 };
-  if (!judged) {
-    const requestId = headerValues(request, "x-request-id").join(", ");
-    return { ...base, requestId, route: "", service: "", status: 0, decision: "refuse", reason: "not-answered" };
-  }
-  const { verdict, answer } = judged;
-  const { exchange, route } = verdict;
-  const refused = answer.by === "gateway" && answer.refusal.answer !== true;
+  const exchange = judged?.verdict.exchange;
+  const route = judged?.verdict.route;
+  const refusal = judged?.answer.by === "gateway" ? judged.answer.refusal : undefined;
+  const status = judged?.answer.by === "service" ? judged.answer.status : (refusal?.status ?? 0);
+  // One literal: it is made for every request.
   return {
-    ...base,
-    requestId: exchange.requestId,
+    requestId: exchange?.requestId ?? headerValues(request, "x-request-id").join(", "),
+    method,
+    host,
+    path: pathOf(target),
     route: route?.name ?? "",
-    service: exchange.service ?? route?.backends[0]?.service ?? "",
-    status: answer.by === "service" ? answer.status : answer.refusal.status,
-    decision: refused ? "refuse" : "allow",
-    reason: answer.by === "service" ? "allowed" : answer.refusal.reason,
-    ...identityOf(verdict),
-    ...(exchange.apiKey !== undefined && { apiKey: exchange.apiKey }),
+    service: exchange?.service ?? route?.backends[0]?.service ?? "",
+    status,
+    decision: judged && (!refusal || refusal.answer === true) ? "allow" : "refuse",
+    reason: refusal?.reason ?? (judged ? "allowed" : "not-answered"),
+    user: caller.user,
+    tenant: caller.tenant,
+    apiKey: exchange?.apiKey,
+    client,
+    ms: Math.round(ms * 1000) / 1000,
   };
 }

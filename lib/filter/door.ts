@@ -3,8 +3,8 @@ import { randomUUID } from "node:crypto";
 import { decideRequest, type Verdict } from "../policy/decide";
 import type { FilterPlan } from "../policy/filter-plan";
 import { refusalContent } from "../policy/answer";
-import type { GatewayRequest, HeaderLine, Refusal, State } from "../policy";
-import { identityOf, recordOf, type ExchangeRecord } from "./audit";
+import type { Answer, GatewayRequest, HeaderLine, Refusal, State } from "../policy";
+import { callerOf, recordOf, type ExchangeRecord } from "./audit";
 import { headBytes, hostName } from "./incoming";
 import type { PlainAnswer } from "./plain-answer";
 
@@ -112,7 +112,8 @@ function refuse(plan: FilterPlan, form: DoorForm, verdict: Verdict, answer: Refu
 
 function allow(plan: FilterPlan, form: DoorForm, verdict: Verdict): PlainAnswer {
   const { upstream } = verdict.exchange;
-  const headers: Record<string, string> = Object.fromEntries(upstream.set);
+  const headers: Record<string, string> = {};
+  for (const [name, value] of upstream.set) headers[name] = value;
   if (form === "envoy") {
     const host = plan.hosts.find((h) => h.name === verdict.exchange.request.host);
     const drop = [...(host?.identityHeaders ?? []), ...upstream.remove].filter((name) => !upstream.set.has(name));
@@ -124,7 +125,7 @@ function allow(plan: FilterPlan, form: DoorForm, verdict: Verdict): PlainAnswer 
 const UNREADABLE = { status: 403, reason: "unreadable" };
 
 /** Somebody asks who is no proxy of ours, or a client has found a way to confuse one. */
-function unreadable(message: IncomingMessage): { answer: PlainAnswer; record: ExchangeRecord } {
+function unreadable(message: IncomingMessage): DoorJudgement {
   const { method = "", url = "" } = message;
   const client = (message.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
   const request = { scheme: "https" as const, method, host: "", target: url, headers: [], client, headBytes: 0 };
@@ -135,26 +136,34 @@ function unreadable(message: IncomingMessage): { answer: PlainAnswer; record: Ex
   };
 }
 
-/** Decides one question of a proxy; whoever calls it refuses where it rejects. */
-export async function answerDoor(
+export interface DoorJudgement {
+  answer: PlainAnswer;
+  record: ExchangeRecord;
+}
+
+const ADMITTED: Answer = { by: "service", status: 200, headers: [], body: Buffer.alloc(0) };
+
+/** Decides one question of a proxy, at once where it can; whoever calls it refuses where it throws or rejects. */
+export function answerDoor(
   plan: FilterPlan,
   state: State,
   message: IncomingMessage,
-): Promise<{ answer: PlainAnswer; record?: ExchangeRecord }> {
+): DoorJudgement | Promise<DoorJudgement> {
   const start = performance.now();
   const door = readDoor(message);
   if (!door) return unreadable(message);
   const { form, request, route } = door;
-  const verdict = await decideRequest(plan, request, state, randomUUID, { chosen: route });
-  const refusal = verdict.answer;
-  const answer = refusal ? refuse(plan, form, verdict, refusal) : allow(plan, form, verdict);
-  const identity = identityOf(verdict);
-  if (identity.user !== undefined) answer.headers["x-gateway-user"] = encodeURIComponent(identity.user);
-  if (identity.tenant !== undefined) answer.headers["x-gateway-tenant"] = encodeURIComponent(identity.tenant);
-  const outcome = refusal
-    ? { by: "gateway" as const, refusal }
-    : { by: "service" as const, status: 200, headers: [], body: Buffer.alloc(0) };
-  return { answer, record: recordOf(request, { verdict, answer: outcome }, performance.now() - start) };
+  const conclude = (verdict: Verdict): DoorJudgement => {
+    const refusal = verdict.answer;
+    const answer = refusal ? refuse(plan, form, verdict, refusal) : allow(plan, form, verdict);
+    const caller = callerOf(verdict);
+    if (caller.user !== undefined) answer.headers["x-gateway-user"] = encodeURIComponent(caller.user);
+    if (caller.tenant !== undefined) answer.headers["x-gateway-tenant"] = encodeURIComponent(caller.tenant);
+    const outcome: Answer = refusal ? { by: "gateway", refusal } : ADMITTED;
+    return { answer, record: recordOf(request, { verdict, answer: outcome }, performance.now() - start, caller) };
+  };
+  const verdict = decideRequest(plan, request, state, randomUUID, { chosen: route });
+  return verdict instanceof Promise ? verdict.then(conclude) : conclude(verdict);
 }
 
 /** Too much to do: never a 5xx, which a proxy that is told to may take for a yes. */

@@ -7,7 +7,7 @@ import { aloneState, MemoryStore } from "../policy/memory-store";
 import { TokenCache } from "../policy/token-cache";
 import { pathOf, type GatewayRequest, type State } from "../policy";
 import type { ExchangeRecord } from "./audit";
-import { answerDoor, shedAtDoor } from "./door";
+import { answerDoor, shedAtDoor, type DoorJudgement } from "./door";
 import { RemoteKeys, type KeyTimes } from "./keys";
 import { givenLogs, standardLogs, type Logs } from "./log";
 import { Metrics } from "./metrics";
@@ -217,27 +217,46 @@ export class Filter implements Running {
   }
 
   /** An exception anywhere is one refused request, never an allowed one. */
-  async door(message: IncomingMessage, response: ServerResponse): Promise<void> {
-    message.resume();
+  door(message: IncomingMessage, response: ServerResponse): void {
     if (!this.enter(response)) {
       send(response, shedAtDoor(message));
       return;
     }
-    const question = { response, sinceMs: Date.now() };
-    this.#questions.add(question);
-    let answer: PlainAnswer = FAILED;
-    try {
-      const judged = await answerDoor(this.plan, this.state, message);
-      if (judged.record) this.note(judged.record);
-      ({ answer } = judged);
-    } catch (error) {
-      this.fault(error);
-    }
-    // Refused already, where it took too long.
-    if (this.#questions.delete(question)) {
+    const conclude = ({ answer, record }: DoorJudgement): void => {
+      this.note(record);
       send(response, answer);
       this.leave();
+    };
+    const fail = (error: unknown): void => {
+      this.fault(error);
+      send(response, FAILED);
+      this.leave();
+    };
+    try {
+      const judged = answerDoor(this.plan, this.state, message);
+      if (judged instanceof Promise) this.#wait(response, judged, conclude, fail);
+      else conclude(judged);
+    } catch (error) {
+      fail(error);
     }
+  }
+
+  /** What is said after its time is nobody's: the question has been refused. */
+  #wait(
+    response: ServerResponse,
+    judged: Promise<DoorJudgement>,
+    conclude: (judged: DoorJudgement) => void,
+    fail: (error: unknown) => void,
+  ): void {
+    const question = { response, sinceMs: Date.now() };
+    this.#questions.add(question);
+    judged
+      .then((result) => {
+        if (this.#questions.delete(question)) conclude(result);
+      })
+      .catch((error: unknown) => {
+        if (this.#questions.delete(question) || !response.headersSent) fail(error);
+      });
   }
 
   /** A question that is not answered in time is refused; what is said later is nobody's. */

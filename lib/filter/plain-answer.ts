@@ -8,7 +8,11 @@ export interface PlainAnswer {
 }
 
 export function send(response: ServerResponse, { status, headers, body }: PlainAnswer): void {
-  response.writeHead(status, { ...headers, "cache-control": "no-store", "content-length": Buffer.byteLength(body) });
+  // A flat list: Node writes it as it is.
+  const lines = ["cache-control", "no-store", "content-length", String(Buffer.byteLength(body))];
+  for (const name in headers) lines.push(name, headers[name] as string);
+  response.sendDate = false;
+  response.writeHead(status, lines);
   response.end(body);
 }
 

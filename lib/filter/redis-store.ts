@@ -65,8 +65,8 @@ interface Commands {
   keep(version: string, entry: string, name: string, value: Buffer, ttlMs: number): Promise<number>;
 }
 
-/** After so many commands in a row that timed out nobody asks for this long. */
-const TIMEOUTS = 5;
+/** After so many late answers in a row nobody asks for this long. */
+const LATE_TURNS = 5;
 const REST_MS = 500;
 
 /** One slot for all keys of a group, as a cluster wants it (keys with braces). */
@@ -80,9 +80,13 @@ const blockKey = (key: string): string => `${key}:blocked`;
 export class RedisStore implements SharedStore {
   readonly #redis: Redis & Commands;
   #restUntilMs = 0;
-  #timeouts = 0;
+  #lateTurns = 0;
+  #noted = false;
 
-  constructor(url: string, commandTimeoutMs = 50) {
+  constructor(
+    url: string,
+    private readonly timeoutMs = 50,
+  ) {
     this.#redis = new Redis(url, {
       lazyConnect: true,
       // A queue would send counts late, into another window, and a resend would count twice.
@@ -90,7 +94,6 @@ export class RedisStore implements SharedStore {
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
       connectTimeout: 500,
-      commandTimeout: commandTimeoutMs,
       retryStrategy: (attempt) => Math.min(100 * attempt, 1_000),
       scripts: {
         gcra: { lua: SCRIPT },
@@ -163,18 +166,43 @@ export class RedisStore implements SharedStore {
     await this.#ask(() => this.#redis.del(key));
   }
 
-  /** A store that hangs costs a few questions the time stated, and the others nothing until it may be well again. */
+  /**
+   * A store that hangs costs a few questions the time stated, and the others nothing until it may be well again. A pause
+   * of this process is no fault of the store: what lies in the socket is read before anything counts as late.
+   */
   async #ask<T>(command: () => Promise<T>): Promise<T> {
     if (!this.ready || Date.now() < this.#restUntilMs) throw new Error("The shared store is away.");
+    const answer = command();
+    answer.then(
+      () => (this.#lateTurns = 0),
+      () => undefined,
+    );
+    let timer: NodeJS.Timeout | undefined;
+    let settled = false;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        setImmediate(() => {
+          if (settled) return;
+          this.#noteLate();
+          reject(new Error("The shared store is late."));
+        });
+      }, this.timeoutMs);
+    });
     try {
-      const answer = await command();
-      this.#timeouts = 0;
-      return answer;
-    } catch (error) {
-      this.#timeouts = (error as Error).message === "Command timed out" ? this.#timeouts + 1 : 0;
-      if (this.#timeouts >= TIMEOUTS) this.#restUntilMs = Date.now() + REST_MS;
-      throw error;
+      return await Promise.race([answer, late]);
+    } finally {
+      settled = true;
+      clearTimeout(timer);
     }
+  }
+
+  /** However many wait, one turn of the loop is one sign. */
+  #noteLate(): void {
+    if (this.#noted) return;
+    this.#noted = true;
+    setImmediate(() => (this.#noted = false));
+    this.#lateTurns += 1;
+    if (this.#lateTurns >= LATE_TURNS) this.#restUntilMs = Date.now() + REST_MS;
   }
 
   stop(): void {

@@ -172,14 +172,53 @@ export interface DecideOptions {
   chosen?: string | undefined;
 }
 
-/** Decides a request by its gateway: the one meaning of a model. */
-export async function decideRequest(
+/** A decision under way: the answer so far, and what is known. */
+interface Deciding {
+  exchange: Exchange;
+  state: State;
+  route: Route | undefined;
+  findings: Findings | undefined;
+  answer: Refusal | undefined;
+  routed: boolean;
+}
+
+/** Asks one policy after the other. Most have their word at hand; only those that ask somebody else are waited for. */
+function askAll(asked: readonly Asked[], from: number, deciding: Deciding): Promise<void> | undefined {
+  const { exchange, state, route, findings } = deciding;
+  for (let at = from; at < asked.length; at++) {
+    const { kind, config, decide, ofRoute } = asked[at] as Asked;
+    if (ofRoute && !deciding.routed) {
+      deciding.routed = true;
+      findings?.note("route", "route", route ? undefined : UNKNOWN_PATH);
+      if (!route) deciding.answer ??= UNKNOWN_PATH;
+    }
+    if (deciding.answer && !findings?.all) return undefined;
+    if (findings?.skips(kind)) continue;
+    const word = decide(config, exchange, state);
+    if (word instanceof Promise) {
+      return word.then((decision) => {
+        take(deciding, kind, decision);
+        return askAll(asked, at + 1, deciding);
+      });
+    }
+    take(deciding, kind, word);
+  }
+  return undefined;
+}
+
+function take(deciding: Deciding, kind: PolicyKind, decision: Decision): void {
+  deciding.findings?.note(kind.phase, kind.kind, decision);
+  if (decision) deciding.answer ??= decision;
+}
+
+/** Decides a request by its gateway: the one meaning of a model. At once, where nobody has to be waited for. */
+export function decideRequest(
   gateway: Gateway,
   request: GatewayRequest,
   state: State,
   makeId: () => string,
   { findings, chosen }: DecideOptions = {},
-): Promise<Verdict> {
+): Verdict | Promise<Verdict> {
   const exchange = newExchange(gateway, request, makeId);
   const found = hostOf(gateway, request.host);
   if (!found) {
@@ -193,23 +232,18 @@ export async function decideRequest(
   const size =
     route && request.body ? (configOf(route.policies, "bodyCount") as { max: number } | undefined) : undefined;
   if (size) request.body?.limit(size.max);
-  let answer: Refusal | undefined = chosen === undefined || route?.name === chosen ? undefined : MISMATCH;
-  let routed = false;
-  for (const { kind, config, decide, ofRoute } of asked) {
-    if (ofRoute && !routed) {
-      routed = true;
-      findings?.note("route", "route", route ? undefined : UNKNOWN_PATH);
-      if (!route) answer ??= UNKNOWN_PATH;
+  const answer = chosen === undefined || route?.name === chosen ? undefined : MISMATCH;
+  const deciding: Deciding = { exchange, state, route, findings, answer, routed: false };
+  const conclude = (): Verdict | Promise<Verdict> => {
+    const last = route ? deciding.answer : (deciding.answer ?? UNKNOWN_PATH);
+    const verdict = { host, ...(route && { route }), exchange, ...(last && { answer: last }) };
+    const waits: Promise<unknown>[] = [];
+    for (const { config, decide } of ofAnswers) {
+      const word = decide(config, exchange, state);
+      if (word instanceof Promise) waits.push(word);
     }
-    if (answer && !findings?.all) break;
-    if (findings?.skips(kind)) continue;
-    const word = decide(config, exchange, state);
-    // Most have their word at hand; only those that ask somebody else are waited for.
-    const decision = word instanceof Promise ? await word : word;
-    findings?.note(kind.phase, kind.kind, decision);
-    if (decision) answer ??= decision;
-  }
-  if (!route) answer ??= UNKNOWN_PATH;
-  for (const { config, decide } of ofAnswers) await decide(config, exchange, state);
-  return { host, ...(route && { route }), exchange, ...(answer && { answer }) };
+    return waits.length > 0 ? Promise.all(waits).then(() => verdict) : verdict;
+  };
+  const waits = askAll(asked, 0, deciding);
+  return waits ? waits.then(conclude) : conclude();
 }
