@@ -45,6 +45,7 @@ function goodToken(model: GatewayModel, claims: Record<string, unknown>): { line
     ...(issuer?.type && { [issuer.type.claim]: issuer.type.value }),
     iat: now,
     exp: now + 300,
+    jti: randomUUID(),
     ...claims,
   };
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");

@@ -41,7 +41,7 @@ export interface Patience {
   throughMs: number;
 }
 
-const PATIENCE: Patience = { doorMs: 2_000, throughMs: 120_000 };
+const PATIENCE: Patience = { doorMs: 2_000, throughMs: 900_000 };
 
 const FAILED: PlainAnswer = { status: 403, headers: { "x-gateway-reason": "internal" }, body: "" };
 

@@ -94,7 +94,7 @@ class IssuerKeys {
   }
 
   async #findFirst(kid: string | undefined, alg: string): Promise<KeyObject | undefined> {
-    if (!this.#keys) this.#restore();
+    this.restore();
     if (!this.loaded && (this.#fetching || Date.now() - this.#triedAtMs >= FIRST_PAUSE_MS)) await this.refresh();
     if (!this.loaded) throw new Error(`The keys of ${this.name} cannot be had.`);
     return this.#lookUp(kid, alg);
@@ -155,8 +155,8 @@ class IssuerKeys {
     }
   }
 
-  #restore(): void {
-    if (this.#file === undefined) return;
+  restore(): void {
+    if (this.#keys || this.#file === undefined) return;
     try {
       const copy = JSON.parse(readFileSync(this.#file, "utf8")) as { atMs: number; url: string; text: string };
       if (copy.url !== this.url || typeof copy.atMs !== "number") return;
@@ -193,6 +193,8 @@ export class RemoteKeys implements KeySource {
 
   start(onError: (issuer: string, error: unknown) => void): void {
     for (const [name, issuer] of this.#issuers) {
+      // The copy on disk holds until the key server has spoken.
+      issuer.restore();
       const round = async (): Promise<void> => {
         await issuer.refresh().catch((error: unknown) => {
           onError(name, error);

@@ -51,10 +51,14 @@ const answerLines = (message: IncomingMessage): HeaderLine[] =>
 export class HttpTransport implements Transport {
   constructor(private readonly call: Call) {}
 
-  async send(service: string, firstByteMs: number, untilMs: number): Promise<UpgradedAnswer> {
+  /** A body that may be sent again must be had whole. */
+  async prepare(): Promise<void> {
     const { body, exchange } = this.call;
-    // A body that may be sent again must be had whole.
     if (exchange.call.tries > 1 && body.exists) await body.read();
+  }
+
+  async send(service: string, firstByteMs: number, untilMs: number): Promise<UpgradedAnswer> {
+    const { body } = this.call;
     const content = await body.passOn();
     if (this.call.signal.aborted) throw new ClientGone();
     return new Promise((resolve, reject) => {
@@ -124,22 +128,32 @@ export class HttpTransport implements Transport {
       request.destroy();
       reject(error);
     };
+    const startMs = Date.now();
+    let endMs = untilMs;
+    const streamed = content !== undefined && !Buffer.isBuffer(content);
     wait(firstByteMs);
     signal.addEventListener("abort", gone, { once: true });
+    const connect = (): void => {
+      connected = true;
+      // How long a client takes to send its body is no fault of the service.
+      if (streamed) clearTimeout(timer);
+    };
     request.on("socket", (socket) => {
-      if (!socket.connecting) connected = true;
-      else socket.once("connect", () => (connected = true));
+      if (!socket.connecting) connect();
+      else socket.once("connect", connect);
     });
     // The time to the first byte begins when the service has the request.
     request.on("finish", () => {
-      if (!settled) wait(firstByteMs);
+      if (settled) return;
+      if (streamed) endMs += Date.now() - startMs;
+      wait(firstByteMs);
     });
     request.on("error", () => {
       fail(new NoAnswer(connected ? "reset" : "connect-failure"));
     });
     request.on("response", (message) => {
       if (!settle()) return;
-      resolve(this.#answer(message, untilMs));
+      resolve(this.#answer(message, endMs));
     });
     request.on("upgrade", (message, socket: Socket, head) => {
       if (!settle()) return;

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { diagnostic, type Diagnostic, type DiagnosticCode, type Result, type SourcePosition } from "../diagnostics";
+import type { KindName } from "../policy";
 import { configOf, routeEntries, type Route, type RouteEntry } from "../policy/gateway";
 import type { JwtConfig } from "../policy/jwt";
 import { findProblems, nearest } from "./problems";
@@ -107,6 +108,7 @@ function unnamedClaims(
 function sharedByMistake(model: GatewayModel, route: Route, source: SourcePosition): Diagnostic[] {
   const cache = configOf(route.policies, "cache") as { by: string } | undefined;
   const jwt = configOf(route.policies, "jwt") as JwtConfig | undefined;
+  const keyed = ["apiKey", "signature"].some((kind) => configOf(route.policies, kind as KindName) !== undefined);
   const asked = jwt !== undefined && jwt.mode !== "open";
   const tenant = configOf(route.policies, "tenant");
   const at = `${model.name}/routes/${route.name}/policies/cache`;
@@ -114,7 +116,7 @@ function sharedByMistake(model: GatewayModel, route: Route, source: SourcePositi
     diagnostic("model/cache-not-private", at, why, fix, source),
   ];
   if (!cache) return [];
-  if (cache.by === "everyone" && asked) {
+  if (cache.by === "everyone" && (asked || keyed)) {
     return found(
       "The route asks who calls, and its answers would be shared by everyone.",
       'Set by to "user" or "tenant".',

@@ -47,9 +47,11 @@ class Finder {
   run(): Diagnostic[] {
     const model = this.#model;
     this.#issuersExist(["policies"], record(model["policies"]));
+    this.#secretsOf(["policies"], "", record(model["policies"]));
     for (const group of ["hosts", "services"]) {
       for (const [name, item] of Object.entries(record(model[group]))) {
         this.#issuersExist([group, name, "policies"], record(record(item)["policies"]));
+        this.#secretsOf([group, name, "policies"], `${name}/policies`, record(record(item)["policies"]));
         this.#environmentsExist([group, name], record(item));
       }
     }
@@ -75,10 +77,7 @@ class Finder {
 
   #route(i: number, name: string, route: Loose): void {
     this.#issuersExist(["routes", i, "policies"], record(route["policies"]), name);
-    for (const kind of ["apiKey", "signature"]) {
-      const { secret } = record(record(route["policies"])[kind]);
-      this.#secretsExist(["routes", i, "policies"], `${name}/policies/${kind}`, [secret]);
-    }
+    this.#secretsOf(["routes", i, "policies"], `${name}/policies`, record(route["policies"]));
     this.#environmentsExist(["routes", i], route, name);
     const ways = ["service", "backends", "respond"].filter((way) => route[way] !== undefined && route[way] !== null);
     if (ways.length !== 1) {
@@ -155,6 +154,13 @@ class Finder {
         environment,
         known.map(String),
       );
+    }
+  }
+
+  #secretsOf(path: readonly (string | number)[], where: string, policies: Loose): void {
+    for (const kind of ["apiKey", "signature"]) {
+      const at = where === "" ? kind : `${where}/${kind}`;
+      this.#secretsExist(path, at, [record(policies[kind])["secret"]]);
     }
   }
 

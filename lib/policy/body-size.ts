@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { headerValues, policyKind } from "./kind";
+import { headerValues, policyKind, TOO_LARGE } from "./kind";
 import { size } from "./values";
 
 /** Largest body by its declared length, refused before anyone is asked who they are. */
@@ -13,6 +13,6 @@ export const bodySize = policyKind({
   decide(config, { request }) {
     const declared = Number(headerValues(request, "content-length")[0] ?? 0);
     if (declared <= config.max) return undefined;
-    return { status: 413, reason: "body-too-large", message: "The body is too large." };
+    return TOO_LARGE;
   },
 });

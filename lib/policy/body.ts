@@ -2,8 +2,7 @@ import type { ErrorObject } from "ajv";
 import Ajv2020, { type ValidateFunction } from "ajv/dist/2020";
 import addFormats from "ajv-formats";
 import { z } from "zod";
-import { TOO_LARGE } from "./call";
-import { headerValues, policyKind, type GatewayRequest, type Refusal } from "./kind";
+import { headerValues, policyKind, TOO_LARGE, type GatewayRequest, type Refusal } from "./kind";
 import { AmbiguousJson, parseStrictJson } from "./strict-json";
 
 /** What is asked of the body of a request. */

@@ -17,32 +17,43 @@ class Breaker {
   #state: BreakerState = "closed";
   #openUntil = 0;
   #probing = false;
+  /** Another number for each state: a call that was sent in one says nothing of the next. */
+  #epoch = 0;
   #slices: { start: number; calls: number; errors: number }[] = [];
 
   stateAt(nowMs: number): BreakerState {
     return this.#state === "open" && nowMs >= this.#openUntil ? "half-open" : this.#state;
   }
 
-  /** 0 admits the call, which must then be told of; else the milliseconds until one may be tried. */
-  admit(nowMs: number): number {
-    if (this.#state === "closed") return 0;
-    if (nowMs < this.#openUntil) return this.#openUntil - nowMs;
-    this.#state = "half-open";
+  /** No wait admits the call, whose end must then be told with its epoch; else the milliseconds until one may be tried. */
+  admit(nowMs: number): { waitMs: number; epoch: number } {
+    const answer = (waitMs: number): { waitMs: number; epoch: number } => ({ waitMs, epoch: this.#epoch });
+    if (this.#state === "closed") return answer(0);
+    if (nowMs < this.#openUntil) return answer(this.#openUntil - nowMs);
+    if (this.#state === "open") this.#turn("half-open");
     // One call at a time tries whether the service is well again.
-    if (this.#probing) return 1_000;
+    if (this.#probing) return answer(1_000);
     this.#probing = true;
-    return 0;
+    return answer(0);
+  }
+
+  #turn(state: BreakerState): void {
+    this.#state = state;
+    this.#epoch += 1;
+    this.#probing = false;
+    this.#slices = [];
   }
 
   /** Tells how an admitted call has ended; nothing is known of one that the client broke off. */
-  record(outcome: "ok" | "error" | "unknown", rules: BreakerRules, nowMs: number): void {
+  record(outcome: "ok" | "error" | "unknown", rules: BreakerRules, nowMs: number, epoch: number): void {
+    if (epoch !== this.#epoch) return;
     if (this.#state === "half-open") {
       this.#probing = false;
-      if (outcome === "ok") this.#close();
+      if (outcome === "ok") this.#turn("closed");
       if (outcome === "error") this.#open(rules, nowMs);
       return;
     }
-    if (this.#state === "open" || outcome === "unknown") return;
+    if (outcome === "unknown") return;
     this.#count(outcome === "error", rules, nowMs);
     const calls = this.#slices.reduce((sum, s) => sum + s.calls, 0);
     const errors = this.#slices.reduce((sum, s) => sum + s.errors, 0);
@@ -63,14 +74,8 @@ class Breaker {
   }
 
   #open(rules: BreakerRules, nowMs: number): void {
-    this.#state = "open";
+    this.#turn("open");
     this.#openUntil = nowMs + rules.openForMs;
-    this.#slices = [];
-  }
-
-  #close(): void {
-    this.#state = "closed";
-    this.#slices = [];
   }
 }
 

@@ -1,6 +1,14 @@
 import type { ConfiguredPolicy, Route } from "./gateway";
 import { kindNamed } from "./index";
-import type { Answer, Exchange, FailureCause, PolicyKind, ServiceAnswer, State } from "./kind";
+import {
+  TOO_LARGE,
+  type Answer,
+  type Exchange,
+  type FailureCause,
+  type PolicyKind,
+  type ServiceAnswer,
+  type State,
+} from "./kind";
 
 /** A try without an answer. */
 export class NoAnswer extends Error {
@@ -14,6 +22,8 @@ export class BodyTooLarge extends Error {}
 
 /** Sends a request to a service once. */
 export interface Transport {
+  /** What must be had before the first try, in the client's time and not in the service's. */
+  prepare?(): Promise<void>;
   /** Rejects with `NoAnswer`, or with `BodyTooLarge`; `untilMs` ends the answer's body too. */
   send(service: string, firstByteMs: number, untilMs: number): Promise<ServiceAnswer>;
   /** Lets go of an answer that nobody reads. */
@@ -25,13 +35,12 @@ const REFUSALS = {
   timeout: { status: 504, reason: "timeout", message: "The service did not answer in time." },
 } as const;
 
-export const TOO_LARGE = { status: 413, reason: "body-too-large", message: "The body is too large." };
-
 const noAnswer = (cause: keyof typeof REFUSALS): Answer => ({ by: "gateway", cause, refusal: REFUSALS[cause] });
 
 /** All tries of one call, within its time. */
 async function tryAll(exchange: Exchange, service: string, state: State, transport: Transport): Promise<Answer> {
   const { tries, perTryMs, retryOn, totalMs = Infinity } = exchange.call;
+  await transport.prepare?.();
   const untilMs = state.nowMs() + totalMs;
   let cause: Exclude<FailureCause, "breaker-open"> = "timeout";
   for (let left = tries; left > 0; left--) {

@@ -27,7 +27,7 @@ export const circuitBreaker = policyKind({
   async around({ errorPercent, minimumCalls, window, openFor }, exchange, state, call) {
     const rules: BreakerRules = { errorPercent, minimumCalls, windowMs: window, openForMs: openFor };
     const breaker = state.breakers.of(exchange.service ?? "");
-    const waitMs = breaker.admit(state.nowMs());
+    const { waitMs, epoch } = breaker.admit(state.nowMs());
     if (waitMs > 0) {
       const headers = { "retry-after": retryAfter(waitMs) };
       const message = "The service is not well and is left in peace for a while.";
@@ -43,7 +43,7 @@ export const circuitBreaker = policyKind({
       outcome = failed(answer) ? "error" : "ok";
       return answer;
     } finally {
-      breaker.record(outcome, rules, state.nowMs());
+      breaker.record(outcome, rules, state.nowMs(), epoch);
     }
   },
 });

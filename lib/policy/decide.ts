@@ -102,10 +102,12 @@ export function newExchange(gateway: Gateway, request: GatewayRequest, makeId: (
   };
 }
 
-/** Phases that a route which answers itself has no use for. */
-const NEEDS_UPSTREAM = (policy: ConfiguredPolicy): boolean => {
-  const phase = phaseNumber(policy.kind);
-  return phase >= PHASES.credentials && phase <= PHASES.upstream;
+/** What a route that answers itself has no use for. */
+const NEEDS_UPSTREAM = ({ kind }: ConfiguredPolicy): boolean => {
+  const phase = phaseNumber(kind);
+  return (
+    (phase >= PHASES.credentials && phase <= PHASES.upstream) || (kindNamed(kind) as PolicyKind).sees === "response"
+  );
 };
 
 const registryOrder = new Map(KINDS.map((kind, i) => [kind.kind, i]));

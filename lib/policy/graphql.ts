@@ -1,7 +1,6 @@
 import { type DocumentNode, Kind, parse, type SelectionSetNode, visit } from "graphql";
 import { z } from "zod";
-import { TOO_LARGE } from "./call";
-import { headerValues, policyKind, type Decision, type GatewayRequest } from "./kind";
+import { headerValues, policyKind, TOO_LARGE, type Decision, type GatewayRequest } from "./kind";
 import { parseStrictJson } from "./strict-json";
 import { asksForWebSocket } from "./web-socket";
 

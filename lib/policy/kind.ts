@@ -95,6 +95,9 @@ export interface Refusal {
   answer?: true;
 }
 
+/** What every reader of a body says of one that is larger than it may be. */
+export const TOO_LARGE: Refusal = { status: 413, reason: "body-too-large", message: "The body is too large." };
+
 /** Why there is no answer of a service. */
 export type FailureCause = "breaker-open" | "no-answer" | "timeout";
 

@@ -56,7 +56,7 @@ export class MemoryStore extends MemoryCounters implements SharedStore {
     const name = `${group} ${key}`;
     this.#remove(name);
     this.#entries.set(name, { version: own, value, untilMs: this.nowMs() + ttlMs });
-    this.#bytes += value.length;
+    this.#bytes += value.length + 2 * name.length;
     for (const oldest of this.#entries.keys()) {
       if (this.#bytes <= this.capacityBytes) break;
       this.#remove(oldest);
@@ -130,7 +130,9 @@ export class MemoryStore extends MemoryCounters implements SharedStore {
   }
 
   #remove(name: string): void {
-    this.#bytes -= this.#entries.get(name)?.value.length ?? 0;
+    const entry = this.#entries.get(name);
+    if (!entry) return;
+    this.#bytes -= entry.value.length + 2 * name.length;
     this.#entries.delete(name);
   }
 }

@@ -1,7 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
-import { TOO_LARGE } from "./call";
-import { headerValues, policyKind, type Decision, type GatewayRequest } from "./kind";
+import { headerValues, policyKind, TOO_LARGE, type Decision, type GatewayRequest } from "./kind";
 import { duration, name } from "./values";
 
 const refuse = (reason: string, message: string): Decision => ({

@@ -67,10 +67,13 @@ export class TokenCache {
     keys: KeySource,
     nowMs: number,
   ): Promise<Verified> {
+    // Asked for before: a key that goes while its token is verified takes the token with it.
+    const before = rules.map((r) => keys.generation?.(r.name) ?? 0);
     const verified = await verifyToken(token, rules, keys, nowMs);
     if (!("identity" in verified) || this.capacityBytes === 0) return verified;
     const { identity } = verified;
-    const skewMs = rules.find((r) => r.name === identity.issuer)?.clockSkewMs ?? 0;
+    const at = rules.findIndex((r) => r.name === identity.issuer);
+    const skewMs = rules[at]?.clockSkewMs ?? 0;
     const { exp, nbf, iat } = identity.claims;
     const from = Math.max(seconds(nbf) ?? 0, seconds(iat) ?? 0) - skewMs;
     this.#keep(tail, {
@@ -79,7 +82,7 @@ export class TokenCache {
       identity,
       fromMs: from,
       untilMs: (seconds(exp) ?? 0) + skewMs,
-      generation: keys.generation?.(identity.issuer) ?? 0,
+      generation: before[at] ?? 0,
     });
     return verified;
   }

@@ -10,6 +10,7 @@ class Bench {
   readonly breakers = new CircuitBreakers();
   readonly breaker = this.breakers.of("s");
   now = 1_000_000;
+  readonly #sent: number[] = [];
 
   constructor(private readonly rules: Partial<BreakerRules> = {}) {}
 
@@ -18,11 +19,14 @@ class Bench {
   }
 
   admit(): number {
-    return this.breaker.admit(this.now);
+    const { waitMs, epoch } = this.breaker.admit(this.now);
+    if (waitMs === 0) this.#sent.push(epoch);
+    return waitMs;
   }
 
+  /** Tells of the oldest call that is under way. */
   record(outcome: Outcome): void {
-    this.breaker.record(outcome, { ...RULES, ...this.rules }, this.now);
+    this.breaker.record(outcome, { ...RULES, ...this.rules }, this.now, this.#sent.shift() ?? -1);
   }
 
   /** Calls that end at once, `o` well and `x` badly; those that are not admitted are not told of. */
@@ -181,13 +185,11 @@ describe("several services", () => {
     const breakers = new CircuitBreakers();
     const [one, two] = [breakers.of("one"), breakers.of("two")];
     for (let i = 0; i < 4; i++) {
-      one.admit(0);
-      one.record("error", RULES, 0);
-      two.admit(0);
-      two.record("ok", RULES, 0);
+      one.record("error", RULES, 0, one.admit(0).epoch);
+      two.record("ok", RULES, 0, two.admit(0).epoch);
     }
-    expect(breakers.of("one").admit(1)).toBe(29_999);
-    expect(breakers.of("two").admit(1)).toBe(0);
+    expect(breakers.of("one").admit(1).waitMs).toBe(29_999);
+    expect(breakers.of("two").admit(1).waitMs).toBe(0);
     expect(breakers.states(1)).toEqual([
       { service: "one", state: "open" },
       { service: "two", state: "closed" },

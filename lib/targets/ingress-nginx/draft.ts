@@ -18,6 +18,8 @@ export interface HostDraft {
   /** Headers that the door sets or, by not setting them, drops. */
   doorHeaders: Set<string>;
   door: boolean;
+  /** All its routes go through the filter. */
+  through: boolean;
   routes: Map<string, RouteDraft>;
 }
 
@@ -33,14 +35,17 @@ export interface IngressDraft {
 }
 
 export function beginDraft(input: TargetInput): IngressDraft {
-  const doors = new Set(input.plan.placements.filter((p) => p.place === "door").map((p) => p.host));
+  const hostsAt = (place: string): Set<string> =>
+    new Set(input.plan.placements.filter((p) => p.place === place).map((p) => p.host));
+  const [doors, through] = [hostsAt("door"), hostsAt("through")];
   const hosts = input.gateway.hosts.map((host): [string, HostDraft] => [
     host.name,
     {
       host,
       annotations: {},
       doorHeaders: new Set(),
-      door: doors.has(host.name),
+      door: doors.has(host.name) && !through.has(host.name),
+      through: through.has(host.name),
       routes: new Map(host.routes.map((route) => [route.name, { route, annotations: {} }])),
     },
   ]);

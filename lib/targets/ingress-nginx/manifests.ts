@@ -2,6 +2,7 @@ import type { Construct } from "constructs";
 import { k8s } from "cdk8s-plus-27";
 import { identityHeaders } from "../identity-headers";
 import { trustedHops, usesProxyProtocol } from "../front";
+import { longestAnswerMs } from "../through";
 import { routeEntries, type RouteEntry } from "../../policy/gateway";
 import { uncleanPathLines } from "../nginx-syntax";
 import { annotations } from "./annotations";
@@ -87,9 +88,7 @@ function rules(
   service: string,
 ): k8s.IngressSpec {
   const { model } = draft.input;
-  const address = model.services[service]?.address ?? "";
-  const [serviceName = ""] = address.slice(0, address.lastIndexOf(":")).split(".");
-  const number = Number(address.slice(address.lastIndexOf(":") + 1));
+  const { name: serviceName, number } = backendOf(draft, host, service);
   return {
     ingressClassName: "nginx",
     tls: [{ hosts: [host.host.name], secretName: model.certificate.secret }],
@@ -108,6 +107,32 @@ function rules(
   };
 }
 
+/** The Service that an Ingress leads to, by its short name: the filter's where the host goes through it. */
+function backendOf(
+  draft: IngressDraft,
+  host: HostDraft,
+  service: string,
+): { name: string; namespace: string; number: number } {
+  const { model } = draft.input;
+  const address = host.through ? model.filter.address : (model.services[service]?.address ?? "");
+  const colon = address.lastIndexOf(":");
+  const [name = "", space, svc] = address.slice(0, colon).split(".");
+  const namespace = space !== undefined && svc === "svc" ? space : model.kubernetes.namespace;
+  return { name, namespace, number: host.through ? model.filter.throughPort : Number(address.slice(colon + 1)) };
+}
+
+/** What the filter keeps is not kept twice; the controller waits for it, and asks again only where it was not heard. */
+function throughAnnotations(route: RouteDraft): Record<string, string> {
+  const longest = String(Math.ceil(longestAnswerMs(route.route) / 1000));
+  return {
+    "proxy-connect-timeout": "1",
+    "proxy-read-timeout": longest,
+    "proxy-next-upstream": "error",
+    "proxy-next-upstream-tries": "2",
+    ...route.annotations,
+  };
+}
+
 /** The path below the prefix is the second group, which `rewrite-target` puts behind the replacement. */
 function regexPath(prefix: string, value: string, exact: boolean): string {
   const escape = (text: string): string => text.replace(/[.+*?^$()[\]{}|\\]/g, "\\$&");
@@ -115,24 +140,24 @@ function regexPath(prefix: string, value: string, exact: boolean): string {
   return `${escape(prefix)}/(${escape(inside)}${exact ? "" : "(?:/.*)?"})$`;
 }
 
-/** Ingresses live where their services are. */
-function namespaceOf(draft: IngressDraft, service: string): string {
-  const [, namespace, svc] = (draft.input.model.services[service]?.address ?? "").split(":")[0]?.split(".") ?? [];
-  return namespace !== undefined && svc === "svc" ? namespace : draft.input.model.kubernetes.namespace;
-}
-
 export function ingresses(scope: Construct, draft: IngressDraft): void {
   const { system } = draft.input.gateway;
   for (const host of draft.hosts.values()) {
     for (const { entries, route } of byPaths(host)) {
       const service = route.route.backends[0]?.service ?? "";
-      const namespace = namespaceOf(draft, service);
+      // Ingresses live where their services are.
+      const { namespace } = backendOf(draft, host, service);
       const rewritten = route.rewrite && {
         "use-regex": "true",
         "rewrite-target": `${route.rewrite.replacement === "/" ? "" : route.rewrite.replacement}/$1`,
       };
       const name = resourceName(system, host.host.name, route.route.name);
-      const shared = { ...host.annotations, ...authAnnotations(draft, host), ...route.annotations, ...rewritten };
+      const shared = {
+        ...host.annotations,
+        ...authAnnotations(draft, host),
+        ...(host.through ? throughAnnotations(route) : route.annotations),
+        ...rewritten,
+      };
       new k8s.KubeIngress(scope, name, {
         metadata: { name, namespace, labels: labels(draft), annotations: annotations(shared) },
         spec: rules(draft, host, route, entries, service),
