@@ -1,6 +1,7 @@
 import cluster from "node:cluster";
 import { readFileSync } from "node:fs";
 import { KEY_TIMES } from "../lib/filter/keys";
+import { SECRET_TIMES } from "../lib/filter/secrets";
 import { readPlan } from "../lib/filter/plan-file";
 import { startFilter } from "../lib/filter/server";
 import { superviseWorkers } from "../lib/filter/workers";
@@ -37,6 +38,7 @@ async function main(): Promise<void> {
       maxStaleMs: number("KEYS_MAX_STALE_MS") ?? KEY_TIMES.maxStaleMs,
       directory: process.env["KEYS_CACHE_DIR"],
     },
+    secretTimes: { refreshMs: number("SECRETS_REFRESH_MS") ?? SECRET_TIMES.refreshMs },
     tokenCacheBytes: number("TOKEN_CACHE_BYTES"),
     storeTimeoutMs: number("STORE_TIMEOUT_MS"),
     redis: process.env["REDIS_URL"] ?? plan.redis,

@@ -88,7 +88,10 @@ export async function explain(
   };
   const state = aloneState({ keys: token?.state ?? { find: () => undefined } });
   const findings = new Findings();
-  const verdict = await decideRequest(compiled.gateway, request, state, randomUUID, { findings });
+  const verdict = await decideRequest(compiled.gateway, request, state, randomUUID, {
+    findings,
+    headOnly: true,
+  });
   const placesOf = (kind: string): Record<string, string> =>
     Object.fromEntries(
       compiled.plans.map((plan) => {

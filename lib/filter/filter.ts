@@ -8,13 +8,13 @@ import { TokenCache } from "../policy/token-cache";
 import { pathOf, type GatewayRequest, type State } from "../policy";
 import type { ExchangeRecord } from "./audit";
 import { answerDoor, shedAtDoor, type DoorJudgement } from "./door";
-import { RemoteKeys, type KeyTimes } from "./keys";
+import { RemoteKeys, type KeyNote, type KeyTimes } from "./keys";
 import { givenLogs, standardLogs, type Logs } from "./log";
 import { Metrics } from "./metrics";
 import { Overload, type OverloadLimits } from "./overload";
 import { send, type PlainAnswer } from "./plain-answer";
 import { RedisStore } from "./redis-store";
-import { Secrets } from "./secrets";
+import { Secrets, type SecretTimes } from "./secrets";
 import type { Running } from "./through";
 import type { Trace, Tracing } from "./tracing";
 import { Connections } from "./transport";
@@ -28,6 +28,7 @@ export interface CoreOptions {
   storeTimeoutMs?: number | undefined;
   log?: Logger;
   keyTimes?: KeyTimes;
+  secretTimes?: SecretTimes;
   overload?: OverloadLimits;
   patience?: Patience;
   /** Bound of the verified-token cache; 0 turns it off. */
@@ -53,8 +54,12 @@ export class Filter implements Running {
   #keys: RemoteKeys;
   #secrets: Secrets;
   readonly #keyTimes: KeyTimes | undefined;
+  readonly #secretTimes: SecretTimes | undefined;
   readonly #redis: RedisStore | undefined;
   readonly #metrics = new Metrics();
+  readonly #keysFetched: KeyNote = (issuer, outcome) => {
+    this.#metrics.keysFetched(issuer, outcome);
+  };
   readonly #logs: Logs;
   readonly #overload: Overload;
   readonly #tracing: Tracing | undefined;
@@ -67,13 +72,24 @@ export class Filter implements Running {
   #stopping = false;
 
   constructor(
-    { plan, redis, log, keyTimes, tokenCacheBytes, storeTimeoutMs, overload, patience = PATIENCE }: CoreOptions,
+    {
+      plan,
+      redis,
+      log,
+      keyTimes,
+      secretTimes,
+      tokenCacheBytes,
+      storeTimeoutMs,
+      overload,
+      patience = PATIENCE,
+    }: CoreOptions,
     tracing: Tracing | undefined,
   ) {
     this.plan = plan;
     this.#keyTimes = keyTimes;
-    this.#secrets = new Secrets(plan.secrets);
-    this.#keys = new RemoteKeys(plan.issuers, this.#secrets, keyTimes);
+    this.#secretTimes = secretTimes;
+    this.#secrets = new Secrets(plan, this.#secretTimes);
+    this.#keys = new RemoteKeys(plan.issuers, this.#secrets, keyTimes, this.#keysFetched);
     this.#redis = redis === undefined ? undefined : new RedisStore(redis, storeTimeoutMs);
     this.#logs = log
       ? givenLogs(log)
@@ -139,8 +155,8 @@ export class Filter implements Running {
     } else {
       this.#keys.stop();
       this.#secrets.stop();
-      this.#secrets = new Secrets(plan.secrets);
-      this.#keys = new RemoteKeys(plan.issuers, this.#secrets, this.#keyTimes);
+      this.#secrets = new Secrets(plan, this.#secretTimes);
+      this.#keys = new RemoteKeys(plan.issuers, this.#secrets, this.#keyTimes, this.#keysFetched);
       this.state.tokens.clear();
       this.state = { ...this.state, ...fresh, keys: this.#keys, secrets: this.#secrets };
       this.#startSources();
@@ -184,7 +200,7 @@ export class Filter implements Running {
     this.#redis?.stop();
     this.connections.stop();
     await this.#tracing?.stop();
-    this.#logs.flush();
+    await this.#logs.flush();
   }
 
   enter(response: ServerResponse): boolean {
@@ -280,7 +296,7 @@ export class Filter implements Running {
       const { ready } = this;
       send(response, { status: ready ? 200 : 503, headers: {}, body: ready ? "ready\n" : "not ready\n" });
     } else if (path === "/metrics") {
-      const body = await this.#metrics.text(this.state, this.#redis?.ready ?? true);
+      const body = await this.#metrics.text(this.state, this.#redis?.up ?? true, this.#keys.ages());
       send(response, { status: 200, headers: { "content-type": this.#metrics.registry.contentType }, body });
     } else {
       return false;

@@ -7,6 +7,8 @@ import { keyFits, type Algorithm } from "../policy/token";
 import { publishedKey, type PublishedKey } from "./jwk";
 
 const FETCH_TIMEOUT_MS = 3_000;
+/** A request waits less than the proxy does that waits for it. */
+const REQUEST_PATIENCE_MS = 300;
 const MAX_DOCUMENT_BYTES = 256 * 1024;
 const MAX_KEYS = 100;
 /** An unknown `kid` may be a new key: so many questions at once, and one more each time the pause is over. */
@@ -25,6 +27,9 @@ export interface KeyTimes {
   directory?: string | undefined;
 }
 
+/** Told of every fetch. */
+export type KeyNote = (issuer: string, outcome: "ok" | "failed") => void;
+
 export const KEY_TIMES: KeyTimes = { refreshMs: 5 * 60_000, maxStaleMs: 24 * 3_600_000 };
 
 /** Keys for signatures in a JWK Set (RFC 7517 section 5); what cannot be used is passed over, none at all is an error. */
@@ -38,8 +43,21 @@ export function parseKeySet(text: string): PublishedKey[] {
   return usable;
 }
 
+/** The timer is our own: one that nothing holds may be collected with the body still to come. */
 async function fetchKeySet(url: string): Promise<string> {
-  const answer = await fetch(url, { redirect: "error", signal: AbortSignal.timeout(FETCH_TIMEOUT_MS) });
+  const abort = new AbortController();
+  const timer = setTimeout(() => {
+    abort.abort(new Error("The key server is too slow."));
+  }, FETCH_TIMEOUT_MS);
+  try {
+    return await readKeySet(url, abort.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function readKeySet(url: string, signal: AbortSignal): Promise<string> {
+  const answer = await fetch(url, { redirect: "error", signal });
   if (!answer.ok || !answer.body) throw new Error(`The key server answered ${String(answer.status)}.`);
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -67,7 +85,13 @@ class IssuerKeys {
     private readonly name: string,
     private readonly url: string,
     private readonly times: KeyTimes,
+    private readonly note: KeyNote,
   ) {}
+
+  /** Since when the keys are what they are; nothing while there are none. */
+  get ageMs(): number | undefined {
+    return this.#keys && Date.now() - this.#goodAtMs;
+  }
 
   get loaded(): boolean {
     return this.#keys !== undefined && Date.now() - this.#goodAtMs < this.times.maxStaleMs;
@@ -81,6 +105,10 @@ class IssuerKeys {
         this.#take(text);
         this.#goodAtMs = Date.now();
         this.#save(text);
+        this.note(this.name, "ok");
+      } catch (error) {
+        this.note(this.name, "failed");
+        throw error;
       } finally {
         this.#fetching = undefined;
       }
@@ -95,7 +123,7 @@ class IssuerKeys {
 
   async #findFirst(kid: string | undefined, alg: string): Promise<KeyObject | undefined> {
     this.restore();
-    if (!this.loaded && (this.#fetching || Date.now() - this.#triedAtMs >= FIRST_PAUSE_MS)) await this.refresh();
+    if (!this.loaded && (this.#fetching || Date.now() - this.#triedAtMs >= FIRST_PAUSE_MS)) await this.#refreshSoon();
     if (!this.loaded) throw new Error(`The keys of ${this.name} cannot be had.`);
     return this.#lookUp(kid, alg);
   }
@@ -104,12 +132,27 @@ class IssuerKeys {
     const name = `${alg} ${kid ?? ""}`;
     const now = Date.now();
     if ((this.#unknown.get(name) ?? 0) > now || !this.#mayAsk(now)) return undefined;
-    await this.refresh().catch(() => undefined);
+    await this.#refreshSoon().catch(() => undefined);
     const found = this.#lookUp(kid, alg);
     if (!found) this.#unknown.set(name, now + UNKNOWN_KID_PAUSE_MS);
     const oldest = this.#unknown.keys();
     while (this.#unknown.size > MAX_UNKNOWN_KIDS) this.#unknown.delete(oldest.next().value as string);
     return found;
+  }
+
+  /** The fetch goes on when its time for this request is over. */
+  async #refreshSoon(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        reject(new Error("The key server is too slow."));
+      }, REQUEST_PATIENCE_MS);
+    });
+    try {
+      await Promise.race([this.refresh(), late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #mayAsk(now: number): boolean {
@@ -179,9 +222,10 @@ export class RemoteKeys implements KeySource {
     issuers: FilterPlan["issuers"],
     private readonly secretSource: SecretSource,
     private readonly times: KeyTimes = KEY_TIMES,
+    note: KeyNote = () => undefined,
   ) {
     for (const [name, { jwksUrl, secret }] of Object.entries(issuers)) {
-      if (jwksUrl !== undefined) this.#issuers.set(name, new IssuerKeys(name, jwksUrl, times));
+      if (jwksUrl !== undefined) this.#issuers.set(name, new IssuerKeys(name, jwksUrl, times, note));
       if (secret !== undefined) this.#secretNames.set(name, secret);
     }
   }
@@ -189,6 +233,13 @@ export class RemoteKeys implements KeySource {
   /** True while every issuer's keys are there and young enough. */
   get ready(): boolean {
     return [...this.#issuers.values()].every((i) => i.loaded);
+  }
+
+  /** Age of each issuer's keys, in milliseconds. */
+  ages(): { issuer: string; ageMs: number }[] {
+    return [...this.#issuers.entries()].flatMap(([issuer, keys]) =>
+      keys.ageMs === undefined ? [] : [{ issuer, ageMs: keys.ageMs }],
+    );
   }
 
   start(onError: (issuer: string, error: unknown) => void): void {

@@ -4,13 +4,16 @@ import type { ExchangeRecord } from "./audit";
 /** What waits to be written may be this large; more is dropped and counted, since answers matter more than their log. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 const FLUSH_MS = 100;
+/** A pipe that nobody reads must not keep a process that is to end. */
+const LAST_FLUSH_MS = 1_000;
 
 export interface Logs {
   /** For those who run the filter. */
   log: Logger;
   /** One line per exchange. */
   audit(record: ExchangeRecord): void;
-  flush(): void;
+  /** Resolves when all is written, or nobody reads. */
+  flush(): Promise<void>;
 }
 
 /** Lines as JSON on standard output, written in batches. */
@@ -40,11 +43,12 @@ export function standardLogs(onDrop: () => void): Logs {
       sink.write(`${prefix}${JSON.stringify(record).slice(1)}\n`);
     },
     flush() {
-      try {
-        sink.flushSync();
-      } catch {
-        // Nobody reads any more.
-      }
+      return new Promise((resolve) => {
+        setTimeout(resolve, LAST_FLUSH_MS).unref();
+        sink.flush(() => {
+          resolve();
+        });
+      });
     },
   };
 }
@@ -56,6 +60,6 @@ export function givenLogs(log: Logger): Logs {
     audit: (record) => {
       log.info({ audit: true, ...record });
     },
-    flush: () => undefined,
+    flush: () => Promise.resolve(),
   };
 }

@@ -66,6 +66,18 @@ export class Metrics {
     labelNames: ["outcome"],
     registers: this.#registers,
   });
+  readonly #keyFetches = new Counter({
+    name: "gateway_key_fetches_total",
+    help: "Fetches of an issuer's keys, by outcome.",
+    labelNames: ["issuer", "outcome"],
+    registers: this.#registers,
+  });
+  readonly #keyAge = new Gauge({
+    name: "gateway_keys_age_seconds",
+    help: "Time since an issuer's keys were last had.",
+    labelNames: ["issuer"],
+    registers: this.#registers,
+  });
   readonly #storeUp = new Gauge({
     name: "gateway_counter_store_up",
     help: "1 while the shared store answers.",
@@ -129,7 +141,12 @@ export class Metrics {
     this.#reloads.inc({ outcome });
   }
 
-  async text(state: State, storeUp: boolean): Promise<string> {
+  keysFetched(issuer: string, outcome: "ok" | "failed"): void {
+    this.#keyFetches.inc({ issuer, outcome });
+  }
+
+  async text(state: State, storeUp: boolean, ages: readonly { issuer: string; ageMs: number }[]): Promise<string> {
+    for (const { issuer, ageMs } of ages) this.#keyAge.set({ issuer }, ageMs / 1000);
     this.#storeUp.set(storeUp ? 1 : 0);
     for (const { service, state: breaker } of state.breakers.states(state.nowMs())) {
       this.#breakers.set({ service }, BREAKER[breaker]);

@@ -66,7 +66,7 @@ interface Commands {
 }
 
 /** After so many late answers in a row nobody asks for this long. */
-const LATE_TURNS = 5;
+const LATE_TURNS = 3;
 const REST_MS = 500;
 
 /** One slot for all keys of a group, as a cluster wants it (keys with braces). */
@@ -80,6 +80,7 @@ const blockKey = (key: string): string => `${key}:blocked`;
 export class RedisStore implements SharedStore {
   readonly #redis: Redis & Commands;
   #restUntilMs = 0;
+  #answers = false;
   #lateTurns = 0;
   #noted = false;
 
@@ -108,8 +109,14 @@ export class RedisStore implements SharedStore {
     return this.#redis.status === "ready";
   }
 
+  /** Connected, and its last answer was one. */
+  get up(): boolean {
+    return this.ready && this.#answers;
+  }
+
   start(onError: (error: unknown) => void): void {
     this.#redis.on("error", onError);
+    this.#redis.on("ready", () => (this.#answers = true));
     this.#redis.connect().catch(() => undefined);
   }
 
@@ -174,8 +181,11 @@ export class RedisStore implements SharedStore {
     if (!this.ready || Date.now() < this.#restUntilMs) throw new Error("The shared store is away.");
     const answer = command();
     answer.then(
-      () => (this.#lateTurns = 0),
-      () => undefined,
+      () => {
+        this.#lateTurns = 0;
+        this.#answers = true;
+      },
+      () => (this.#answers = false),
     );
     let timer: NodeJS.Timeout | undefined;
     let settled = false;
@@ -202,6 +212,7 @@ export class RedisStore implements SharedStore {
     this.#noted = true;
     setImmediate(() => (this.#noted = false));
     this.#lateTurns += 1;
+    this.#answers = false;
     if (this.#lateTurns >= LATE_TURNS) this.#restUntilMs = Date.now() + REST_MS;
   }
 

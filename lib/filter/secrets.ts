@@ -44,16 +44,36 @@ async function read({ env, file, awsSecretsManager }: SecretPlace): Promise<stri
   return [value, previous].filter((text) => text !== undefined);
 }
 
+function isRing(text: string): boolean {
+  try {
+    const ring: unknown = JSON.parse(text);
+    if (typeof ring !== "object" || ring === null || Array.isArray(ring)) return false;
+    const keys = Object.values(ring);
+    return keys.length > 0 && keys.every((key) => typeof key === "string" && key !== "");
+  } catch {
+    return false;
+  }
+}
+
 /** The secrets of a plan: read at start and again in the background; the last good ones stay. */
 export class Secrets implements SecretSource {
   readonly #versions = new Map<string, readonly string[]>();
   readonly #generations = new Map<string, number>();
   readonly #timers = new Set<NodeJS.Timeout>();
 
+  private readonly places: FilterPlan["secrets"];
+  /** Secrets that hold keys by id. */
+  readonly #rings: ReadonlySet<string>;
+
   constructor(
-    private readonly places: FilterPlan["secrets"],
+    { secrets, hosts }: FilterPlan,
     private readonly times: SecretTimes = SECRET_TIMES,
-  ) {}
+  ) {
+    this.places = secrets;
+    const policies = hosts.flatMap((host) => [...host.policies, ...host.routes.flatMap((route) => route.policies)]);
+    const ringed = policies.filter(({ kind }) => kind === "apiKey" || kind === "signature");
+    this.#rings = new Set(ringed.map(({ config }) => (config as { secret: string }).secret));
+  }
 
   get ready(): boolean {
     return Object.keys(this.places).every((name) => this.#versions.has(name));
@@ -95,6 +115,7 @@ export class Secrets implements SecretSource {
   #take(name: string, versions: readonly string[]): void {
     const good = versions.filter((text) => text !== "");
     if (good.length === 0) throw new Error("It is empty.");
+    if (this.#rings.has(name) && !good.every(isRing)) throw new Error("It is no JSON object of keys by id.");
     const known = this.#versions.get(name);
     if (known && JSON.stringify(known) === JSON.stringify(good)) return;
     this.#versions.set(name, good);

@@ -172,6 +172,8 @@ export interface DecideOptions {
   findings?: Findings;
   /** The route that a proxy has chosen: with another one policies of the wrong route would be asked. */
   chosen?: string | undefined;
+  /** There is no body to look at: whoever would have to is not asked. */
+  headOnly?: boolean;
 }
 
 /** A decision under way: the answer so far, and what is known. */
@@ -182,6 +184,7 @@ interface Deciding {
   findings: Findings | undefined;
   answer: Refusal | undefined;
   routed: boolean;
+  headOnly: boolean;
 }
 
 /** Asks one policy after the other. Most have their word at hand; only those that ask somebody else are waited for. */
@@ -195,7 +198,7 @@ function askAll(asked: readonly Asked[], from: number, deciding: Deciding): Prom
       if (!route) deciding.answer ??= UNKNOWN_PATH;
     }
     if (deciding.answer && !findings?.all) return undefined;
-    if (findings?.skips(kind)) continue;
+    if (findings?.skips(kind) || (deciding.headOnly && kind.sees === "body")) continue;
     const word = decide(config, exchange, state);
     if (word instanceof Promise) {
       return word.then((decision) => {
@@ -219,7 +222,7 @@ export function decideRequest(
   request: GatewayRequest,
   state: State,
   makeId: () => string,
-  { findings, chosen }: DecideOptions = {},
+  { findings, chosen, headOnly = false }: DecideOptions = {},
 ): Verdict | Promise<Verdict> {
   const exchange = newExchange(gateway, request, makeId);
   const found = hostOf(gateway, request.host);
@@ -235,7 +238,7 @@ export function decideRequest(
     route && request.body ? (configOf(route.policies, "bodyCount") as { max: number } | undefined) : undefined;
   if (size) request.body?.limit(size.max);
   const answer = chosen === undefined || route?.name === chosen ? undefined : MISMATCH;
-  const deciding: Deciding = { exchange, state, route, findings, answer, routed: false };
+  const deciding: Deciding = { exchange, state, route, findings, answer, routed: false, headOnly };
   const conclude = (): Verdict | Promise<Verdict> => {
     const last = route ? deciding.answer : (deciding.answer ?? UNKNOWN_PATH);
     const verdict = { host, ...(route && { route }), exchange, ...(last && { answer: last }) };
