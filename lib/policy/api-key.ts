@@ -1,6 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import { headerValues, policyKind, type Decision } from "./kind";
+import { withSecret } from "./secrets-away";
 import { headerName, name } from "./values";
 
 /** Keyed anew in every process, so that nobody can search for keys with like hashes. */
@@ -43,13 +44,6 @@ const refuse = (reason: string, header: string): Decision => ({
   headers: { "www-authenticate": `ApiKey header="${header}"` },
 });
 
-const SECRETS_AWAY: Decision = {
-  status: 503,
-  reason: "secrets-away",
-  message: "Keys cannot be checked now.",
-  headers: { "retry-after": "1" },
-};
-
 /**
  * An opaque key in a header. The secret is a JSON object of keys by id, in one version or several; logs and counters
  * have the id.
@@ -62,14 +56,13 @@ export const apiKey = policyKind({
   perHost: false,
   requires: () => ["ApiKey"],
   decide(config, exchange, state) {
-    const lines = headerValues(exchange.request, config.header);
-    if (lines.length !== 1 || lines[0] === undefined || lines[0] === "")
-      return refuse("api-key-missing", config.header);
-    const versions = state.secrets.versions(config.secret);
-    if (!versions) return SECRETS_AWAY;
-    const id = findKey(versions, lines[0]);
-    if (id === undefined) return refuse("api-key-unknown", config.header);
-    exchange.apiKey = id;
-    return undefined;
+    const [key, ...others] = headerValues(exchange.request, config.header);
+    if (key === undefined || others.length > 0) return refuse("api-key-missing", config.header);
+    return withSecret(state, config.secret, (versions) => {
+      const id = findKey(versions, key);
+      if (id === undefined) return refuse("api-key-unknown", config.header);
+      exchange.apiKey = id;
+      return undefined;
+    });
   },
 });

@@ -71,7 +71,7 @@ export interface Exchange {
   /** Towards the client, on whatever answer it gets. */
   response: { set: Map<string, string>; remove: Set<string> };
   /** How the upstream is called. */
-  call: { tries: number; perTryMs: number; retryOn: ReadonlySet<string>; totalMs?: number };
+  call: { tries: number; perTryMs: number; retryOn: ReadonlySet<string>; totalMs?: number | undefined };
   /** The service that is called. */
   service?: string;
   /** Done when the exchange, or the connection that it has opened, ends. */

@@ -1,6 +1,7 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import { headerValues, policyKind, TOO_LARGE, type Decision, type GatewayRequest } from "./kind";
+import { withSecret } from "./secrets-away";
 import { duration, name } from "./values";
 
 const refuse = (reason: string, message: string): Decision => ({
@@ -9,6 +10,13 @@ const refuse = (reason: string, message: string): Decision => ({
   message,
   headers: { "www-authenticate": "Signature" },
 });
+
+const STORE_AWAY: Decision = {
+  status: 503,
+  reason: "store-away",
+  message: "The signature cannot be checked now.",
+  headers: { "retry-after": "1" },
+};
 
 const NAMES = ["key-id", "timestamp", "nonce", ""] as const;
 
@@ -44,7 +52,7 @@ export const signature = policyKind({
   sees: "body",
   perHost: false,
   requires: () => ["HmacSignature"],
-  async decide(config, { request, system, environment }, state) {
+  decide(config, { request, system, environment }, state) {
     const parts = signatureOf(request);
     if (!parts) return refuse("missing", "A signature is needed.");
     const [keyId = "", timestamp = "", nonce = "", given = ""] = parts;
@@ -54,31 +62,19 @@ export const signature = policyKind({
     if (Math.abs(state.nowMs() - Number(timestamp) * 1000) > config.clockSkew) {
       return refuse("time", "The signature is from another time.");
     }
-    const versions = state.secrets.versions(config.secret);
-    if (!versions)
-      return {
-        status: 503,
-        reason: "secrets-away",
-        message: "Keys cannot be checked now.",
-        headers: { "retry-after": "1" },
-      };
-    const body = await request.body?.read();
-    if (!body) return TOO_LARGE;
-    const digest = createHash("sha256").update(body).digest("hex");
-    const input = [request.method, request.target, timestamp, nonce, digest].join("\n");
-    if (!holds(versions, keyId, input, given)) return refuse("wrong", "The signature does not hold.");
-    const key = `nonce:{${system}:${environment}}:${encodeURIComponent(keyId)}:${encodeURIComponent(nonce)}`;
-    try {
-      if (!(await state.shared.once(key, 2 * config.clockSkew + 1_000)))
-        return refuse("replayed", "The signature was used before.");
-    } catch {
-      return {
-        status: 503,
-        reason: "store-away",
-        message: "The signature cannot be checked now.",
-        headers: { "retry-after": "1" },
-      };
-    }
-    return undefined;
+    return withSecret(state, config.secret, async (versions) => {
+      const body = await request.body?.read();
+      if (!body) return TOO_LARGE;
+      const digest = createHash("sha256").update(body).digest("hex");
+      const input = [request.method, request.target, timestamp, nonce, digest].join("\n");
+      if (!holds(versions, keyId, input, given)) return refuse("wrong", "The signature does not hold.");
+      const key = `nonce:{${system}:${environment}}:${encodeURIComponent(keyId)}:${encodeURIComponent(nonce)}`;
+      try {
+        const first = await state.shared.once(key, 2 * config.clockSkew + 1_000);
+        return first ? undefined : refuse("replayed", "The signature was used before.");
+      } catch {
+        return STORE_AWAY;
+      }
+    });
   },
 });

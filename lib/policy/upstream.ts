@@ -66,7 +66,7 @@ export const timeouts = policyKind({
     config.total === undefined ? ["TimeoutFirstByte"] : ["TimeoutFirstByte", "TimeoutTotal"],
   decide(config, { call }) {
     call.perTryMs = config.firstByte;
-    if (config.total !== undefined) call.totalMs = config.total;
+    call.totalMs = config.total;
     return undefined;
   },
 });

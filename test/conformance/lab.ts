@@ -217,6 +217,16 @@ export default defineGateway({
       policies: { jwt: { issuers: ["main"] }, tenant: { headers: { "x-team": "team.name" } } },
     },
     {
+      name: "team-cached",
+      match: { prefix: ["/team-cached"] },
+      service: "one",
+      policies: {
+        jwt: { issuers: ["main"] },
+        tenant: { headers: { "x-team": "team.name" }, required: false },
+        cache: { ttl: "1h", by: "tenant", group: "team" },
+      },
+    },
+    {
       name: "team-open",
       match: { prefix: ["/open-team"] },
       service: "one",
