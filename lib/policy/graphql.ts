@@ -97,6 +97,9 @@ function judge(query: string, limits: Limits, method: string): Decision {
   return undefined;
 }
 
+/** What is asked in one is said after the handshake. */
+const isSubscription = (request: GatewayRequest): boolean => request.method === "GET" && asksForWebSocket(request);
+
 /** Bounds of GraphQL queries (GraphQL over HTTP): depth, aliases, batches, length; introspection only where it is allowed. */
 export const graphql = policyKind({
   kind: "graphql",
@@ -106,8 +109,7 @@ export const graphql = policyKind({
   perHost: false,
   requires: () => ["GraphqlLimits"],
   async decide(config, { request }) {
-    // Subscriptions: what is asked in them is said after the handshake.
-    if (request.method === "GET" && asksForWebSocket(request)) return undefined;
+    if (isSubscription(request)) return undefined;
     const body = (await request.body?.read()) ?? undefined;
     if (!body) return TOO_LARGE;
     const queries = queriesOf(request, body);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { claimAt } from "./claims";
-import { headerValues, policyKind, type Exchange, type GatewayRequest } from "./kind";
+import { headerValues, policyKind, type Exchange, type GatewayRequest, type State } from "./kind";
 import { retryAfter } from "./rate";
 import { parseStrictJson } from "./strict-json";
 import { claimPath, duration } from "./values";
@@ -58,6 +58,11 @@ async function keyOf(
   return `lockout:{${system}:${environment}:${who}${from}}`;
 }
 
+/** How long nobody of that name may try; nothing where that cannot be known, and a guess is not wanted. */
+function blockedMs(key: string, onFailure: "local" | "deny", state: State): Promise<number | undefined> {
+  return state.shared.blockedMs(key).catch(() => (onFailure === "deny" ? undefined : state.alone.blockedMs(key)));
+}
+
 /**
  * After so many failed attempts whoever is named in the body is refused for a while; one that succeeds clears the count.
  * While the store is away nobody's attempts are known: they are refused, or counted by this replica.
@@ -71,19 +76,13 @@ export const lockout = policyKind({
   requires: () => ["LoginLockout"],
   async decide(config, exchange, state) {
     const key = await keyOf(config, exchange);
-    if (key === undefined) return undefined;
     if (key === UNREADABLE) {
       return { status: 400, reason: "lockout-unreadable", message: `The body does not say ${config.field} plainly.` };
     }
-    let waitMs: number;
-    try {
-      waitMs = await state.shared.blockedMs(key);
-    } catch {
-      if (config.onFailure === "deny") {
-        const headers = { "retry-after": "1" };
-        return { status: 503, reason: "limits-away", message: "Attempts cannot be counted now.", headers };
-      }
-      waitMs = await state.alone.blockedMs(key);
+    const waitMs = key === undefined ? 0 : await blockedMs(key, config.onFailure, state);
+    if (waitMs === undefined) {
+      const headers = { "retry-after": "1" };
+      return { status: 503, reason: "limits-away", message: "Attempts cannot be counted now.", headers };
     }
     if (waitMs <= 0) return undefined;
     const headers = { "retry-after": retryAfter(waitMs) };

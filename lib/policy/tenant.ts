@@ -53,6 +53,7 @@ export const tenant = policyKind({
         upstream.remove.add(header);
       }
     }
+    // Half a tenant is none: nothing may be kept for it.
     if (values.length === Object.keys(config.headers).length) exchange.tenant = values;
     return undefined;
   },

@@ -279,6 +279,12 @@ export default defineGateway({
       policies: { graphql: { maxDepth: 4, maxAliases: 3, maxTokens: 200 } },
     },
     {
+      name: "graphql-live",
+      match: { exact: ["/graphql-live"] },
+      service: "one",
+      policies: { graphql: {}, webSocket: { allowed: true } },
+    },
+    {
       name: "graphql-open",
       match: { exact: ["/graphql-open"] },
       service: "one",

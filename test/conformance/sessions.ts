@@ -59,6 +59,12 @@ export default defineGateway({
         },
       },
     },
+    {
+      name: "sign-in-strict",
+      match: { exact: ["/auth/strict"], methods: ["POST"] },
+      service: "app",
+      policies: { jwt: { mode: "open", issuers: ["own"] }, csrf: null, lockout: { onFailure: "deny" } },
+    },
     { name: "me", match: { prefix: ["/me"] }, service: "app" },
     {
       name: "users",

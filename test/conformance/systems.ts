@@ -11,11 +11,15 @@ const MODELS: Readonly<Record<string, string>> = {
   sessions: "test/conformance/sessions.ts",
 };
 
+const loaded = new Map<string, GatewayModel>();
+
 export function modelOf(system: string): GatewayModel | undefined {
+  const known = loaded.get(system);
   const file = MODELS[system];
-  if (file === undefined) return undefined;
+  if (known || file === undefined) return known;
   const { value, diagnostics } = loadModel(path.join(ROOT, file));
   if (!value || hasErrors(diagnostics)) throw new Error(diagnostics.map(formatDiagnostic).join("\n"));
+  loaded.set(system, value);
   return value;
 }
 
