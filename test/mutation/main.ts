@@ -61,8 +61,10 @@ function claims(): ClaimMutant[] {
 }
 
 async function runClaim({ target, kind, enforcer }: ClaimMutant, all: readonly Case[]): Promise<Outcome> {
-  const kept = { ...enforcer };
-  enforcer.apply = () => undefined;
+  // One directive may keep two kinds: it is emptied for both.
+  const same = claims().filter((c) => c.enforcer.apply === enforcer.apply);
+  const { apply } = enforcer;
+  for (const c of same) c.enforcer.apply = () => undefined;
   try {
     const subjects = subjectsOf(kind);
     const red = await firstRed(
@@ -72,7 +74,7 @@ async function runClaim({ target, kind, enforcer }: ClaimMutant, all: readonly C
     const mutant = `${target} without ${kind}`;
     return { mutant, ...(red !== undefined && { killedBy: red }), ...(enforcer.backup && { backup: true }) };
   } finally {
-    Object.assign(enforcer, kept);
+    for (const c of same) c.enforcer.apply = apply;
   }
 }
 
