@@ -63,7 +63,7 @@ function claims(): ClaimMutant[] {
 async function runClaim({ target, kind, enforcer }: ClaimMutant, all: readonly Case[]): Promise<Outcome> {
   // One directive may keep two kinds: it is emptied for both.
   const same = claims().filter((c) => c.enforcer.apply === enforcer.apply);
-  const { apply } = enforcer;
+  const kept = same.map((c) => ({ ...c.enforcer }));
   for (const c of same) c.enforcer.apply = () => undefined;
   try {
     const subjects = subjectsOf(kind);
@@ -74,7 +74,7 @@ async function runClaim({ target, kind, enforcer }: ClaimMutant, all: readonly C
     const mutant = `${target} without ${kind}`;
     return { mutant, ...(red !== undefined && { killedBy: red }), ...(enforcer.backup && { backup: true }) };
   } finally {
-    for (const c of same) c.enforcer.apply = apply;
+    same.forEach((c, i) => Object.assign(c.enforcer, kept[i]));
   }
 }
 
