@@ -35,11 +35,10 @@ const WITHOUT_BODY = new Set([204, 304]);
 export function write(message: IncomingMessage, response: ServerResponse, reply: Reply): Promise<void> {
   const { status, headers, body, trailers } = reply;
   const bare = message.method === "HEAD" || WITHOUT_BODY.has(status);
-  const lines = headers.filter(
-    ([name]) => !(Buffer.isBuffer(body) && !bare && name.toLowerCase() === "content-length"),
-  );
-  if (Buffer.isBuffer(body) && !WITHOUT_BODY.has(status) && message.method !== "HEAD")
-    lines.push(["content-length", String(body.length)]);
+  // A length is ours to say where we hold the body, and nobody's where there can be none (RFC 9110 section 8.6).
+  const ownLength = status === 204 || (Buffer.isBuffer(body) && !bare);
+  const lines = ownLength ? headers.filter(([name]) => name.toLowerCase() !== "content-length") : [...headers];
+  if (Buffer.isBuffer(body) && !bare) lines.push(["content-length", String(body.length)]);
   response.writeHead(status, lines.flat());
   linger(message);
   return new Promise((resolve) => {
