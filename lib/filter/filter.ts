@@ -178,10 +178,6 @@ export class Filter implements Running {
     return outcome === "ok";
   }
 
-  get stopping(): boolean {
-    return this.#stopping;
-  }
-
   /** No longer ready: whoever asks now is served, and told to come elsewhere. */
   drain(): void {
     this.#stopping = true;

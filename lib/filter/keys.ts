@@ -5,6 +5,7 @@ import type { KeySource, SecretSource } from "../policy";
 import type { FilterPlan } from "../policy/filter-plan";
 import { keyFits, type Algorithm } from "../policy/token";
 import { publishedKey, type PublishedKey } from "./jwk";
+import { Rounds } from "./rounds";
 
 const FETCH_TIMEOUT_MS = 3_000;
 /** A request waits less than the proxy does that waits for it. */
@@ -215,7 +216,7 @@ class IssuerKeys {
 export class RemoteKeys implements KeySource {
   readonly #issuers = new Map<string, IssuerKeys>();
   readonly #secretNames = new Map<string, string>();
-  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #rounds = new Rounds();
   readonly #secretKeys = new WeakMap<readonly string[], readonly KeyObject[]>();
 
   constructor(
@@ -246,24 +247,17 @@ export class RemoteKeys implements KeySource {
     for (const [name, issuer] of this.#issuers) {
       // The copy on disk holds until the key server has spoken.
       issuer.restore();
-      const round = async (): Promise<void> => {
+      this.#rounds.begin(this.times.refreshMs, async () => {
         await issuer.refresh().catch((error: unknown) => {
           onError(name, error);
         });
-        const pause = issuer.loaded ? this.times.refreshMs * (0.5 + Math.random() * 0.4) : FIRST_PAUSE_MS;
-        const timer = setTimeout(() => {
-          this.#timers.delete(timer);
-          void round();
-        }, pause);
-        timer.unref();
-        this.#timers.add(timer);
-      };
-      void round();
+        return issuer.loaded;
+      });
     }
   }
 
   stop(): void {
-    for (const timer of this.#timers) clearTimeout(timer);
+    this.#rounds.stop();
   }
 
   find(issuer: string, kid: string | undefined, alg: string): KeyObject | undefined | Promise<KeyObject | undefined> {

@@ -20,7 +20,7 @@ export interface Reply {
 export function replyTo(exchange: Exchange, host: PlannedHost | undefined, answer: Answer): Reply {
   if (answer.by === "service") {
     const { status, headers, body, trailers } = answer;
-    const own = serviceAnswerHeaders(exchange, headers).filter(([name]) => name.toLowerCase() !== "server");
+    const own = serviceAnswerHeaders(exchange, headers);
     return { status, headers: answerHeaders(exchange, own), body, ...(trailers && { trailers }) };
   }
   const { refusal } = answer;
@@ -102,7 +102,7 @@ export function join(
   idleMs: number,
 ): Promise<void> {
   const service = answer.socket as Socket;
-  const own = serviceAnswerHeaders(exchange, answer.headers).filter(([name]) => name.toLowerCase() !== "server");
+  const own = serviceAnswerHeaders(exchange, answer.headers);
   const lines = answerHeaders(exchange, own).filter(
     ([name]) => exchange.subprotocol === undefined || name.toLowerCase() !== "sec-websocket-protocol",
   );

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import type { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import type { SecretSource } from "../policy";
 import type { FilterPlan, SecretPlace } from "../policy/filter-plan";
+import { Rounds } from "./rounds";
 
 export interface SecretTimes {
   /** How often a secret is looked at again, less up to half of it by chance. */
@@ -10,7 +11,6 @@ export interface SecretTimes {
 
 export const SECRET_TIMES: SecretTimes = { refreshMs: 5 * 60_000 };
 
-const FIRST_PAUSE_MS = 1_000;
 const STAGES = ["AWSCURRENT", "AWSPREVIOUS", "AWSPENDING"] as const;
 
 let client: SecretsManagerClient | undefined;
@@ -59,7 +59,7 @@ function isRing(text: string): boolean {
 export class Secrets implements SecretSource {
   readonly #versions = new Map<string, readonly string[]>();
   readonly #generations = new Map<string, number>();
-  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #rounds = new Rounds();
 
   private readonly places: FilterPlan["secrets"];
   /** Secrets that hold keys by id. */
@@ -89,26 +89,19 @@ export class Secrets implements SecretSource {
 
   start(onError: (name: string, error: unknown) => void): void {
     for (const [name, place] of Object.entries(this.places)) {
-      const round = async (): Promise<void> => {
+      this.#rounds.begin(this.times.refreshMs, async () => {
         try {
           this.#take(name, await read(place));
         } catch (error) {
           onError(name, error);
         }
-        const pause = this.#versions.has(name) ? this.times.refreshMs * (0.5 + Math.random() * 0.4) : FIRST_PAUSE_MS;
-        const timer = setTimeout(() => {
-          this.#timers.delete(timer);
-          void round();
-        }, pause);
-        timer.unref();
-        this.#timers.add(timer);
-      };
-      void round();
+        return this.#versions.has(name);
+      });
     }
   }
 
   stop(): void {
-    for (const timer of this.#timers) clearTimeout(timer);
+    this.#rounds.stop();
   }
 
   /** Empty or missing versions never replace good ones; what is unchanged stays the same object. */

@@ -3,15 +3,15 @@ import { KINDS, type KindName } from "../policy";
 import { issuerSchema } from "../policy/jwt";
 import { SHAPE_KINDS } from "../policy/route-shape";
 import {
-  TOO_LONG,
   cidr,
+  contentType,
   duration,
   exactPath,
   headerName,
   hostname,
-  isDeliverable,
   method,
   name,
+  ownBody,
   path,
 } from "../policy/values";
 
@@ -86,16 +86,8 @@ const respond = z
         (status) => (status >= 200 && status < 300) || (status >= 400 && status < 600 && status !== 444),
         "write 2xx, 4xx or 5xx, not 444",
       ),
-    contentType: z
-      .string()
-      .regex(/^[\w.+-]+\/[\w.+-]+(; ?[\w-]+=[\w-]+)*$/)
-      .max(255)
-      .default("application/json"),
-    body: z
-      .string()
-      .regex(/^[\x20-\x7e]*$/, "write visible ASCII on one line")
-      .refine((text) => isDeliverable(text), TOO_LONG)
-      .default(""),
+    contentType: contentType.default("application/json"),
+    body: ownBody.default(""),
   })
   .refine(({ status, body }) => status !== 204 || body === "", "an answer without content has no body");
 

@@ -17,9 +17,12 @@ export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
-/** A service's headers without those that policies remove. */
+/** A service's headers without those that policies remove, and without what it says of its own make. */
 export function serviceAnswerHeaders({ response }: Exchange, headers: readonly HeaderLine[]): HeaderLine[] {
-  return headers.filter(([name]) => !response.remove.has(name.toLowerCase()));
+  return headers.filter(([name]) => {
+    const key = name.toLowerCase();
+    return key !== "server" && !response.remove.has(key);
+  });
 }
 
 /** The answer's headers with those that policies set in place of its own; what it varies by only grows. */

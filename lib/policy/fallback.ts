@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { policyKind } from "./kind";
-import { isDeliverable, TOO_LONG, wholeSeconds } from "./values";
+import { contentType, ownBody, wholeSeconds } from "./values";
 
 /** What a client gets in place of an answer that a service has not given. */
 export const fallback = policyKind({
@@ -11,15 +11,8 @@ export const fallback = policyKind({
       .min(1)
       .default(["breaker-open", "no-answer", "timeout"]),
     status: z.int().min(200).max(599).default(503),
-    contentType: z
-      .string()
-      .regex(/^[\w.+-]+\/[\w.+-]+(; ?[\w-]+=[\w-]+)*$/)
-      .max(255)
-      .default("application/json"),
-    body: z
-      .string()
-      .regex(/^[\x20-\x7e]*$/, "write visible ASCII on one line")
-      .refine((text) => isDeliverable(text), TOO_LONG),
+    contentType: contentType.default("application/json"),
+    body: ownBody,
     retryAfter: wholeSeconds.optional(),
   }),
   phase: "upstream",

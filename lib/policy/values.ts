@@ -50,6 +50,18 @@ export const headerValue = z
   .regex(/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/, "write visible ASCII without line breaks")
   .refine((text) => isDeliverable(text), TOO_LONG);
 
+/** Media type of a text that the gateway says itself (RFC 9110 section 8.3.1). */
+export const contentType = z
+  .string()
+  .regex(/^[\w.+-]+\/[\w.+-]+(; ?[\w-]+=[\w-]+)*$/)
+  .max(255);
+
+/** A body that the gateway says itself. */
+export const ownBody = z
+  .string()
+  .regex(/^[\x20-\x7e]*$/, "write visible ASCII on one line")
+  .refine((text) => isDeliverable(text), TOO_LONG);
+
 /** Host name (RFC 1123), lower case, no port. */
 export const hostname = z
   .string()
