@@ -9,11 +9,10 @@ import { startIstiod } from "../../parts/istiod";
 import { startKubeStub } from "../../parts/kube-stub";
 import { freePair, freePorts, portOpen, until } from "../../parts/process";
 import { wheels } from "../../parts/wheels";
-import type { Case } from "../case";
-import { send, withForwardedFor, type OpenAnswer, type WireRequest } from "../wire";
 import { Around } from "./around";
 import { renderFor } from "./nginx";
-import type { Stand, StandFactory, StandOptions } from "./stand";
+import { RealStand, type Instance } from "./real-stand";
+import type { StandFactory, StandOptions } from "./stand";
 
 interface Manifest {
   kind: string;
@@ -54,140 +53,88 @@ function placed(files: readonly OutputFile[], around: Around, filterPorts: reado
     .join("---\n");
 }
 
-interface Instance {
-  http: number;
-  https: number;
-  stop(): Promise<void>;
+async function start(
+  target: string,
+  options: StandOptions,
+  change: (model: GatewayModel) => GatewayModel = (model) => model,
+): Promise<RealStand | { unavailable: string }> {
+  const programs = await wheels();
+  const istiod = await goTool("pilot-discovery");
+  if (!programs || istiod === undefined) return { unavailable: "Istio's parts cannot be had" };
+  const around = await Around.start(options.system, "istio", programs.valkey);
+  const instances: Instance[] = [];
+  for (let n = 0; n < options.replicas; n++)
+    instances.push(await startInstance(around, options, programs.envoy, n, change));
+  // Its listener is plain: see above.
+  return new RealStand(target, around, instances, false);
 }
 
-class IstioStand implements Stand {
-  private constructor(
-    readonly target: string,
-    readonly around: Around,
-    private readonly instances: Instance[],
-  ) {}
-
-  static async start(
-    target: string,
-    options: StandOptions,
-    change: (model: GatewayModel) => GatewayModel = (model) => model,
-  ): Promise<IstioStand | { unavailable: string }> {
-    const programs = await wheels();
-    const istiod = await goTool("pilot-discovery");
-    if (!programs || istiod === undefined) return { unavailable: "Istio's parts cannot be had" };
-    const around = await Around.start(options.system, "istio", programs.valkey);
-    const instances: Instance[] = [];
-    for (let n = 0; n < options.replicas; n++)
-      instances.push(await IstioStand.#instance(around, options, programs.envoy, n, change));
-    return new IstioStand(target, around, instances);
-  }
-
-  static async #instance(
-    around: Around,
-    { environment }: StandOptions,
-    envoyBinary: string,
-    n: number,
-    change: (model: GatewayModel) => GatewayModel,
-  ): Promise<Instance> {
-    const [http = 0, https = 0, filter = 0, through = 0] = await freePorts(4);
-    const admin = await freePair();
-    const files = renderFor(
-      around,
-      "istio",
-      environment,
-      { http, https, filter, through, admin, certificates: "/nowhere" },
-      (model) => ({
-        ...change(model),
-        services: Object.fromEntries(
-          Object.entries(model.services).map(([name, s]) => [
-            name,
-            { ...s, address: `${name}.stand.internal:${String(around.echoes.ports.get(name) ?? 1)}` },
-          ]),
-        ),
-        filter: { ...model.filter, address: `filter.stand.internal:${String(filter)}` },
-      }),
-    );
-    const plan = files.find((f) => f.path.endsWith("filter.json"));
-    // The names of services are known to istiod alone.
-    const planJson = plan?.content.replace(/"[\w-]+\.stand\.internal:/g, '"127.0.0.1:');
-    if (planJson !== undefined) await around.startFilter(planJson, { filter, through, admin });
-    const directory = around.makeDirectory(`istio-${String(n)}`);
-    const configDir = around.makeDirectory(`istio-${String(n)}/config`);
-    writeFileSync(path.join(configDir, "all.yaml"), placed(files, around, [filter, through]));
-    const mesh = parse(files.find((f) => f.path.endsWith("mesh.yaml"))?.content ?? "") as Record<string, unknown>;
-    const meshFile = path.join(directory, "mesh.yaml");
-    // Stock Envoy lacks Istio's own statistics filter.
-    writeFileSync(
-      meshFile,
-      stringify({
-        ...mesh,
-        trustDomain: "cluster.local",
-        rootNamespace: "istio-system",
-        defaultProviders: { metrics: [] },
-      }),
-    );
-    const kube = await startKubeStub();
-    const control = await startIstiod({ directory, configDir, meshFile, kubePort: kube.port });
-    const envoy = await startEnvoy({
-      binary: envoyBinary,
-      directory,
-      xdsPort: control.xdsPort,
-      labels: { istio: "ingressgateway" },
-      namespace: "istio-system",
-    });
-    await until("envoy's listeners", async () => (await portOpen(https)) && (await portOpen(http)), envoy.part);
-    const rejected = await envoy.accepted();
-    if (rejected !== undefined) throw new Error(`istiod's configuration was not accepted: ${rejected}`);
-    around.addLog(envoy.part.logFile);
-    const stop = async (): Promise<void> => {
-      await envoy.stop();
-      await control.stop();
-      await kube.stop();
-    };
-    return { http, https, stop };
-  }
-
-  get services(): Around["services"] {
-    return this.around.services;
-  }
-
-  get identities(): Around["identities"] {
-    return this.around.identities;
-  }
-
-  begin(testCase: Case): Promise<void> {
-    return this.around.begin(testCase);
-  }
-
-  send(request: WireRequest, instance: number): Promise<OpenAnswer> {
-    this.around.noteSent();
-    const at = this.instances[instance % this.instances.length] as Instance;
-    return send({ port: request.scheme === "https" ? at.https : at.http, tls: false }, withForwardedFor(request));
-  }
-
-  revoke(key: string): Promise<void> {
-    return this.around.valkey.command("SET", key, "1", "EX", "3600");
-  }
-
-  logs(): string {
-    return this.around.logs();
-  }
-
-  reason(requestId: string): string | undefined {
-    return this.around.reason(requestId);
-  }
-
-  end(testCase: Case): Promise<void> {
-    return this.around.end(testCase);
-  }
-
-  async stop(): Promise<void> {
-    for (const instance of this.instances) await instance.stop();
-    await this.around.stop();
-  }
+async function startInstance(
+  around: Around,
+  { environment }: StandOptions,
+  envoyBinary: string,
+  n: number,
+  change: (model: GatewayModel) => GatewayModel,
+): Promise<Instance> {
+  const [http = 0, https = 0, filter = 0, through = 0] = await freePorts(4);
+  const admin = await freePair();
+  const files = renderFor(
+    around,
+    "istio",
+    environment,
+    { http, https, filter, through, admin, certificates: "/nowhere" },
+    (model) => ({
+      ...change(model),
+      services: Object.fromEntries(
+        Object.entries(model.services).map(([name, s]) => [
+          name,
+          { ...s, address: `${name}.stand.internal:${String(around.echoes.ports.get(name) ?? 1)}` },
+        ]),
+      ),
+      filter: { ...model.filter, address: `filter.stand.internal:${String(filter)}` },
+    }),
+  );
+  const plan = files.find((f) => f.path.endsWith("filter.json"));
+  // The names of services are known to istiod alone.
+  const planJson = plan?.content.replace(/"[\w-]+\.stand\.internal:/g, '"127.0.0.1:');
+  if (planJson !== undefined) await around.startFilter(planJson, { filter, through, admin });
+  const directory = around.makeDirectory(`istio-${String(n)}`);
+  const configDir = around.makeDirectory(`istio-${String(n)}/config`);
+  writeFileSync(path.join(configDir, "all.yaml"), placed(files, around, [filter, through]));
+  const mesh = parse(files.find((f) => f.path.endsWith("mesh.yaml"))?.content ?? "") as Record<string, unknown>;
+  const meshFile = path.join(directory, "mesh.yaml");
+  // Stock Envoy lacks Istio's own statistics filter.
+  writeFileSync(
+    meshFile,
+    stringify({
+      ...mesh,
+      trustDomain: "cluster.local",
+      rootNamespace: "istio-system",
+      defaultProviders: { metrics: [] },
+    }),
+  );
+  const kube = await startKubeStub();
+  const control = await startIstiod({ directory, configDir, meshFile, kubePort: kube.port });
+  const envoy = await startEnvoy({
+    binary: envoyBinary,
+    directory,
+    xdsPort: control.xdsPort,
+    labels: { istio: "ingressgateway" },
+    namespace: "istio-system",
+  });
+  await until("envoy's listeners", async () => (await portOpen(https)) && (await portOpen(http)), envoy.part);
+  const rejected = await envoy.accepted();
+  if (rejected !== undefined) throw new Error(`istiod's configuration was not accepted: ${rejected}`);
+  around.addLog(envoy.part.logFile);
+  const stop = async (): Promise<void> => {
+    await envoy.stop();
+    await control.stop();
+    await kube.stop();
+  };
+  return { http, https, stop };
 }
 
-export const istioStand: StandFactory = (options) => IstioStand.start("istio", options);
+export const istioStand: StandFactory = (options) => start("istio", options);
 
 type Policies = GatewayModel["routes"][number]["policies"];
 
@@ -222,4 +169,4 @@ function withoutFilter(model: GatewayModel): GatewayModel {
   };
 }
 
-export const istioNativeStand: StandFactory = (options) => IstioStand.start("istio-native", options, withoutFilter);
+export const istioNativeStand: StandFactory = (options) => start("istio-native", options, withoutFilter);

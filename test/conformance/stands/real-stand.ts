@@ -1,0 +1,62 @@
+import type { Case } from "../case";
+import { send, withForwardedFor, type OpenAnswer, type WireRequest } from "../wire";
+import type { Around } from "./around";
+import type { Stand } from "./stand";
+
+/** One running gateway, by its ports. */
+export interface Instance {
+  http: number;
+  https: number;
+  stop?(): Promise<void>;
+}
+
+/** A real gateway with real parts around it; how its instances are started is each target's own. */
+export class RealStand implements Stand {
+  constructor(
+    readonly target: string,
+    readonly around: Around,
+    private readonly instances: readonly Instance[],
+    /** Whether the secure port speaks TLS here. */
+    private readonly tls: boolean,
+  ) {}
+
+  get services(): Around["services"] {
+    return this.around.services;
+  }
+
+  get identities(): Around["identities"] {
+    return this.around.identities;
+  }
+
+  begin(testCase: Case): Promise<void> {
+    return this.around.begin(testCase);
+  }
+
+  send(request: WireRequest, instance: number): Promise<OpenAnswer> {
+    this.around.noteSent();
+    const at = this.instances[instance % this.instances.length] as Instance;
+    const secure = request.scheme === "https";
+    return send({ port: secure ? at.https : at.http, tls: secure && this.tls }, withForwardedFor(request));
+  }
+
+  revoke(key: string): Promise<void> {
+    return this.around.valkey.command("SET", key, "1", "EX", "3600");
+  }
+
+  logs(): string {
+    return this.around.logs();
+  }
+
+  reason(requestId: string): string | undefined {
+    return this.around.reason(requestId);
+  }
+
+  end(testCase: Case): Promise<void> {
+    return this.around.end(testCase);
+  }
+
+  async stop(): Promise<void> {
+    for (const instance of this.instances) await instance.stop?.();
+    await this.around.stop();
+  }
+}
