@@ -102,7 +102,9 @@ function signatureHolds(alg: Algorithm, key: KeyObject, input: string, signature
     const expected = createHmac("sha256", key).update(data).digest();
     return expected.length === signature.length && timingSafeEqual(expected, signature);
   }
-  if (spec.bytes !== undefined && signature.length !== spec.bytes) return false;
+  // OpenSSL takes a PSS signature without its leading zeros (RFC 8017 section 8.1.2 step 1 does not).
+  const bytes = spec.type === "rsa" ? Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 0) / 8) : spec.bytes;
+  if (bytes !== undefined && signature.length !== bytes) return false;
   if (spec.type === "ec") return verify(spec.hash, data, { key, dsaEncoding: "ieee-p1363" }, signature);
   if (spec.pss) {
     const padding = constants.RSA_PKCS1_PSS_PADDING;

@@ -231,18 +231,18 @@ describe("a signature that is a number of another size", () => {
         { rules: only("RS256", "PS256") },
       ]),
     ),
-    [
+    ...["RS256", "PS256"].map((alg): Row => [
       22,
-      "a leading zero stripped",
+      `${alg}: a leading zero stripped`,
       () => {
         for (let i = 0; ; i += 1) {
-          const token = make({ claims: { jti: String(i) } });
-          const [head = "", payload = "", tail = ""] = token.split(".");
+          const [head = "", payload = "", tail = ""] = make({ alg, claims: { jti: String(i) } }).split(".");
           const bytes = Buffer.from(tail, "base64url");
           if (bytes[0] === 0) return `${head}.${payload}.${bytes.subarray(1).toString("base64url")}`;
         }
       },
-    ],
+      { rules: only("RS256", "PS256") },
+    ]),
   ]);
 });
 
