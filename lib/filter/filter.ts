@@ -44,7 +44,7 @@ export interface Patience {
 
 const PATIENCE: Patience = { doorMs: 2_000, throughMs: 900_000 };
 
-const FAILED: PlainAnswer = { status: 403, headers: { "x-gateway-reason": "internal" }, body: "" };
+const FAILED: PlainAnswer = { status: 403, headers: [["x-gateway-reason", "internal"]], body: "" };
 
 /** The service behind all listeners. */
 export class Filter implements Running {
@@ -93,8 +93,8 @@ export class Filter implements Running {
     this.#redis = redis === undefined ? undefined : new RedisStore(redis, storeTimeoutMs);
     this.#logs = log
       ? givenLogs(log)
-      : standardLogs(() => {
-          this.#metrics.dropped();
+      : standardLogs((lines) => {
+          this.#metrics.dropped(lines);
         });
     this.#overload = new Overload(overload);
     this.#tracing = tracing;
@@ -287,13 +287,13 @@ export class Filter implements Running {
   async admin(message: IncomingMessage, response: ServerResponse): Promise<boolean> {
     const path = pathOf(message.url ?? "");
     if (path === "/actuator/liveness") {
-      send(response, { status: 200, headers: {}, body: "live\n" });
+      send(response, { status: 200, headers: [], body: "live\n" });
     } else if (path === "/actuator/readiness") {
       const { ready } = this;
-      send(response, { status: ready ? 200 : 503, headers: {}, body: ready ? "ready\n" : "not ready\n" });
+      send(response, { status: ready ? 200 : 503, headers: [], body: ready ? "ready\n" : "not ready\n" });
     } else if (path === "/metrics") {
       const body = await this.#metrics.text(this.state, this.#redis?.up ?? true, this.#keys.ages());
-      send(response, { status: 200, headers: { "content-type": this.#metrics.registry.contentType }, body });
+      send(response, { status: 200, headers: [["content-type", this.#metrics.registry.contentType]], body });
     } else {
       return false;
     }

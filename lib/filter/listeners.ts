@@ -43,7 +43,7 @@ export function isHealthCheck({ front }: FilterPlan): (message: IncomingMessage,
     const peer = (message.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
     if (!networks.check(peer, isIPv6(peer) ? "ipv6" : "ipv4")) return false;
     message.resume();
-    send(response, { status: 200, headers: { "content-type": "text/plain" }, body: "healthy" });
+    send(response, { status: 200, headers: [["content-type", "text/plain"]], body: "healthy" });
     return true;
   };
 }

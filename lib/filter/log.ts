@@ -4,6 +4,8 @@ import type { ExchangeRecord } from "./audit";
 /** What waits to be written may be this large; more is dropped and counted, since answers matter more than their log. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 const FLUSH_MS = 100;
+/** Lines are handed over together: each write wakes a thread, which costs more than a decision. */
+const BATCH_LENGTH = 32 * 1024;
 /** A pipe that nobody reads must not keep a process that is to end. */
 const LAST_FLUSH_MS = 1_000;
 
@@ -16,33 +18,62 @@ export interface Logs {
   flush(): Promise<void>;
 }
 
+/** Everything but these stands in JSON as it is. */
+const NEEDS_ESCAPE = /[^\x20\x21\x23-\x5b\x5d-\x7e]/;
+const text = (value: string): string => (NEEDS_ESCAPE.test(value) ? JSON.stringify(value) : `"${value}"`);
+const given = (name: string, value: string | undefined): string =>
+  value === undefined ? "" : `,"${name}":${text(value)}`;
+
+/** A record as `JSON.stringify` writes it, and a line's end, in a third of the time. */
+export function lineOf(r: ExchangeRecord): string {
+  return (
+    `{"requestId":${text(r.requestId)},"method":${text(r.method)},"host":${text(r.host)},"path":${text(r.path)}` +
+    `,"route":${text(r.route)},"service":${text(r.service)},"status":${String(r.status)},"decision":"${r.decision}"` +
+    `,"reason":${text(r.reason)}${given("user", r.user)}${given("tenant", r.tenant)}${given("apiKey", r.apiKey)}` +
+    `,"client":${text(r.client)},"ms":${String(r.ms)}}\n`
+  );
+}
+
 /** Lines as JSON on standard output, written in batches. */
-export function standardLogs(onDrop: () => void): Logs {
+export function standardLogs(onDrop: (lines: number) => void): Logs {
   const sink = pino.destination({
     dest: 1,
     sync: false,
-    minLength: 8 * 1024,
     maxLength: MAX_WAITING_BYTES,
-    periodicFlush: FLUSH_MS,
   });
-  sink.on("drop", onDrop);
+  sink.on("drop", (text: string) => {
+    onDrop(text.split("\n").length - 1);
+  });
   // A pipe that nobody reads is no reason to stop answering.
-  sink.on("error", onDrop);
+  sink.on("error", () => {
+    onDrop(1);
+  });
   const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, sink);
-  let second = 0;
+  let time = 0;
   let prefix = "";
+  let lines = "";
+  let timer: NodeJS.Timeout | undefined;
+  const handOver = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    if (lines !== "") sink.write(lines);
+    lines = "";
+  };
   return {
     log,
-    // Straight to the sink: every field is known, and there is one line for every request.
+    // Past the logger: every field is known, and there is one line for every request.
     audit(record) {
       const now = Date.now();
-      if (now !== second) {
-        second = now;
+      if (now !== time) {
+        time = now;
         prefix = `{"level":30,"time":"${new Date(now).toISOString()}","audit":true,`;
       }
-      sink.write(`${prefix}${JSON.stringify(record).slice(1)}\n`);
+      lines += prefix + lineOf(record).slice(1);
+      if (lines.length >= BATCH_LENGTH) handOver();
+      else timer ??= setTimeout(handOver, FLUSH_MS).unref();
     },
     flush() {
+      handOver();
       return new Promise((resolve) => {
         setTimeout(resolve, LAST_FLUSH_MS).unref();
         sink.flush(() => {

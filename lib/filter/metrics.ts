@@ -54,12 +54,8 @@ export class Metrics {
   readonly registry = new Registry();
   readonly #registers = [this.registry];
   readonly #exchanges = new Map<string, Exchanges>();
-  readonly #refusals = new Counter({
-    name: "gateway_refusals_total",
-    help: "Refusals, by reason.",
-    labelNames: ["reason"],
-    registers: this.#registers,
-  });
+  /** Since the last look: a label costs more than a refusal may. */
+  readonly #refused = new Map<string, number>();
   readonly #reloads = new Counter({
     name: "gateway_plan_reloads_total",
     help: "Times that the plan was read anew, by outcome.",
@@ -98,6 +94,20 @@ export class Metrics {
     }),
   };
 
+  constructor() {
+    const refused = this.#refused;
+    new Counter({
+      name: "gateway_refusals_total",
+      help: "Refusals, by reason.",
+      labelNames: ["reason"],
+      registers: this.#registers,
+      collect() {
+        for (const [reason, count] of refused) this.inc({ reason }, count);
+        refused.clear();
+      },
+    });
+  }
+
   /** Counted in a table of our own: this is done for every request. */
   note({ method, route, service, status, reason, ms }: ExchangeRecord): void {
     const known = METHODS.has(method) ? method : "other";
@@ -111,7 +121,7 @@ export class Metrics {
     exchanges.seconds += ms / 1000;
     const at = BUCKETS.findIndex((most) => ms <= most * 1000);
     if (at >= 0) exchanges.buckets[at] = (exchanges.buckets[at] ?? 0) + 1;
-    if (reason !== "allowed") this.#refusals.inc({ reason });
+    if (reason !== "allowed") this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
   }
 
   count(event: Parameters<State["count"]>[0]): void {
@@ -129,8 +139,8 @@ export class Metrics {
     registers: this.#registers,
   });
 
-  dropped(): void {
-    this.#dropped.inc();
+  dropped(lines: number): void {
+    this.#dropped.inc(lines);
   }
 
   shed(): void {

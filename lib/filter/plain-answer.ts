@@ -1,36 +1,41 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { HeaderLine } from "../policy";
 
 /** Short answers that belong to no exchange: of the door, of health and metrics, to what cannot be read. */
 export interface PlainAnswer {
   status: number;
-  headers: Record<string, string>;
+  headers: readonly HeaderLine[];
   body: string;
 }
 
 export function send(response: ServerResponse, { status, headers, body }: PlainAnswer): void {
   // A flat list: Node writes it as it is.
   const lines = ["cache-control", "no-store", "content-length", String(Buffer.byteLength(body))];
-  for (const name in headers) lines.push(name, headers[name] as string);
+  for (const [name, value] of headers) lines.push(name, value);
   response.sendDate = false;
   response.writeHead(status, lines);
   response.end(body);
 }
 
 export const notFound = (response: ServerResponse): void => {
-  send(response, { status: 404, headers: {}, body: "" });
+  send(response, { status: 404, headers: [], body: "" });
 };
 
 export const unreadable = (response: ServerResponse): void => {
-  send(response, { status: 400, headers: { "content-type": "application/json" }, body: '{"error":"Bad Request"}\n' });
+  send(response, { status: 400, headers: [["content-type", "application/json"]], body: '{"error":"Bad Request"}\n' });
 };
 
-const SHED = { "retry-after": "1", "x-gateway-reason": "overload" };
+/** Too much to do. */
+export const SHED: readonly HeaderLine[] = [
+  ["retry-after", "1"],
+  ["x-gateway-reason", "overload"],
+];
 
 export const shed = (message: IncomingMessage, response: ServerResponse): void => {
   message.resume();
   send(response, {
     status: 429,
-    headers: { ...SHED, "content-type": "application/json" },
+    headers: [...SHED, ["content-type", "application/json"]],
     body: '{"error":"Too Many Requests"}\n',
   });
 };

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import { createServer as createTlsServer } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FilterPlan } from "../policy/filter-plan";
+import { DoorMessage } from "./door";
 import { Filter, type CoreOptions } from "./filter";
 import { fromClient, fromProxy } from "./incoming";
 import { CLIENT_LIMITS, close, exchanges, isHealthCheck, LIMITS, listen, type AnyServer } from "./listeners";
@@ -68,8 +69,10 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
       });
     });
   const plain = (listener: RequestListener): Server => createServer(LIMITS, listener);
+  // Its Host is a header like all others there: the door itself refuses questions without one.
+  const door = { ...LIMITS, IncomingMessage: DoorMessage, requireHostHeader: false };
   const together = options.adminPort === undefined;
-  const port = gateway ? 0 : await open(together ? adminServer(true) : plain(doorOnly), options.port);
+  const port = gateway ? 0 : await open(together ? adminServer(true) : createServer(door, doorOnly), options.port);
   const adminPort = options.adminPort === undefined ? port : await open(adminServer(false), options.adminPort);
   const fromBehind = (message: IncomingMessage): Arrived | undefined => fromProxy(message, plan.proxy);
   const throughPort =

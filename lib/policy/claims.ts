@@ -1,7 +1,19 @@
-/** The claim at a dotted path, own members only. */
+/** Paths of models, taken apart once. */
+const paths = new Map<string, readonly string[]>();
+
+function membersOf(path: string): readonly string[] {
+  let members = paths.get(path);
+  if (!members) {
+    members = path.split(".");
+    paths.set(path, members);
+  }
+  return members;
+}
+
+/** The claim at a dotted path of a model, own members only. */
 export function claimAt(claims: Readonly<Record<string, unknown>>, path: string): unknown {
   let value: unknown = claims;
-  for (const member of path.split(".")) {
+  for (const member of membersOf(path)) {
     if (typeof value !== "object" || value === null || !Object.hasOwn(value, member)) return undefined;
     value = (value as Record<string, unknown>)[member];
   }

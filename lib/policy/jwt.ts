@@ -45,7 +45,8 @@ export function issuerRules(
 }
 
 /** `Authorization: Bearer …` (RFC 6750 section 2.1), the scheme in any case; nothing else is a token. */
-const BEARER = /^bearer ([\x21-\x7e]+)$/i;
+const BEARER = /^bearer $/i;
+const BEARER_LENGTH = "bearer ".length;
 
 /** A handshake's sub-protocols `bearer, <token>`, as a browser sends them, which can set no other header. */
 const PROTOCOLS = /^bearer *, *([\x21-\x2b\x2d-\x7e]+)$/;
@@ -58,7 +59,9 @@ type Found = string | typeof BAD | undefined;
 function inHeader({ request }: Exchange): Found {
   const lines = headerValues(request, "authorization");
   if (lines.length === 0) return undefined;
-  return (lines.length === 1 ? BEARER.exec(lines[0] ?? "")?.[1] : undefined) ?? BAD;
+  const [line = ""] = lines;
+  if (lines.length > 1 || line.length === BEARER_LENGTH || !BEARER.test(line.slice(0, BEARER_LENGTH))) return BAD;
+  return line.slice(BEARER_LENGTH);
 }
 
 function inProtocols({ request }: Exchange): Found {
@@ -74,6 +77,11 @@ function inCookie({ request }: Exchange, name: string): Found {
 
 /** The one token of a request; in several places it must be the same one. */
 function tokenOf(config: { webSocketProtocol: boolean; cookie?: string | undefined }, exchange: Exchange): Found {
+  if (!config.webSocketProtocol && config.cookie === undefined) {
+    const only = inHeader(exchange);
+    if (only !== undefined) exchange.tokenFrom = "header";
+    return only;
+  }
   const found: Record<"header" | "protocol" | "cookie", Found> = {
     header: inHeader(exchange),
     protocol: config.webSocketProtocol ? inProtocols(exchange) : undefined,
@@ -213,9 +221,13 @@ export const jwt = policyKind({
       const headers = { "www-authenticate": `Bearer realm="${exchange.system}"` };
       return { status: 401, reason: "jwt-missing", message: "A bearer token is needed.", headers };
     }
-    const verified = state.tokens.verify(token, (config as JwtConfig).rules, state.keys, state.nowMs());
+    let verified: Verified | Promise<Verified>;
+    try {
+      verified = state.tokens.verify(token, (config as JwtConfig).rules, state.keys, state.nowMs());
+    } catch {
+      return KEYS_AWAY;
+    }
     const judged = (result: Verified): Decision | Promise<Decision> => admit(config, exchange, state, result);
-    // A token that is known has its verdict at once.
     return verified instanceof Promise ? verified.then(judged, () => KEYS_AWAY) : judged(verified);
   },
 });

@@ -31,14 +31,31 @@ function nameOf(rules: readonly IssuerRules[]): string {
 
 const seconds = (value: unknown): number | undefined => (typeof value === "number" ? value * 1000 : undefined);
 
+/** Marks of tokens that were seen once, by a few characters of their signatures: 256 KiB. */
+class SeenOnce {
+  readonly #marks = new Int32Array(65_536);
+
+  /** True when the token was seen before, and no other has taken its place since. */
+  again(token: string): boolean {
+    let mark = 1;
+    for (let i = token.length - 12; i < token.length; i++) mark = (Math.imul(mark, 31) + token.charCodeAt(i)) | 0;
+    const at = (mark ^ (mark >>> 16)) & 0xffff;
+    const seen = this.#marks[at] === mark;
+    this.#marks[at] = mark;
+    return seen;
+  }
+}
+
 /**
  * Verified tokens by their exact bytes. Only claims are kept, never a decision; times and keys are looked at again on
- * every hit. Two halves: what is not asked for again leaves with the older one.
+ * every hit. A token is kept when it comes the second time: those that come once would fill the memory that others need,
+ * and its collection costs as much as a verification. Two halves: what is not asked for again leaves with the older one.
  */
 export class TokenCache {
   #young = new Map<string, Entry>();
   #old = new Map<string, Entry>();
   #bytes = 0;
+  readonly #seen = new SeenOnce();
 
   constructor(private readonly capacityBytes = DEFAULT_BYTES) {}
 
@@ -51,40 +68,22 @@ export class TokenCache {
       const holds = nowMs < untilMs && nowMs >= fromMs && generation === (keys.generation?.(identity.issuer) ?? 0);
       if (holds) return entry;
     }
-    return this.#verify(tail, token, rules, keys, nowMs);
+    // Asked for before: a key that goes while its token is verified takes the token with it.
+    const before = rules.map((r) => keys.generation?.(r.name) ?? 0);
+    const remember = (verified: Verified): Verified => {
+      if ("identity" in verified && this.capacityBytes > 0 && this.#seen.again(token)) {
+        this.#keep(tail, entryOf(token, rules, verified.identity, before));
+      }
+      return verified;
+    };
+    const verified = verifyToken(token, rules, keys, nowMs);
+    return verified instanceof Promise ? verified.then(remember) : remember(verified);
   }
 
   clear(): void {
     this.#young.clear();
     this.#old.clear();
     this.#bytes = 0;
-  }
-
-  async #verify(
-    tail: string,
-    token: string,
-    rules: readonly IssuerRules[],
-    keys: KeySource,
-    nowMs: number,
-  ): Promise<Verified> {
-    // Asked for before: a key that goes while its token is verified takes the token with it.
-    const before = rules.map((r) => keys.generation?.(r.name) ?? 0);
-    const verified = await verifyToken(token, rules, keys, nowMs);
-    if (!("identity" in verified) || this.capacityBytes === 0) return verified;
-    const { identity } = verified;
-    const at = rules.findIndex((r) => r.name === identity.issuer);
-    const skewMs = rules[at]?.clockSkewMs ?? 0;
-    const { exp, nbf, iat } = identity.claims;
-    const from = Math.max(seconds(nbf) ?? 0, seconds(iat) ?? 0) - skewMs;
-    this.#keep(tail, {
-      token,
-      rules: nameOf(rules),
-      identity,
-      fromMs: from,
-      untilMs: (seconds(exp) ?? 0) + skewMs,
-      generation: before[at] ?? 0,
-    });
-    return verified;
   }
 
   #find(tail: string): Entry | undefined {
@@ -104,4 +103,23 @@ export class TokenCache {
     this.#young = new Map();
     this.#bytes = 0;
   }
+}
+
+function entryOf(
+  token: string,
+  rules: readonly IssuerRules[],
+  identity: Identity,
+  generations: readonly number[],
+): Entry {
+  const at = rules.findIndex((r) => r.name === identity.issuer);
+  const skewMs = rules[at]?.clockSkewMs ?? 0;
+  const { exp, nbf, iat } = identity.claims;
+  return {
+    token,
+    rules: nameOf(rules),
+    identity,
+    fromMs: Math.max(seconds(nbf) ?? 0, seconds(iat) ?? 0) - skewMs,
+    untilMs: (seconds(exp) ?? 0) + skewMs,
+    generation: generations[at] ?? 0,
+  };
 }

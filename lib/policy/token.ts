@@ -50,13 +50,16 @@ const refuse = (reason: string, message: string): Verified => ({ reason: `jwt-${
 
 /** Canonical base64url only (RFC 7515 section 2): one text per byte string, so that a token cannot be re-spelt. */
 function decodeBase64url(text: string): Buffer | undefined {
-  if (!/^[A-Za-z0-9_-]*$/.test(text)) return undefined;
-  // The last character stands for fewer bits than it has: those left over must be 0.
   const left = text.length % 4;
-  if (left === 1) return undefined;
+  // Node also takes the other alphabet of base64, of which the form without padding is the same otherwise.
+  if (left === 1 || text.includes("+") || text.includes("/") || Buffer.byteLength(text) !== text.length)
+    return undefined;
+  // The last character stands for fewer bits than it has: those left over must be 0.
   if (left === 2 && !"AQgw".includes(text.at(-1) ?? "")) return undefined;
   if (left === 3 && !"AEIMQUYcgkosw048".includes(text.at(-1) ?? "")) return undefined;
-  return Buffer.from(text, "base64url");
+  const bytes = Buffer.from(text, "base64url");
+  // It passes over what is in neither alphabet, and ends at padding.
+  return bytes.length === Math.floor((text.length * 3) / 4) ? bytes : undefined;
 }
 
 function decodeObject(segment: string): Record<string, unknown> | undefined {
@@ -155,28 +158,35 @@ function checkClaims(claims: Record<string, unknown>, rules: IssuerRules, nowMs:
   return { identity: { issuer: rules.name, user: String(user), claims, roles, scopes } };
 }
 
-/**
- * Verifies a compact JWS (RFC 7515, RFC 7519, RFC 8725): algorithm from the issuer's list and bound to the key, no
- * `crit`, canonical encoding, expiry demanded. Rejects only when keys cannot be had.
- */
-export async function verifyToken(
-  token: string,
-  issuers: readonly IssuerRules[],
-  keys: KeySource,
-  nowMs: number,
-): Promise<Verified> {
-  const [head, payload, tail, ...more] = token.split(".");
-  if (token.length > MAX_TOKEN_BYTES || !head || !payload || !tail || more.length > 0) {
-    return refuse("malformed", "The token is not a signed JWT.");
-  }
-  const header = decodeHeader(head);
-  const claims = decodeObject(payload);
-  const signature = decodeBase64url(tail);
-  if (!header || !claims || !signature) return refuse("malformed", "The token is not a signed JWT.");
+/** A token that is well-formed and asks for what its issuer accepts; nothing of it is proven yet. */
+interface Readable {
+  claims: Record<string, unknown>;
+  rules: IssuerRules;
+  alg: Algorithm;
+  kid: string | undefined;
+  /** What was signed. */
+  input: string;
+  signature: Buffer;
+}
+
+const MALFORMED = refuse("malformed", "The token is not a signed JWT.");
+
+function read(token: string, issuers: readonly IssuerRules[]): Readable | Verified {
+  if (token.length > MAX_TOKEN_BYTES) return MALFORMED;
+  const first = token.indexOf(".");
+  const second = token.indexOf(".", first + 1);
+  // Neither dot missing, no third, and something between them.
+  if (first < 1 || second < first + 2 || second === token.length - 1 || token.includes(".", second + 1))
+    return MALFORMED;
+  const header = decodeHeader(token.slice(0, first));
+  const claims = decodeObject(token.slice(first + 1, second));
+  const signature = decodeBase64url(token.slice(second + 1));
+  if (!header || !claims || !signature) return MALFORMED;
+  const { iss } = claims;
   const rules =
-    issuers.find((i) => i.issuer !== undefined && i.issuer === claims["iss"]) ??
+    issuers.find((i) => i.issuer !== undefined && i.issuer === iss) ??
     // An issuer that puts no name into its tokens has not made one that bears a name.
-    issuers.find((i) => i.issuer === undefined && claims["iss"] === undefined);
+    issuers.find((i) => i.issuer === undefined && iss === undefined);
   if (!rules) return refuse("issuer", "The token is from another issuer.");
   const { alg, kid, crit, b64, zip } = header;
   if (crit !== undefined || b64 !== undefined || zip !== undefined)
@@ -184,14 +194,36 @@ export async function verifyToken(
   if (typeof alg !== "string" || !(rules.algorithms as readonly string[]).includes(alg)) {
     return refuse("algorithm", "The token's algorithm is not accepted.");
   }
-  if (kid !== undefined && typeof kid !== "string") return refuse("malformed", "The token is not a signed JWT.");
-  const candidates = alg === "HS256" ? keys.secrets?.(rules.name) : [await keys.find(rules.name, kid, alg)];
-  const fitting = (candidates ?? []).filter(
-    (key) => key !== undefined && keyFits(alg as Algorithm, key),
-  ) as KeyObject[];
+  if (kid !== undefined && typeof kid !== "string") return MALFORMED;
+  return { claims, rules, alg: alg as Algorithm, kid, input: token.slice(0, second), signature };
+}
+
+type Candidates = readonly (KeyObject | undefined)[] | undefined;
+
+function prove({ claims, rules, alg, input, signature }: Readable, candidates: Candidates, nowMs: number): Verified {
+  const fitting = (candidates ?? []).filter((key) => key !== undefined).filter((key) => keyFits(alg, key));
   if (fitting.length === 0) return refuse("unknown-key", "The token's key is not known.");
-  if (!fitting.some((key) => signatureHolds(alg as Algorithm, key, `${head}.${payload}`, signature))) {
+  if (!fitting.some((key) => signatureHolds(alg, key, input, signature))) {
     return refuse("signature", "The token's signature is wrong.");
   }
   return checkClaims(claims, rules, nowMs);
+}
+
+/**
+ * Verifies a compact JWS (RFC 7515, RFC 7519, RFC 8725): algorithm from the issuer's list and bound to the key, no
+ * `crit`, canonical encoding, expiry demanded. At once where the keys are at hand; throws or rejects only when they
+ * cannot be had.
+ */
+export function verifyToken(
+  token: string,
+  issuers: readonly IssuerRules[],
+  keys: KeySource,
+  nowMs: number,
+): Verified | Promise<Verified> {
+  const found = read(token, issuers);
+  if (!("input" in found)) return found;
+  const { rules, kid, alg } = found;
+  if (alg === "HS256") return prove(found, keys.secrets?.(rules.name), nowMs);
+  const key = keys.find(rules.name, kid, alg);
+  return key instanceof Promise ? key.then((late) => prove(found, [late], nowMs)) : prove(found, [key], nowMs);
 }

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { AmbiguousJson, parseStrictJson } from "../../lib/policy/strict-json";
 
 const parse = (text: string | Buffer, maxDepth?: number): unknown => parseStrictJson(Buffer.from(text), maxDepth);
@@ -87,4 +88,43 @@ test("a large body takes a time that grows with it, and no faster", () => {
   expect(Object.keys(parse(`{${members.join(",")}}`) as object)).toHaveLength(50_000);
   expect(() => parse(`"${"\\\\".repeat(500_000)}`)).toThrow();
   expect(performance.now() - start).toBeLessThan(3_000);
+});
+
+/** A value as the text has it: members may stand twice. */
+type Written = string | number | null | Written[] | { members: [string, Written][] };
+
+const names = fc.constantFrom("a", "b", "a ", ":", "", "constructor", "__proto__", "ü");
+const { written } = fc.letrec<{ written: Written }>((tie) => ({
+  written: fc.oneof(
+    { maxDepth: 4, depthSize: "small" },
+    fc.constantFrom<Written>("", ":", '"', "a", "{[", "\\", 7, null),
+    fc.array(tie("written"), { maxLength: 3 }),
+    fc.record({ members: fc.array(fc.tuple(names, tie("written")), { maxLength: 4 }) }),
+  ),
+}));
+
+const textOf = (value: Written, space: string): string => {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map((v) => textOf(v, space)).join(`,${space}`)}]`;
+  const members = value.members.map(([name, v]) => `${JSON.stringify(name)}${space}:${space}${textOf(v, space)}`);
+  return `{${members.join(",")}}`;
+};
+
+const isPlain = (value: Written): boolean => {
+  if (typeof value !== "object" || value === null) return true;
+  if (Array.isArray(value)) return value.every(isPlain);
+  const own = value.members.map(([name]) => name);
+  const trapped = own.some((name) => name === "constructor" || name === "__proto__");
+  return !trapped && new Set(own).size === own.length && value.members.every(([, v]) => isPlain(v));
+};
+
+test("any text is read where no name stands twice or is a trap, and only there", () => {
+  fc.assert(
+    fc.property(written, fc.constantFrom("", " ", "\n\t"), (value, space) => {
+      const text = textOf(value, space);
+      if (isPlain(value)) expect(parse(text)).toEqual(JSON.parse(text));
+      else expect(() => parse(text)).toThrow(AmbiguousJson);
+    }),
+    { numRuns: 2_000 },
+  );
 });

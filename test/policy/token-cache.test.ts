@@ -33,14 +33,31 @@ class Bench {
     const verified: Verified = await this.cache.verify(token, by, this.keys, this.nowMs);
     return "reason" in verified ? verified.reason : verified.identity.user;
   }
+
+  /** Asks until the token is in memory. */
+  async known(token: string, by = rules): Promise<string> {
+    await this.ask(token, by);
+    return this.ask(token, by);
+  }
 }
 
-test("a token is verified once, and then known by its bytes", async () => {
+test("a token that comes again is known by its bytes from then on", async () => {
   const bench = new Bench();
   const token = make({});
-  expect(await bench.ask(token)).toBe("user-1");
-  expect(await bench.ask(token)).toBe("user-1");
-  expect(bench.keys.asked).toBe(1);
+  for (const asked of [1, 2, 2, 2]) {
+    expect(await bench.ask(token)).toBe("user-1");
+    expect(bench.keys.asked).toBe(asked);
+  }
+});
+
+test("tokens that come once are not kept", async () => {
+  const bench = new Bench();
+  const token = make({});
+  await bench.known(token);
+  for (let i = 0; i < 200; i++) await bench.ask(make({ claims: { sub: `once-${String(i)}` } }));
+  const { asked } = bench.keys;
+  await bench.ask(token);
+  expect(bench.keys.asked).toBe(asked);
 });
 
 test("a refused token is not remembered", async () => {
@@ -54,7 +71,7 @@ describe("times are looked at on every hit", () => {
   test("expiry, with the skew and not beyond", async () => {
     const bench = new Bench();
     const token = make({ claims: { exp: NOW + 300 } });
-    await bench.ask(token);
+    await bench.known(token);
     bench.nowMs = (NOW + 300 + 30) * 1000 - 1;
     expect(await bench.ask(token)).toBe("user-1");
     bench.nowMs += 1;
@@ -64,7 +81,7 @@ describe("times are looked at on every hit", () => {
   test.each(["nbf", "iat"])("%s, should the clock go back", async (claim) => {
     const bench = new Bench();
     const token = make({ claims: { [claim]: NOW } });
-    await bench.ask(token);
+    await bench.known(token);
     bench.nowMs = (NOW - 30) * 1000;
     expect(await bench.ask(token)).toBe("user-1");
     bench.nowMs -= 1;
@@ -76,18 +93,19 @@ describe("keys are looked at on every hit", () => {
   test("another generation is another verification", async () => {
     const bench = new Bench();
     const token = make({});
-    await bench.ask(token);
+    await bench.known(token);
     bench.keys.number += 1;
+    const { asked } = bench.keys;
     expect(await bench.ask(token)).toBe("user-1");
-    expect(bench.keys.asked).toBe(2);
+    expect(bench.keys.asked).toBe(asked + 1);
     expect(await bench.ask(token)).toBe("user-1");
-    expect(bench.keys.asked).toBe(2);
+    expect(bench.keys.asked).toBe(asked + 1);
   });
 
   test("a key that was taken away verifies nothing any more", async () => {
     const bench = new Bench();
     const token = make({});
-    await bench.ask(token);
+    await bench.known(token);
     Object.assign(bench.keys, { number: 2, key: rsaPair().publicKey });
     expect(await bench.ask(token)).toBe("jwt-signature");
     Object.assign(bench.keys, { number: 3, key: undefined });
@@ -97,6 +115,7 @@ describe("keys are looked at on every hit", () => {
   test("also where it was taken away while the token was verified", async () => {
     const bench = new Bench();
     const token = make({});
+    await bench.ask(token);
     // What a fetch does that ends just then: the key that was found is no longer one.
     const found = bench.keys.find.bind(bench.keys);
     bench.keys.find = () => {
@@ -119,7 +138,7 @@ describe("what was verified by one set of rules holds for no other", () => {
   ])("%s", async (_, change, expected) => {
     const bench = new Bench();
     const token = make({});
-    expect(await bench.ask(token)).toBe("user-1");
+    expect(await bench.known(token)).toBe("user-1");
     expect(await bench.ask(token, rulesOf(change))).toBe(expected);
     expect(await bench.ask(token)).toBe("user-1");
   });
@@ -127,16 +146,16 @@ describe("what was verified by one set of rules holds for no other", () => {
   test("rules that read alike are one, as those of routes with the same issuer", async () => {
     const bench = new Bench();
     const token = make({});
+    await bench.known(token, rulesOf());
     await bench.ask(token, rulesOf());
-    await bench.ask(token, rulesOf());
-    expect(bench.keys.asked).toBe(1);
+    expect(bench.keys.asked).toBe(2);
   });
 });
 
 test("two tokens with one signature's bytes are two: all of it is compared", async () => {
   const bench = new Bench();
   const token = make({});
-  await bench.ask(token);
+  await bench.known(token);
   const [head, , signature] = token.split(".");
   const [, other] = make({ claims: { sub: "somebody-else" } }).split(".");
   expect(await bench.ask([head, other, signature].join("."))).toBe("jwt-signature");
@@ -149,8 +168,9 @@ describe("the bound", () => {
   test("what is not asked for again leaves, and what is stays", async () => {
     const bench = new Bench(new TokenCache(256 * 1024));
     const [first = "", ...rest] = many;
+    await bench.known(first);
     for (const token of rest) {
-      await bench.ask(token);
+      await bench.known(token);
       await bench.ask(first);
     }
     const before = bench.keys.asked;
@@ -162,16 +182,16 @@ describe("the bound", () => {
 
   test("0 keeps nothing", async () => {
     const bench = new Bench(new TokenCache(0));
+    await bench.known(many[0] ?? "");
     await bench.ask(many[0] ?? "");
-    await bench.ask(many[0] ?? "");
-    expect(bench.keys.asked).toBe(2);
+    expect(bench.keys.asked).toBe(3);
   });
 
   test("clearing keeps nothing either", async () => {
     const bench = new Bench();
-    await bench.ask(many[0] ?? "");
+    await bench.known(many[0] ?? "");
     bench.cache.clear();
     await bench.ask(many[0] ?? "");
-    expect(bench.keys.asked).toBe(2);
+    expect(bench.keys.asked).toBe(3);
   });
 });
