@@ -13,6 +13,7 @@ import { givenLogs, standardLogs, type Logs } from "./log";
 import { Metrics } from "./metrics";
 import { Overload, type OverloadLimits } from "./overload";
 import { send, type PlainAnswer } from "./plain-answer";
+import { Places } from "./places";
 import { RedisStore } from "./redis-store";
 import { Secrets, type SecretTimes } from "./secrets";
 import type { Running } from "./through";
@@ -65,7 +66,7 @@ export class Filter implements Running {
   readonly #tracing: Tracing | undefined;
   readonly #handedOver = new Set<Socket>();
   /** What the door was asked and has not said, the oldest first. */
-  readonly #questions = new Set<{ response: ServerResponse; sinceMs: number }>();
+  readonly #questions = new Places<{ response: ServerResponse; sinceMs: number }>();
   readonly #doorPatienceMs: number;
   readonly #watch: NodeJS.Timeout;
   readonly patienceMs: number;
@@ -261,22 +262,22 @@ export class Filter implements Running {
     fail: (error: unknown) => void,
   ): void {
     const question = { response, sinceMs: Date.now() };
-    this.#questions.add(question);
+    const place = this.#questions.add(question);
     judged
       .then((result) => {
-        if (this.#questions.delete(question)) conclude(result);
+        if (this.#questions.delete(place, question)) conclude(result);
       })
       .catch((error: unknown) => {
-        if (this.#questions.delete(question) || !response.headersSent) fail(error);
+        if (this.#questions.delete(place, question) || !response.headersSent) fail(error);
       });
   }
 
   /** A question that is not answered in time is refused; what is said later is nobody's. */
   #refuseLate(): void {
     const oldestMs = Date.now() - this.#doorPatienceMs;
-    for (const question of this.#questions) {
-      if (question.sinceMs > oldestMs) break;
-      this.#questions.delete(question);
+    for (const [place, question] of this.#questions.entries()) {
+      if (question.sinceMs > oldestMs) continue;
+      this.#questions.delete(place, question);
       this.fault(new Error("The decision took too long."));
       send(question.response, FAILED);
       this.leave();

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { Redis } from "ioredis";
 import type { Counter, SharedStore } from "../policy";
+import { Places } from "./places";
 
 /**
  * GCRA for several keys at once, by the store's own clock: all admit and count, or none counts. Times are microseconds;
@@ -83,6 +84,7 @@ export class RedisStore implements SharedStore {
   #answers = false;
   #lateTurns = 0;
   #noted = false;
+  #turn: Places<(error: Error) => void> | undefined;
 
   constructor(
     url: string,
@@ -177,33 +179,45 @@ export class RedisStore implements SharedStore {
    * A store that hangs costs a few questions the time stated, and the others nothing until it may be well again. A pause
    * of this process is no fault of the store: what lies in the socket is read before anything counts as late.
    */
-  async #ask<T>(command: () => Promise<T>): Promise<T> {
-    if (!this.ready || Date.now() < this.#restUntilMs) throw new Error("The shared store is away.");
-    const answer = command();
-    answer.then(
-      () => {
-        this.#lateTurns = 0;
-        this.#answers = true;
-      },
-      () => (this.#answers = false),
-    );
-    let timer: NodeJS.Timeout | undefined;
-    let settled = false;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        setImmediate(() => {
-          if (settled) return;
-          this.#noteLate();
-          reject(new Error("The shared store is late."));
-        });
-      }, this.timeoutMs);
+  #ask<T>(command: () => Promise<T>): Promise<T> {
+    if (!this.ready || Date.now() < this.#restUntilMs) return Promise.reject(new Error("The shared store is away."));
+    const turn = (this.#turn ??= this.#beginTurn());
+    return new Promise((resolve, reject) => {
+      const place = turn.add(reject);
+      command().then(
+        (answer) => {
+          this.#lateTurns = 0;
+          this.#answers = true;
+          turn.delete(place, reject);
+          resolve(answer);
+        },
+        (error: unknown) => {
+          this.#answers = false;
+          turn.delete(place, reject);
+          reject(error as Error);
+        },
+      );
     });
-    try {
-      return await Promise.race([answer, late]);
-    } finally {
-      settled = true;
-      clearTimeout(timer);
-    }
+  }
+
+  /** All questions of one turn of the loop are one write, and have one timer. */
+  #beginTurn(): Places<(error: Error) => void> {
+    const waiting = new Places<(error: Error) => void>();
+    const { stream } = this.#redis;
+    stream.cork();
+    setImmediate(() => {
+      this.#turn = undefined;
+      stream.uncork();
+    });
+    const refuse = (): void => {
+      if (waiting.size === 0) return;
+      this.#noteLate();
+      for (const [, reject] of waiting.entries()) reject(new Error("The shared store is late."));
+    };
+    setTimeout(() => {
+      if (waiting.size > 0) setImmediate(refuse);
+    }, this.timeoutMs).unref();
+    return waiting;
   }
 
   /** However many wait, one turn of the loop is one sign. */

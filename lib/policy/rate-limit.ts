@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Feature } from "./feature";
-import { policyKind, type Counter, type Exchange } from "./kind";
+import { policyKind, type Counter, type Decision, type Exchange } from "./kind";
 import { burstOf, rateShape, retryAfter } from "./rate";
 import { name } from "./values";
 
@@ -33,6 +33,29 @@ function counterOf(limit: Limit, { system, environment, identity, apiKey, reques
   };
 }
 
+const countersOf = (config: { limits: Limit[] }, scope: Limit["scope"], exchange: Exchange): Counter[] =>
+  config.limits.filter((l) => l.scope === scope).map((l) => counterOf(l, exchange));
+
+function judged(waitMs: number): Decision {
+  if (waitMs === 0) return undefined;
+  const headers = { "retry-after": retryAfter(waitMs) };
+  return { status: 429, reason: "rate-limited", message: "The limit is used up.", headers };
+}
+
+const AWAY: Decision = {
+  status: 503,
+  reason: "limits-away",
+  message: "Limits cannot be checked now.",
+  headers: { "retry-after": "1" },
+};
+
+type Later = Decision | Promise<Decision>;
+
+/** What follows from an answer of a store, which may be at hand. */
+function later(waitMs: number | Promise<number>, then: (waitMs: number) => Later, away?: () => Later): Later {
+  return waitMs instanceof Promise ? waitMs.then(then, away) : then(waitMs);
+}
+
 /**
  * Exact limits (GCRA). A request counts in all limits of one scope or, when one refuses, in none. `onFailure` says what holds
  * while the shared counters are away: `local` lets each replica count for itself.
@@ -56,27 +79,17 @@ export const rateLimit = policyKind({
     }
     return [...features];
   },
-  async decide(config, exchange, state) {
+  decide(config, exchange, state) {
     const now = state.nowMs();
-    const of = (scope: Limit["scope"]): Counter[] =>
-      config.limits.filter((l) => l.scope === scope).map((l) => counterOf(l, exchange));
-    const cluster = of("cluster");
-    let waitMs = 0;
-    if (cluster.length > 0) {
-      try {
-        waitMs = await state.shared.take(cluster, now);
-      } catch {
-        if (config.onFailure === "deny") {
-          const headers = { "retry-after": "1" };
-          return { status: 503, reason: "limits-away", message: "Limits cannot be checked now.", headers };
-        }
-        if (config.onFailure === "local") waitMs = await state.local.take(cluster, now);
-      }
-    }
+    const cluster = countersOf(config, "cluster", exchange);
+    const replica = countersOf(config, "replica", exchange);
     // Another store, so not in the same step: a call that a replica refuses has counted in the cluster.
-    if (waitMs === 0) waitMs = await state.local.take(of("replica"), now);
-    if (waitMs === 0) return undefined;
-    const headers = { "retry-after": retryAfter(waitMs) };
-    return { status: 429, reason: "rate-limited", message: "The limit is used up.", headers };
+    const next = (waitMs: number): Decision | Promise<Decision> =>
+      waitMs > 0 || replica.length === 0 ? judged(waitMs) : later(state.local.take(replica, now), judged);
+    const away = (): Decision | Promise<Decision> => {
+      if (config.onFailure === "deny") return AWAY;
+      return config.onFailure === "local" ? later(state.local.take(cluster, now), next) : next(0);
+    };
+    return cluster.length === 0 ? next(0) : later(state.shared.take(cluster, now), next, away);
   },
 });

@@ -42,7 +42,7 @@ function note(names: Set<string> | undefined, name: string): void {
   names?.add(name);
 }
 
-const [QUOTE, BACKSLASH, BRACKET, BRACE] = [...'"\\[{'].map((c) => c.charCodeAt(0));
+const [QUOTE, BACKSLASH, BRACKET, BRACE] = [0x22, 0x5c, 0x5b, 0x7b];
 
 /** Names and texts in a value; no number at all where a name is a trap. */
 function textsOf(value: unknown): number {
