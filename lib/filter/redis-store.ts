@@ -194,7 +194,7 @@ export class RedisStore implements SharedStore {
         (error: unknown) => {
           this.#answers = false;
           turn.delete(place, reject);
-          reject(error as Error);
+          reject(error instanceof Error ? error : new Error(String(error)));
         },
       );
     });

@@ -163,7 +163,11 @@ function targets(results: Results, store: StoreUse, ratio: number, fetches: numb
     // Where the filter gives up on the store and counts for itself, the row says nothing of an exact limit.
     atMost("limited decisions that the store did not count", 1 - store.scripts, 0.001),
     atMost("cold RS256 / bare verify", cpu("cold RS256", "filter-no-cache") / cpu("cold RS256", "bare"), 1.1),
-    atMost("bad signature / cold RS256", cpu("bad signature", "filter") / cpu("cold RS256", "filter-no-cache"), 1),
+    atMost(
+      "bad signature / cold RS256",
+      cpu("bad signature", "filter-no-cache") / cpu("cold RS256", "filter-no-cache"),
+      1,
+    ),
     atMost("6 × hit / OPA", (6 * cpu("hit", "filter")) / cpu("hit", "opa"), 1),
     atMost("key fetches by forged tokens", fetches, 0),
     atMost("p99 at half load / no-op's", ratio, 2),
