@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { Redis } from "ioredis";
-import type { Counter, SharedStore } from "../policy";
+import type { AttemptOutcome, Counter, SharedStore } from "../policy";
 import { Places } from "./places";
 
 /**
@@ -48,11 +48,23 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1
 `;
 
-/** Counts attempts in a window that begins with the first; as many as allowed block. */
-const FAILED = `
-local count = redis.call('INCR', KEYS[1])
-if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-if count >= tonumber(ARGV[1]) then
+/** Counts an attempt in a window that begins with the first; else how long none is left. */
+const ATTEMPT = `
+local blocked = redis.call('PTTL', KEYS[2])
+if blocked > 0 then return blocked end
+if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then
+  return math.max(1, redis.call('PTTL', KEYS[1]))
+end
+if redis.call('INCR', KEYS[1]) == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 0
+`;
+
+/** As many failures as allowed block; one that has not failed is given back, if its window is still open. */
+const ATTEMPTED = `
+if ARGV[1] == 'passed' then return redis.call('DEL', KEYS[1]) end
+local count = tonumber(redis.call('GET', KEYS[1]) or '0')
+if ARGV[1] == 'unknown' and count > 0 then return redis.call('DECR', KEYS[1]) end
+if ARGV[1] == 'failed' and count >= tonumber(ARGV[2]) then
   redis.call('SET', KEYS[2], '1', 'PX', ARGV[3])
   redis.call('DEL', KEYS[1])
 end
@@ -62,7 +74,8 @@ return count
 interface Commands {
   gcra(keys: number, ...rest: string[]): Promise<number>;
   lease(key: string, id: string, max: number, ttlMs: number): Promise<number>;
-  failedAttempt(count: string, block: string, attempts: number, perMs: number, blockMs: number): Promise<number>;
+  attempt(count: string, block: string, attempts: number, perMs: number): Promise<number>;
+  attempted(count: string, block: string, outcome: string, attempts: number, blockMs: number): Promise<number>;
   keep(version: string, entry: string, name: string, value: Buffer, ttlMs: number): Promise<number>;
 }
 
@@ -102,7 +115,8 @@ export class RedisStore implements SharedStore {
         gcra: { lua: SCRIPT },
         keep: { lua: KEEP, numberOfKeys: 2 },
         lease: { lua: LEASE, numberOfKeys: 1 },
-        failedAttempt: { lua: FAILED, numberOfKeys: 2 },
+        attempt: { lua: ATTEMPT, numberOfKeys: 2 },
+        attempted: { lua: ATTEMPTED, numberOfKeys: 2 },
       },
     }) as Redis & Commands;
   }
@@ -163,16 +177,12 @@ export class RedisStore implements SharedStore {
     await this.#ask(() => this.#redis.zrem(key, id));
   }
 
-  async blockedMs(key: string): Promise<number> {
-    return Math.max(0, await this.#ask(() => this.#redis.pttl(blockKey(key))));
+  attempt(key: string, attempts: number, perMs: number): Promise<number> {
+    return this.#ask(() => this.#redis.attempt(key, blockKey(key), attempts, perMs));
   }
 
-  async failed(key: string, attempts: number, perMs: number, blockMs: number): Promise<void> {
-    await this.#ask(() => this.#redis.failedAttempt(key, blockKey(key), attempts, perMs, blockMs));
-  }
-
-  async clear(key: string): Promise<void> {
-    await this.#ask(() => this.#redis.del(key));
+  async attempted(key: string, outcome: AttemptOutcome, attempts: number, blockMs: number): Promise<void> {
+    await this.#ask(() => this.#redis.attempted(key, blockKey(key), outcome, attempts, blockMs));
   }
 
   /**

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Feature } from "./feature";
 import { cookieValues } from "./cookies";
-import { headerValues, policyKind, type Decision, type Exchange, type Identity, type State } from "./kind";
+import { headerValues, notNow, policyKind, type Decision, type Exchange, type Identity, type State } from "./kind";
 import { ALGORITHM_NAMES, type IssuerRules, type Verified } from "./token";
 import { claimAt, isPrintable } from "./claims";
 import { claimPath, duration, headerName, name } from "./values";
@@ -108,8 +108,6 @@ const revocation = z.strictObject({
   onFailure: z.enum(["deny", "allow"]).default("deny"),
 });
 
-const AWAY = { "retry-after": "1" };
-
 /** Whether the token was revoked; a token without an id cannot be, and is not taken. */
 async function revoked(
   config: z.output<typeof revocation>,
@@ -125,7 +123,7 @@ async function revoked(
     return { status: 401, reason: "jwt-revoked", message: "The token was revoked." };
   } catch {
     if (config.onFailure === "allow") return undefined;
-    return { status: 503, reason: "revocation-away", message: "Tokens cannot be checked now.", headers: AWAY };
+    return notNow("revocation-away", "Tokens cannot be checked now.");
   }
 }
 
@@ -149,12 +147,7 @@ const schema = z.strictObject({
 /** A `jwt` policy with its issuers put in by the model. */
 export type JwtConfig = z.output<typeof schema> & { rules: readonly IssuerRules[] };
 
-const KEYS_AWAY: Decision = {
-  status: 503,
-  reason: "keys-away",
-  message: "Tokens cannot be checked now.",
-  headers: AWAY,
-};
+const KEYS_AWAY = notNow("keys-away", "Tokens cannot be checked now.");
 
 type PlainConfig = z.output<typeof schema>;
 

@@ -9,7 +9,7 @@ import type { Phase } from "./phase";
 import type { TokenCache } from "./token-cache";
 import type { SharedStore } from "./store";
 
-export type { SharedStore } from "./store";
+export type { AttemptOutcome, SharedStore } from "./store";
 
 /** What whoever keeps a promise must see of an exchange. */
 export type Sees = "head" | "body" | "response" | "close";
@@ -93,6 +93,11 @@ export interface Refusal {
   content?: { type: string; text: string };
   /** It answers what was asked, and refuses nothing. */
   answer?: true;
+}
+
+/** Something that a decision needs is away: whoever asks again soon may be served. */
+export function notNow(reason: string, message: string): Refusal {
+  return { status: 503, reason, message, headers: { "retry-after": "1" } };
 }
 
 /** What every reader of a body says of one that is larger than it may be. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { claimAt } from "./claims";
-import { headerValues, policyKind, type Exchange, type GatewayRequest, type State } from "./kind";
+import { headerValues, notNow, policyKind, type Exchange, type GatewayRequest } from "./kind";
 import { retryAfter } from "./rate";
 import { parseStrictJson } from "./strict-json";
 import { claimPath, duration } from "./values";
@@ -47,7 +47,7 @@ function nameIn(request: GatewayRequest, body: Buffer, path: string): string | u
 }
 
 async function keyOf(
-  config: z.output<typeof schema>,
+  config: Pick<z.output<typeof schema>, "field" | "by">,
   { request, system, environment }: Exchange,
 ): Promise<string | undefined | typeof UNREADABLE> {
   const body = await request.body?.read();
@@ -58,14 +58,11 @@ async function keyOf(
   return `lockout:{${system}:${environment}:${who}${from}}`;
 }
 
-/** How long nobody of that name may try; nothing where that cannot be known, and a guess is not wanted. */
-function blockedMs(key: string, onFailure: "local" | "deny", state: State): Promise<number | undefined> {
-  return state.shared.blockedMs(key).catch(() => (onFailure === "deny" ? undefined : state.alone.blockedMs(key)));
-}
-
 /**
  * After so many failed attempts whoever is named in the body is refused for a while; one that succeeds clears the count.
- * While the store is away nobody's attempts are known: they are refused, or counted by this replica.
+ * An attempt counts before the service is asked and is given back when it has not failed: guesses at the same time are no
+ * more than guesses one by one. While the store is away nobody's attempts are known: they are refused, or counted by this
+ * replica.
  */
 export const lockout = policyKind({
   kind: "lockout",
@@ -74,30 +71,36 @@ export const lockout = policyKind({
   sees: "response",
   perHost: false,
   requires: () => ["LoginLockout"],
-  async decide(config, exchange, state) {
+  async around({ attempts, per, blockFor, onFailure, status, ...config }, exchange, state, call) {
     const key = await keyOf(config, exchange);
     if (key === UNREADABLE) {
-      return { status: 400, reason: "lockout-unreadable", message: `The body does not say ${config.field} plainly.` };
+      const message = `The body does not say ${config.field} plainly.`;
+      return { by: "gateway", refusal: { status: 400, reason: "lockout-unreadable", message } };
     }
-    const waitMs = key === undefined ? 0 : await blockedMs(key, config.onFailure, state);
-    if (waitMs === undefined) {
-      const headers = { "retry-after": "1" };
-      return { status: 503, reason: "limits-away", message: "Attempts cannot be counted now.", headers };
+    if (key === undefined) return call();
+    let store = state.shared;
+    let waitMs: number;
+    try {
+      waitMs = await store.attempt(key, attempts, per);
+    } catch {
+      if (onFailure === "deny") {
+        return { by: "gateway", refusal: notNow("limits-away", "Attempts cannot be counted now.") };
+      }
+      store = state.alone;
+      waitMs = await store.attempt(key, attempts, per);
     }
-    if (waitMs <= 0) return undefined;
-    const headers = { "retry-after": retryAfter(waitMs) };
-    return { status: 429, reason: "locked-out", message: "Too many failed attempts.", headers };
-  },
-  async around(config, exchange, state, call) {
+    if (waitMs > 0) {
+      const headers = { "retry-after": retryAfter(waitMs) };
+      const refusal = { status: 429, reason: "locked-out", message: "Too many failed attempts.", headers };
+      return { by: "gateway", refusal };
+    }
+    // A client that does not wait for the answer has still tried.
     const answer = await call();
-    if (answer.by === "gateway") return answer;
-    const key = await keyOf(config, exchange);
-    if (typeof key !== "string") return answer;
-    const note = (store: typeof state.shared): Promise<void> => {
-      if (answer.status === config.status) return store.failed(key, config.attempts, config.per, config.blockFor);
-      return answer.status < 300 ? store.clear(key) : Promise.resolve();
-    };
-    await note(state.shared).catch(() => note(state.alone));
+    const own = answer.by === "service" ? answer.status : undefined;
+    const passed = own !== undefined && own < 300;
+    await store
+      .attempted(key, own === status ? "failed" : passed ? "passed" : "unknown", attempts, blockFor)
+      .catch(() => undefined);
     return answer;
   },
 });

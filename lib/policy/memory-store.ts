@@ -4,7 +4,7 @@ import { Flights } from "./flights";
 import type { State } from "./kind";
 import { PendingDrops } from "./pending-drops";
 import { MemoryCounters } from "./rate";
-import type { SharedStore } from "./store";
+import type { AttemptOutcome, SharedStore } from "./store";
 import { TokenCache } from "./token-cache";
 
 interface Entry {
@@ -101,27 +101,26 @@ export class MemoryStore extends MemoryCounters implements SharedStore {
     return Promise.resolve();
   }
 
-  blockedMs(key: string): Promise<number> {
-    return Promise.resolve(Math.max(0, (this.#attempts.get(key)?.blockedUntilMs ?? 0) - this.nowMs()));
-  }
-
-  failed(key: string, attempts: number, perMs: number, blockMs: number): Promise<void> {
+  attempt(key: string, attempts: number, perMs: number): Promise<number> {
     const now = this.nowMs();
     const known = this.#attempts.get(key);
-    const count = (known && known.untilMs > now ? known.count : 0) + 1;
-    const untilMs = known && known.untilMs > now ? known.untilMs : now + perMs;
-    const blocked = count >= attempts;
-    this.#attempts.set(key, {
-      count: blocked ? 0 : count,
-      untilMs,
-      blockedUntilMs: blocked ? now + blockMs : (known?.blockedUntilMs ?? 0),
-    });
+    if (known && known.blockedUntilMs > now) return Promise.resolve(known.blockedUntilMs - now);
+    const open = known !== undefined && known.untilMs > now;
+    if (open && known.count >= attempts) return Promise.resolve(known.untilMs - now);
+    const count = (open ? known.count : 0) + 1;
+    this.#attempts.set(key, { count, untilMs: open ? known.untilMs : now + perMs, blockedUntilMs: 0 });
     forgetPast(this.#attempts, (a) => this.#alive(Math.max(a.untilMs, a.blockedUntilMs)));
-    return Promise.resolve();
+    return Promise.resolve(0);
   }
 
-  clear(key: string): Promise<void> {
-    this.#attempts.delete(key);
+  attempted(key: string, outcome: AttemptOutcome, attempts: number, blockMs: number): Promise<void> {
+    const known = this.#attempts.get(key);
+    if (known && this.#alive(known.untilMs)) {
+      if (outcome === "passed") Object.assign(known, { count: 0, untilMs: 0 });
+      else if (outcome === "unknown" && known.count > 0) known.count -= 1;
+      else if (outcome === "failed" && known.count >= attempts)
+        Object.assign(known, { count: 0, untilMs: 0, blockedUntilMs: this.nowMs() + blockMs });
+    }
     return Promise.resolve();
   }
 

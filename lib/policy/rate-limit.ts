@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Feature } from "./feature";
-import { policyKind, type Counter, type Decision, type Exchange } from "./kind";
+import { notNow, policyKind, type Counter, type Decision, type Exchange } from "./kind";
 import { burstOf, rateShape, retryAfter } from "./rate";
 import { name } from "./values";
 
@@ -42,12 +42,7 @@ function judged(waitMs: number): Decision {
   return { status: 429, reason: "rate-limited", message: "The limit is used up.", headers };
 }
 
-const AWAY: Decision = {
-  status: 503,
-  reason: "limits-away",
-  message: "Limits cannot be checked now.",
-  headers: { "retry-after": "1" },
-};
+const AWAY = notNow("limits-away", "Limits cannot be checked now.");
 
 type Later = Decision | Promise<Decision>;
 

@@ -1,11 +1,6 @@
-import type { Decision, State } from "./kind";
+import { notNow, type Decision, type State } from "./kind";
 
-const AWAY: Decision = {
-  status: 503,
-  reason: "secrets-away",
-  message: "Keys cannot be checked now.",
-  headers: { "retry-after": "1" },
-};
+const AWAY = notNow("secrets-away", "Keys cannot be checked now.");
 
 /** What follows from a secret's versions; while none was ever had, nobody is let in. */
 export function withSecret(

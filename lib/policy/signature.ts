@@ -1,6 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
-import { headerValues, policyKind, TOO_LARGE, type Decision, type GatewayRequest } from "./kind";
+import { headerValues, notNow, policyKind, TOO_LARGE, type Decision, type GatewayRequest } from "./kind";
 import { withSecret } from "./secrets-away";
 import { duration, name } from "./values";
 
@@ -11,12 +11,7 @@ const refuse = (reason: string, message: string): Decision => ({
   headers: { "www-authenticate": "Signature" },
 });
 
-const STORE_AWAY: Decision = {
-  status: 503,
-  reason: "store-away",
-  message: "The signature cannot be checked now.",
-  headers: { "retry-after": "1" },
-};
+const STORE_AWAY = notNow("store-away", "The signature cannot be checked now.");
 
 const NAMES = ["key-id", "timestamp", "nonce", ""] as const;
 

@@ -18,9 +18,13 @@ export interface SharedStore extends CounterStore {
   lease(key: string, id: string, max: number, ttlMs: number): Promise<boolean>;
   release(key: string, id: string): Promise<void>;
 
-  /** How long a key is still blocked; 0 when it is not. */
-  blockedMs(key: string): Promise<number>;
-  /** Counts a failed attempt; as many as allowed within the time block the key. */
-  failed(key: string, attempts: number, perMs: number, blockMs: number): Promise<void>;
-  clear(key: string): Promise<void>;
+  /**
+   * Counts an attempt that begins: 0, or how long there is none left. The time begins with the first; an attempt that is
+   * under way counts as one that has failed.
+   */
+  attempt(key: string, attempts: number, perMs: number): Promise<number>;
+  /** What became of it: as many failures as allowed block the key, success forgets them. */
+  attempted(key: string, outcome: AttemptOutcome, attempts: number, blockMs: number): Promise<void>;
 }
+
+export type AttemptOutcome = "failed" | "passed" | "unknown";

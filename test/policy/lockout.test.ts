@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { kindNamed, type Exchange } from "../../lib/policy";
 import type { lockout as Lockout } from "../../lib/policy/lockout";
 import { aloneState } from "../../lib/policy/memory-store";
@@ -8,8 +9,10 @@ const config = lockout.schema.parse({});
 const JSON_TYPE = "application/json";
 const FORM = "application/x-www-form-urlencoded";
 
+const failure = { by: "service" as const, status: 401, headers: [], body: Buffer.alloc(0) };
+
 /** How many of twenty failed attempts with this body get to the service. */
-async function passed(body: string, type: string): Promise<number> {
+async function passed(body: string, type: string, atOnce = false): Promise<number> {
   const state = aloneState({ keys: { find: () => undefined } });
   const exchange = {
     system: "s",
@@ -21,14 +24,21 @@ async function passed(body: string, type: string): Promise<number> {
     },
   } as unknown as Exchange;
   let count = 0;
-  for (let i = 0; i < 20; i++) {
-    if (await lockout.decide?.(config, exchange, state)) continue;
-    count += 1;
-    const answer = { by: "service" as const, status: 401, headers: [], body: Buffer.alloc(0) };
-    await lockout.around?.(config, exchange, state, () => Promise.resolve(answer));
-  }
+  const ask = async (): Promise<void> => {
+    await lockout.around?.(config, exchange, state, async () => {
+      count += 1;
+      await sleep(atOnce ? 20 : 0);
+      return failure;
+    });
+  };
+  if (atOnce) await Promise.all(Array.from({ length: 20 }, ask));
+  else for (let i = 0; i < 20; i++) await ask();
   return count;
 }
+
+test("guesses at the same time are no more than guesses one by one", async () => {
+  expect(await passed('{"email":"ana@x.test"}', JSON_TYPE, true)).toBe(5);
+});
 
 test.each<[string, string, string]>([
   ["alone", '{"email":"ana@x.test"}', JSON_TYPE],

@@ -206,48 +206,60 @@ describe("leases", () => {
 });
 
 describe("attempts", () => {
-  const failed = async ({ store }: Bench, key: string, times: number): Promise<void> => {
-    for (let i = 0; i < times; i++) await store.failed(key, 3, 60_000, 10_000);
+  const [attempts, perMs, blockMs] = [3, 60_000, 10_000];
+  const begin = ({ store }: Bench, key = "k"): Promise<number> => store.attempt(key, attempts, perMs);
+  const fail = async (bench: Bench, times: number): Promise<void> => {
+    for (let i = 0; i < times; i++) {
+      expect(await begin(bench)).toBe(0);
+      await bench.store.attempted("k", "failed", attempts, blockMs);
+    }
   };
 
   test("block when there are as many as allowed within the time", async () => {
     const bench = new Bench();
-    await failed(bench, "k", 2);
-    expect(await bench.store.blockedMs("k")).toBe(0);
-    await failed(bench, "k", 1);
-    expect(await bench.store.blockedMs("k")).toBe(10_000);
-    expect(await bench.store.blockedMs("other")).toBe(0);
+    await fail(bench, 3);
+    expect(await begin(bench)).toBe(10_000);
+    expect(await begin(bench, "other")).toBe(0);
     bench.now += 9_999;
-    expect(await bench.store.blockedMs("k")).toBe(1);
+    expect(await begin(bench)).toBe(1);
     bench.now += 1;
-    expect(await bench.store.blockedMs("k")).toBe(0);
+    expect(await begin(bench)).toBe(0);
   });
 
   test("the window begins with the first and does not move", async () => {
     const bench = new Bench();
-    await failed(bench, "k", 1);
+    await fail(bench, 1);
     bench.now += 59_999;
-    await failed(bench, "k", 1);
+    await fail(bench, 1);
     bench.now += 1;
-    await failed(bench, "k", 2);
-    expect(await bench.store.blockedMs("k")).toBe(0);
-    await failed(bench, "k", 1);
-    expect(await bench.store.blockedMs("k")).toBe(10_000);
+    await fail(bench, 3);
+    expect(await begin(bench)).toBe(10_000);
   });
 
   test("count anew after a block", async () => {
     const bench = new Bench();
-    await failed(bench, "k", 3);
+    await fail(bench, 3);
     bench.now += 10_000;
-    await failed(bench, "k", 2);
-    expect(await bench.store.blockedMs("k")).toBe(0);
+    await fail(bench, 2);
+    expect(await begin(bench)).toBe(0);
   });
 
-  test("success clears them, and the block", async () => {
+  test("success forgets them", async () => {
     const bench = new Bench();
-    await failed(bench, "k", 2);
-    await bench.store.clear("k");
-    await failed(bench, "k", 2);
-    expect(await bench.store.blockedMs("k")).toBe(0);
+    await fail(bench, 2);
+    await begin(bench);
+    await bench.store.attempted("k", "passed", attempts, blockMs);
+    await fail(bench, 2);
+    expect(await begin(bench)).toBe(0);
+  });
+
+  test("those under way count, and are given back when they have not failed", async () => {
+    const bench = new Bench();
+    for (const waitMs of [0, 0, 0, perMs, perMs]) expect(await begin(bench)).toBe(waitMs);
+    await bench.store.attempted("k", "unknown", attempts, blockMs);
+    expect(await begin(bench)).toBe(0);
+    expect(await begin(bench)).toBe(perMs);
+    bench.now += perMs;
+    expect(await begin(bench)).toBe(0);
   });
 });

@@ -44,7 +44,7 @@ class WireBody implements RequestBody {
 const gone = (): Promise<never> => Promise.reject(new Error("away"));
 const away: SharedStore = {
   ...{ take: gone, has: gone, once: gone, cached: gone, keep: gone, drop: gone },
-  ...{ lease: gone, release: gone, blockedMs: gone, failed: gone, clear: gone },
+  ...{ lease: gone, release: gone, attempt: gone, attempted: gone },
 };
 
 /** The model's own meaning, with upstreams that behave as the case says and take no time. */
