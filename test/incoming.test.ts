@@ -1,5 +1,7 @@
-import type { IncomingMessage } from "node:http";
-import { fromClient, fromProxy } from "../lib/filter/incoming";
+import { createServer, request, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fromClient, fromProxy, IncomingBody } from "../lib/filter/incoming";
 
 /** Who calls, as the filter takes it from what stands in front; `lib/filter/incoming.ts`. */
 
@@ -72,5 +74,41 @@ describe("the client behind a proxy, which alone can say so", () => {
     const arrived = fromProxy(message({ more: ["X-Real-IP", "203.0.113.7"] }), "ingress-nginx");
     expect([arrived?.request.client, arrived?.route]).toEqual(["203.0.113.7", undefined]);
     expect(fromProxy(message({ more: told }), "ingress-nginx")).toBeUndefined();
+  });
+});
+
+describe("a client that sends its body in pieces", () => {
+  /** What the reader gets, when each piece comes so late. */
+  async function read(apartMs: number): Promise<string> {
+    let outcome: Promise<string> | undefined;
+    const server = createServer((incoming, response) => {
+      outcome = new IncomingBody(incoming, 200).read().then(
+        (body) => String(body),
+        () => "broken off",
+      );
+      void outcome.then((text) => response.end(text));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const headers = { "content-length": "4" };
+    const { port } = server.address() as AddressInfo;
+    const client = request({ port, host: "127.0.0.1", method: "POST", headers, agent: false });
+    client.on("error", () => undefined);
+    for (const piece of ["a", "b", "c", "d"]) {
+      client.write(piece);
+      await sleep(apartMs);
+    }
+    client.end();
+    const text = await outcome;
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+    return text ?? "nothing came";
+  }
+
+  test("is heard to the end, however long it takes in all", async () => {
+    expect(await read(80)).toBe("abcd");
+  });
+
+  test("and is not heard any more when it stops", async () => {
+    expect(await read(600)).toBe("broken off");
   });
 });

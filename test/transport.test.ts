@@ -29,6 +29,7 @@ const FIRST_BYTE_MS = 300;
 async function sent(apartMs: number, length: boolean): Promise<number | string> {
   const message = Object.assign(new PassThrough(), {
     headers: length ? { "content-length": "5" } : { "transfer-encoding": "chunked" },
+    setTimeout: () => undefined,
   });
   const exchange = {
     request: { method: "POST", headers: [["Host", "s.test"], ...(length ? [["Content-Length", "5"]] : [])] },

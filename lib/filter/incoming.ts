@@ -37,6 +37,9 @@ export function headBytes(method: string, target: string, headers: readonly Head
 /** What is read whole is held in memory, whatever a model allows to pass. */
 const MOST_READ = 64 * 1024 * 1024;
 
+/** A client that stops in the middle of its body for this long is not heard any more, whoever waits for it. */
+const IDLE_MS = 60_000;
+
 /** The body of a request, read or passed on as it comes, and counted. */
 export class IncomingBody implements RequestBody {
   readonly #declared: number | undefined;
@@ -44,9 +47,17 @@ export class IncomingBody implements RequestBody {
   #readBytes = 0;
   #read: Promise<Buffer | undefined> | undefined;
 
-  constructor(private readonly message: IncomingMessage) {
+  constructor(
+    private readonly message: IncomingMessage,
+    idleMs = IDLE_MS,
+  ) {
     const length = message.headers["content-length"];
     this.#declared = length === undefined ? undefined : Number(length);
+    if (!this.exists) return;
+    message.setTimeout(idleMs, () => message.socket.destroy());
+    message.once("end", () => {
+      message.setTimeout(0);
+    });
   }
 
   /** False for a request that has none. */

@@ -4,12 +4,14 @@ import path from "node:path";
 import type { KeySource, SecretSource } from "../policy";
 import type { FilterPlan } from "../policy/filter-plan";
 import { keyFits, type Algorithm } from "../policy/token";
+import { bounded, within } from "./deadline";
 import { publishedKey, type PublishedKey } from "./jwk";
 import { Rounds } from "./rounds";
 
 const FETCH_TIMEOUT_MS = 3_000;
 /** A request waits less than the proxy does that waits for it. */
 const REQUEST_PATIENCE_MS = 300;
+const TOO_SLOW = "The key server is too slow.";
 const MAX_DOCUMENT_BYTES = 256 * 1024;
 const MAX_KEYS = 100;
 /** An unknown `kid` may be a new key: so many questions at once, and one more each time the pause is over. */
@@ -42,19 +44,6 @@ export function parseKeySet(text: string): PublishedKey[] {
   const kids = usable.flatMap((k) => k.kid ?? []);
   if (new Set(kids).size !== kids.length) throw new Error("The key set has one kid twice.");
   return usable;
-}
-
-/** The timer is our own: one that nothing holds may be collected with the body still to come. */
-async function fetchKeySet(url: string): Promise<string> {
-  const abort = new AbortController();
-  const timer = setTimeout(() => {
-    abort.abort(new Error("The key server is too slow."));
-  }, FETCH_TIMEOUT_MS);
-  try {
-    return await readKeySet(url, abort.signal);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 async function readKeySet(url: string, signal: AbortSignal): Promise<string> {
@@ -102,7 +91,7 @@ class IssuerKeys {
     this.#fetching ??= (async () => {
       this.#triedAtMs = Date.now();
       try {
-        const text = await fetchKeySet(this.url);
+        const text = await bounded(FETCH_TIMEOUT_MS, TOO_SLOW, (signal) => readKeySet(this.url, signal));
         this.#take(text);
         this.#goodAtMs = Date.now();
         this.#save(text);
@@ -142,18 +131,8 @@ class IssuerKeys {
   }
 
   /** The fetch goes on when its time for this request is over. */
-  async #refreshSoon(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        reject(new Error("The key server is too slow."));
-      }, REQUEST_PATIENCE_MS);
-    });
-    try {
-      await Promise.race([this.refresh(), late]);
-    } finally {
-      clearTimeout(timer);
-    }
+  #refreshSoon(): Promise<void> {
+    return within(REQUEST_PATIENCE_MS, this.refresh(), () => new Error(TOO_SLOW));
   }
 
   #mayAsk(now: number): boolean {

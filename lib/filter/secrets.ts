@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import type { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import type { SecretSource } from "../policy";
 import type { FilterPlan, SecretPlace } from "../policy/filter-plan";
+import { bounded } from "./deadline";
 import { Rounds } from "./rounds";
 
 export interface SecretTimes {
@@ -10,6 +11,8 @@ export interface SecretTimes {
 }
 
 export const SECRET_TIMES: SecretTimes = { refreshMs: 5 * 60_000 };
+
+const READ_TIMEOUT_MS = 3_000;
 
 const STAGES = ["AWSCURRENT", "AWSPREVIOUS", "AWSPENDING"] as const;
 
@@ -21,8 +24,11 @@ async function stageOf(id: string, stage: (typeof STAGES)[number]): Promise<stri
   const { GetSecretValueCommand, SecretsManagerClient } = await import("@aws-sdk/client-secrets-manager");
   client ??= new SecretsManagerClient({ maxAttempts: 2 });
   try {
-    const abortSignal = AbortSignal.timeout(3_000);
-    const answer = await client.send(new GetSecretValueCommand({ SecretId: id, VersionStage: stage }), { abortSignal });
+    const asked = client;
+    const command = new GetSecretValueCommand({ SecretId: id, VersionStage: stage });
+    const answer = await bounded(READ_TIMEOUT_MS, "Secrets Manager is too slow.", (abortSignal) =>
+      asked.send(command, { abortSignal }),
+    );
     return answer.SecretString;
   } catch (error) {
     if (stage !== "AWSCURRENT" && (error as Error).name === "ResourceNotFoundException") return undefined;

@@ -10,6 +10,7 @@ import type { Answer, Exchange, GatewayRequest, Refusal, State } from "../policy
 import type { ExchangeRecord } from "./audit";
 import type { IncomingBody } from "./incoming";
 import { recordOf } from "./audit";
+import { within } from "./deadline";
 import { join, replyTo, write, writeRaw } from "./reply";
 import type { Trace } from "./tracing";
 import { ClientGone, HttpTransport, type Connections, type UpgradedAnswer } from "./transport";
@@ -22,22 +23,6 @@ const FAILED: Refusal = {
   message: "The request cannot be decided now.",
   headers: { "retry-after": "1" },
 };
-
-/** A decision that never comes is a refusal; what comes later is nobody's. */
-async function within<T>(ms: number, work: Promise<T>, gone: AbortController): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      gone.abort();
-      reject(new Error("The decision took too long."));
-    }, ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
 
 export interface Running {
   plan: FilterPlan;
@@ -110,6 +95,14 @@ async function judge(
   }
 }
 
+/** A decision that never comes is a refusal; what comes later is nobody's. */
+function decided({ patienceMs }: Running, judged: Promise<Judged>, gone: AbortController): Promise<Judged> {
+  return within(patienceMs, judged, () => {
+    gone.abort();
+    return new Error("The decision took too long.");
+  });
+}
+
 /** Gives back what the exchange has held. */
 function end({ atEnd }: Exchange): void {
   for (const done of atEnd.splice(0)) done();
@@ -130,7 +123,7 @@ export async function serve(
   });
   let judged: Judged | undefined;
   try {
-    judged = await within(running.patienceMs, judge(running, arrived, gone.signal, false, trace), gone);
+    judged = await decided(running, judge(running, arrived, gone.signal, false, trace), gone);
     const reply = replyTo(judged.verdict.exchange, judged.host, judged.answer);
     await write(message, response, reply);
   } catch (error) {
@@ -171,7 +164,7 @@ export async function serveUpgrade(running: Running, arrived: Arrived, socket: S
   try {
     // Any other upgrade is no business of ours: the request is served as if it had not asked.
     const websocket = asksForWebSocket(arrived.request);
-    judged = await within(running.patienceMs, judge(running, arrived, gone.signal, websocket, trace), gone);
+    judged = await decided(running, judge(running, arrived, gone.signal, websocket, trace), gone);
     const record = recordOf(arrived.request, judged, performance.now() - start);
     running.note(record);
     trace?.end(record);

@@ -1,0 +1,32 @@
+/** What takes longer than it may. */
+
+/** The work's outcome, or a rejection by what `late` gives; the work itself goes on. */
+export async function within<T>(ms: number, work: Promise<T>, late: () => Error): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(late());
+    }, ms);
+  });
+  try {
+    return await Promise.race([work, over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * Work that is broken off after its time. The timer is our own: that of `AbortSignal.timeout` may be collected with a
+ * body still to come.
+ */
+export async function bounded<T>(ms: number, why: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const abort = new AbortController();
+  const timer = setTimeout(() => {
+    abort.abort(new Error(why));
+  }, ms);
+  try {
+    return await work(abort.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
