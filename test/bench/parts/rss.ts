@@ -16,15 +16,28 @@ export interface RssReport {
   unexpected: number;
 }
 
-/** Memory over many decisions, with more tokens than any cache should hold; warm is who has seen each of them once. */
+/** More tokens than are kept. */
+const FILLING = 20_000;
+
+/** Memory over many decisions, with more tokens than any cache should hold; warm is who has filled his own. */
 export async function rssRun(stage: Stage, server: Server, decisions: number, count: number): Promise<RssReport> {
   const { pid } = server.part;
   const tokens = await stage.tokens.good("RS256", count);
-  const texts = (function* () {
-    for (const token of tokens) yield doorRequest("orders", token);
-  })();
-  const requests = writeRequests(path.join(stage.directory, "rss.requests"), texts);
+  const write = (name: string, some: readonly string[]): string => {
+    const texts = (function* () {
+      for (const token of some) yield doorRequest("orders", token);
+    })();
+    return writeRequests(path.join(stage.directory, `${name}.requests`), texts);
+  };
+  const requests = write("rss", tokens);
   const afterStart = rssMib(pid);
+  // A token is kept when it comes again soon, and most of them never do in one round through all.
+  await load({
+    port: server.port,
+    requests: write("rss-warm", tokens.slice(0, FILLING)),
+    count: 3 * FILLING,
+    expect: 200,
+  });
   await load({ port: server.port, requests, count, expect: 200 });
   const afterWarmUp = rssMib(pid);
   let largest = afterWarmUp;
