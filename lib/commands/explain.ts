@@ -1,11 +1,14 @@
 import { generateKeyPairSync, randomUUID, sign } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { parse } from "yaml";
+import { hasErrors } from "../diagnostics";
 import type { GatewayModel } from "../model";
 import { KINDS, PHASES, type GatewayRequest, type HeaderLine, type State } from "../policy";
 import { decideRequest, Findings, type Verdict } from "../policy/decide";
 import { aloneState } from "../policy/memory-store";
 import type { Compiled } from "../targets";
+import { report, UsageError, type Context } from "./context";
+import { compileAll, modelFiles } from "./load";
 
 export interface ExplainQuestion {
   method: string;
@@ -134,4 +137,66 @@ export function formatExplanation(explanation: Explanation, targets: readonly st
       .trimEnd(),
   );
   return [`route    ${explanation.route ?? "none"}`, ...table, `outcome  ${explanation.outcome}`].join("\n");
+}
+
+/** Taken apart as text: a URL parser would clean the path before it is judged. */
+const QUESTION = /^(\S+) (https?):\/\/([^\s/?#:]+)(?::\d+)?(\/\S*)?(?: with token (\S+))?$/;
+
+/** `explain` on the command line. */
+export async function explainCommand(context: Context): Promise<number> {
+  const [question = "", ...files] = context.args;
+  const [, method, scheme, host, target = "/", tokenName] = QUESTION.exec(question) ?? [];
+  if (method === undefined || host === undefined) {
+    throw new UsageError('Write explain "GET https://host/path", with "with token NAME" behind it where it has one.');
+  }
+  const { compiled, diagnostics } = compileAll(modelFiles(files));
+  if (hasErrors(diagnostics)) return report(context, diagnostics);
+  const hostname = host.toLowerCase();
+  const environment = context.values.environment ?? "production";
+  const found =
+    compiled.find((c) => c.gateway.environment === environment && c.gateway.hosts.some((h) => h.name === hostname)) ??
+    compiled.find((c) => c.gateway.environment === environment);
+  if (!found) throw new UsageError(`No model has the environment "${environment}".`);
+  const claims = explainClaims(context, found.model.name, tokenName);
+  const headers = (context.values.header ?? []).map((line): HeaderLine => {
+    const colon = line.indexOf(":");
+    return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
+  });
+  const client = context.values.client ?? "198.51.100.7";
+  const explanation = await explain(found.model, found, {
+    method,
+    scheme: scheme === "http" ? "http" : "https",
+    host: hostname,
+    target,
+    headers,
+    client,
+    ...(claims && { claims }),
+  });
+  if (context.values.json) context.output.out(`${JSON.stringify({ formatVersion: 1, ...explanation }, null, 2)}\n`);
+  else
+    context.output.out(
+      `${formatExplanation(
+        explanation,
+        found.plans.map((p) => p.target),
+      )}\n`,
+    );
+  return 0;
+}
+
+const IDENTITIES = "test/conformance/tokens.yaml";
+
+function explainClaims({ values }: Context, system: string, tokenName?: string): Record<string, unknown> | undefined {
+  if (values.claims !== undefined) {
+    try {
+      return JSON.parse(values.claims) as Record<string, unknown>;
+    } catch {
+      throw new UsageError("Write --claims as a JSON object.");
+    }
+  }
+  if (tokenName === undefined) return undefined;
+  const file = values.identities ?? IDENTITIES;
+  if (!existsSync(file)) throw new UsageError(`There is no ${file}; name a file with --identities, or use --claims.`);
+  const claims = claimsOf(file, system, tokenName);
+  if (!claims) throw new UsageError(`${file} has no identity "${tokenName}" of ${system}.`);
+  return claims;
 }

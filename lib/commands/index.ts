@@ -1,22 +1,14 @@
 import { existsSync, statSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { z } from "zod";
-import { formatDiagnostic, hasErrors, sortDiagnostics, type Diagnostic } from "../diagnostics";
+import { hasErrors } from "../diagnostics";
 import { gatewaySchema } from "../model";
 import { formatMatrix, matrixOf } from "../plan";
-import type { HeaderLine } from "../policy";
-import { claimsOf, explain, formatExplanation } from "./explain";
+import { OPTIONS, report, selected, UsageError, type Context, type Output } from "./context";
+import { explainCommand } from "./explain";
 import { compileAll, modelFiles, type CompiledModel } from "./load";
-import { startGateway } from "./serve";
+import { serveCommand } from "./serve";
 import { writeFiles } from "./synth";
-
-/** Wrong use of a command: the message says what is right. */
-export class UsageError extends Error {}
-
-export interface Output {
-  out: (text: string) => void;
-  err: (text: string) => void;
-}
 
 const USAGE = `gatewright COMMAND [MODEL…] [options]
 
@@ -37,53 +29,6 @@ const USAGE = `gatewright COMMAND [MODEL…] [options]
 
 Exit: 0 ok, 1 errors found, 2 wrong use. With any error nothing is written.
 `;
-
-const OPTIONS = {
-  system: { type: "string" },
-  environment: { type: "string" },
-  out: { type: "string" },
-  header: { type: "string", multiple: true },
-  client: { type: "string" },
-  claims: { type: "string" },
-  identities: { type: "string" },
-  http: { type: "string" },
-  https: { type: "string" },
-  admin: { type: "string" },
-  redis: { type: "string" },
-  certificate: { type: "string" },
-  key: { type: "string" },
-  plain: { type: "boolean" },
-  json: { type: "boolean" },
-  help: { type: "boolean" },
-} as const;
-
-type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS; allowPositionals: true }>>["values"];
-
-interface Context {
-  args: string[];
-  values: Values;
-  output: Output;
-}
-
-function report({ values, output }: Context, diagnostics: readonly Diagnostic[], result?: object): number {
-  const sorted = sortDiagnostics(diagnostics);
-  if (values.json) output.out(`${JSON.stringify({ formatVersion: 1, ...result, diagnostics: sorted }, null, 2)}\n`);
-  else if (sorted.length > 0) output.err(`${sorted.map(formatDiagnostic).join("\n\n")}\n\n`);
-  return hasErrors(sorted) ? 1 : 0;
-}
-
-function selected(all: readonly CompiledModel[], system?: string, environment?: string): CompiledModel[] {
-  const chosen = all.filter(
-    (c) =>
-      (system === undefined || c.model.name === system) &&
-      (environment === undefined || c.gateway.environment === environment),
-  );
-  if (chosen.length === 0 && all.length > 0) {
-    const known = [...new Set(all.map((c) => `${c.model.name}/${c.gateway.environment}`))].join(", ");
-    throw new UsageError(`No model fits --system and --environment; there are ${known}.`);
-  }
-  return chosen;
-}
 
 function check(context: Context): number {
   const files = modelFiles(context.args);
@@ -141,115 +86,6 @@ function synth(context: Context): number {
   return code;
 }
 
-/** Taken apart as text: a URL parser would clean the path before it is judged. */
-const QUESTION = /^(\S+) (https?):\/\/([^\s/?#:]+)(?::\d+)?(\/\S*)?(?: with token (\S+))?$/;
-
-async function explainCommand(context: Context): Promise<number> {
-  const [question = "", ...files] = context.args;
-  const [, method, scheme, host, target = "/", tokenName] = QUESTION.exec(question) ?? [];
-  if (method === undefined || host === undefined) {
-    throw new UsageError('Write explain "GET https://host/path", with "with token NAME" behind it where it has one.');
-  }
-  const { compiled, diagnostics } = compileAll(modelFiles(files));
-  if (hasErrors(diagnostics)) return report(context, diagnostics);
-  const hostname = host.toLowerCase();
-  const environment = context.values.environment ?? "production";
-  const found =
-    compiled.find((c) => c.gateway.environment === environment && c.gateway.hosts.some((h) => h.name === hostname)) ??
-    compiled.find((c) => c.gateway.environment === environment);
-  if (!found) throw new UsageError(`No model has the environment "${environment}".`);
-  const claims = explainClaims(context, found.model.name, tokenName);
-  const headers = (context.values.header ?? []).map((line): HeaderLine => {
-    const colon = line.indexOf(":");
-    return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
-  });
-  const client = context.values.client ?? "198.51.100.7";
-  const explanation = await explain(found.model, found, {
-    method,
-    scheme: scheme === "http" ? "http" : "https",
-    host: hostname,
-    target,
-    headers,
-    client,
-    ...(claims && { claims }),
-  });
-  if (context.values.json) context.output.out(`${JSON.stringify({ formatVersion: 1, ...explanation }, null, 2)}\n`);
-  else
-    context.output.out(
-      `${formatExplanation(
-        explanation,
-        found.plans.map((p) => p.target),
-      )}\n`,
-    );
-  return 0;
-}
-
-const IDENTITIES = "test/conformance/tokens.yaml";
-
-function explainClaims({ values }: Context, system: string, tokenName?: string): Record<string, unknown> | undefined {
-  if (values.claims !== undefined) {
-    try {
-      return JSON.parse(values.claims) as Record<string, unknown>;
-    } catch {
-      throw new UsageError("Write --claims as a JSON object.");
-    }
-  }
-  if (tokenName === undefined) return undefined;
-  const file = values.identities ?? IDENTITIES;
-  if (!existsSync(file)) throw new UsageError(`There is no ${file}; name a file with --identities, or use --claims.`);
-  const claims = claimsOf(file, system, tokenName);
-  if (!claims) throw new UsageError(`${file} has no identity "${tokenName}" of ${system}.`);
-  return claims;
-}
-
-function portOf(text: string | undefined, option: string): number | undefined {
-  if (text === undefined) return undefined;
-  const port = Number(text);
-  if (!/^\d+$/.test(text) || port > 65_535) throw new UsageError(`Write --${option} as a port.`);
-  return port;
-}
-
-/** Runs until it is told to stop. */
-async function serve(context: Context): Promise<number> {
-  const { values, output } = context;
-  const { compiled, diagnostics } = compileAll(modelFiles(context.args), "node-gateway");
-  if (hasErrors(diagnostics)) return report(context, diagnostics);
-  const [chosen, another] = selected(compiled, values.system, values.environment ?? "production");
-  if (!chosen || another) throw new UsageError("Name one model, or one system by --system.");
-  const ports = {
-    http: portOf(values.http, "http"),
-    https: portOf(values.https, "https"),
-    admin: portOf(values.admin, "admin"),
-  };
-  let running;
-  try {
-    running = await startGateway(chosen.model, chosen, {
-      ...(ports.http !== undefined && { http: ports.http }),
-      ...(ports.https !== undefined && { https: ports.https }),
-      ...(ports.admin !== undefined && { admin: ports.admin }),
-      ...(values.redis !== undefined && { redis: values.redis }),
-      ...(values.certificate !== undefined && { certificate: values.certificate }),
-      ...(values.key !== undefined && { key: values.key }),
-      plain: values.plain ?? false,
-    });
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-  const { http, https } = running.gateway ?? {};
-  const store = values.redis === undefined ? "in this process alone (name --redis to share)" : "shared";
-  output.err(`${formatMatrix(matrixOf(chosen.gateway, chosen.plans), ["node-gateway"])}\n\n`);
-  output.err(
-    `${chosen.model.name}, ${chosen.gateway.environment}: http ${String(http)}, https ${String(https)}, ` +
-      `health and metrics ${String(running.adminPort)}; counters and cache ${store}\n`,
-  );
-  await new Promise((resolve) => {
-    process.once("SIGTERM", resolve);
-    process.once("SIGINT", resolve);
-  });
-  await running.stop();
-  return 0;
-}
-
 function schema({ output }: Context): number {
   output.out(`${JSON.stringify(z.toJSONSchema(gatewaySchema, { io: "input" }), null, 2)}\n`);
   return 0;
@@ -260,7 +96,7 @@ const COMMANDS: Readonly<Record<string, (context: Context) => number | Promise<n
   plan,
   synth,
   explain: explainCommand,
-  serve,
+  serve: serveCommand,
   schema,
 };
 

@@ -1,9 +1,13 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { hasErrors } from "../diagnostics";
 import { startFilter, type RunningFilter } from "../filter/server";
 import type { GatewayModel } from "../model";
+import { formatMatrix, matrixOf } from "../plan";
 import type { FilterPlan } from "../policy/filter-plan";
 import type { Compiled } from "../targets";
+import { report, selected, UsageError, type Context } from "./context";
+import { compileAll, modelFiles } from "./load";
 
 export interface ServeOptions {
   http?: number;
@@ -58,4 +62,52 @@ export async function startGateway(
       ...(certificate && { certificate }),
     },
   });
+}
+
+function portOf(text: string | undefined, option: string): number | undefined {
+  if (text === undefined) return undefined;
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65_535) throw new UsageError(`Write --${option} as a port.`);
+  return port;
+}
+
+/** `serve` on the command line: runs until it is told to stop. */
+export async function serveCommand(context: Context): Promise<number> {
+  const { values, output } = context;
+  const { compiled, diagnostics } = compileAll(modelFiles(context.args), "node-gateway");
+  if (hasErrors(diagnostics)) return report(context, diagnostics);
+  const [chosen, another] = selected(compiled, values.system, values.environment ?? "production");
+  if (!chosen || another) throw new UsageError("Name one model, or one system by --system.");
+  const ports = {
+    http: portOf(values.http, "http"),
+    https: portOf(values.https, "https"),
+    admin: portOf(values.admin, "admin"),
+  };
+  let running;
+  try {
+    running = await startGateway(chosen.model, chosen, {
+      ...(ports.http !== undefined && { http: ports.http }),
+      ...(ports.https !== undefined && { https: ports.https }),
+      ...(ports.admin !== undefined && { admin: ports.admin }),
+      ...(values.redis !== undefined && { redis: values.redis }),
+      ...(values.certificate !== undefined && { certificate: values.certificate }),
+      ...(values.key !== undefined && { key: values.key }),
+      plain: values.plain ?? false,
+    });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  const { http, https } = running.gateway ?? {};
+  const store = values.redis === undefined ? "in this process alone (name --redis to share)" : "shared";
+  output.err(`${formatMatrix(matrixOf(chosen.gateway, chosen.plans), ["node-gateway"])}\n\n`);
+  output.err(
+    `${chosen.model.name}, ${chosen.gateway.environment}: http ${String(http)}, https ${String(https)}, ` +
+      `health and metrics ${String(running.adminPort)}; counters and cache ${store}\n`,
+  );
+  await new Promise((resolve) => {
+    process.once("SIGTERM", resolve);
+    process.once("SIGINT", resolve);
+  });
+  await running.stop();
+  return 0;
 }

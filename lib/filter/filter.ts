@@ -7,13 +7,12 @@ import { aloneState, MemoryStore } from "../policy/memory-store";
 import { TokenCache } from "../policy/token-cache";
 import { pathOf, type GatewayRequest, type State } from "../policy";
 import type { ExchangeRecord } from "./audit";
-import { answerDoor, shedAtDoor, type DoorJudgement } from "./door";
+import { Desk } from "./desk";
 import { RemoteKeys, type KeyNote, type KeyTimes } from "./keys";
 import { givenLogs, standardLogs, type Logs } from "./log";
 import { Metrics } from "./metrics";
 import { Overload, type OverloadLimits } from "./overload";
-import { send, type PlainAnswer } from "./plain-answer";
-import { Places } from "./places";
+import { send } from "./plain-answer";
 import { RedisStore } from "./redis-store";
 import { Secrets, type SecretTimes } from "./secrets";
 import type { Running } from "./through";
@@ -45,8 +44,6 @@ export interface Patience {
 
 const PATIENCE: Patience = { doorMs: 2_000, throughMs: 900_000 };
 
-const FAILED: PlainAnswer = { status: 403, headers: [["x-gateway-reason", "internal"]], body: "" };
-
 /** The service behind all listeners. */
 export class Filter implements Running {
   readonly connections = new Connections();
@@ -65,10 +62,7 @@ export class Filter implements Running {
   readonly #overload: Overload;
   readonly #tracing: Tracing | undefined;
   readonly #handedOver = new Set<Socket>();
-  /** What the door was asked and has not said, the oldest first. */
-  readonly #questions = new Places<{ response: ServerResponse; sinceMs: number }>();
-  readonly #doorPatienceMs: number;
-  readonly #watch: NodeJS.Timeout;
+  readonly desk: Desk;
   readonly patienceMs: number;
   #stopping = false;
 
@@ -99,14 +93,8 @@ export class Filter implements Running {
         });
     this.#overload = new Overload(overload);
     this.#tracing = tracing;
-    this.#doorPatienceMs = patience.doorMs;
+    this.desk = new Desk(this, patience.doorMs);
     this.patienceMs = patience.throughMs;
-    this.#watch = setInterval(
-      () => {
-        this.#refuseLate();
-      },
-      Math.min(100, patience.doorMs),
-    ).unref();
     this.state = aloneState({
       keys: this.#keys,
       secrets: this.#secrets,
@@ -190,7 +178,7 @@ export class Filter implements Running {
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#watch);
+    this.desk.stop();
     this.#overload.stop();
     this.#keys.stop();
     this.#secrets.stop();
@@ -227,61 +215,6 @@ export class Filter implements Running {
       { error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
       "a request failed",
     );
-  }
-
-  /** An exception anywhere is one refused request, never an allowed one. */
-  door(message: IncomingMessage, response: ServerResponse): void {
-    if (!this.enter(response)) {
-      send(response, shedAtDoor(message));
-      return;
-    }
-    const conclude = ({ answer, record }: DoorJudgement): void => {
-      this.note(record);
-      send(response, answer);
-      this.leave();
-    };
-    const fail = (error: unknown): void => {
-      this.fault(error);
-      send(response, FAILED);
-      this.leave();
-    };
-    try {
-      const judged = answerDoor(this.plan, this.state, message);
-      if (judged instanceof Promise) this.#wait(response, judged, conclude, fail);
-      else conclude(judged);
-    } catch (error) {
-      fail(error);
-    }
-  }
-
-  /** What is said after its time is nobody's: the question has been refused. */
-  #wait(
-    response: ServerResponse,
-    judged: Promise<DoorJudgement>,
-    conclude: (judged: DoorJudgement) => void,
-    fail: (error: unknown) => void,
-  ): void {
-    const question = { response, sinceMs: Date.now() };
-    const place = this.#questions.add(question);
-    judged
-      .then((result) => {
-        if (this.#questions.delete(place, question)) conclude(result);
-      })
-      .catch((error: unknown) => {
-        if (this.#questions.delete(place, question) || !response.headersSent) fail(error);
-      });
-  }
-
-  /** A question that is not answered in time is refused; what is said later is nobody's. */
-  #refuseLate(): void {
-    const oldestMs = Date.now() - this.#doorPatienceMs;
-    for (const [place, question] of this.#questions.entries()) {
-      if (question.sinceMs > oldestMs) continue;
-      this.#questions.delete(place, question);
-      this.fault(new Error("The decision took too long."));
-      send(question.response, FAILED);
-      this.leave();
-    }
   }
 
   /** Health and metrics; false for any other path. */

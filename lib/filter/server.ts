@@ -54,13 +54,13 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
     return bound;
   };
   const doorOnly: RequestListener = (message, response) => {
-    if (message.url?.startsWith("/door/")) filter.door(message, response);
+    if (message.url?.startsWith("/door/")) filter.desk.answer(message, response);
     else notFound(response);
   };
   const adminServer = (withDoor: boolean): Server =>
     createServer(LIMITS, (message, response) => {
       if (withDoor && message.url?.startsWith("/door/")) {
-        filter.door(message, response);
+        filter.desk.answer(message, response);
         return;
       }
       message.resume();

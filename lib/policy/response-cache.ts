@@ -1,6 +1,14 @@
 import { Readable } from "node:stream";
 import { z } from "zod";
-import { headerValues, policyKind, type Answer, type Exchange, type HeaderLine, type ServiceAnswer } from "./kind";
+import {
+  headerValues,
+  policyKind,
+  type Answer,
+  type Exchange,
+  type HeaderLine,
+  type ServiceAnswer,
+  type State,
+} from "./kind";
 import { duration, name, size } from "./values";
 
 const schema = z.strictObject({
@@ -112,6 +120,29 @@ const answerOf = ({ status, headers, storedMs, body }: Kept, nowMs: number): Ser
   return { by: "service", status, headers: [...headers, age, ["cache-status", "gatewright; hit"]], body };
 };
 
+interface Fetched {
+  answer: Answer;
+  /** For those who wait for the same. */
+  kept?: Kept;
+}
+
+/** The service's answer, which is kept where others may have it. */
+async function fetchFor(
+  maxBody: number,
+  state: State,
+  call: () => Promise<Answer>,
+  keep: (kept: Kept) => Promise<void>,
+): Promise<Fetched> {
+  const answer = await call();
+  if (answer.by === "gateway" || !isShareable(answer)) return { answer };
+  const { bytes, rest } = await collect(answer.body, maxBody);
+  if (!bytes) return { answer: { ...answer, body: rest } };
+  const headers = answer.headers.filter(([header]) => !NOT_KEPT.has(header.toLowerCase()));
+  const kept = { status: answer.status, headers, storedMs: state.nowMs(), body: bytes };
+  await keep(kept).catch(() => undefined);
+  return { answer: { ...answer, body: bytes }, kept };
+}
+
 /**
  * Answers to GET kept for a while, shared by all replicas and by one tenant, user or everyone, and dropped by any write
  * through the same group. While the store is away every request goes to the service.
@@ -150,21 +181,13 @@ export const cache = policyKind({
     state.count(value ? "cache-hit" : "cache-miss");
     if (value) return answerOf(decode(value), state.nowMs());
 
-    const fetched = async (): Promise<{ answer: Answer; kept?: Kept }> => {
-      const answer = await call();
-      if (answer.by === "gateway" || !isShareable(answer)) return { answer };
-      const { bytes, rest } = await collect(answer.body, config.maxBody);
-      if (!bytes) return { answer: { ...answer, body: rest } };
-      const headers = answer.headers.filter(([header]) => !NOT_KEPT.has(header.toLowerCase()));
-      const kept = { status: answer.status, headers, storedMs: state.nowMs(), body: bytes };
-      await state.shared.keep(group, key, version, encode(kept), config.ttl).catch(() => undefined);
-      return { answer: { ...answer, body: bytes }, kept };
-    };
+    const keep = (kept: Kept): Promise<void> => state.shared.keep(group, key, version, encode(kept), config.ttl);
+    const fetch = (): Promise<Fetched> => fetchFor(config.maxBody, state, call, keep);
     // The version is part of it, so that nobody joins a call that was sent before his own write.
     const flight = `${group} ${version ?? ""} ${key}`;
-    const others = state.flights.joined<{ kept?: Kept }>(flight);
-    if (!others) return (await state.flights.lead(flight, fetched)).answer;
-    const { kept } = await others.catch(() => ({ kept: undefined }));
+    const others = state.flights.joined<Fetched>(flight);
+    if (!others) return (await state.flights.lead(flight, fetch)).answer;
+    const kept = (await others.catch(() => undefined))?.kept;
     return kept ? answerOf(kept, state.nowMs()) : call();
   },
 });

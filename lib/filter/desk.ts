@@ -1,0 +1,102 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { FilterPlan } from "../policy/filter-plan";
+import type { State } from "../policy";
+import type { ExchangeRecord } from "./audit";
+import { answerDoor, shedAtDoor, type DoorJudgement } from "./door";
+import { Places } from "./places";
+import { send, type PlainAnswer } from "./plain-answer";
+
+/** What a desk needs of the filter around it. */
+interface Around {
+  plan: FilterPlan;
+  state: State;
+  /** False where there is too much to do. */
+  enter(response: ServerResponse): boolean;
+  leave(): void;
+  note(record: ExchangeRecord): void;
+  fault(error: unknown): void;
+}
+
+interface Question {
+  response: ServerResponse;
+  sinceMs: number;
+}
+
+const FAILED: PlainAnswer = { status: 403, headers: [["x-gateway-reason", "internal"]], body: "" };
+
+/** Answers what proxies ask at the door, each question once and in time. */
+export class Desk {
+  readonly #waiting = new Places<Question>();
+  readonly #watch: NodeJS.Timeout;
+
+  constructor(
+    private readonly around: Around,
+    private readonly patienceMs: number,
+  ) {
+    const refuseLate = (): void => {
+      this.#refuseLate();
+    };
+    this.#watch = setInterval(refuseLate, Math.min(100, patienceMs)).unref();
+  }
+
+  /** An exception anywhere is one refused request, never an allowed one. */
+  answer(message: IncomingMessage, response: ServerResponse): void {
+    const { around } = this;
+    if (!around.enter(response)) {
+      send(response, shedAtDoor(message));
+      return;
+    }
+    const conclude = ({ answer, record }: DoorJudgement): void => {
+      around.note(record);
+      send(response, answer);
+      around.leave();
+    };
+    const fail = (error: unknown): void => {
+      this.#fail(response, error);
+    };
+    try {
+      const judged = answerDoor(around.plan, around.state, message);
+      if (judged instanceof Promise) this.#wait(response, judged, conclude, fail);
+      else conclude(judged);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  stop(): void {
+    clearInterval(this.#watch);
+  }
+
+  /** What is said after its time is nobody's: the question has been refused. */
+  #wait(
+    response: ServerResponse,
+    judged: Promise<DoorJudgement>,
+    conclude: (judged: DoorJudgement) => void,
+    fail: (error: unknown) => void,
+  ): void {
+    const question = { response, sinceMs: Date.now() };
+    const place = this.#waiting.add(question);
+    judged
+      .then((result) => {
+        if (this.#waiting.delete(place, question)) conclude(result);
+      })
+      .catch((error: unknown) => {
+        if (this.#waiting.delete(place, question) || !response.headersSent) fail(error);
+      });
+  }
+
+  #refuseLate(): void {
+    const oldestMs = Date.now() - this.patienceMs;
+    for (const [place, question] of this.#waiting.entries()) {
+      if (question.sinceMs > oldestMs) continue;
+      this.#waiting.delete(place, question);
+      this.#fail(question.response, new Error("The decision took too long."));
+    }
+  }
+
+  #fail(response: ServerResponse, error: unknown): void {
+    this.around.fault(error);
+    send(response, FAILED);
+    this.around.leave();
+  }
+}
