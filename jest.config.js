@@ -1,6 +1,7 @@
 /* global module */
-/** Packages that are ES modules only are transformed like our own files. */
-const esmOnly = [
+/** Packages that are ES modules only, or import one when they need it, are transformed like our own files. */
+const transformed = [
+  "@opentelemetry",
   "jose",
   "selfsigned",
   "@peculiar",
@@ -21,7 +22,7 @@ module.exports = {
   transform: {
     "^.+\\.[cm]?[jt]s$": "<rootDir>/test/esbuild-transformer.cjs",
   },
-  transformIgnorePatterns: [`/node_modules/(?!(${esmOnly.join("|")})/)`],
+  transformIgnorePatterns: [`/node_modules/(?!(${transformed.join("|")})/)`],
   reporters: ["default", "<rootDir>/test/summary-reporter.js"],
   testTimeout: 30_000,
 };
