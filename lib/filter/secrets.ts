@@ -110,14 +110,15 @@ export class Secrets implements SecretSource {
     this.#rounds.stop();
   }
 
-  /** Empty or missing versions never replace good ones; what is unchanged stays the same object. */
-  #take(name: string, versions: readonly string[]): void {
-    const good = versions.filter((text) => text !== "");
-    if (good.length === 0) throw new Error("It is empty.");
-    if (this.#rings.has(name) && !good.every(isRing)) throw new Error("It is no JSON object of keys by id.");
+  /** A present version that is no good never replaces a good one; what is unchanged stays the same object. */
+  #take(name: string, [current = "", ...others]: readonly string[]): void {
+    const isGood = this.#rings.has(name) ? isRing : (text: string): boolean => text !== "";
+    if (!isGood(current))
+      throw new Error(this.#rings.has(name) ? "It is no JSON object of keys by id." : "It is empty.");
+    const versions = [current, ...others.filter(isGood)];
     const known = this.#versions.get(name);
-    if (known && JSON.stringify(known) === JSON.stringify(good)) return;
-    this.#versions.set(name, good);
+    if (known && JSON.stringify(known) === JSON.stringify(versions)) return;
+    this.#versions.set(name, versions);
     this.#generations.set(name, this.generation(name) + 1);
   }
 }
