@@ -38,16 +38,13 @@ async function stageOf(id: string, stage: (typeof STAGES)[number]): Promise<stri
 
 const lineOf = (file: string): string => readFileSync(file, "utf8").replace(/\r?\n$/, "");
 
-/** All versions in use, the present one first. Rejects where there is none. */
-async function read({ env, file, awsSecretsManager }: SecretPlace): Promise<string[]> {
+/** The present version, which may be missing, and others that are in use. */
+async function read({ env, file, awsSecretsManager }: SecretPlace): Promise<(string | undefined)[]> {
   if (awsSecretsManager !== undefined) {
-    const found = await Promise.all(STAGES.map((stage) => stageOf(awsSecretsManager, stage)));
-    return found.filter((text) => text !== undefined);
+    return Promise.all(STAGES.map((stage) => stageOf(awsSecretsManager, stage)));
   }
   if (file !== undefined) return [file, `${file}.previous`].filter((f, i) => i === 0 || existsSync(f)).map(lineOf);
-  const value = process.env[env ?? ""];
-  const previous = process.env[`${env ?? ""}_PREVIOUS`];
-  return [value, previous].filter((text) => text !== undefined);
+  return [process.env[env ?? ""], process.env[`${env ?? ""}_PREVIOUS`]];
 }
 
 function isRing(text: string): boolean {
@@ -111,11 +108,11 @@ export class Secrets implements SecretSource {
   }
 
   /** A present version that is no good never replaces a good one; what is unchanged stays the same object. */
-  #take(name: string, [current = "", ...others]: readonly string[]): void {
+  #take(name: string, [current = "", ...others]: readonly (string | undefined)[]): void {
     const isGood = this.#rings.has(name) ? isRing : (text: string): boolean => text !== "";
     if (!isGood(current))
       throw new Error(this.#rings.has(name) ? "It is no JSON object of keys by id." : "It is empty.");
-    const versions = [current, ...others.filter(isGood)];
+    const versions = [current, ...others.filter((text = "") => isGood(text)) as string[]];
     const known = this.#versions.get(name);
     if (known && JSON.stringify(known) === JSON.stringify(versions)) return;
     this.#versions.set(name, versions);

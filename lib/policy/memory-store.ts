@@ -52,7 +52,7 @@ export class MemoryStore extends MemoryCounters implements SharedStore {
     // Somebody has dropped the group since: what was read before is not kept.
     if (version !== undefined && present !== version) return Promise.resolve();
     const own = version ?? randomUUID();
-    this.#versions.set(group, own);
+    this.#give(group, own);
     const name = `${group} ${key}`;
     this.#remove(name);
     this.#entries.set(name, { version: own, value, untilMs: this.nowMs() + ttlMs });
@@ -65,8 +65,14 @@ export class MemoryStore extends MemoryCounters implements SharedStore {
   }
 
   drop(group: string): Promise<void> {
-    this.#versions.set(group, randomUUID());
+    this.#give(group, randomUUID());
     return Promise.resolve();
+  }
+
+  /** A group whose version is forgotten is as good as dropped. */
+  #give(group: string, version: string): void {
+    this.#versions.set(group, version);
+    forgetPast(this.#versions, () => true);
   }
 
   has(key: string): Promise<boolean> {
