@@ -1,3 +1,5 @@
+import { fstatSync } from "node:fs";
+import { Socket } from "node:net";
 import pino, { type Logger } from "pino";
 import type { ExchangeRecord } from "./audit";
 
@@ -34,11 +36,20 @@ export function lineOf(r: ExchangeRecord): string {
   );
 }
 
+/** A pipe that nobody reads must say so: else it holds a thread, and the end of the process waits for that. */
+function neverBlock(fd: number): void {
+  const kind = fstatSync(fd);
+  if (kind.isFIFO() || kind.isSocket()) new Socket({ fd, readable: false, writable: false }).unref();
+}
+
 /** Lines as JSON on standard output, written in batches. */
 export function standardLogs(onDrop: (lines: number) => void): Logs {
+  neverBlock(1);
   const sink = pino.destination({
     dest: 1,
     sync: false,
+    // Without it a flush waits for nothing.
+    minLength: 1,
     maxLength: MAX_WAITING_BYTES,
   });
   sink.on("drop", (text: string) => {
@@ -75,7 +86,11 @@ export function standardLogs(onDrop: (lines: number) => void): Logs {
     flush() {
       handOver();
       return new Promise((resolve) => {
-        setTimeout(resolve, LAST_FLUSH_MS).unref();
+        setTimeout(() => {
+          // What still waits would be written, again and again, when the process ends.
+          sink.destroy();
+          resolve();
+        }, LAST_FLUSH_MS).unref();
         sink.flush(() => {
           resolve();
         });

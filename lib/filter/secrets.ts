@@ -112,7 +112,7 @@ export class Secrets implements SecretSource {
     const isGood = this.#rings.has(name) ? isRing : (text: string): boolean => text !== "";
     if (!isGood(current))
       throw new Error(this.#rings.has(name) ? "It is no JSON object of keys by id." : "It is empty.");
-    const versions = [current, ...others.filter((text = "") => isGood(text)) as string[]];
+    const versions = [current, ...(others.filter((text = "") => isGood(text)) as string[])];
     const known = this.#versions.get(name);
     if (known && JSON.stringify(known) === JSON.stringify(versions)) return;
     this.#versions.set(name, versions);
