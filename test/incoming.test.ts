@@ -112,3 +112,37 @@ describe("a client that sends its body in pieces", () => {
     expect(await read(600)).toBe("broken off");
   });
 });
+
+test("a body whose client has left before anybody reads it is broken off", async () => {
+  const outcome = new Promise<string>((resolve) => {
+    const server = createServer((incoming) => {
+      incoming.socket.once("close", () => {
+        setTimeout(() => {
+          new IncomingBody(incoming).read().then(
+            (body) => {
+              resolve(String(body));
+            },
+            () => {
+              resolve("broken off");
+            },
+          );
+          server.close();
+        }, 20);
+      });
+    });
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      const client = request({
+        port,
+        host: "127.0.0.1",
+        method: "POST",
+        headers: { "content-length": "4" },
+        agent: false,
+      });
+      client.on("error", () => undefined);
+      client.write("a");
+      setTimeout(() => client.destroy(), 50);
+    });
+  });
+  expect(await outcome).toBe("broken off");
+});

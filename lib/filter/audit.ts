@@ -40,18 +40,30 @@ export function callerOf({ exchange: { identity }, route }: Verdict): Caller {
   return { user: identity.user, tenant: claims.filter((c) => typeof c === "string").join("/") || undefined };
 }
 
-/** What has happened to a request whose verdict may be missing: the client left, or something broke. */
+/** How an answer came to its end. */
+export type Ended = "complete" | "client-gone" | "answer-broken";
+
+/** What is known of an exchange at its end. */
+export interface Told {
+  verdict?: Verdict;
+  /** Missing where the client left before there was one. */
+  answer?: Answer;
+  ended?: Ended;
+}
+
+/** What has happened to a request. */
 export function recordOf(
   request: GatewayRequest,
-  judged: { verdict: Verdict; answer: Answer } | undefined,
+  { verdict, answer, ended = "complete" }: Told,
   ms: number,
-  caller: Caller = judged ? callerOf(judged.verdict) : NOBODY,
+  caller: Caller = verdict ? callerOf(verdict) : NOBODY,
 ): ExchangeRecord {
   const { method, host, target, client } = request;
-  const exchange = judged?.verdict.exchange;
-  const route = judged?.verdict.route;
-  const refusal = judged?.answer.by === "gateway" ? judged.answer.refusal : undefined;
-  const status = judged?.answer.by === "service" ? judged.answer.status : (refusal?.status ?? 0);
+  const exchange = verdict?.exchange;
+  const route = verdict?.route;
+  const refusal = answer?.by === "gateway" ? answer.refusal : undefined;
+  const status = answer?.by === "service" ? answer.status : (refusal?.status ?? 0);
+  const good = ended === "complete" ? "allowed" : ended;
   // One literal: it is made for every request.
   return {
     requestId: exchange?.requestId ?? headerValues(request, "x-request-id").join(", "),
@@ -61,8 +73,8 @@ export function recordOf(
     route: route?.name ?? "",
     service: exchange?.service ?? route?.backends[0]?.service ?? "",
     status,
-    decision: judged && (!refusal || refusal.answer === true) ? "allow" : "refuse",
-    reason: refusal?.reason ?? (judged ? "allowed" : "not-answered"),
+    decision: answer && (!refusal || refusal.answer === true) ? "allow" : "refuse",
+    reason: refusal?.reason ?? (answer ? good : "not-answered"),
     user: caller.user,
     tenant: caller.tenant,
     apiKey: exchange?.apiKey,

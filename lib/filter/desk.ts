@@ -2,9 +2,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FilterPlan } from "../policy/filter-plan";
 import type { State } from "../policy";
 import type { ExchangeRecord } from "./audit";
-import { answerDoor, shedAtDoor, type DoorJudgement } from "./door";
+import { answerDoor, failedAtDoor, shedAtDoor, type DoorJudgement } from "./door";
 import { Places } from "./places";
-import { send, type PlainAnswer } from "./plain-answer";
+import { send } from "./plain-answer";
 
 /** What a desk needs of the filter around it. */
 interface Around {
@@ -21,8 +21,6 @@ interface Question {
   response: ServerResponse;
   sinceMs: number;
 }
-
-const FAILED: PlainAnswer = { status: 403, headers: [["x-gateway-reason", "internal"]], body: "" };
 
 /** Answers what proxies ask at the door, each question once and in time. */
 export class Desk {
@@ -96,7 +94,13 @@ export class Desk {
 
   #fail(response: ServerResponse, error: unknown): void {
     this.around.fault(error);
-    send(response, FAILED);
+    const { answer, record } = failedAtDoor(response.req);
+    send(response, answer);
     this.around.leave();
+    try {
+      this.around.note(record);
+    } catch (another) {
+      this.around.fault(another);
+    }
   }
 }

@@ -1,11 +1,11 @@
 import { IncomingMessage } from "node:http";
 import { randomUUID } from "node:crypto";
 import { decideRequest, type Verdict } from "../policy/decide";
-import type { FilterPlan } from "../policy/filter-plan";
+import type { FilterPlan, PlannedHost } from "../policy/filter-plan";
 import { refusalContent } from "../policy/answer";
 import type { Answer, GatewayRequest, HeaderLine, Refusal, State } from "../policy";
 import { callerOf, recordOf, type ExchangeRecord } from "./audit";
-import { headBytes, hostName } from "./incoming";
+import { headBytes, hostName, peerOf } from "./incoming";
 import { SHED, type PlainAnswer } from "./plain-answer";
 
 /** How a proxy asks at the door, and in what form it wants the answer. */
@@ -114,10 +114,10 @@ export function readDoor(
   return { form, request, route };
 }
 
-function refuse(plan: FilterPlan, form: DoorForm, verdict: Verdict, refusal: Refusal): DoorAnswer {
+function refuse(form: DoorForm, verdict: Verdict, refusal: Refusal): DoorAnswer {
   const { status, reason, message } = refusal;
   if (form === "envoy") {
-    const host = plan.hosts.find((h) => h.name === verdict.exchange.request.host);
+    const host = verdict.host as PlannedHost | undefined;
     const { headers, body } = refusalContent(host?.errorBody, verdict.exchange.requestId, refusal);
     return { status, headers: [...headers, ["x-gateway-reason", reason]], body };
   }
@@ -129,11 +129,11 @@ function refuse(plan: FilterPlan, form: DoorForm, verdict: Verdict, refusal: Ref
   return { status: 403, headers, body: "" };
 }
 
-function allow(plan: FilterPlan, form: DoorForm, verdict: Verdict): DoorAnswer {
+function allow(form: DoorForm, verdict: Verdict): DoorAnswer {
   const { upstream } = verdict.exchange;
   const headers: HeaderLine[] = [...upstream.set];
   if (form === "envoy") {
-    const host = plan.hosts.find((h) => h.name === verdict.exchange.request.host);
+    const host = verdict.host as PlannedHost | undefined;
     const drop = [...(host?.identityHeaders ?? []), ...upstream.remove].filter((name) => !upstream.set.has(name));
     if (drop.length > 0) headers.push(["x-envoy-auth-headers-to-remove", [...new Set(drop)].join(",")]);
   }
@@ -145,9 +145,9 @@ const UNREADABLE = { status: 403, reason: "unreadable" };
 /** Somebody asks who is no proxy of ours, or a client has found a way to confuse one. */
 function unreadable(message: IncomingMessage): DoorJudgement {
   const { method = "", url = "" } = message;
-  const client = (message.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
+  const client = peerOf(message);
   const request = { scheme: "https" as const, method, host: "", target: url, headers: [], client, headBytes: 0 };
-  const record = { ...recordOf(request, undefined, 0), status: UNREADABLE.status, reason: UNREADABLE.reason };
+  const record = { ...recordOf(request, {}, 0), status: UNREADABLE.status, reason: UNREADABLE.reason };
   return {
     answer: { status: UNREADABLE.status, headers: [["x-gateway-reason", UNREADABLE.reason]], body: "" },
     record,
@@ -156,6 +156,17 @@ function unreadable(message: IncomingMessage): DoorJudgement {
 
 /** An answer that who it was is added to. */
 type DoorAnswer = PlainAnswer & { headers: HeaderLine[] };
+
+/** Something is broken inside, or takes too long. */
+export function failedAtDoor(message: IncomingMessage): DoorJudgement {
+  const { record } = unreadable(message);
+  const { request, route } = readDoor(message) ?? {};
+  const reason = "internal";
+  return {
+    answer: { status: 403, headers: [["x-gateway-reason", reason]], body: "" },
+    record: { ...(request ? recordOf(request, {}, 0) : record), route: route ?? "", status: 403, reason },
+  };
+}
 
 export interface DoorJudgement {
   answer: PlainAnswer;
@@ -176,7 +187,7 @@ export function answerDoor(
   const { form, request, route } = door;
   const conclude = (verdict: Verdict): DoorJudgement => {
     const refusal = verdict.answer;
-    const answer = refusal ? refuse(plan, form, verdict, refusal) : allow(plan, form, verdict);
+    const answer = refusal ? refuse(form, verdict, refusal) : allow(form, verdict);
     const caller = callerOf(verdict);
     if (caller.user !== undefined) answer.headers.push(["x-gateway-user", encodeURIComponent(caller.user)]);
     if (caller.tenant !== undefined) answer.headers.push(["x-gateway-tenant", encodeURIComponent(caller.tenant)]);

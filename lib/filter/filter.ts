@@ -63,6 +63,7 @@ export class Filter implements Running {
   readonly #tracing: Tracing | undefined;
   readonly #handedOver = new Set<Socket>();
   readonly desk: Desk;
+  readonly #tokenCacheBytes: number | undefined;
   readonly patienceMs: number;
   #stopping = false;
 
@@ -93,6 +94,7 @@ export class Filter implements Running {
         });
     this.#overload = new Overload(overload);
     this.#tracing = tracing;
+    this.#tokenCacheBytes = tokenCacheBytes;
     this.desk = new Desk(this, patience.doorMs);
     this.patienceMs = patience.throughMs;
     this.state = aloneState({
@@ -117,9 +119,15 @@ export class Filter implements Running {
   start(): void {
     this.#startSources();
     let away = false;
-    this.#redis?.start((error) => {
-      if (!away) this.#logs.log.error({ error: String(error) }, "the shared store is away");
-      away = this.#redis?.ready !== true;
+    this.#redis?.start({
+      onError: (error) => {
+        if (!away) this.#logs.log.error({ error: String(error) }, "the shared store is away");
+        away = true;
+      },
+      onReady: () => {
+        if (away) this.#logs.log.info("the shared store is back");
+        away = false;
+      },
     });
   }
 
@@ -146,8 +154,9 @@ export class Filter implements Running {
       this.#secrets.stop();
       this.#secrets = new Secrets(plan, this.#secretTimes);
       this.#keys = new RemoteKeys(plan.issuers, this.#secrets, this.#keyTimes, this.#keysFetched);
-      this.state.tokens.clear();
-      this.state = { ...this.state, ...fresh, keys: this.#keys, secrets: this.#secrets };
+      // A memory of its own: what is verified by the old keys just now must not be found among the new.
+      const tokens = new TokenCache(this.#tokenCacheBytes);
+      this.state = { ...this.state, ...fresh, tokens, keys: this.#keys, secrets: this.#secrets };
       this.#startSources();
     }
     this.plan = plan;
@@ -188,8 +197,8 @@ export class Filter implements Running {
     await this.#logs.flush();
   }
 
-  enter(response: ServerResponse): boolean {
-    if (this.#stopping) response.setHeader("connection", "close");
+  enter(response?: ServerResponse): boolean {
+    if (this.#stopping) response?.setHeader("connection", "close");
     if (this.#overload.enter()) return true;
     this.#metrics.shed();
     return false;

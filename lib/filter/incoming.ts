@@ -34,6 +34,9 @@ export function headBytes(method: string, target: string, headers: readonly Head
   return bytes;
 }
 
+/** The client has gone: nobody is left to answer. */
+export class ClientGone extends Error {}
+
 /** What is read whole is held in memory, whatever a model allows to pass. */
 const MOST_READ = 64 * 1024 * 1024;
 
@@ -98,6 +101,11 @@ export class IncomingBody implements RequestBody {
     const { message } = this;
     const chunks: Buffer[] = [];
     return new Promise((resolve, reject) => {
+      const gone = (): void => {
+        reject(new ClientGone());
+      };
+      if (message.destroyed) gone();
+      message.once("close", gone);
       const keep = (chunk: Buffer): void => {
         this.#readBytes += chunk.length;
         chunks.push(chunk);
@@ -109,7 +117,7 @@ export class IncomingBody implements RequestBody {
       message.once("end", () => {
         resolve(Buffer.concat(chunks));
       });
-      message.once("error", reject);
+      message.once("error", gone);
     });
   }
 }
@@ -141,9 +149,12 @@ export function fromProxy(
   return { request, ...(route && { route }) };
 }
 
+/** Address of whoever has opened the connection; IPv4 as such. */
+export const peerOf = ({ socket }: IncomingMessage): string => (socket.remoteAddress ?? "").replace(/^::ffff:/, "");
+
 /** The client, as the trusted hops in front tell: the N-th address from the right, never the whole list. */
 function clientOf(message: IncomingMessage, lines: readonly HeaderLine[], hops: number): string {
-  const peer = (message.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
+  const peer = peerOf(message);
   if (hops === 0) return peer;
   const forwarded = lines.filter(([name]) => name.toLowerCase() === "x-forwarded-for").map(([, value]) => value);
   const list = forwarded

@@ -3,6 +3,7 @@ import type { Server as TlsServer } from "node:https";
 import { BlockList, isIPv6, type AddressInfo, type Socket } from "node:net";
 import type { FilterPlan } from "../policy/filter-plan";
 import type { Filter } from "./filter";
+import { peerOf } from "./incoming";
 import { send, shed, unreadable } from "./plain-answer";
 import { serve, serveUpgrade, type Arrived } from "./through";
 
@@ -40,7 +41,7 @@ export function isHealthCheck({ front }: FilterPlan): (message: IncomingMessage,
   }
   return (message, response) => {
     if (message.url !== front.healthPath || message.headers["x-forwarded-for"] !== undefined) return false;
-    const peer = (message.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
+    const peer = peerOf(message);
     if (!networks.check(peer, isIPv6(peer) ? "ipv6" : "ipv4")) return false;
     message.resume();
     send(response, { status: 200, headers: [["content-type", "text/plain"]], body: "healthy" });
@@ -59,10 +60,20 @@ function refuseUnparsable(error: NodeJS.ErrnoException, socket: Socket): void {
     HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
     ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
   };
-  socket.end(
-    `HTTP/1.1 ${statuses[error.code ?? ""] ?? "400 Bad Request"}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
-  );
+  socket.end(bare(statuses[error.code ?? ""] ?? "400 Bad Request"));
 }
+
+const bare = (status: string, ...more: string[]): string =>
+  [`HTTP/1.1 ${status}`, ...more, "Connection: close", "Content-Length: 0", "\r\n"].join("\r\n");
+const BARE_400 = bare("400 Bad Request", "X-Gateway-Reason: unreadable");
+const BARE_429 = bare("429 Too Many Requests", "Retry-After: 1", "X-Gateway-Reason: overload");
+
+/**
+ * Node takes the body from a request that asks for another protocol, whatever that is: what was said to come would be
+ * missing at the service, and the next request on its connection be read as it.
+ */
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 
 /** A listener for whole exchanges, ordinary ones and handshakes. */
 export function exchanges(
@@ -84,9 +95,16 @@ export function exchanges(
   server.on("clientError", refuseUnparsable);
   server.on("upgrade", (message: IncomingMessage, socket: Socket, head: Buffer) => {
     filter.hold(socket);
-    const arrived = arrive(message);
-    if (arrived) void serveUpgrade(filter, arrived, socket, head);
-    else socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    const arrived = hasBody(message) ? undefined : arrive(message);
+    if (!arrived) {
+      socket.end(BARE_400);
+    } else if (!filter.enter()) {
+      socket.end(BARE_429);
+    } else {
+      void serveUpgrade(filter, arrived, socket, head, () => {
+        filter.leave();
+      });
+    }
   });
   return server;
 }

@@ -109,7 +109,7 @@ export class Metrics {
   }
 
   /** Counted in a table of our own: this is done for every request. */
-  note({ method, route, service, status, reason, ms }: ExchangeRecord): void {
+  note({ method, route, service, status, decision, reason, ms }: ExchangeRecord): void {
     const known = METHODS.has(method) ? method : "other";
     const key = `${service} ${known} ${route} ${String(status)}`;
     let exchanges = this.#exchanges.get(key);
@@ -121,7 +121,7 @@ export class Metrics {
     exchanges.seconds += ms / 1000;
     const at = BUCKETS.findIndex((most) => ms <= most * 1000);
     if (at >= 0) exchanges.buckets[at] = (exchanges.buckets[at] ?? 0) + 1;
-    if (reason !== "allowed") this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
+    if (decision === "refuse") this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
   }
 
   count(event: Parameters<State["count"]>[0]): void {
@@ -156,6 +156,9 @@ export class Metrics {
   }
 
   async text(state: State, storeUp: boolean, ages: readonly { issuer: string; ageMs: number }[]): Promise<string> {
+    // What a reload has taken away is no longer told.
+    this.#keyAge.reset();
+    this.#breakers.reset();
     for (const { issuer, ageMs } of ages) this.#keyAge.set({ issuer }, ageMs / 1000);
     this.#storeUp.set(storeUp ? 1 : 0);
     for (const { service, state: breaker } of state.breakers.states(state.nowMs())) {

@@ -48,27 +48,30 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1
 `;
 
-/** Counts an attempt in a window that begins with the first; else how long none is left. */
+/**
+ * Begins an attempt, in a window that begins with the first, where fewer than allowed are open or have failed; else says
+ * how long none is left.
+ */
 const ATTEMPT = `
 local blocked = redis.call('PTTL', KEYS[2])
 if blocked > 0 then return blocked end
-if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then
+local counts = redis.call('HMGET', KEYS[1], 'open', 'failed')
+if tonumber(counts[1] or '0') + tonumber(counts[2] or '0') >= tonumber(ARGV[1]) then
   return math.max(1, redis.call('PTTL', KEYS[1]))
 end
-if redis.call('INCR', KEYS[1]) == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+redis.call('HINCRBY', KEYS[1], 'open', 1)
+if not counts[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return 0
 `;
 
-/** As many failures as allowed block; one that has not failed is given back, if its window is still open. */
+/** Ends an attempt whose window is still open: as many failures as allowed block. */
 const ATTEMPTED = `
-if ARGV[1] == 'passed' then return redis.call('DEL', KEYS[1]) end
-local count = tonumber(redis.call('GET', KEYS[1]) or '0')
-if ARGV[1] == 'unknown' and count > 0 then return redis.call('DECR', KEYS[1]) end
-if ARGV[1] == 'failed' and count >= tonumber(ARGV[2]) then
-  redis.call('SET', KEYS[2], '1', 'PX', ARGV[3])
-  redis.call('DEL', KEYS[1])
-end
-return count
+if tonumber(redis.call('HGET', KEYS[1], 'open') or '0') > 0 then redis.call('HINCRBY', KEYS[1], 'open', -1) end
+if redis.call('EXISTS', KEYS[1]) == 0 or ARGV[1] == 'unknown' then return 0 end
+if ARGV[1] == 'passed' then return redis.call('HSET', KEYS[1], 'failed', 0) end
+if redis.call('HINCRBY', KEYS[1], 'failed', 1) < tonumber(ARGV[2]) then return 0 end
+redis.call('SET', KEYS[2], '1', 'PX', ARGV[3])
+return redis.call('DEL', KEYS[1])
 `;
 
 interface Commands {
@@ -130,9 +133,12 @@ export class RedisStore implements SharedStore {
     return this.ready && this.#answers;
   }
 
-  start(onError: (error: unknown) => void): void {
+  start({ onError, onReady }: { onError: (error: unknown) => void; onReady: () => void }): void {
     this.#redis.on("error", onError);
-    this.#redis.on("ready", () => (this.#answers = true));
+    this.#redis.on("ready", () => {
+      this.#answers = true;
+      onReady();
+    });
     this.#redis.connect().catch(() => undefined);
   }
 

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { answerHeaders, refusalContent, serviceAnswerHeaders } from "../policy/answer";
 import type { PlannedHost } from "../policy/filter-plan";
 import type { Answer, Exchange, HeaderLine, ServiceAnswer } from "../policy";
+import type { Ended } from "./audit";
 import type { UpgradedAnswer } from "./transport";
 
 /** Brings answers to clients. */
@@ -31,20 +32,34 @@ export function replyTo(exchange: Exchange, host: PlannedHost | undefined, answe
 
 const WITHOUT_BODY = new Set([204, 304]);
 
-/** Writes an answer; resolves when all of it is with the client, or the client has gone. */
-export function write(message: IncomingMessage, response: ServerResponse, reply: Reply): Promise<void> {
+const TRAILER = "trailer";
+
+/** Writes an answer; resolves when all of it is with the client, or when it has broken off. */
+export function write(message: IncomingMessage, response: ServerResponse, reply: Reply): Promise<Ended> {
   const { status, headers, body, trailers } = reply;
+  if (response.destroyed) {
+    if (!Buffer.isBuffer(body)) body.destroy();
+    return Promise.resolve("client-gone");
+  }
   const bare = message.method === "HEAD" || WITHOUT_BODY.has(status);
   // A length is ours to say where we hold the body, and nobody's where there can be none (RFC 9110 section 8.6).
   const ownLength = status === 204 || (Buffer.isBuffer(body) && !bare);
   const lines = ownLength ? headers.filter(([name]) => name.toLowerCase() !== "content-length") : [...headers];
   if (Buffer.isBuffer(body) && !bare) lines.push(["content-length", String(body.length)]);
-  response.writeHead(status, lines.flat());
+  // Only chunks can have something behind them (RFC 9112 section 7.1.2).
+  const chunked =
+    !Buffer.isBuffer(body) &&
+    !bare &&
+    message.httpVersionMinor > 0 &&
+    !lines.some(([name]) => name.toLowerCase() === "content-length");
+  const sent = chunked ? lines : lines.filter(([name]) => name.toLowerCase() !== TRAILER);
+  response.writeHead(status, STATUS_CODES[status] ?? "", sent.flat());
   linger(message);
   return new Promise((resolve) => {
+    let broken = false;
     response.once("close", () => {
       if (!Buffer.isBuffer(body)) body.destroy();
-      resolve();
+      resolve(response.writableFinished ? "complete" : broken ? "answer-broken" : "client-gone");
     });
     if (Buffer.isBuffer(body) || bare) {
       if (!Buffer.isBuffer(body)) body.resume();
@@ -52,9 +67,12 @@ export function write(message: IncomingMessage, response: ServerResponse, reply:
       return;
     }
     // A broken answer must look broken, not ended.
-    body.once("error", () => response.destroy());
+    body.once("error", () => {
+      broken = true;
+      response.destroy();
+    });
     body.once("end", () => {
-      const last = trailers?.() ?? [];
+      const last = chunked ? (trailers?.() ?? []) : [];
       if (last.length > 0) response.addTrailers(last as [string, string][]);
       response.end();
     });
@@ -120,7 +138,12 @@ export function join(
     socket.on("error", end);
     socket.on("close", end);
   }
-  // Either side may close its half first.
+  // Either side may close its half first, but the other must follow.
+  for (const socket of [client, service]) {
+    socket.once("end", () => {
+      setTimeout(end, LINGER_MS).unref();
+    });
+  }
   client.pipe(service);
   service.pipe(client);
   return new Promise((resolve) => client.once("close", resolve));

@@ -2,27 +2,23 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { callService } from "../policy/call";
-import { decideRequest, policiesInOrder, type Verdict } from "../policy/decide";
+import { decideRequest, endExchange, policiesInOrder, type Verdict } from "../policy/decide";
 import type { FilterPlan, PlannedHost } from "../policy/filter-plan";
 import { configOf, type Host, type Route } from "../policy/gateway";
 import { asksForWebSocket } from "../policy/web-socket";
-import type { Answer, Exchange, GatewayRequest, Refusal, State } from "../policy";
+import { notNow, type Answer, type GatewayRequest, type Refusal, type State } from "../policy";
+import { refusalContent } from "../policy/answer";
 import type { ExchangeRecord } from "./audit";
-import type { IncomingBody } from "./incoming";
-import { recordOf } from "./audit";
+import { ClientGone, type IncomingBody } from "./incoming";
+import { recordOf, type Told } from "./audit";
 import { within } from "./deadline";
-import { join, replyTo, write, writeRaw } from "./reply";
+import { join, replyTo, write, writeRaw, type Reply } from "./reply";
 import type { Trace } from "./tracing";
-import { ClientGone, HttpTransport, type Connections, type UpgradedAnswer } from "./transport";
+import { HttpTransport, type Connections, type UpgradedAnswer } from "./transport";
 
 /** Whole exchanges: from the request to the end of the answer. */
 
-const FAILED: Refusal = {
-  status: 503,
-  reason: "internal",
-  message: "The request cannot be decided now.",
-  headers: { "retry-after": "1" },
-};
+const FAILED: Refusal = notNow("internal", "The request cannot be decided now.");
 
 export interface Running {
   plan: FilterPlan;
@@ -55,15 +51,17 @@ async function judge(
   signal: AbortSignal,
   websocket: boolean,
   trace: Trace | undefined,
+  told: Told,
 ): Promise<Judged> {
   const { plan, state, connections } = running;
   const verdict = await decideRequest(plan, request, state, randomUUID, { chosen: route });
+  told.verdict = verdict;
   const host = verdict.host as PlannedHost | undefined;
   if (verdict.answer) return { verdict, host, answer: { by: "gateway", refusal: verdict.answer } };
   const { exchange } = verdict;
   // Nobody waits any more: the service must not do what the client was told is not done.
   if (signal.aborted) {
-    end(exchange);
+    endExchange(exchange);
     throw new ClientGone();
   }
   const chosen = verdict.route as Route;
@@ -90,7 +88,7 @@ async function judge(
   try {
     return { verdict, host, answer: await callService(policies, chosen, exchange, state, transport) };
   } catch (error) {
-    end(exchange);
+    endExchange(exchange);
     throw error;
   }
 }
@@ -103,9 +101,12 @@ function decided({ patienceMs }: Running, judged: Promise<Judged>, gone: AbortCo
   });
 }
 
-/** Gives back what the exchange has held. */
-function end({ atEnd }: Exchange): void {
-  for (const done of atEnd.splice(0)) done();
+/** The answer to what has failed inside, in the system's form where the system is known. */
+function failedReply({ verdict }: Told): Reply {
+  const answer: Answer = { by: "gateway", refusal: FAILED };
+  if (verdict) return replyTo(verdict.exchange, verdict.host as PlannedHost | undefined, answer);
+  const { headers, body } = refusalContent(undefined, "", FAILED);
+  return { status: FAILED.status, headers: [...headers, ["x-gateway-reason", FAILED.reason]], body: Buffer.from(body) };
 }
 
 /** An ordinary exchange. */
@@ -117,67 +118,82 @@ export async function serve(
 ): Promise<void> {
   const start = performance.now();
   const trace = running.trace(arrived.request);
+  const told: Told = {};
   const gone = new AbortController();
   response.once("close", () => {
     if (!response.writableFinished) gone.abort();
   });
-  let judged: Judged | undefined;
   try {
-    judged = await decided(running, judge(running, arrived, gone.signal, false, trace), gone);
-    const reply = replyTo(judged.verdict.exchange, judged.host, judged.answer);
-    await write(message, response, reply);
+    const { verdict, host, answer } = await decided(
+      running,
+      judge(running, arrived, gone.signal, false, trace, told),
+      gone,
+    );
+    told.answer = answer;
+    told.ended = await write(message, response, replyTo(verdict.exchange, host, answer));
   } catch (error) {
-    if (!(error instanceof ClientGone)) running.fault(error);
-    if (!response.headersSent) refuseAll(message, response);
-    else response.destroy();
+    if (!(error instanceof ClientGone)) {
+      running.fault(error);
+      if (!response.headersSent) told.answer = { by: "gateway", refusal: FAILED };
+    }
+    if (error instanceof ClientGone || response.headersSent) response.destroy();
+    else await write(message, response, failedReply(told));
   }
-  if (judged) end(judged.verdict.exchange);
-  const record = recordOf(arrived.request, judged, performance.now() - start);
+  if (told.verdict) endExchange(told.verdict.exchange);
+  const record = recordOf(arrived.request, told, performance.now() - start);
   running.note(record);
   trace?.end(record);
 }
 
-function refuseAll(message: IncomingMessage, response: ServerResponse): void {
-  message.resume();
-  const body = `${JSON.stringify({ error: "Service Unavailable", message: FAILED.message })}\n`;
-  response.writeHead(503, {
-    "content-type": "application/json",
-    "retry-after": "1",
-    "content-length": Buffer.byteLength(body),
-  });
-  response.end(body);
-}
-
 const NEVER_IDLE = 0;
 
-/** A handshake for a WebSocket: the connection lasts as long as both sides want it. */
-export async function serveUpgrade(running: Running, arrived: Arrived, socket: Socket, head: Buffer): Promise<void> {
+/**
+ * A handshake for a WebSocket: the connection lasts as long as both sides want it. `answered` is told when it is no longer
+ * an exchange under way.
+ */
+export async function serveUpgrade(
+  running: Running,
+  arrived: Arrived,
+  socket: Socket,
+  head: Buffer,
+  answered: () => void,
+): Promise<void> {
   const start = performance.now();
   const trace = running.trace(arrived.request);
+  const told: Told = {};
   const gone = new AbortController();
-  const leave = (): void => {
+  socket.once("close", () => {
     gone.abort();
-  };
-  socket.once("close", leave);
+  });
   socket.on("error", () => socket.destroy());
-  let judged: Judged | undefined;
+  const note = (): void => {
+    answered();
+    const record = recordOf(arrived.request, told, performance.now() - start);
+    running.note(record);
+    trace?.end(record);
+  };
   try {
     // Any other upgrade is no business of ours: the request is served as if it had not asked.
     const websocket = asksForWebSocket(arrived.request);
-    judged = await decided(running, judge(running, arrived, gone.signal, websocket, trace), gone);
-    const record = recordOf(arrived.request, judged, performance.now() - start);
-    running.note(record);
-    trace?.end(record);
-    const { verdict, answer } = judged;
+    const work = judge(running, arrived, gone.signal, websocket, trace, told);
+    const { verdict, host, answer } = await decided(running, work, gone);
+    told.answer = answer;
+    note();
     if (answer.by === "service" && (answer as UpgradedAnswer).socket) {
       const webSocket = configOf(verdict.route?.policies ?? [], "webSocket") as { idle: number } | undefined;
       await join(verdict.exchange, socket, head, answer, webSocket?.idle ?? NEVER_IDLE);
     } else {
-      writeRaw(socket, replyTo(verdict.exchange, judged.host, answer));
+      writeRaw(socket, replyTo(verdict.exchange, host, answer));
     }
   } catch (error) {
     if (!(error instanceof ClientGone)) running.fault(error);
-    socket.destroy();
+    if (told.answer) {
+      socket.destroy();
+    } else {
+      if (!(error instanceof ClientGone)) told.answer = { by: "gateway", refusal: FAILED };
+      note();
+      writeRaw(socket, failedReply(told));
+    }
   }
-  if (judged) end(judged.verdict.exchange);
+  if (told.verdict) endExchange(told.verdict.exchange);
 }

@@ -4,13 +4,10 @@ import type { Readable } from "node:stream";
 import { HOP_BY_HOP, serviceHeaders } from "../policy/answer";
 import { BodyTooLarge, NoAnswer, type Transport } from "../policy/call";
 import type { Exchange, HeaderLine, ServiceAnswer } from "../policy";
-import { headerLines, type IncomingBody } from "./incoming";
+import { ClientGone, headerLines, type IncomingBody } from "./incoming";
 
 /** An answer that nobody reads on for this long is given up. */
 const IDLE_MS = 60_000;
-
-/** The client has gone: nobody is left to answer. */
-export class ClientGone extends Error {}
 
 /** Connections to services, kept open between requests. */
 export class Connections {
@@ -173,12 +170,12 @@ export class HttpTransport implements Transport {
 
   /** The answer as it comes; it breaks when it pauses too long, or when the time for all of it is over. */
   #answer(message: IncomingMessage, untilMs: number): ServiceAnswer {
-    const broken = (why: string) => (): void => {
-      message.destroy(new Error(why));
+    const broken = (): void => {
+      message.destroy(new NoAnswer("timeout"));
     };
-    message.setTimeout(IDLE_MS, broken("the answer paused"));
+    message.setTimeout(IDLE_MS, broken);
     if (untilMs !== Infinity) {
-      const timer = setTimeout(broken("the answer took too long"), Math.max(0, untilMs - Date.now()));
+      const timer = setTimeout(broken, Math.max(0, untilMs - Date.now()));
       message.once("close", () => {
         clearTimeout(timer);
       });

@@ -2,7 +2,8 @@ import type { ErrorObject } from "ajv";
 import Ajv2020, { type ValidateFunction } from "ajv/dist/2020";
 import addFormats from "ajv-formats";
 import { z } from "zod";
-import { headerValues, policyKind, TOO_LARGE, type GatewayRequest, type Refusal } from "./kind";
+import { policyKind, TOO_LARGE, type Refusal } from "./kind";
+import { plainMediaType } from "./media-type";
 import { AmbiguousJson, parseStrictJson } from "./strict-json";
 
 /** What is asked of the body of a request. */
@@ -73,14 +74,6 @@ const refusal = (...details: { path: string; message: string }[]): Refusal => ({
   details: details.slice(0, MOST_DETAILS),
 });
 
-/** Said to be JSON, once, and not encoded: whoever reads it must read what was checked. */
-function isJson(request: GatewayRequest): boolean {
-  const [type = "", ...more] = headerValues(request, "content-type");
-  const encoding = headerValues(request, "content-encoding").join(",").toLowerCase();
-  const plain = type.split(";")[0]?.trim().toLowerCase() ?? "";
-  return more.length === 0 && /^application\/([\w.-]+\+)?json$/.test(plain) && ["", "identity"].includes(encoding);
-}
-
 /** A JSON body that fits its schema (JSON Schema 2020-12); another is refused with the reasons. */
 export const bodySchema = policyKind({
   kind: "bodySchema",
@@ -92,7 +85,9 @@ export const bodySchema = policyKind({
   async decide(config, { request }) {
     const bytes = await request.body?.read();
     if (!bytes) return TOO_LARGE;
-    if (!isJson(request)) return refusal({ path: "", message: "must be application/json, not encoded" });
+    if (!/^application\/([\w.-]+\+)?json$/.test(plainMediaType(request) ?? "")) {
+      return refusal({ path: "", message: "must be application/json in UTF-8, not encoded" });
+    }
     let value: unknown;
     try {
       value = parseStrictJson(bytes);

@@ -9,13 +9,9 @@ import {
   type ServiceAnswer,
   type State,
 } from "./kind";
+import { NoAnswer, noAnswer } from "./no-answer";
 
-/** A try without an answer. */
-export class NoAnswer extends Error {
-  constructor(readonly kind: "connect-failure" | "reset" | "timeout") {
-    super(kind);
-  }
-}
+export { NoAnswer } from "./no-answer";
 
 /** The body of the request has turned out to be larger than its limit. */
 export class BodyTooLarge extends Error {}
@@ -29,13 +25,6 @@ export interface Transport {
   /** Lets go of an answer that nobody reads. */
   discard(answer: ServiceAnswer): void;
 }
-
-const REFUSALS = {
-  "no-answer": { status: 502, reason: "no-answer", message: "The service gave no answer." },
-  timeout: { status: 504, reason: "timeout", message: "The service did not answer in time." },
-} as const;
-
-const noAnswer = (cause: keyof typeof REFUSALS): Answer => ({ by: "gateway", cause, refusal: REFUSALS[cause] });
 
 /** All tries of one call, within its time. */
 async function tryAll(exchange: Exchange, service: string, state: State, transport: Transport): Promise<Answer> {

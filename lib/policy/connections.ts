@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { Feature } from "./feature";
-import { policyKind, type Exchange, type SharedStore, type State } from "./kind";
+import { policyKind, userKey, type Exchange, type SharedStore, type State } from "./kind";
 import { asksForWebSocket } from "./web-socket";
 
 /** A connection whose gateway has died is forgotten after this long; a living one is renewed before. */
@@ -14,7 +14,7 @@ const keys = z
 
 function counterOf(kinds: z.output<typeof keys>, { system, environment, identity, request }: Exchange): string {
   const byUser = kinds[0] === "user" && identity !== undefined;
-  const owner = byUser ? `user:${encodeURIComponent(identity.user)}` : `address:${request.client}`;
+  const owner = byUser ? userKey(identity) : `address:${request.client}`;
   return `connections:{${system}:${environment}:${owner}}`;
 }
 

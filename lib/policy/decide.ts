@@ -152,7 +152,12 @@ function chainOf(host: Host, route: Route | undefined): Chain {
       const ofRoute = PHASES[kind.phase] > PHASES.route;
       return kind.decide ? [{ kind, config: policy.config, decide: kind.decide.bind(kind), ofRoute }] : [];
     });
-    chain = { asked, ofAnswers: asked.filter(({ kind }) => kind.phase === "response" || kind.phase === "cors") };
+    const of = (phase: Phase): Asked[] => asked.filter(({ kind }) => kind.phase === phase);
+    chain = {
+      asked: asked.filter(({ kind }) => kind.phase !== "response"),
+      // Whoever answers preflights adds to the other answers as well.
+      ofAnswers: [...of("cors"), ...of("response")],
+    };
     chains.set(key, chain);
   }
   return chain;
@@ -174,6 +179,11 @@ export interface DecideOptions {
   chosen?: string | undefined;
   /** There is no body to look at: whoever would have to is not asked. */
   headOnly?: boolean;
+}
+
+/** Gives back what the exchange has held. */
+export function endExchange({ atEnd }: Exchange): void {
+  for (const done of atEnd.splice(0)) done();
 }
 
 /** A decision under way: the answer so far, and what is known. */
@@ -243,12 +253,21 @@ export function decideRequest(
     const last = route ? deciding.answer : (deciding.answer ?? UNKNOWN_PATH);
     const verdict = { host, ...(route && { route }), exchange, ...(last && { answer: last }) };
     const waits: Promise<unknown>[] = [];
-    for (const { config, decide } of ofAnswers) {
+    for (const { kind, config, decide } of ofAnswers) {
       const word = decide(config, exchange, state);
       if (word instanceof Promise) waits.push(word);
+      if (kind.phase === "response") findings?.note(kind.phase, kind.kind, undefined);
     }
     return waits.length > 0 ? Promise.all(waits).then(() => verdict) : verdict;
   };
-  const waits = askAll(asked, 0, deciding);
-  return waits ? waits.then(conclude) : conclude();
+  const broken = (error: unknown): never => {
+    endExchange(exchange);
+    throw error;
+  };
+  try {
+    const waits = askAll(asked, 0, deciding);
+    return waits ? waits.then(conclude).catch(broken) : conclude();
+  } catch (error) {
+    return broken(error);
+  }
 }

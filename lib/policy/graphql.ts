@@ -1,6 +1,7 @@
 import { type DocumentNode, Kind, parse, type SelectionSetNode, visit } from "graphql";
 import { z } from "zod";
-import { headerValues, policyKind, TOO_LARGE, type Decision, type GatewayRequest } from "./kind";
+import { policyKind, TOO_LARGE, type Decision, type GatewayRequest } from "./kind";
+import { plainMediaType } from "./media-type";
 import { parseStrictJson } from "./strict-json";
 import { asksForWebSocket } from "./web-socket";
 
@@ -25,10 +26,7 @@ function queriesOf(request: GatewayRequest, body: Buffer): string[] | undefined 
   if (request.method === "GET") return inTarget.length === 1 ? inTarget : undefined;
   // Servers disagree on which of two queries counts.
   if (inTarget.length > 0) return undefined;
-  const types = headerValues(request, "content-type").map((t) => t.split(";")[0]?.trim().toLowerCase());
-  if (types.length !== 1 || types[0] !== "application/json" || headerValues(request, "content-encoding").length > 0) {
-    return undefined;
-  }
+  if (plainMediaType(request) !== "application/json") return undefined;
   try {
     const value = parseStrictJson(body);
     const list = (Array.isArray(value) ? value : [value]) as ({ query?: unknown } | null)[];

@@ -4,7 +4,7 @@ import { cookieValues } from "./cookies";
 import { headerValues, notNow, policyKind, type Decision, type Exchange, type Identity, type State } from "./kind";
 import { ALGORITHM_NAMES, type IssuerRules, type Verified } from "./token";
 import { claimAt, isPrintable } from "./claims";
-import { claimPath, duration, headerName, name } from "./values";
+import { claimPath, duration, name, ownHeaderName } from "./values";
 import { asksForWebSocket } from "./web-socket";
 
 /** Who issues tokens, and what they must be like. */
@@ -141,7 +141,7 @@ const schema = z.strictObject({
   /** Tokens that are revoked before they expire. */
   revocation: revocation.optional(),
   /** Headers to set for the upstream, each from a claim of the verified token. */
-  claimHeaders: z.record(headerName, claimPath).default({}),
+  claimHeaders: z.record(ownHeaderName, claimPath).default({}),
 });
 
 /** A `jwt` policy with its issuers put in by the model. */

@@ -95,6 +95,10 @@ export interface Refusal {
   answer?: true;
 }
 
+/** Who calls, in keys of a store: two issuers may each have a user of that name. */
+export const userKey = ({ issuer, user }: Identity): string =>
+  `user:${encodeURIComponent(issuer)}:${encodeURIComponent(user)}`;
+
 /** Something that a decision needs is away: whoever asks again soon may be served. */
 export function notNow(reason: string, message: string): Refusal {
   return { status: 503, reason, message, headers: { "retry-after": "1" } };

@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import { z } from "zod";
 import { claimAt } from "./claims";
-import { headerValues, notNow, policyKind, type Exchange, type GatewayRequest } from "./kind";
+import { notNow, policyKind, type Exchange, type GatewayRequest } from "./kind";
+import { plainMediaType } from "./media-type";
 import { retryAfter } from "./rate";
 import { parseStrictJson } from "./strict-json";
 import { claimPath, duration } from "./values";
@@ -21,8 +23,12 @@ const schema = z.strictObject({
 const UNREADABLE: unique symbol = Symbol("unreadable");
 
 function inForm(body: Buffer, name: string): string | undefined | typeof UNREADABLE {
-  const values = new URLSearchParams(body.toString("utf8")).getAll(name);
-  return values.length > 1 ? UNREADABLE : values[0];
+  const form = new URLSearchParams(body.toString("utf8"));
+  // Some read `email[]` as one more way to write `email`.
+  if ([...form.keys()].some((key) => key.startsWith(`${name}[`))) return UNREADABLE;
+  const values = form.getAll(name);
+  // Bytes that are no UTF-8 become this character here, and something else elsewhere.
+  return values.length > 1 || values[0]?.includes("\ufffd") ? UNREADABLE : values[0];
 }
 
 function inJson(body: Buffer, path: string): string | undefined | typeof UNREADABLE {
@@ -37,13 +43,9 @@ function inJson(body: Buffer, path: string): string | undefined | typeof UNREADA
 /** In any other form the service might read a name that was not counted. */
 function nameIn(request: GatewayRequest, body: Buffer, path: string): string | undefined | typeof UNREADABLE {
   if (body.length === 0) return undefined;
-  const [type = "", ...others] = headerValues(request, "content-type");
-  const [, media, charset] = /^([^;\s]+)\s*(?:;\s*charset="?([\w-]+)"?\s*)?$/i.exec(type.trim()) ?? [];
-  const plain =
-    (charset ?? "utf-8").toLowerCase() === "utf-8" && headerValues(request, "content-encoding").length === 0;
-  if (others.length > 0 || !plain) return UNREADABLE;
-  if (media?.toLowerCase() === "application/json") return inJson(body, path);
-  return media?.toLowerCase() === "application/x-www-form-urlencoded" ? inForm(body, path) : UNREADABLE;
+  const type = plainMediaType(request);
+  if (type === "application/json") return inJson(body, path);
+  return type === "application/x-www-form-urlencoded" ? inForm(body, path) : UNREADABLE;
 }
 
 async function keyOf(
@@ -53,15 +55,15 @@ async function keyOf(
   const body = await request.body?.read();
   const name = body ? nameIn(request, body, config.field) : UNREADABLE;
   if (typeof name !== "string") return name;
-  const who = encodeURIComponent(name.trim().toLowerCase().slice(0, 320));
+  const who = createHash("sha256").update(name.trim().toLowerCase()).digest("base64url");
   const from = config.by === "field" ? "" : `:${request.client}`;
   return `lockout:{${system}:${environment}:${who}${from}}`;
 }
 
 /**
  * After so many failed attempts whoever is named in the body is refused for a while; one that succeeds clears the count.
- * An attempt counts before the service is asked and is given back when it has not failed: guesses at the same time are no
- * more than guesses one by one. While the store is away nobody's attempts are known: they are refused, or counted by this
+ * Attempts under way and those that have failed are together no more than are allowed: guesses at the same time get no
+ * further than guesses one by one. While the store is away nobody's attempts are known: they are refused, or counted by this
  * replica.
  */
 export const lockout = policyKind({
@@ -83,6 +85,8 @@ export const lockout = policyKind({
     try {
       waitMs = await store.attempt(key, attempts, per);
     } catch {
+      // It may still be counted there, late, though nobody tries.
+      void state.shared.attempted(key, "unknown", attempts, blockFor).catch(() => undefined);
       if (onFailure === "deny") {
         return { by: "gateway", refusal: notNow("limits-away", "Attempts cannot be counted now.") };
       }

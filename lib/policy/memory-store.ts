@@ -7,6 +7,14 @@ import { MemoryCounters } from "./rate";
 import type { AttemptOutcome, SharedStore } from "./store";
 import { TokenCache } from "./token-cache";
 
+interface Attempts {
+  /** Under way. */
+  open: number;
+  failed: number;
+  untilMs: number;
+  blockedUntilMs: number;
+}
+
 interface Entry {
   version: string;
   value: Buffer;
@@ -29,7 +37,7 @@ export class MemoryStore extends MemoryCounters implements SharedStore {
   readonly #entries = new Map<string, Entry>();
   readonly #marks = new Map<string, number>();
   readonly #leases = new Map<string, Map<string, number>>();
-  readonly #attempts = new Map<string, { count: number; untilMs: number; blockedUntilMs: number }>();
+  readonly #attempts = new Map<string, Attempts>();
   #bytes = 0;
 
   constructor(
@@ -109,23 +117,24 @@ export class MemoryStore extends MemoryCounters implements SharedStore {
 
   attempt(key: string, attempts: number, perMs: number): Promise<number> {
     const now = this.nowMs();
-    const known = this.#attempts.get(key);
+    let known = this.#attempts.get(key);
     if (known && known.blockedUntilMs > now) return Promise.resolve(known.blockedUntilMs - now);
-    const open = known !== undefined && known.untilMs > now;
-    if (open && known.count >= attempts) return Promise.resolve(known.untilMs - now);
-    const count = (open ? known.count : 0) + 1;
-    this.#attempts.set(key, { count, untilMs: open ? known.untilMs : now + perMs, blockedUntilMs: 0 });
+    if (!known || known.untilMs <= now) known = { open: 0, failed: 0, untilMs: now + perMs, blockedUntilMs: 0 };
+    if (known.open + known.failed >= attempts) return Promise.resolve(known.untilMs - now);
+    known.open += 1;
+    this.#attempts.set(key, known);
     forgetPast(this.#attempts, (a) => this.#alive(Math.max(a.untilMs, a.blockedUntilMs)));
     return Promise.resolve(0);
   }
 
   attempted(key: string, outcome: AttemptOutcome, attempts: number, blockMs: number): Promise<void> {
     const known = this.#attempts.get(key);
-    if (known && this.#alive(known.untilMs)) {
-      if (outcome === "passed") Object.assign(known, { count: 0, untilMs: 0 });
-      else if (outcome === "unknown" && known.count > 0) known.count -= 1;
-      else if (outcome === "failed" && known.count >= attempts)
-        Object.assign(known, { count: 0, untilMs: 0, blockedUntilMs: this.nowMs() + blockMs });
+    if (!known || !this.#alive(known.untilMs)) return Promise.resolve();
+    known.open = Math.max(0, known.open - 1);
+    if (outcome === "passed") known.failed = 0;
+    if (outcome === "failed") known.failed += 1;
+    if (known.failed >= attempts) {
+      Object.assign(known, { open: 0, failed: 0, untilMs: 0, blockedUntilMs: this.nowMs() + blockMs });
     }
     return Promise.resolve();
   }

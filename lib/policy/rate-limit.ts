@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Feature } from "./feature";
-import { notNow, policyKind, type Counter, type Decision, type Exchange } from "./kind";
+import { notNow, policyKind, userKey, type Counter, type Decision, type Exchange } from "./kind";
 import { burstOf, rateShape, retryAfter } from "./rate";
 import { name } from "./values";
 
@@ -21,7 +21,7 @@ type Limit = z.output<typeof limit>;
 function counterOf(limit: Limit, { system, environment, identity, apiKey, request }: Exchange): Counter {
   const owners = {
     apiKey: apiKey === undefined ? undefined : `key:${encodeURIComponent(apiKey)}`,
-    user: identity && `user:${encodeURIComponent(identity.user)}`,
+    user: identity && userKey(identity),
     clientAddress: `address:${request.client}`,
   };
   const key = limit.key.map((kind) => owners[kind]).find((owner) => owner !== undefined) ?? owners.clientAddress;

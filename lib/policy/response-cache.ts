@@ -9,6 +9,7 @@ import {
   type ServiceAnswer,
   type State,
 } from "./kind";
+import { NoAnswer, noAnswer } from "./no-answer";
 import { duration, name, size } from "./values";
 
 const schema = z.strictObject({
@@ -41,6 +42,7 @@ const NOT_KEPT = new Set([
   "keep-alive",
   "transfer-encoding",
   "content-length",
+  "trailer",
   "age",
 ]);
 
@@ -135,7 +137,13 @@ async function fetchFor(
 ): Promise<Fetched> {
   const answer = await call();
   if (answer.by === "gateway" || !isShareable(answer)) return { answer };
-  const { bytes, rest } = await collect(answer.body, maxBody);
+  let collected;
+  try {
+    collected = await collect(answer.body, maxBody);
+  } catch (error) {
+    return { answer: noAnswer(error instanceof NoAnswer && error.kind === "timeout" ? "timeout" : "no-answer") };
+  }
+  const { bytes, rest } = collected;
   if (!bytes) return { answer: { ...answer, body: rest } };
   const headers = answer.headers.filter(([header]) => !NOT_KEPT.has(header.toLowerCase()));
   const kept = { status: answer.status, headers, storedMs: state.nowMs(), body: bytes };
@@ -172,7 +180,7 @@ export const cache = policyKind({
       // What is answered to somebody who has said who he is, is his (RFC 9111 section 3.5).
       (config.by === "everyone" && ["authorization", "cookie"].some((name) => headerValues(request, name).length > 0));
     if (cannotShare || state.drops.has(group)) return call();
-    const key = `${service ?? ""} ${headerValues(request, "accept").join(",")} ${upstream.target}`;
+    const key = `${service ?? ""} ${request.host} ${headerValues(request, "accept").join(",")} ${upstream.target}`;
     // Who asked for conditions or encodings does not decide what others get.
     for (const header of ["if-none-match", "if-modified-since", "accept-encoding"]) upstream.remove.add(header);
     const { version, value } = await state.shared
@@ -185,9 +193,12 @@ export const cache = policyKind({
     const fetch = (): Promise<Fetched> => fetchFor(config.maxBody, state, call, keep);
     // The version is part of it, so that nobody joins a call that was sent before his own write.
     const flight = `${group} ${version ?? ""} ${key}`;
-    const others = state.flights.joined<Fetched>(flight);
-    if (!others) return (await state.flights.lead(flight, fetch)).answer;
-    const kept = (await others.catch(() => undefined))?.kept;
-    return kept ? answerOf(kept, state.nowMs()) : call();
+    for (;;) {
+      const others = state.flights.joined<Fetched>(flight);
+      if (!others) return (await state.flights.lead(flight, fetch)).answer;
+      // A call that broke off, as its client may have left, says nothing: one of those who waited calls for the others.
+      const fetched = await others.catch(() => undefined);
+      if (fetched) return fetched.kept ? answerOf(fetched.kept, state.nowMs()) : call();
+    }
   },
 });

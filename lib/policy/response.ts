@@ -2,7 +2,7 @@ import { STATUS_CODES } from "node:http";
 import { z } from "zod";
 import type { Feature } from "./feature";
 import { policyKind, type Refusal } from "./kind";
-import { headerName, headerValue, isDeliverable, TOO_LONG, wholeSeconds } from "./values";
+import { headerName, headerValue, isDeliverable, TOO_LONG, wholeSeconds, ownHeaderName } from "./values";
 
 /** What is done to every answer, refusals included. */
 
@@ -10,7 +10,7 @@ import { headerName, headerValue, isDeliverable, TOO_LONG, wholeSeconds } from "
 export const responseHeaders = policyKind({
   kind: "responseHeaders",
   schema: z.strictObject({
-    set: z.record(headerName, headerValue).default({}),
+    set: z.record(ownHeaderName, headerValue).default({}),
     remove: z.array(headerName).default([]),
   }),
   phase: "response",

@@ -19,8 +19,8 @@ export interface SharedStore extends CounterStore {
   release(key: string, id: string): Promise<void>;
 
   /**
-   * Counts an attempt that begins: 0, or how long there is none left. The time begins with the first; an attempt that is
-   * under way counts as one that has failed.
+   * Counts an attempt that begins: 0, or how long there is none left beside those that are under way or have failed. The
+   * time begins with the first.
    */
   attempt(key: string, attempts: number, perMs: number): Promise<number>;
   /** What became of it: as many failures as allowed block the key, success forgets them. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { claimAt } from "./claims";
 import { headerValues, policyKind } from "./kind";
-import { claimPath, headerName } from "./values";
+import { claimPath, ownHeaderName } from "./values";
 
 /** Words that some programs take for no tenant, or for all of them. */
 const NO_TENANT = ["*", "null", "undefined"];
@@ -23,7 +23,7 @@ function isTenant(value: unknown): value is string {
 export const tenant = policyKind({
   kind: "tenant",
   schema: z.strictObject({
-    headers: z.record(headerName, claimPath).refine((h) => Object.keys(h).length > 0, "name at least one header"),
+    headers: z.record(ownHeaderName, claimPath).refine((h) => Object.keys(h).length > 0, "name at least one header"),
     required: z.boolean().default(true),
   }),
   phase: "tenant",

@@ -65,15 +65,17 @@ export class TokenCache {
     const entry = this.#find(tail);
     if (entry && entry.token === token && entry.rules === nameOf(rules)) {
       const { identity, fromMs, untilMs, generation } = entry;
-      const holds = nowMs < untilMs && nowMs >= fromMs && generation === (keys.generation?.(identity.issuer) ?? 0);
+      const present = keys.generation?.(identity.issuer) ?? 0;
+      const holds = nowMs < untilMs && nowMs >= fromMs && generation === present;
       if (holds) return entry;
     }
     // Asked for before: a key that goes while its token is verified takes the token with it.
     const before = rules.map((r) => keys.generation?.(r.name) ?? 0);
     const remember = (verified: Verified): Verified => {
-      if ("identity" in verified && this.capacityBytes > 0 && this.#seen.again(token)) {
-        this.#keep(tail, entryOf(token, rules, verified.identity, before));
-      }
+      if (!("identity" in verified) || this.capacityBytes === 0 || !this.#seen.again(token)) return verified;
+      const entry = entryOf(token, rules, verified.identity, before);
+      // Below 0 there are no keys that hold: they have come with this token, and may go as they came.
+      if (entry.generation >= 0) this.#keep(tail, entry);
       return verified;
     };
     const verified = verifyToken(token, rules, keys, nowMs);

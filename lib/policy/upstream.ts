@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Feature } from "./feature";
 import { pathOf, policyKind } from "./kind";
-import { duration, headerName, headerValue, path } from "./values";
+import { duration, headerName, headerValue, path, ownHeaderName } from "./values";
 
 /** What is done to a request on its way to the upstream. */
 
@@ -28,7 +28,7 @@ export function rewriteTarget(config: { prefix: string; replacement: string }, t
 }
 
 const headerChange = z.strictObject({
-  set: z.record(headerName, headerValue).default({}),
+  set: z.record(ownHeaderName, headerValue).default({}),
   remove: z.array(headerName).default([]),
 });
 

@@ -33,6 +33,15 @@ export const headerName = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/, "write a header name of letters, digits and hyphens")
   .transform((name) => name.toLowerCase());
 
+/** What frames a message, belongs to one connection, or is a word between proxies: nobody's to set. */
+const NOT_OURS =
+  /^(host|content-length|transfer-encoding|connection|keep-alive|te|trailer|upgrade|expect|proxy-.*|x-gateway-.*|x-envoy-.*)$/;
+
+/** A header that a model may set. */
+export const ownHeaderName = headerName.refine((name) => !NOT_OURS.test(name), {
+  error: "write a header that frames no message and belongs to no proxy",
+});
+
 /** Proxies read a configured text of 4 KiB at most, in which some characters take several bytes. */
 const LONGEST = 3_500;
 const writtenLength = (text: string): number =>

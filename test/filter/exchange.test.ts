@@ -1,5 +1,5 @@
 import http, { type IncomingHttpHeaders, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { connect, type AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import pino from "pino";
 import type { ExchangeRecord } from "../../lib/filter/audit";
@@ -26,7 +26,20 @@ async function listening(listener: RequestListener): Promise<number> {
 
 const log: ExchangeRecord[] = [];
 
-async function gateway(service: number): Promise<{ filter: RunningFilter; port: number }> {
+const CACHE = { kind: "cache" as const, config: { ttl: 60_000, by: "everyone", group: "all", maxBody: 100_000 } };
+
+async function gateway(
+  service: number,
+  policies: FilterPlan["hosts"][number]["routes"][number]["policies"] = [],
+): Promise<{ filter: RunningFilter; port: number }> {
+  const host = { identityHeaders: [], policies: [] };
+  const all = {
+    name: "all",
+    match: { paths: [{ type: "PathPrefix" as const, value: "/" }] },
+    backends: [{ service: "one", weight: 100 }],
+    policies,
+    through: true,
+  };
   const plan: FilterPlan = {
     formatVersion: 2,
     system: "exchanges",
@@ -37,22 +50,7 @@ async function gateway(service: number): Promise<{ filter: RunningFilter; port: 
     redis: "",
     front: { kind: "none", hops: 0, networks: [], healthPath: "/healthz", tls: "gateway" },
     services: { one: `127.0.0.1:${String(service)}` },
-    hosts: [
-      {
-        name: "exchanges.test",
-        identityHeaders: [],
-        policies: [],
-        routes: [
-          {
-            name: "all",
-            match: { paths: [{ type: "PathPrefix", value: "/" }] },
-            backends: [{ service: "one", weight: 100 }],
-            policies: [],
-            through: true,
-          },
-        ],
-      },
-    ],
+    hosts: ["exchanges.test", "other.test"].map((name) => ({ ...host, name, routes: [all] })),
   };
   log.length = 0;
   const filter = await startFilter({
@@ -74,12 +72,15 @@ const asking = (port: number, headers: Record<string, string> = {}): http.Reques
   headers: { host: "exchanges.test", "x-gateway-client": "198.51.100.7", "x-gateway-route": "all", ...headers },
 });
 
-function ask(
-  port: number,
-  headers?: Record<string, string>,
-): Promise<{ status: number; text: string; trailers: object }> {
+interface Got {
+  status: number;
+  text: string;
+  trailers: object;
+}
+
+function ask(port: number, headers?: Record<string, string>, method = "GET"): Promise<Got> {
   return new Promise((resolve, reject) => {
-    const request = http.get(asking(port, headers), (response) => {
+    const request = http.get({ ...asking(port, headers), method }, (response) => {
       let text = "";
       response.setEncoding("utf8");
       response.on("data", (chunk: string) => (text += chunk));
@@ -106,6 +107,98 @@ test("trailers of the service come behind its body", async () => {
   expect(await ask(port)).toEqual({ status: 200, text: "body", trailers: { "x-checksum": "42" } });
 });
 
+test.each<[string, string, Parameters<typeof gateway>[1]]>([
+  ["HEAD", "HEAD", []],
+  ["an answer that is kept", "GET", [CACHE]],
+])("and no trailers are told of where there can be none: %s", async (_, method, policies) => {
+  const service = await listening((_message, response) => {
+    response.writeHead(200, { trailer: "X-Checksum" });
+    response.write("body");
+    response.addTrailers({ "X-Checksum": "42" });
+    response.end();
+  });
+  const { port } = await gateway(service, policies);
+  for (let i = 0; i < 2; i++) {
+    const { status, text, trailers } = await ask(port, {}, method);
+    expect([status, text, trailers]).toEqual([200, method === "HEAD" ? "" : "body", {}]);
+  }
+});
+
+test("a service that breaks off an answer that was to be kept has given none", async () => {
+  const service = await listening((_message, response) => {
+    response.writeHead(200, { "content-length": "100" });
+    response.write("half");
+    setTimeout(() => response.destroy(), 20);
+  });
+  const { port } = await gateway(service, [CACHE]);
+  expect((await ask(port)).status).toBe(502);
+  expect(log).toEqual([expect.objectContaining({ status: 502, reason: "no-answer", service: "one" })]);
+});
+
+test("what one host was answered is not another's", async () => {
+  const service = await listening((message, response) => response.end(message.headers.host));
+  const { port } = await gateway(service, [CACHE]);
+  for (const host of ["exchanges.test", "other.test", "exchanges.test"])
+    expect((await ask(port, { host })).text).toBe(host);
+});
+
+test("those who wait for a call whose client leaves make one call more, and no two", async () => {
+  let calls = 0;
+  const service = await listening((_message, response) => {
+    calls += 1;
+    setTimeout(() => response.end("late"), 200);
+  });
+  const { port } = await gateway(service, [CACHE]);
+  const leader = http.get(asking(port));
+  leader.on("error", () => undefined);
+  await sleep(50);
+  const others = Array.from({ length: 5 }, () => ask(port));
+  await sleep(50);
+  leader.destroy();
+  expect((await Promise.all(others)).map(({ text }) => text)).toEqual(Array(5).fill("late"));
+  expect(calls).toBe(2);
+});
+
+/** What comes back for these bytes, until the connection ends or nothing comes for a while. */
+function sendRaw(port: number, text: string): Promise<string> {
+  return new Promise((resolve) => {
+    let got = "";
+    const socket = connect(port, "127.0.0.1", () => socket.write(text));
+    const end = (): void => {
+      socket.destroy();
+      resolve(got);
+    };
+    socket.setTimeout(400, end);
+    socket.on("data", (chunk: Buffer) => (got += chunk.toString("latin1")));
+    socket.on("close", end);
+    socket.on("error", end);
+  });
+}
+
+test.each(["h2c", "websocket", "anything"])(
+  "a body in a request for %s never gets lost on its way",
+  async (protocol) => {
+    const seen: string[] = [];
+    const service = await listening((message, response) => {
+      seen.push(`${message.method ?? ""} ${message.url ?? ""}`);
+      response.end("ok");
+    });
+    const { port } = await gateway(service);
+    const own = "Host: exchanges.test\r\nX-Gateway-Client: 198.51.100.7\r\nX-Gateway-Route: all\r\n";
+    const upgrade = `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n`;
+    for (const framing of [
+      "Content-Length: 143\r\n\r\n",
+      "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    ]) {
+      expect(await sendRaw(port, `POST /one HTTP/1.1\r\n${own}${upgrade}${framing}`)).toMatch(/^HTTP\/1.1 400 /);
+    }
+    const smuggled = "GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n";
+    await sendRaw(port, `POST /two HTTP/1.1\r\n${own}Content-Length: ${String(smuggled.length)}\r\n\r\n${smuggled}`);
+    expect(seen).toEqual(["POST /two"]);
+    expect(await sendRaw(port, `GET /three HTTP/1.1\r\n${own}${upgrade}\r\n`)).toMatch(/^HTTP\/1.1 (200|403|502) /);
+  },
+);
+
 test("a client that leaves takes the call to the service with it, and the log says so", async () => {
   let left = false;
   const service = await listening((message) => {
@@ -118,7 +211,9 @@ test("a client that leaves takes the call to the service with it, and the log sa
   request.destroy();
   await until(() => left && log.length > 0);
   expect(left).toBe(true);
-  expect(log).toEqual([expect.objectContaining({ status: 0, decision: "refuse", reason: "not-answered", path: "/a" })]);
+  expect(log).toEqual([
+    expect.objectContaining({ status: 0, reason: "not-answered", path: "/a", route: "all", service: "one" }),
+  ]);
 });
 
 test("a client that leaves in the middle of the answer ends it at the service too", async () => {

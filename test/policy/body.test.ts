@@ -119,7 +119,7 @@ describe("what is read", () => {
       },
     ],
   ])("not %s", async (_, asking) => {
-    expect(await detailsOf(good, asking)).toEqual([" must be application/json, not encoded"]);
+    expect(await detailsOf(good, asking)).toEqual([" must be application/json in UTF-8, not encoded"]);
   });
 
   test("packed by identity is not packed", async () => {

@@ -186,7 +186,7 @@ describe("what stands around the call", () => {
         body: Buffer.alloc(5_000, "x"),
       });
     const exchange = {
-      request: { method: "GET", headers: [["accept-encoding", "gzip"]] },
+      request: { method: "GET", host: "s.test", headers: [["accept-encoding", "gzip"]] },
       system: "s",
       environment: "e",
       upstream: { set: new Map(), remove: new Set(), target: "/" },
@@ -200,7 +200,7 @@ describe("what stands around the call", () => {
       const answer = await run();
       expect(answer.by === "service" && answer.headers.find(([n]) => n === "content-encoding")?.[1]).toBe("gzip");
     }
-    const { value } = await state.shared.cached("s:e:g", "s  /");
+    const { value } = await state.shared.cached("s:e:g", "s s.test  /");
     expect(value?.includes("x".repeat(5_000))).toBe(true);
   });
 });

@@ -56,6 +56,9 @@ test.each<[string, string, string]>([
   ["behind a byte order mark", '\ufeff{"email":"ana@x.test"}', JSON_TYPE],
   ["in a body that is deep", `{"email":"ana@x.test","x":${"[".repeat(70)}${"]".repeat(70)}}`, JSON_TYPE],
   ["twice in a form", "email=x%40x.test&email=ana%40x.test", FORM],
+  ["in brackets in a form", "email[]=ana%40x.test", FORM],
+  ["that is no UTF-8", "email=ana%FF%40x.test", FORM],
+  ["in another charset", '{"email":"ana@x.test"}', "application/json; charset=utf-7"],
 ])("a name %s gets around nothing", async (_, body, type) => {
   expect(await passed(body, type)).toBeLessThanOrEqual(5);
 });
@@ -66,4 +69,8 @@ test.each<[string, string, string]>([
   ["a form without it", "a=b", FORM],
 ])("%s names nobody, and is not counted", async (_, body, type) => {
   expect(await passed(body, type)).toBe(20);
+});
+
+test("a name of any length and letters is one", async () => {
+  expect(await passed(JSON.stringify({ email: `${"a".repeat(319)}😀@x.test` }), JSON_TYPE)).toBe(5);
 });

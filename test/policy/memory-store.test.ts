@@ -253,6 +253,15 @@ describe("attempts", () => {
     expect(await begin(bench)).toBe(0);
   });
 
+  test("one failure among others under way is one", async () => {
+    const bench = new Bench();
+    for (let i = 0; i < attempts; i++) expect(await begin(bench)).toBe(0);
+    await bench.store.attempted("k", "failed", attempts, blockMs);
+    expect(await begin(bench)).toBe(perMs);
+    for (const outcome of ["passed", "unknown"] as const) await bench.store.attempted("k", outcome, attempts, blockMs);
+    expect(await begin(bench)).toBe(0);
+  });
+
   test("those under way count, and are given back when they have not failed", async () => {
     const bench = new Bench();
     for (const waitMs of [0, 0, 0, perMs, perMs]) expect(await begin(bench)).toBe(waitMs);

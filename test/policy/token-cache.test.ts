@@ -128,6 +128,15 @@ describe("keys are looked at on every hit", () => {
   });
 });
 
+test("what was verified while there were no keys that hold is not kept", async () => {
+  const bench = new Bench();
+  const token = make({});
+  bench.keys.number = -1;
+  await bench.known(token);
+  bench.keys.key = undefined;
+  expect(await bench.ask(token)).toBe("jwt-unknown-key");
+});
+
 describe("what was verified by one set of rules holds for no other", () => {
   test.each<[string, Partial<IssuerRules>, string]>([
     ["another audience", { audiences: ["another"] }, "jwt-audience"],
