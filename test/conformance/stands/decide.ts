@@ -112,7 +112,6 @@ class DecideStand implements Stand {
       { findings },
     );
     const { answer: refusal } = verdict;
-    if (refusal) this.#reasons.set(verdict.exchange.requestId, refusal.reason);
     const answer = refusal
       ? this.#refusal(verdict, refusal, findings.statuses)
       : await this.#call(verdict, request, replica);
@@ -147,6 +146,7 @@ class DecideStand implements Stand {
   #refusal(verdict: Verdict, refusal: Refusal, statuses?: ReadonlySet<number>, seconds = 0): OracleAnswer {
     const config = configOf(verdict.host?.policies ?? [], "errorBody") as ErrorBodyConfig | undefined;
     const { exchange } = verdict;
+    this.#reasons.set(exchange.requestId, refusal.reason);
     const { headers, body } = refusalContent(config, exchange.requestId, refusal);
     const content = Buffer.from(exchange.request.method === "HEAD" ? "" : body);
     return this.#answer(verdict, refusal.status, headers, content, statuses, seconds);
