@@ -3,7 +3,7 @@ import { k8s } from "cdk8s-plus-27";
 import type { Construct } from "constructs";
 import type { GatewayModel } from "../model";
 
-export interface FilterWorkload {
+interface FilterWorkload {
   model: GatewayModel;
   environment: string;
   /** The filter's plan, as JSON. */

@@ -9,7 +9,7 @@ import { headBytes, hostName, peerOf } from "./incoming";
 import { SHED, type PlainAnswer } from "./plain-answer";
 
 /** How a proxy asks at the door, and in what form it wants the answer. */
-export type DoorForm = "nginx" | "envoy" | "ingress-nginx";
+type DoorForm = "nginx" | "envoy" | "ingress-nginx";
 
 const ENVOY_PREFIX = "/door/envoy";
 
@@ -93,7 +93,7 @@ const [X, H] = ["x".charCodeAt(0), "h".charCodeAt(0)];
  * The request that a proxy asks about. Everything of it comes from headers that the proxy sets itself, whatever the
  * client sent; with one of them missing there is nothing to decide.
  */
-export function readDoor(
+function readDoor(
   message: IncomingMessage,
 ): { form: DoorForm; request: GatewayRequest; route: string | undefined } | undefined {
   const form = formOf(message.url ?? "");

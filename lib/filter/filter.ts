@@ -36,7 +36,7 @@ export interface CoreOptions {
 }
 
 /** How long a decision may take before it is a refusal, in milliseconds. */
-export interface Patience {
+interface Patience {
   doorMs: number;
   /** With the reading of the body and the service's answer. */
   throughMs: number;

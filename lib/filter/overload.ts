@@ -7,7 +7,7 @@ export interface OverloadLimits {
   maxDelayMs: number;
 }
 
-export const OVERLOAD_LIMITS: OverloadLimits = { maxInFlight: 5_000, maxDelayMs: 200 };
+const OVERLOAD_LIMITS: OverloadLimits = { maxInFlight: 5_000, maxDelayMs: 200 };
 
 const SAMPLE_MS = 100;
 /** One pause is no overload: so many samples in a row are. */

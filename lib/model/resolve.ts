@@ -85,7 +85,7 @@ function pathsOf(route: RouteModel, basePath: string | undefined): PathMatch[] {
 }
 
 /** The services that a route sends to, by name. */
-export function servicesOf(route: RouteModel): string[] {
+function servicesOf(route: RouteModel): string[] {
   return route.backends?.map((b) => b.service) ?? (route.service === undefined ? [] : [route.service]);
 }
 

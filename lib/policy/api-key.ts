@@ -30,7 +30,7 @@ function indexOf(versions: readonly string[]): Index {
 }
 
 /** The id of a key that is configured. */
-export function findKey(versions: readonly string[], key: string): string | undefined {
+function findKey(versions: readonly string[], key: string): string | undefined {
   const hash = hashOf(key);
   const found = indexOf(versions).get(hash.toString("base64url"));
   return found && timingSafeEqual(found.hash, hash) ? found.id : undefined;

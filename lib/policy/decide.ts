@@ -173,7 +173,7 @@ const MISMATCH: Refusal = {
 };
 const UNKNOWN_PATH: Refusal = { ...NOT_FOUND, reason: "unknown-path" };
 
-export interface DecideOptions {
+interface DecideOptions {
   findings?: Findings;
   /** The route that a proxy has chosen: with another one policies of the wrong route would be asked. */
   chosen?: string | undefined;

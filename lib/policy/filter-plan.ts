@@ -33,7 +33,7 @@ export interface PlannedHost extends Host {
   routes: readonly PlannedRoute[];
 }
 
-export interface PlannedRoute extends Route {
+interface PlannedRoute extends Route {
   /** The whole exchange goes through the filter. */
   through?: boolean;
 }

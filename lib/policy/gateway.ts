@@ -16,7 +16,7 @@ export interface PathMatch {
   value: string;
 }
 
-export interface RouteMatch {
+interface RouteMatch {
   paths: readonly PathMatch[];
   methods?: readonly string[];
   /** Header values that must be equal, names in lower case. */
@@ -28,7 +28,7 @@ export interface Backend {
   weight: number;
 }
 
-export interface Respond {
+interface Respond {
   status: number;
   contentType: string;
   body: string;

@@ -12,7 +12,7 @@ import type { SharedStore } from "./store";
 export type { AttemptOutcome, SharedStore } from "./store";
 
 /** What whoever keeps a promise must see of an exchange. */
-export type Sees = "head" | "body" | "response" | "close";
+type Sees = "head" | "body" | "response" | "close";
 
 /** One header line as it came. */
 export type HeaderLine = readonly [name: string, value: string];

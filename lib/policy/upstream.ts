@@ -19,7 +19,7 @@ export const rewrite = policyKind({
   },
 });
 
-export function rewriteTarget(config: { prefix: string; replacement: string }, target: string): string {
+function rewriteTarget(config: { prefix: string; replacement: string }, target: string): string {
   const raw = pathOf(target);
   if (raw !== config.prefix && !raw.startsWith(`${config.prefix}/`)) return target;
   const base = config.replacement === "/" ? "" : config.replacement;

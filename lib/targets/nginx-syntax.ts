@@ -3,7 +3,7 @@ import { UNCLEAN_PATH } from "../policy/path-hygiene";
 /** How things are spelled in nginx configuration, whoever writes it. */
 
 /** A variable that holds a dollar sign: nginx has no escape for it inside strings. */
-export const DOLLAR = "gateway_dollar";
+const DOLLAR = "gateway_dollar";
 
 /** A text as an nginx string that is delivered byte for byte. The model has refused line breaks and control characters. */
 export function text(value: string): string {

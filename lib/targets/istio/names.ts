@@ -2,7 +2,7 @@ import type { IstioDraft } from "./draft";
 
 /** Names that several manifests must agree on. */
 
-export const CHART_LABEL = "gatewright";
+const CHART_LABEL = "gatewright";
 
 /** Name of a route in Envoy: unique over all hosts, so that a patch can name it alone. */
 export function routeName(host: string, route: string): string {

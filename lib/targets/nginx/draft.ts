@@ -9,7 +9,7 @@ import { variablePart } from "../nginx-syntax";
 
 export type HeaderExpression = readonly [name: string, expression: string];
 
-export interface VariableMap {
+interface VariableMap {
   /** What is looked up, an nginx expression. */
   from: string;
   /** The variable that gets the value, without `$`. */

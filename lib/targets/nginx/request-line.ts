@@ -4,7 +4,7 @@ import type { Enforcer } from "../target";
 import { addMap, serverOf, type NginxDraft } from "./draft";
 
 /** Whole numbers above a limit, as a regular expression: nginx compares texts only. */
-export function numberAbove(limit: number): string {
+function numberAbove(limit: number): string {
   const digits = String(limit);
   const longer = `\\d{${String(digits.length + 1)},}`;
   const greater = Array.from(digits).flatMap((digit, i) => {
