@@ -196,4 +196,31 @@ describe("several services", () => {
     ]);
     expect(breakers.states(30_000)[0]).toEqual({ service: "one", state: "half-open" });
   });
+
+  describe("and routes with other numbers", () => {
+    const told = (breakers: CircuitBreakers, count: number, rules: Partial<BreakerRules>, nowMs: number): void => {
+      const breaker = breakers.of("s");
+      for (let i = 0; i < count; i++) {
+        breaker.record("error", { ...RULES, ...rules }, nowMs, breaker.admit(nowMs).epoch);
+      }
+    };
+
+    test("judge by their own what all of them have seen", () => {
+      const breakers = new CircuitBreakers();
+      told(breakers, 20, { minimumCalls: 100, openForMs: 60_000 }, 0);
+      expect(breakers.of("s").stateAt(0)).toBe("closed");
+      told(breakers, 1, { openForMs: 5_000 }, 0);
+      expect(breakers.of("s").admit(0).waitMs).toBe(5_000);
+    });
+
+    test("forget by the shortest window", () => {
+      const breakers = new CircuitBreakers();
+      told(breakers, 3, {}, 1_000);
+      told(breakers, 1, { windowMs: 100, minimumCalls: 100 }, 2_000);
+      told(breakers, 1, {}, 2_001);
+      expect(breakers.of("s").stateAt(2_001)).toBe("closed");
+      told(breakers, 2, {}, 2_002);
+      expect(breakers.of("s").stateAt(2_002)).toBe("open");
+    });
+  });
 });
