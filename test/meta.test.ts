@@ -209,6 +209,17 @@ describe("documentation", () => {
   });
 });
 
+describe("drills", () => {
+  test("are all in the list that is run", () => {
+    const folder = path.join(ROOT, "test/drills");
+    const sources = readdirSync(folder).map((file) => readFileSync(path.join(folder, file), "utf8"));
+    const lists = sources.flatMap((s) => [...s.matchAll(/^export const (\w+Drills)\b/gm)].map((m) => m[1] ?? ""));
+    expect(lists.length).toBeGreaterThan(10);
+    const run = readFileSync(path.join(folder, "main.ts"), "utf8");
+    expect(lists.filter((name) => !run.includes(`...${name},`))).toEqual([]);
+  });
+});
+
 describe("conformance cases", () => {
   const subjects = new Set(readCases(path.join(ROOT, "test/conformance/cases")).map((c) => c.subject));
   const kept = TARGETS.flatMap(({ name, capabilities }) =>

@@ -180,5 +180,6 @@ async function load(run: Run, target: string): Promise<void> {
 
 export const loadDrills: readonly Drill[] = ["nginx", "istio", "node-gateway"].map((target) => ({
   name: `load: a minute through ${target}, a worker killed, the store restarted, a key changed`,
+  slow: true,
   run: (run) => load(run, target),
 }));

@@ -1,10 +1,12 @@
 import { parseArgs } from "node:util";
 import { runDrill, type Drill, type Outcome } from "./drill";
 import { auditDrills } from "./audit";
+import { cacheDrills } from "./cache-fuzz";
 import { coldStartDrills } from "./cold-start";
 import { floodDrills } from "./flood";
 import { keyServerDrills } from "./key-server";
 import { keycloakDrills } from "./keycloak";
+import { loadDrills } from "./load-run";
 import { overloadDrills } from "./overload";
 import { proxyDrills } from "./proxy";
 import { reloadDrills } from "./reload";
@@ -31,6 +33,8 @@ const DRILLS: readonly Drill[] = [
   ...auditDrills,
   ...reloadDrills,
   ...proxyDrills,
+  ...cacheDrills,
+  ...loadDrills,
   ...keycloakDrills,
 ];
 
