@@ -199,6 +199,26 @@ describe("documentation", () => {
     expect([...new Set(unnamed)]).toEqual([]);
   });
 
+  test("the page of benchmarks names every option and every target", () => {
+    const page = readFileSync(path.join(ROOT, "docs/benchmarks.md"), "utf8");
+    const sources = ["bench/filter.ts", "bench/gateway.ts", "drills/main.ts"].map((file) =>
+      readFileSync(path.join(ROOT, "test", file), "utf8"),
+    );
+    const options = sources.flatMap((s) =>
+      [...s.matchAll(/(\w+): \{ type: "(?:string|boolean)"/g)].map((m) => `--${m[1] ?? ""}`),
+    );
+    const targets = sources.flatMap((s) =>
+      [...s.matchAll(/atMost\(\s*"([^"]+)",[^;]*?,\s*([\d.]+)\s*,?\s*\)[,\]]/g)].map(([, text = "", limit = ""]) => [
+        text,
+        limit,
+      ]),
+    );
+    expect([options.length, targets.length]).toEqual([7, 9]);
+    const rows = page.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
+    const unnamed = targets.filter(([text, limit]) => !rows.some((cells) => cells[1] === text && cells[2] === limit));
+    expect([...options.filter((o) => !new RegExp(`[ \`]${o}\\b`).test(page)), ...unnamed]).toEqual([]);
+  });
+
   test("the example of the model's page is a good model", () => {
     const page = readFileSync(path.join(ROOT, "docs/model.md"), "utf8");
     const example = /```yaml\n(name: shop[\s\S]*?)```/.exec(page)?.[1] ?? "";
