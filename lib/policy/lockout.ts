@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { claimAt } from "./claims";
-import { notNow, policyKind, type Exchange, type GatewayRequest } from "./kind";
+import { notNow, policyKind, TOO_LARGE, type Exchange, type GatewayRequest, type Refusal } from "./kind";
 import { plainMediaType } from "./media-type";
 import { retryAfter } from "./rate";
 import { parseStrictJson } from "./strict-json";
@@ -48,15 +48,20 @@ function nameIn(request: GatewayRequest, body: Buffer, path: string): string | u
   return type === "application/x-www-form-urlencoded" ? inForm(body, path) : UNREADABLE;
 }
 
+/** The key that attempts are counted under; nothing where the body names nobody, a refusal where that is not plain. */
 async function keyOf(
-  config: Pick<z.output<typeof schema>, "field" | "by">,
+  { field, by }: Pick<z.output<typeof schema>, "field" | "by">,
   { request, system, environment }: Exchange,
-): Promise<string | undefined | typeof UNREADABLE> {
+): Promise<string | undefined | Refusal> {
   const body = await request.body?.read();
-  const name = body ? nameIn(request, body, config.field) : UNREADABLE;
-  if (typeof name !== "string") return name;
+  if (request.body && !body) return TOO_LARGE;
+  const name = body ? nameIn(request, body, field) : UNREADABLE;
+  if (name === UNREADABLE) {
+    return { status: 400, reason: "lockout-unreadable", message: `The body does not say ${field} plainly.` };
+  }
+  if (name === undefined) return undefined;
   const who = createHash("sha256").update(name.trim().toLowerCase()).digest("base64url");
-  const from = config.by === "field" ? "" : `:${request.client}`;
+  const from = by === "field" ? "" : `:${request.client}`;
   return `lockout:{${system}:${environment}:${who}${from}}`;
 }
 
@@ -75,11 +80,8 @@ export const lockout = policyKind({
   requires: () => ["LoginLockout"],
   async around({ attempts, per, blockFor, onFailure, status, ...config }, exchange, state, call) {
     const key = await keyOf(config, exchange);
-    if (key === UNREADABLE) {
-      const message = `The body does not say ${config.field} plainly.`;
-      return { by: "gateway", refusal: { status: 400, reason: "lockout-unreadable", message } };
-    }
     if (key === undefined) return call();
+    if (typeof key === "object") return { by: "gateway", refusal: key };
     let store = state.shared;
     let waitMs: number;
     try {
