@@ -1,16 +1,10 @@
 import cluster from "node:cluster";
 import { readFileSync } from "node:fs";
-import { KEY_TIMES } from "../lib/filter/keys";
-import { SECRET_TIMES } from "../lib/filter/secrets";
+import { BadEnvironment, coreOptions, filterEnvironment, type Environment } from "../lib/filter/environment";
 import { readPlan } from "../lib/filter/plan-file";
 import { startFilter } from "../lib/filter/server";
 import { superviseWorkers } from "../lib/filter/workers";
 import type { FilterPlan } from "../lib/policy/filter-plan";
-
-const number = (name: string): number | undefined => {
-  const text = process.env[name];
-  return text === undefined || text === "" ? undefined : Number(text);
-};
 
 /**
  * Starts the filter service: `filter PLAN`, the plan as `synth` wrote it. LISTEN_HOST (127.0.0.1), LISTEN_PORT (9000: the
@@ -19,31 +13,22 @@ const number = (name: string): number | undefined => {
  * FILTER_WORKERS starts that many processes on the same ports; DRAIN_MS is how long one that is stopped still takes
  * requests after it has said that it is not ready.
  */
-async function main(): Promise<void> {
-  const [file = process.env["FILTER_PLAN"] ?? ""] = process.argv.slice(2);
+async function main(env: Environment): Promise<void> {
+  const [file = env.FILTER_PLAN ?? ""] = process.argv.slice(2);
   const read = (): FilterPlan => readPlan(readFileSync(file, "utf8"));
   const plan = read();
-  const https = number("HTTPS_PORT");
-  const [cert, key] = [process.env["TLS_CERTIFICATE"], process.env["TLS_KEY"]];
+  const { HTTPS_PORT: https, TLS_CERTIFICATE: cert, TLS_KEY: key } = env;
   const certificate = cert && key ? { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") } : undefined;
   const filter = await startFilter({
+    ...coreOptions(env),
     plan,
-    host: process.env["LISTEN_HOST"] ?? "127.0.0.1",
-    port: number("LISTEN_PORT") ?? 9000,
-    throughPort: number("THROUGH_PORT") ?? 9001,
-    adminPort: (number("ADMIN_PORT") ?? 9002) + (number("FILTER_WORKER") ?? 0),
-    drainMs: number("DRAIN_MS") ?? 0,
-    keyTimes: {
-      refreshMs: number("KEYS_REFRESH_MS") ?? KEY_TIMES.refreshMs,
-      maxStaleMs: number("KEYS_MAX_STALE_MS") ?? KEY_TIMES.maxStaleMs,
-      directory: process.env["KEYS_CACHE_DIR"],
-    },
-    secretTimes: { refreshMs: number("SECRETS_REFRESH_MS") ?? SECRET_TIMES.refreshMs },
-    tokenCacheBytes: number("TOKEN_CACHE_BYTES"),
-    storeTimeoutMs: number("STORE_TIMEOUT_MS"),
-    redis: process.env["REDIS_URL"] ?? plan.redis,
+    host: env.LISTEN_HOST ?? "127.0.0.1",
+    port: env.LISTEN_PORT ?? 9000,
+    throughPort: env.THROUGH_PORT ?? 9001,
+    adminPort: (env.ADMIN_PORT ?? 9002) + (env.FILTER_WORKER ?? 0),
+    redis: env.REDIS_URL ?? plan.redis,
     ...(https !== undefined && {
-      gateway: { http: number("HTTP_PORT") ?? 0, https, ...(certificate && { certificate }) },
+      gateway: { http: env.HTTP_PORT ?? 0, https, ...(certificate && { certificate }) },
     }),
   });
   const stop = (): void => {
@@ -54,14 +39,23 @@ async function main(): Promise<void> {
   process.once("SIGINT", stop);
 }
 
-const workers = number("FILTER_WORKERS") ?? 1;
-if (workers > 1 && cluster.isPrimary) {
-  superviseWorkers(workers, (text) => process.stderr.write(`filter: ${text}\n`));
-} else {
-  main().catch(failed);
+function failed(error: unknown): void {
+  const said = error instanceof BadEnvironment ? error.message : String(error);
+  process.stderr.write(`filter: ${said}\n`);
+  process.exit(2);
 }
 
-function failed(error: unknown): void {
-  process.stderr.write(`filter: ${String(error)}\n`);
-  process.exit(2);
+try {
+  // Before there are workers: one that cannot start is replaced for ever.
+  const env = filterEnvironment(process.env);
+  if (env.HTTP_PORT !== undefined && env.HTTPS_PORT === undefined)
+    throw new BadEnvironment("HTTP_PORT needs HTTPS_PORT.");
+  const workers = env.FILTER_WORKERS ?? 1;
+  if (workers > 1 && cluster.isPrimary) {
+    superviseWorkers(workers, (text) => process.stderr.write(`filter: ${text}\n`));
+  } else {
+    main(env).catch(failed);
+  }
+} catch (error) {
+  failed(error);
 }
