@@ -56,7 +56,19 @@ function readYaml(file: string, shown: string): { raw?: RawModel; diagnostics: D
   return { raw: { file: shown, value: document.toJS({ maxAliasCount: 100 }), locate }, diagnostics: [] };
 }
 
+const OWN = path.join(__dirname, "..");
+
+/** A model that is read again is read from its file, with the files that it imports; packages and we stay what we are. */
+function forget(file: string): void {
+  const module = require.cache[file];
+  if (!module || file.startsWith(OWN + path.sep) || file.includes(`${path.sep}node_modules${path.sep}`)) return;
+  // eslint-disable-next-line @typescript-eslint/no-dynamic-delete
+  delete require.cache[file];
+  for (const { filename } of module.children) forget(filename);
+}
+
 function readModule(file: string, shown: string): RawModel {
+  forget(file);
   // A model in TypeScript is code: it is loaded by the runtime that the command runs in (tsx).
   // eslint-disable-next-line @typescript-eslint/no-require-imports
   const loaded = require(file) as { default?: unknown };

@@ -41,7 +41,7 @@ const routePolicies = z.strictObject(policyShape<PerHost>(ROUTE_KINDS));
 const port = z.int().min(1).max(65_535);
 
 /** Where a service listens: `host:port`. */
-const address = z
+export const address = z
   .string()
   .regex(
     /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*:[1-9]\d{0,4}$/,
