@@ -24,7 +24,8 @@ const USAGE = `gatewright COMMAND [MODEL…] [options]
   --environment NAME    this environment only (plan, explain; production by default)
   --out DIR             where synth writes (this folder by default)
   --header "name: value", --client ADDRESS, --claims JSON, --identities FILE   for explain
-  --http, --https, --admin PORT, --redis URL, --certificate FILE, --key FILE, --plain   for serve
+  --host ADDRESS, --http, --https, --admin PORT, --redis URL   for serve
+  --certificate FILE, --key FILE, --plain, --service NAME=HOST:PORT   for serve
   --json                the result as JSON
 
 Exit: 0 ok, 1 errors found, 2 wrong use. With any error nothing is written.
