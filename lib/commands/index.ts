@@ -23,7 +23,8 @@ const USAGE = `gatewright COMMAND [MODEL…] [options]
   --system NAME         this system only (plan, synth)
   --environment NAME    this environment only (plan, explain; production by default)
   --out DIR             where synth writes (this folder by default)
-  --header "name: value", --client ADDRESS, --claims JSON, --identities FILE   for explain
+  --header "name: value", --client ADDRESS   for explain
+  --claims JSON, --identities FILE, --issuer NAME   for explain: the token's claims, and who signs it
   --host ADDRESS, --http, --https, --admin PORT, --redis URL   for serve
   --certificate FILE, --key FILE, --plain, --service NAME=HOST:PORT   for serve
   --json                the result as JSON
