@@ -212,7 +212,7 @@ describe("documentation", () => {
         limit,
       ]),
     );
-    expect([options.length, targets.length]).toEqual([7, 9]);
+    expect([options.length, targets.length]).toEqual([7, 10]);
     const rows = page.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
     const unnamed = targets.filter(([text, limit]) => !rows.some((cells) => cells[1] === text && cells[2] === limit));
     expect([...options.filter((o) => !new RegExp(`[ \`]${o}\\b`).test(page)), ...unnamed]).toEqual([]);

@@ -4,10 +4,10 @@ import { Connections } from "./parts/connections";
 import { CONNECTIONS, load, type LoadReport } from "./parts/load";
 import { median } from "./parts/measure";
 import { gatewayRequest, writeRequests } from "./parts/requests";
-import { makeStands, type Stand } from "./parts/stands";
+import { GENERATED, GUARDED, makeStands, type Stand } from "./parts/stands";
 import type { Server } from "./parts/servers";
 import { withStage } from "./parts/stage";
-import { print, progress, table } from "./parts/table";
+import { atMost, print, progress, table, targetList } from "./parts/table";
 import { cpuUs } from "./parts/usage";
 
 /** What a gateway adds to a call, before one and the same service: `bench:gateway [--quick]`. */
@@ -103,6 +103,10 @@ async function main(): Promise<void> {
         for (const stand of stands) seen[i]?.get(stand)?.push(await observe(stand, upstream, requests, rate));
       }
     }
+    const busy = (name: string): number => {
+      const stand = stands.find((s) => s.name === name) as Stand;
+      return middle(seen[0]?.get(stand) ?? [], (s) => s.proxy);
+    };
     const [first] = stands;
     for (const [i, rate] of LOADS.entries()) {
       const alone = (first && seen[i]?.get(first)) ?? [];
@@ -118,6 +122,9 @@ async function main(): Promise<void> {
         ),
       );
     }
+    print(
+      targetList([atMost("CPU of generated nginx / by hand, same promises", busy(GENERATED) / busy(GUARDED), 1.05)]),
+    );
   });
 }
 

@@ -6,10 +6,13 @@ import { benchFiles, contentOf } from "../model";
 import { CORES } from "./cores";
 import { envoyGateway } from "./envoy-gateway";
 import { startFilterServer } from "./filter-server";
-import { proxyConf, upstreamConf } from "./nginx-confs";
+import { guardedConf, proxyConf, upstreamConf } from "./nginx-confs";
 import { startNodeGateway } from "./node-gateway";
 import type { Server } from "./servers";
 import type { Stage } from "./stage";
+
+export const GUARDED = "nginx by hand, same promises + filter";
+export const GENERATED = "nginx generated + filter";
 
 /** One way to put a gateway before the same service. */
 export interface Stand {
@@ -59,7 +62,7 @@ const withoutTls = (conf: string): string =>
 /** All stands before one upstream. The proxies have a core of their own; what they ask stands with the client. */
 export async function makeStands(stage: Stage): Promise<{ stands: Stand[]; upstream: Server }> {
   const { servers, valkey, programs } = stage;
-  const [service = 0, bare = 0, byHand = 0, envoyBare = 0, envoyDoor = 0] = await freePorts(5);
+  const [service = 0, bare = 0, byHand = 0, guarded = 0, envoyBare = 0, envoyDoor = 0] = await freePorts(6);
   const upstream = await nginx(stage, "upstream", CORES.helpers, service, upstreamConf(service));
   const made = await generated(stage, service);
   const plan = contentOf(made.files, "filter.json");
@@ -78,7 +81,12 @@ export async function makeStands(stage: Stage): Promise<{ stands: Stand[]; upstr
       proxy: await nginx(stage, "nginx-by-hand", CORES.server, byHand, proxyConf({ listen: byHand, ...ports })),
       door,
     },
-    { name: "nginx generated + filter", proxy: await nginx(stage, "nginx", CORES.server, made.at, conf), door },
+    {
+      name: GUARDED,
+      proxy: await nginx(stage, "nginx-guarded", CORES.server, guarded, guardedConf({ listen: guarded, ...ports })),
+      door,
+    },
+    { name: GENERATED, proxy: await nginx(stage, "nginx", CORES.server, made.at, conf), door },
     {
       name: "Envoy alone",
       proxy: await envoy("envoy-alone", envoyBare, envoyGateway({ listen: envoyBare, upstream: service })),
