@@ -16,7 +16,7 @@ export interface FilterOptions extends CoreOptions {
   port: number;
   /** Where whole routes come through from a proxy. */
   throughPort?: number;
-  /** Health and metrics; on the door's port when it is not given. */
+  /** Health and metrics; a free one when it is not given. */
   adminPort?: number;
   /** The gateway's own listeners, where there is no proxy. */
   gateway?: { http: number; https: number; certificate?: { key: string; cert: string } };
@@ -57,23 +57,17 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
     if (message.url?.startsWith("/door/")) filter.desk.answer(message, response);
     else notFound(response);
   };
-  const adminServer = (withDoor: boolean): Server =>
-    createServer(LIMITS, (message, response) => {
-      if (withDoor && message.url?.startsWith("/door/")) {
-        filter.desk.answer(message, response);
-        return;
-      }
-      message.resume();
-      void filter.admin(message, response).then((known) => {
-        if (!known) notFound(response);
-      });
+  const health: RequestListener = (message, response) => {
+    message.resume();
+    void filter.admin(message, response).then((known) => {
+      if (!known) notFound(response);
     });
+  };
   const plain = (listener: RequestListener): Server => createServer(LIMITS, listener);
   // Its Host is a header like all others there: the door itself refuses questions without one.
   const door = { ...LIMITS, IncomingMessage: DoorMessage, requireHostHeader: false };
-  const together = options.adminPort === undefined;
-  const port = gateway ? 0 : await open(together ? adminServer(true) : createServer(door, doorOnly), options.port);
-  const adminPort = options.adminPort === undefined ? port : await open(adminServer(false), options.adminPort);
+  const port = gateway ? 0 : await open(createServer(door, doorOnly), options.port);
+  const adminPort = await open(plain(health), options.adminPort ?? 0);
   const fromBehind = (message: IncomingMessage): Arrived | undefined => fromProxy(message, plan.proxy);
   const throughPort =
     gateway || options.throughPort === undefined

@@ -80,7 +80,7 @@ export const rateLimit = policyKind({
     const replica = countersOf(config, "replica", exchange);
     // Another store, so not in the same step: a call that a replica refuses has counted in the cluster.
     const next = (waitMs: number): Decision | Promise<Decision> =>
-      waitMs > 0 || replica.length === 0 ? judged(waitMs) : later(state.local.take(replica, now), judged);
+      waitMs > 0 ? judged(waitMs) : later(state.local.take(replica, now), judged);
     const away = (): Decision | Promise<Decision> => {
       if (config.onFailure === "deny") return AWAY;
       return config.onFailure === "local" ? later(state.local.take(cluster, now), next) : next(0);

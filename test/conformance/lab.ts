@@ -175,6 +175,19 @@ export default defineGateway({
       policies: { rateLimit: { limits: [{ name: "replica", requests: 3, per: "1h", scope: "replica" }] } },
     },
     {
+      name: "both-limits",
+      match: { prefix: ["/two-limits"] },
+      service: "one",
+      policies: {
+        rateLimit: {
+          limits: [
+            { name: "both-cluster", requests: 2, per: "1h" },
+            { name: "both-replica", requests: 4, per: "1h", scope: "replica" },
+          ],
+        },
+      },
+    },
+    {
       name: "strict-limit",
       match: { prefix: ["/strict"] },
       service: "one",
