@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { IncomingBody } from "../lib/filter/incoming";
 import { Connections, HttpTransport } from "../lib/filter/transport";
 import type { Exchange } from "../lib/policy";
-import type { NoAnswer } from "../lib/policy/call";
+import type { NoAnswer } from "../lib/policy/no-answer";
 
 /** How long a service has for its first byte: from when it has the request, not from when the client began to send it. */
 

@@ -3,7 +3,7 @@ import type { FilterPlan } from "../policy/filter-plan";
 import type { State } from "../policy";
 import type { ExchangeRecord } from "./audit";
 import { answerDoor, failedAtDoor, shedAtDoor, type DoorJudgement } from "./door";
-import { Places } from "./places";
+import { Slots } from "./slots";
 import { send } from "./plain-answer";
 
 /** What a desk needs of the filter around it. */
@@ -17,14 +17,14 @@ interface Around {
   fault(error: unknown): void;
 }
 
-interface Question {
+interface Waiting {
   response: ServerResponse;
   sinceMs: number;
 }
 
 /** Answers what proxies ask at the door, each question once and in time. */
 export class Desk {
-  readonly #waiting = new Places<Question>();
+  readonly #waiting = new Slots<Waiting>();
   readonly #watch: NodeJS.Timeout;
 
   constructor(
@@ -73,21 +73,21 @@ export class Desk {
     fail: (error: unknown) => void,
   ): void {
     const question = { response, sinceMs: Date.now() };
-    const place = this.#waiting.add(question);
+    const slot = this.#waiting.add(question);
     judged
       .then((result) => {
-        if (this.#waiting.delete(place, question)) conclude(result);
+        if (this.#waiting.delete(slot, question)) conclude(result);
       })
       .catch((error: unknown) => {
-        if (this.#waiting.delete(place, question) || !response.headersSent) fail(error);
+        if (this.#waiting.delete(slot, question) || !response.headersSent) fail(error);
       });
   }
 
   #refuseLate(): void {
     const oldestMs = Date.now() - this.patienceMs;
-    for (const [place, question] of this.#waiting.entries()) {
+    for (const [slot, question] of this.#waiting.entries()) {
       if (question.sinceMs > oldestMs) continue;
-      this.#waiting.delete(place, question);
+      this.#waiting.delete(slot, question);
       this.#fail(question.response, new Error("The decision took too long."));
     }
   }

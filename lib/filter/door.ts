@@ -140,17 +140,15 @@ function allow(form: DoorForm, verdict: Verdict): DoorAnswer {
   return { status: 200, headers, body: "" };
 }
 
-const UNREADABLE = { status: 403, reason: "unreadable" };
-
-/** Somebody asks who is no proxy of ours, or a client has found a way to confuse one. */
-function unreadable(message: IncomingMessage): DoorJudgement {
+/** A question that nobody has judged: refused, and told in the log as far as it can be read. */
+function unjudged(message: IncomingMessage, reason: string): DoorJudgement {
+  const door = readDoor(message);
   const { method = "", url = "" } = message;
-  const client = peerOf(message);
-  const request = { scheme: "https" as const, method, host: "", target: url, headers: [], client, headBytes: 0 };
-  const record = { ...recordOf(request, {}, 0), status: UNREADABLE.status, reason: UNREADABLE.reason };
+  const asked = { scheme: "https" as const, method, host: "", target: url, headers: [], client: peerOf(message) };
+  const record = recordOf(door?.request ?? { ...asked, headBytes: 0 }, {}, 0);
   return {
-    answer: { status: UNREADABLE.status, headers: [["x-gateway-reason", UNREADABLE.reason]], body: "" },
-    record,
+    answer: { status: 403, headers: [["x-gateway-reason", reason]], body: "" },
+    record: { ...record, route: door?.route ?? "", status: 403, reason },
   };
 }
 
@@ -158,15 +156,7 @@ function unreadable(message: IncomingMessage): DoorJudgement {
 type DoorAnswer = PlainAnswer & { headers: HeaderLine[] };
 
 /** Something is broken inside, or takes too long. */
-export function failedAtDoor(message: IncomingMessage): DoorJudgement {
-  const { record } = unreadable(message);
-  const { request, route } = readDoor(message) ?? {};
-  const reason = "internal";
-  return {
-    answer: { status: 403, headers: [["x-gateway-reason", reason]], body: "" },
-    record: { ...(request ? recordOf(request, {}, 0) : record), route: route ?? "", status: 403, reason },
-  };
-}
+export const failedAtDoor = (message: IncomingMessage): DoorJudgement => unjudged(message, "internal");
 
 export interface DoorJudgement {
   answer: PlainAnswer;
@@ -183,7 +173,8 @@ export function answerDoor(
 ): DoorJudgement | Promise<DoorJudgement> {
   const start = performance.now();
   const door = readDoor(message);
-  if (!door) return unreadable(message);
+  // Somebody asks who is no proxy of ours, or a client has found a way to confuse one.
+  if (!door) return unjudged(message, "unreadable");
   const { form, request, route } = door;
   const conclude = (verdict: Verdict): DoorJudgement => {
     const refusal = verdict.answer;

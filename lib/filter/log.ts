@@ -26,10 +26,10 @@ const text = (value: string): string => (NEEDS_ESCAPE.test(value) ? JSON.stringi
 const given = (name: string, value: string | undefined): string =>
   value === undefined ? "" : `,"${name}":${text(value)}`;
 
-/** A record as `JSON.stringify` writes it, and a line's end, in a third of the time. */
-export function lineOf(r: ExchangeRecord): string {
+/** A record as `JSON.stringify` writes it, from its first member to the line's end, in a third of the time. */
+export function membersOf(r: ExchangeRecord): string {
   return (
-    `{"requestId":${text(r.requestId)},"method":${text(r.method)},"host":${text(r.host)},"path":${text(r.path)}` +
+    `"requestId":${text(r.requestId)},"method":${text(r.method)},"host":${text(r.host)},"path":${text(r.path)}` +
     `,"route":${text(r.route)},"service":${text(r.service)},"status":${String(r.status)},"decision":"${r.decision}"` +
     `,"reason":${text(r.reason)}${given("user", r.user)}${given("tenant", r.tenant)}${given("apiKey", r.apiKey)}` +
     `,"client":${text(r.client)},"ms":${String(r.ms)}}\n`
@@ -79,7 +79,7 @@ export function standardLogs(onDrop: (lines: number) => void): Logs {
         time = now;
         prefix = `{"level":30,"time":"${new Date(now).toISOString()}","audit":true,`;
       }
-      lines += prefix + lineOf(record).slice(1);
+      lines += prefix + membersOf(record);
       if (lines.length >= BATCH_LENGTH) handOver();
       else timer ??= setTimeout(handOver, FLUSH_MS).unref();
     },

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { Redis } from "ioredis";
 import type { AttemptOutcome, Counter, SharedStore } from "../policy";
-import { Places } from "./places";
+import { Slots } from "./slots";
 
 /**
  * GCRA for several keys at once, by the store's own clock: all admit and count, or none counts. Times are microseconds;
@@ -36,7 +36,7 @@ redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
 return 1
 `;
 
-/** Places that are taken, each until a time; the ones whose time is over are free. */
+/** Slots that are taken, each until a time; the ones whose time is over are free. */
 const LEASE = `
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -100,7 +100,7 @@ export class RedisStore implements SharedStore {
   #answers = false;
   #lateTurns = 0;
   #noted = false;
-  #turn: Places<(error: Error) => void> | undefined;
+  #turn: Slots<(error: Error) => void> | undefined;
 
   constructor(
     url: string,
@@ -199,17 +199,17 @@ export class RedisStore implements SharedStore {
     if (!this.ready || Date.now() < this.#restUntilMs) return Promise.reject(new Error("The shared store is away."));
     const turn = (this.#turn ??= this.#beginTurn());
     return new Promise((resolve, reject) => {
-      const place = turn.add(reject);
+      const slot = turn.add(reject);
       command().then(
         (answer) => {
           this.#lateTurns = 0;
           this.#answers = true;
-          turn.delete(place, reject);
+          turn.delete(slot, reject);
           resolve(answer);
         },
         (error: unknown) => {
           this.#answers = false;
-          turn.delete(place, reject);
+          turn.delete(slot, reject);
           reject(error instanceof Error ? error : new Error(String(error)));
         },
       );
@@ -217,8 +217,8 @@ export class RedisStore implements SharedStore {
   }
 
   /** All questions of one turn of the loop are one write, and have one timer. */
-  #beginTurn(): Places<(error: Error) => void> {
-    const waiting = new Places<(error: Error) => void>();
+  #beginTurn(): Slots<(error: Error) => void> {
+    const waiting = new Slots<(error: Error) => void>();
     const { stream } = this.#redis;
     stream.cork();
     setImmediate(() => {

@@ -2,7 +2,8 @@ import http, { type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { HOP_BY_HOP, serviceHeaders } from "../policy/answer";
-import { BodyTooLarge, NoAnswer, type Transport } from "../policy/call";
+import { BodyTooLarge, type Transport } from "../policy/call";
+import { NoAnswer } from "../policy/no-answer";
 import type { Exchange, HeaderLine, ServiceAnswer } from "../policy";
 import { ClientGone, headerLines, type IncomingBody } from "./incoming";
 

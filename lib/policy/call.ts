@@ -11,8 +11,6 @@ import {
 } from "./kind";
 import { NoAnswer, noAnswer } from "./no-answer";
 
-export { NoAnswer } from "./no-answer";
-
 /** The body of the request has turned out to be larger than its limit. */
 export class BodyTooLarge extends Error {}
 

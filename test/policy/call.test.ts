@@ -1,5 +1,6 @@
 import type { Answer, Exchange, ServiceAnswer, State } from "../../lib/policy";
-import { BodyTooLarge, callService, chooseService, NoAnswer, type Transport } from "../../lib/policy/call";
+import { BodyTooLarge, callService, chooseService, type Transport } from "../../lib/policy/call";
+import { NoAnswer } from "../../lib/policy/no-answer";
 import type { Backend, ConfiguredPolicy, Route } from "../../lib/policy/gateway";
 import { kindNamed, type KindName } from "../../lib/policy";
 import { aloneState } from "../../lib/policy/memory-store";
