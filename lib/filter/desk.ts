@@ -4,7 +4,7 @@ import type { State } from "../policy";
 import type { ExchangeRecord } from "./audit";
 import { answerDoor, failedAtDoor, shedAtDoor, type DoorJudgement } from "./door";
 import { Slots } from "./slots";
-import { send } from "./plain-answer";
+import { send, type PlainAnswer } from "./plain-answer";
 
 /** What a desk needs of the filter around it. */
 interface Around {
@@ -25,6 +25,7 @@ interface Waiting {
 /** Answers what proxies ask at the door, each question once and in time. */
 export class Desk {
   readonly #waiting = new Slots<Waiting>();
+  readonly #answers: { response: ServerResponse; answer: PlainAnswer }[] = [];
   readonly #watch: NodeJS.Timeout;
 
   constructor(
@@ -44,20 +45,12 @@ export class Desk {
       send(response, shedAtDoor(message));
       return;
     }
-    const conclude = ({ answer, record }: DoorJudgement): void => {
-      around.note(record);
-      send(response, answer);
-      around.leave();
-    };
-    const fail = (error: unknown): void => {
-      this.#fail(response, error);
-    };
     try {
       const judged = answerDoor(around.plan, around.state, message);
-      if (judged instanceof Promise) this.#wait(response, judged, conclude, fail);
-      else conclude(judged);
+      if (judged instanceof Promise) this.#wait(response, judged);
+      else this.#conclude(response, judged);
     } catch (error) {
-      fail(error);
+      this.#fail(response, error);
     }
   }
 
@@ -66,21 +59,18 @@ export class Desk {
   }
 
   /** What is said after its time is nobody's: the question has been refused. */
-  #wait(
-    response: ServerResponse,
-    judged: Promise<DoorJudgement>,
-    conclude: (judged: DoorJudgement) => void,
-    fail: (error: unknown) => void,
-  ): void {
+  #wait(response: ServerResponse, judged: Promise<DoorJudgement>): void {
     const question = { response, sinceMs: Date.now() };
     const slot = this.#waiting.add(question);
-    judged
-      .then((result) => {
-        if (this.#waiting.delete(slot, question)) conclude(result);
-      })
-      .catch((error: unknown) => {
-        if (this.#waiting.delete(slot, question) || !response.headersSent) fail(error);
-      });
+    const inTime = (): boolean => this.#waiting.delete(slot, question);
+    judged.then(
+      (result) => {
+        if (inTime()) this.#conclude(response, result);
+      },
+      (error: unknown) => {
+        if (inTime()) this.#fail(response, error);
+      },
+    );
   }
 
   #refuseLate(): void {
@@ -92,15 +82,42 @@ export class Desk {
     }
   }
 
+  #conclude(response: ServerResponse, { answer, record }: DoorJudgement): void {
+    try {
+      this.around.note(record);
+      this.#sendLater(response, answer);
+    } catch (error) {
+      this.#fail(response, error);
+    }
+  }
+
   #fail(response: ServerResponse, error: unknown): void {
     this.around.fault(error);
     const { answer, record } = failedAtDoor(response.req);
-    send(response, answer);
-    this.around.leave();
+    this.#sendLater(response, answer);
     try {
       this.around.note(record);
     } catch (another) {
       this.around.fault(another);
+    }
+  }
+
+  /** Answers of one turn of the loop go out together: each write wakes a proxy, and to wake it costs as much as to decide. */
+  #sendLater(response: ServerResponse, answer: PlainAnswer): void {
+    if (this.#answers.push({ response, answer }) > 1) return;
+    setImmediate(() => {
+      this.#sendAll();
+    });
+  }
+
+  #sendAll(): void {
+    for (const { response, answer } of this.#answers.splice(0)) {
+      try {
+        send(response, answer);
+        this.around.leave();
+      } catch (error) {
+        this.#fail(response, error);
+      }
     }
   }
 }
