@@ -11,7 +11,9 @@ export interface RssReport {
   afterStart: number;
   afterWarmUp: number;
   largest: number;
-  atEnd: number;
+  /** Means of the first and of the last third: one look says more of when the heap was last collected than of growth. */
+  early: number;
+  late: number;
   cpuUs: number;
   unexpected: number;
 }
@@ -40,14 +42,23 @@ export async function rssRun(stage: Stage, server: Server, decisions: number, co
   });
   await load({ port: server.port, requests, count, expect: 200 });
   const afterWarmUp = rssMib(pid);
-  let largest = afterWarmUp;
-  const timer = setInterval(() => {
-    largest = Math.max(largest, rssMib(pid));
-  }, 1_000);
+  const seen: number[] = [];
+  const timer = setInterval(() => seen.push(rssMib(pid)), 1_000);
   const before = cpuUs(pid);
-  const report = await load({ port: server.port, requests, count: decisions, expect: 200 });
+  const { answered, unexpected } = await load({ port: server.port, requests, count: decisions, expect: 200 });
   clearInterval(timer);
-  const used = (cpuUs(pid) - before) / report.answered;
-  const { unexpected } = report;
-  return { decisions, tokens: count, afterStart, afterWarmUp, largest, atEnd: rssMib(pid), cpuUs: used, unexpected };
+  const third = Math.ceil(seen.length / 3);
+  return {
+    decisions,
+    tokens: count,
+    afterStart,
+    afterWarmUp,
+    largest: Math.max(...seen),
+    early: mean(seen.slice(0, third)),
+    late: mean(seen.slice(-third)),
+    cpuUs: (cpuUs(pid) - before) / answered,
+    unexpected,
+  };
 }
+
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
