@@ -124,7 +124,7 @@ const unreachable = (name: string, bad: (proxy: FaultProxy) => Promise<void>): D
     run.after(() => proxy.stop());
     await allStages(run, issuer, {
       url: `http://127.0.0.1:${String(proxy.port)}/keys`,
-      attempts: () => (proxy.mode === "refuse" ? undefined : proxy.connections),
+      attempts: () => (proxy.mode === "refuse" ? undefined : proxy.chunksUp),
       bad: () => bad(proxy),
       async good() {
         await proxy.set("pass");

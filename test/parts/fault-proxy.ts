@@ -90,6 +90,8 @@ class Link {
 export class FaultProxy {
   /** Connections accepted since the start. */
   connections = 0;
+  /** Pieces that clients have sent: a short request is one, on a connection of its own or on one that was kept. */
+  chunksUp = 0;
   bytesUp = 0;
   bytesDown = 0;
   #mode: FaultMode = "pass";
@@ -177,7 +179,10 @@ export class FaultProxy {
     }
     const link = new Link(client, this.target, () => this.#mode === "hold" || this.#mode === "blackhole");
     this.#links.add(link);
-    this.#carry(link, link.client, link.up, (n) => (this.bytesUp += n));
+    this.#carry(link, link.client, link.up, (n) => {
+      this.chunksUp += 1;
+      this.bytesUp += n;
+    });
     this.#carry(link, link.server, link.down, (n) => (this.bytesDown += n));
   }
 
