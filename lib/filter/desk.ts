@@ -60,7 +60,7 @@ export class Desk {
 
   /** What is said after its time is nobody's: the question has been refused. */
   #wait(response: ServerResponse, judged: Promise<DoorJudgement>): void {
-    const question = { response, sinceMs: Date.now() };
+    const question = { response, sinceMs: performance.now() };
     const slot = this.#waiting.add(question);
     const inTime = (): boolean => this.#waiting.delete(slot, question);
     judged.then(
@@ -74,7 +74,7 @@ export class Desk {
   }
 
   #refuseLate(): void {
-    const oldestMs = Date.now() - this.patienceMs;
+    const oldestMs = performance.now() - this.patienceMs;
     for (const [slot, question] of this.#waiting.entries()) {
       if (question.sinceMs > oldestMs) continue;
       this.#waiting.delete(slot, question);
@@ -85,13 +85,20 @@ export class Desk {
   #conclude(response: ServerResponse, { answer, record }: DoorJudgement): void {
     try {
       this.around.note(record);
-      this.#sendLater(response, answer);
     } catch (error) {
       this.#fail(response, error);
+      return;
     }
+    this.around.leave();
+    this.#sendLater(response, answer);
   }
 
   #fail(response: ServerResponse, error: unknown): void {
+    this.around.leave();
+    this.#refuse(response, error);
+  }
+
+  #refuse(response: ServerResponse, error: unknown): void {
     this.around.fault(error);
     const { answer, record } = failedAtDoor(response.req);
     this.#sendLater(response, answer);
@@ -114,9 +121,14 @@ export class Desk {
     for (const { response, answer } of this.#answers.splice(0)) {
       try {
         send(response, answer);
-        this.around.leave();
       } catch (error) {
-        this.#fail(response, error);
+        if (!response.headersSent) {
+          this.#refuse(response, error);
+          continue;
+        }
+        // What has begun cannot be refused any more, only broken off.
+        this.around.fault(error);
+        response.destroy();
       }
     }
   }

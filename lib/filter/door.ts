@@ -71,6 +71,19 @@ function formOf(url: string): DoorForm | undefined {
   return url === "/door/ingress-nginx" ? "ingress-nginx" : undefined;
 }
 
+/** Names as they were seen, since proxies send the same few: in lower case where they are the proxy's word, else nothing. */
+const MOST_NAMES = 1_000;
+const words = new Map<string, string>();
+
+function wordOf(name: string): string {
+  const known = words.get(name);
+  if (known !== undefined) return known;
+  const key = name.toLowerCase();
+  const word = key === "host" || PROXY_HEADERS.test(key) ? key : "";
+  if (words.size < MOST_NAMES) words.set(name, word);
+  return word;
+}
+
 /** The client's lines, and apart from them the proxy's; a word of the proxy that comes twice is nobody's. */
 function sorted(raw: readonly string[]): { headers: HeaderLine[]; told: Told } {
   const headers: HeaderLine[] = [];
@@ -78,16 +91,12 @@ function sorted(raw: readonly string[]): { headers: HeaderLine[]; told: Told } {
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string;
     const value = raw[i + 1] as string;
-    const first = name.charCodeAt(0) | 0x20;
-    const key = first === X || first === H ? name.toLowerCase() : "";
-    const ofProxy = first === X && PROXY_HEADERS.test(key);
-    if (ofProxy || key === "host") told[key] = key in told ? "" : value;
-    if (!ofProxy) headers.push([name, value]);
+    const word = wordOf(name);
+    if (word !== "") told[word] = word in told ? "" : value;
+    if (word === "" || word === "host") headers.push([name, value]);
   }
   return { headers, told };
 }
-
-const [X, H] = ["x".charCodeAt(0), "h".charCodeAt(0)];
 
 /**
  * The request that a proxy asks about. Everything of it comes from headers that the proxy sets itself, whatever the

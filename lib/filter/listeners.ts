@@ -19,6 +19,7 @@ export const CLIENT_LIMITS = { ...LIMITS, keepAliveTimeout: 75_000, headersTimeo
 
 /** Exchanges that are under way when the listeners close may take this long. */
 const LAST_MS = 15_000;
+const IDLE_CHECK_MS = 100;
 
 export type AnyServer = Server | TlsServer;
 
@@ -112,7 +113,12 @@ export function exchanges(
 /** Takes nothing more, and ends when what is under way has ended. */
 export function close(server: AnyServer): Promise<void> {
   return new Promise((resolve) => {
+    // Whoever was asked before the end began was not told to come elsewhere, and keeps his connection.
+    const idle = setInterval(() => {
+      server.closeIdleConnections();
+    }, IDLE_CHECK_MS);
     server.close(() => {
+      clearInterval(idle);
       resolve();
     });
     server.closeIdleConnections();
