@@ -191,4 +191,17 @@ export default defineGateway({
     },
     { name: "mock", match: { prefix: unversioned("/mock") }, service: "mock" },
   ],
+  infrastructure: {
+    production: {
+      database: { engine: "postgres" },
+      cache: {},
+      search: {},
+      edge: {
+        hostedZone: "serhafen.com",
+        website: { host: "portal.serhafen.com" },
+        firewall: ["AWSManagedRulesAmazonIpReputationList", "AWSManagedRulesKnownBadInputsRuleSet"],
+      },
+      topics: ["iam-events"],
+    },
+  },
 });

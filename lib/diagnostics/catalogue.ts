@@ -13,6 +13,8 @@ export const CATALOGUE = {
   "model/issuer-without-keys": { severity: "error", message: "The issuer's tokens cannot be verified." },
   "model/cache-not-private": { severity: "error", message: "The answer is somebody's own, and everyone would get it." },
   "model/unknown-host": { severity: "error", message: "The route names a host that does not exist." },
+  "model/host-outside-zone": { severity: "error", message: "The host is not in the hosted zone." },
+  "model/front-disagrees": { severity: "error", message: "What is deployed in front is not what the gateway expects." },
   "model/unknown-environment": { severity: "error", message: "The environment does not exist in this model." },
   "model/overlapping-routes": { severity: "error", message: "Two routes match the same requests." },
   "model/duplicate-name": { severity: "error", message: "The name is used twice." },

@@ -3,6 +3,7 @@ import { diagnostic, type Diagnostic, type DiagnosticCode, type Result, type Sou
 import type { KindName } from "../policy";
 import { configOf, routeEntries, type Route, type RouteEntry } from "../policy/gateway";
 import type { JwtConfig } from "../policy/jwt";
+import { checkInfrastructure } from "./check-infrastructure";
 import { findProblems, nearest } from "./problems";
 import type { RawModel } from "./read";
 import { resolveGateway } from "./resolve";
@@ -175,5 +176,6 @@ export function checkModel(raw: RawModel): Result<GatewayModel> {
   diagnostics.push(...problems);
   if (!parsed.success || problems.length > 0) return { diagnostics };
   diagnostics.push(...parsed.data.environments.flatMap((e) => checkEnvironment(raw, parsed.data, e)));
+  diagnostics.push(...checkInfrastructure(raw, parsed.data));
   return diagnostics.length > 0 ? { diagnostics } : { value: parsed.data, diagnostics };
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { KINDS, type KindName } from "../policy";
 import { issuerSchema } from "../policy/jwt";
 import { SHAPE_KINDS } from "../policy/route-shape";
+import { infrastructure } from "./infrastructure";
 import {
   cidr,
   contentType,
@@ -198,6 +199,8 @@ export const gatewaySchema = z.strictObject({
   kubernetes: kubernetes.prefault({}),
   policies: hostPolicies.prefault({}),
   routes: z.array(route).min(1),
+  /** What each environment needs of AWS; an environment that is not named here is not deployed there. */
+  infrastructure: z.record(name, infrastructure).default({}),
   /** Differences of a native form that this system takes, by name, each with the reason. */
   accept: z.array(z.strictObject({ difference: name, reason: z.string().min(10).max(500) })).default([]),
 });

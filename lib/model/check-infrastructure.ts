@@ -1,0 +1,54 @@
+import { BlockList } from "node:net";
+import { diagnostic, type Diagnostic } from "../diagnostics";
+import type { RawModel } from "./read";
+import { resolveGateway } from "./resolve";
+import type { GatewayModel } from "./schema";
+
+const isWithin = (host: string, zone: string): boolean => host === zone || host.endsWith(`.${zone}`);
+
+/** True when every address of one network is in one of the others. */
+function covers(networks: readonly string[], inner: string): boolean {
+  const list = new BlockList();
+  for (const network of networks.filter((n) => n.includes(".") && inner.includes("."))) {
+    const [address = "", bits = "32"] = network.split("/");
+    if (Number(bits) <= Number(inner.split("/")[1] ?? "32")) list.addSubnet(address, Number(bits), "ipv4");
+  }
+  return list.check(inner.split("/")[0] ?? "", "ipv4");
+}
+
+/** Where the infrastructure of an environment and its routing do not go together. */
+export function checkInfrastructure(raw: RawModel, model: GatewayModel): Diagnostic[] {
+  return Object.entries(model.infrastructure).flatMap(([environment, { edge, network }]) => {
+    const path = ["infrastructure", environment];
+    const at = `${model.name}/${path.join("/")}`;
+    if (!model.environments.includes(environment)) {
+      const why = `There is no environment "${environment}".`;
+      const fix = `Use one of ${model.environments.join(", ")}, or add the environment "${environment}".`;
+      return [diagnostic("model/unknown-environment", at, why, fix, raw.locate(path))];
+    }
+    const found: Diagnostic[] = [];
+    const hosts = resolveGateway(model, environment).hosts.map(({ name }) => name);
+    const { website, hostedZone } = edge;
+    const edgePath = [...path, "edge"];
+    if (website && !hosts.includes(website.host)) {
+      const why = `There is no host "${website.host}" in ${environment}.`;
+      const fix = `Use one of ${hosts.join(", ")}, or add the host.`;
+      found.push(diagnostic("model/unknown-host", `${at}/edge/website`, why, fix, raw.locate(edgePath)));
+    }
+    for (const host of hosts.filter((name) => !isWithin(name, hostedZone))) {
+      const why = `"${host}" is not in the zone "${hostedZone}", so nobody could be told where it is.`;
+      const fix = "Name the zone that all hosts of the environment are in.";
+      found.push(diagnostic("model/host-outside-zone", `${at}/edge/hostedZone`, why, fix, raw.locate(edgePath)));
+    }
+    const { kind, networks } = model.front;
+    if (kind !== "alb" || !covers(networks, network.cidr)) {
+      const why =
+        kind === "alb"
+          ? `The balancer's addresses are in ${network.cidr}, which front.networks does not name.`
+          : `An Application Load Balancer will stand in front, and front.kind is "${kind}".`;
+      const fix = `Write front: { kind: alb, networks: [${network.cidr}] }.`;
+      found.push(diagnostic("model/front-disagrees", `${at}/network`, why, fix, raw.locate(["front"])));
+    }
+    return found;
+  });
+}

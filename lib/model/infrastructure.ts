@@ -1,0 +1,125 @@
+import { z } from "zod";
+import { cidr, hostname, name } from "../policy/values";
+
+/** What a system needs of AWS in one environment. Every default is that of production. */
+
+const instanceType = z.string().regex(/^[a-z][a-z0-9-]*\.[a-z0-9]+$/, "write a type, such as m7g.large");
+const databaseClass = z.string().regex(/^[a-z][a-z0-9-]*\.[a-z0-9]+$/, "write a class without db., such as m7g.large");
+const nodeType = z.string().regex(/^cache\.[a-z][a-z0-9-]*\.[a-z0-9]+$/, "write a node type, such as cache.m7g.large");
+const searchType = z.string().regex(/^[a-z][a-z0-9-]*\.[a-z0-9]+\.search$/, "write a type, such as m7g.large.search");
+const principal = z.string().regex(/^[\w+=,.@/-]{1,128}$/, "write the name of an IAM role of this account");
+/** CloudWatch keeps logs for one of these. */
+const logDays = z.literal([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653]);
+const gibibytes = z.int().min(1).max(65_536);
+
+const network = z.strictObject({
+  cidr: cidr.default("10.0.0.0/16"),
+  /** NAT gateways: one for each zone keeps calls out of a zone that fails; one for all is cheaper. */
+  natGateways: z.int().min(1).max(3).default(3),
+  /** Interface endpoints, each with one address in each zone: they pay where they take more from NAT than they cost. */
+  interfaceEndpoints: z.array(z.string().regex(/^[a-z0-9.-]+$/)).default([]),
+  flowLogDays: logDays.default(90),
+});
+
+const nodes = z
+  .strictObject({
+    instanceType: instanceType.default("m7g.large"),
+    min: z.int().min(1).default(3),
+    max: z.int().min(1).default(9),
+    diskGiB: gibibytes.default(50),
+  })
+  .refine(({ min, max }) => min <= max, "max is at least min");
+
+const cluster = z.strictObject({
+  /** A version in standard support whose add-ons we know. */
+  version: z.enum(["1.36"]).default("1.36"),
+  /** `nodes`: a managed node group of this size; `auto`: EKS Auto Mode makes nodes as pods ask for them. */
+  compute: z.enum(["nodes", "auto"]).default("nodes"),
+  nodes: nodes.prefault({}),
+  /** IAM roles whose holders administer the cluster. */
+  admins: z.array(principal).default([]),
+  logDays: logDays.default(90),
+});
+
+const database = z.strictObject({
+  engine: z.enum(["postgres", "mysql"]),
+  class: databaseClass.default("m7g.large"),
+  storageGiB: z.int().min(20).max(65_536).default(50),
+  multiAz: z.boolean().default(true),
+  readReplicas: z.int().min(0).max(5).default(0),
+  backupDays: z.int().min(1).max(35).default(14),
+});
+
+const cache = z.strictObject({
+  nodeType: nodeType.default("cache.m7g.large"),
+  /** Copies beside the primary, in other zones; one of them takes over when it fails. */
+  replicas: z.int().min(1).max(5).default(1),
+  snapshotDays: z.int().min(0).max(35).default(7),
+});
+
+const search = z.strictObject({
+  instanceType: searchType.default("m7g.large.search"),
+  dataNodes: z.literal(3).default(3),
+  masterType: searchType.default("m7g.large.search"),
+  storageGiB: gibibytes.default(50),
+});
+
+const website = z.strictObject({
+  /** The host that browsers ask; whatever it does not have under `apiPath` is a static file. */
+  host: hostname,
+  apiPath: z
+    .string()
+    .regex(/^\/[a-z0-9/-]*\/\*$/, "write a path that ends in /*, such as /api/*")
+    .default("/api/*"),
+});
+
+/** AWS's own groups of rules. */
+export const FIREWALL_GROUPS = [
+  "AWSManagedRulesAmazonIpReputationList",
+  "AWSManagedRulesCommonRuleSet",
+  "AWSManagedRulesKnownBadInputsRuleSet",
+  "AWSManagedRulesSQLiRuleSet",
+] as const;
+export type FirewallGroup = (typeof FIREWALL_GROUPS)[number];
+
+const edge = z.strictObject({
+  /** Route 53's zone of the hosts; its id stands in Parameter Store under `/gatewright/hosted-zones/<name>`. */
+  hostedZone: hostname,
+  website: website.optional(),
+  /** Groups of rules that may refuse what the routes allow; the others count what they would refuse. */
+  firewall: z.array(z.enum(FIREWALL_GROUPS)).default([]),
+  /** 3,000 dollars a month for a year, whatever is used. */
+  shieldAdvanced: z.boolean().default(false),
+});
+
+const alarms = z.strictObject({
+  /** Answers 5xx in a minute, above which an alarm is raised after two such minutes. */
+  errorsPerMinute: z.int().min(1).default(10),
+  p95Ms: z.int().min(1).default(500),
+});
+
+export const infrastructure = z.strictObject({
+  region: z
+    .string()
+    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "write a region, such as us-east-1")
+    .default("us-east-1"),
+  /** Zones of the region, by letter. */
+  zones: z
+    .array(z.string().regex(/^[a-f]$/))
+    .min(2)
+    .max(3)
+    .default(["a", "b", "c"]),
+  /** What holds data outlives its stack, and nothing is deleted by mistake. */
+  protect: z.boolean().default(true),
+  network: network.prefault({}),
+  cluster: cluster.prefault({}),
+  database: database.optional(),
+  cache: cache.optional(),
+  search: search.optional(),
+  edge,
+  alarms: alarms.prefault({}),
+  /** Topics that services publish to, each with a queue of its own. */
+  topics: z.array(name).default([]),
+});
+
+export type Infrastructure = z.output<typeof infrastructure>;

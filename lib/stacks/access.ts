@@ -1,0 +1,126 @@
+import type { ICluster } from "aws-cdk-lib/aws-eks-v2";
+import { PolicyStatement } from "aws-cdk-lib/aws-iam";
+import type { IKey } from "aws-cdk-lib/aws-kms";
+import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
+import type { Construct } from "constructs";
+import { acknowledge } from "./acknowledge";
+import type { DataStack } from "./data";
+import type { EdgeStack } from "./edge";
+import type { MessagingStack } from "./messaging";
+import { podRole } from "./pod-role";
+import type { SecretsStack } from "./secrets";
+import { SystemStack, type SystemProps } from "./system-stack";
+
+interface Reached {
+  cluster: ICluster;
+  edge: EdgeStack;
+  data: DataStack;
+  /** None where the model keeps no secret there. */
+  secrets: SecretsStack | undefined;
+  /** None where no service publishes. */
+  messaging: MessagingStack | undefined;
+}
+
+const allow = (actions: string[], resources: string[]): PolicyStatement => new PolicyStatement({ actions, resources });
+
+/** By the role's own policy alone: a grant would change the key's as well, in a stack that this one depends on. */
+const readSecrets = (secrets: readonly ISecret[], key: IKey): PolicyStatement[] =>
+  secrets.length === 0
+    ? []
+    : [
+        allow(
+          ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"],
+          secrets.map((s) => s.secretArn),
+        ),
+        allow(["kms:Decrypt"], [key.keyArn]),
+      ];
+
+/** What pods may do outside of the cluster, each service account for itself. */
+export class AccessStack extends SystemStack {
+  constructor(scope: Construct, id: string, props: SystemProps & Reached) {
+    super(scope, id, props);
+    this.#externalSecrets(props);
+    this.#balancerController(props);
+    this.#filter(props);
+    this.#publishers(props);
+  }
+
+  #externalSecrets({ cluster, data, model, environment }: SystemProps & Reached): void {
+    const parameters = this.formatArn({ service: "ssm", resource: "parameter", resourceName: `${this.systemName}/*` });
+    const role = podRole(this, "ExternalSecrets", {
+      cluster,
+      namespace: "external-secrets",
+      serviceAccount: "external-secrets",
+      statements: [
+        allow(["ssm:GetParameter", "ssm:GetParametersByPath"], [parameters]),
+        ...readSecrets(data.secrets, data.key),
+      ],
+    });
+    acknowledge(
+      role,
+      `IAM5[Resource::arn:${this.partition}:ssm:${this.region}:<AWS::AccountId>:parameter/${model.name}-${environment}/*]`,
+      "The parameters of this system and environment, whose names it takes by path.",
+    );
+  }
+
+  /** Only what binds pods to the target group: the balancer itself is made here, not in the cluster. */
+  #balancerController({ cluster, edge }: Reached): void {
+    const role = podRole(this, "BalancerController", {
+      cluster,
+      namespace: "kube-system",
+      serviceAccount: "aws-load-balancer-controller",
+      statements: [
+        allow(
+          ["elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"],
+          [edge.targets.targetGroupArn],
+        ),
+        allow(
+          [
+            "elasticloadbalancing:DescribeTargetGroups",
+            "elasticloadbalancing:DescribeTargetHealth",
+            "elasticloadbalancing:DescribeTags",
+            "ec2:DescribeAvailabilityZones",
+            "ec2:DescribeInstances",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcs",
+          ],
+          ["*"],
+        ),
+      ],
+    });
+    acknowledge(role, "IAM5[Resource::*]", "AWS's Describe actions take no resource.");
+  }
+
+  #filter({ cluster, secrets, model }: SystemProps & Reached): void {
+    if (!secrets) return;
+    podRole(this, "Filter", {
+      cluster,
+      namespace: model.kubernetes.namespace,
+      serviceAccount: "gateway-filter",
+      statements: readSecrets(secrets.secrets, secrets.key),
+    });
+  }
+
+  #publishers({ cluster, messaging, model }: SystemProps & Reached): void {
+    if (!messaging) return;
+    const { topics, queues, key } = messaging;
+    podRole(this, "Publishers", {
+      cluster,
+      namespace: "default",
+      serviceAccount: `${model.name}-publisher`,
+      statements: [
+        allow(
+          ["sns:Publish"],
+          topics.map(({ topicArn }) => topicArn),
+        ),
+        allow(
+          ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"],
+          queues.map(({ queueArn }) => queueArn),
+        ),
+        allow(["kms:GenerateDataKey", "kms:Decrypt"], [key.keyArn]),
+      ],
+    });
+  }
+}

@@ -1,0 +1,113 @@
+import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import { InstanceType, Port, SecurityGroup, SubnetType } from "aws-cdk-lib/aws-ec2";
+import {
+  DatabaseInsightsMode,
+  DatabaseInstance,
+  DatabaseInstanceEngine,
+  DatabaseInstanceReadReplica,
+  MysqlEngineVersion,
+  ParameterGroup,
+  PostgresEngineVersion,
+  StorageType,
+  type DatabaseInstanceProps,
+  type IInstanceEngine,
+} from "aws-cdk-lib/aws-rds";
+import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
+import type { Infrastructure } from "../model/infrastructure";
+import { acknowledge } from "./acknowledge";
+import type { DataScope } from "./data";
+import { publish } from "./parameters";
+
+type Wanted = NonNullable<Infrastructure["database"]>;
+
+interface Engine {
+  engine: IInstanceEngine;
+  /** Refuses connections without TLS. */
+  parameters: Record<string, string>;
+  logs: string[];
+  port: number;
+}
+
+/** Not the ports that everybody tries first. */
+const ENGINES: Readonly<Record<Wanted["engine"], Engine>> = {
+  postgres: {
+    engine: DatabaseInstanceEngine.postgres({ version: PostgresEngineVersion.VER_17_9 }),
+    parameters: { "rds.force_ssl": "1" },
+    logs: ["postgresql", "upgrade"],
+    port: 15_432,
+  },
+  mysql: {
+    engine: DatabaseInstanceEngine.mysql({ version: MysqlEngineVersion.VER_8_4_10 }),
+    parameters: { require_secure_transport: "ON" },
+    logs: ["error", "slowquery"],
+    port: 13_306,
+  },
+};
+
+interface Made {
+  database: DatabaseInstance;
+  /** Of the master's password. */
+  secret: ISecret;
+}
+
+/** A database that RDS keeps the master password of, and that pods sign in to with IAM. */
+export function addDatabase({ stack, systemName, vpc, key, clients, protect }: DataScope, wanted: Wanted): Made {
+  const { engine, parameters, logs, port } = ENGINES[wanted.engine];
+  const securityGroup = new SecurityGroup(stack, "DatabaseGroup", {
+    vpc,
+    description: `Database of ${systemName}`,
+    allowAllOutbound: false,
+  });
+  securityGroup.addIngressRule(clients, Port.tcp(port), "Pods");
+  const common = {
+    vpc,
+    vpcSubnets: { subnetType: SubnetType.PRIVATE_ISOLATED },
+    instanceType: new InstanceType(wanted.class),
+    securityGroups: [securityGroup],
+    parameterGroup: new ParameterGroup(stack, "DatabaseParameters", { engine, parameters }),
+    port,
+    storageType: StorageType.GP3,
+    iamAuthentication: true,
+    databaseInsightsMode: DatabaseInsightsMode.STANDARD,
+    performanceInsightEncryptionKey: key,
+    enablePerformanceInsights: true,
+    monitoringInterval: Duration.minutes(1),
+    cloudwatchLogsExports: logs,
+    deletionProtection: protect,
+    removalPolicy: protect ? RemovalPolicy.SNAPSHOT : RemovalPolicy.DESTROY,
+    storageEncryptionKey: key,
+  } satisfies Partial<DatabaseInstanceProps>;
+  const database = new DatabaseInstance(stack, "Database", {
+    ...common,
+    engine,
+    multiAz: wanted.multiAz,
+    allocatedStorage: wanted.storageGiB,
+    maxAllocatedStorage: 4 * wanted.storageGiB,
+    storageEncrypted: true,
+    manageMasterUserPassword: true,
+    masterUserSecretKey: key,
+    backupRetention: Duration.days(wanted.backupDays),
+    copyTagsToSnapshot: true,
+  } as DatabaseInstanceProps);
+  for (let n = 1; n <= wanted.readReplicas; n++) {
+    const replica = new DatabaseInstanceReadReplica(stack, `DatabaseReplica${String(n)}`, {
+      ...common,
+      sourceDatabaseInstance: database,
+    });
+    publish(stack, systemName, `database/replica-${String(n)}`, replica.dbInstanceEndpointAddress);
+  }
+  acknowledge(
+    database,
+    "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole]",
+    "RDS asks for this policy of its monitoring.",
+  );
+  if (!wanted.multiAz) {
+    acknowledge(database, "RDS3", "The model says that this environment may be away while its zone is.");
+  }
+  if (!protect) acknowledge(database, "RDS10", "The model says that this environment's data may go with it.");
+  publish(stack, systemName, "database/endpoint", `${database.dbInstanceEndpointAddress}:${String(port)}`);
+  const { secret } = database;
+  if (!secret) throw new Error("RDS has made no secret for the master password.");
+  publish(stack, systemName, "database/secret", secret.secretArn);
+  return { database, secret };
+}

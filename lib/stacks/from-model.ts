@@ -1,0 +1,47 @@
+import type { z } from "zod";
+import { resolveGateway, type GatewayModel } from "../model";
+import type { floodGuard } from "../policy/flood-guard";
+import { configOf } from "../policy/gateway";
+import { burstOf } from "../policy/rate";
+import type { RetriesConfig, TimeoutsConfig } from "../policy/upstream";
+import type { webSocket } from "../policy/web-socket";
+
+/** What stacks take from the routing model, so that nobody states it twice. */
+
+/** The names under which an environment is reached. */
+export const hostsOf = (model: GatewayModel, environment: string): string[] =>
+  resolveGateway(model, environment).hosts.map(({ name }) => name);
+
+/** The most that an autoscaler makes of a gateway. */
+const MOST_REPLICAS = 10;
+/** The largest limit that AWS WAF takes. */
+const MOST = 2_000_000_000;
+
+/**
+ * What the flood guards of all hosts and replicas let one address do in a minute: a limit in front that is below it
+ * would refuse what the gateway allows.
+ */
+export function addressLimit(model: GatewayModel, environment: string): number {
+  let limit = 0;
+  for (const host of resolveGateway(model, environment).hosts) {
+    const guard = configOf(host.policies, "floodGuard") as z.output<typeof floodGuard.schema> | undefined;
+    if (!guard) return MOST;
+    limit += Math.ceil((guard.requests * 60_000) / guard.per) + burstOf(guard) + 1;
+  }
+  return Math.min(MOST, limit * MOST_REPLICAS);
+}
+
+/** AWS takes no more for a balancer's idle time-out. */
+const MOST_IDLE_MS = 4_000_000;
+
+/** How long a call or a WebSocket may say nothing, by the longest of all routes. */
+export function idleMs(model: GatewayModel, environment: string): number {
+  const routes = resolveGateway(model, environment).hosts.flatMap((host) => host.routes);
+  const longest = routes.flatMap(({ policies }) => {
+    const limits = configOf(policies, "timeouts") as TimeoutsConfig | undefined;
+    const again = configOf(policies, "retries") as RetriesConfig | undefined;
+    const socket = configOf(policies, "webSocket") as z.output<typeof webSocket.schema> | undefined;
+    return [limits?.firstByte ?? 0, again ? again.tries * again.perTry : 0, socket?.allowed ? socket.idle : 0];
+  });
+  return Math.min(MOST_IDLE_MS, Math.max(60_000, ...longest));
+}

@@ -1,0 +1,43 @@
+import { Duration } from "aws-cdk-lib";
+import { Key, type IKey } from "aws-cdk-lib/aws-kms";
+import { ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Topic, type ITopic } from "aws-cdk-lib/aws-sns";
+import { SqsSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
+import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
+import type { Construct } from "constructs";
+import { publish } from "./parameters";
+import { SystemStack, type SystemProps } from "./system-stack";
+
+/** Topics that services publish to, each with a queue, and a second one for what nobody could work on. */
+export class MessagingStack extends SystemStack {
+  readonly topics: ITopic[] = [];
+  readonly queues: Queue[] = [];
+  readonly key: IKey;
+
+  constructor(scope: Construct, id: string, props: SystemProps) {
+    super(scope, id, props);
+    const key = new Key(this, "Key", { description: `Messages of ${this.systemName}`, enableKeyRotation: true });
+    key.grantEncryptDecrypt(new ServicePrincipal("sns.amazonaws.com"));
+    this.key = key;
+    // A key of their own would have to name the topics, and the topics it.
+    const encrypted = { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true };
+    for (const name of props.infrastructure.topics) {
+      const topic = new Topic(this, `Topic-${name}`, {
+        topicName: `${this.systemName}-${name}`,
+        masterKey: key,
+        enforceSSL: true,
+      });
+      const failed = new Queue(this, `Failed-${name}`, { ...encrypted, retentionPeriod: Duration.days(14) });
+      const queue = new Queue(this, `Queue-${name}`, {
+        ...encrypted,
+        queueName: `${this.systemName}-${name}`,
+        deadLetterQueue: { queue: failed, maxReceiveCount: 5 },
+      });
+      topic.addSubscription(new SqsSubscription(queue, { rawMessageDelivery: true }));
+      this.topics.push(topic);
+      this.queues.push(queue);
+      publish(this, this.systemName, `topics/${name}`, topic.topicArn);
+      publish(this, this.systemName, `queues/${name}`, queue.queueUrl);
+    }
+  }
+}

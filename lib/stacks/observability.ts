@@ -1,0 +1,136 @@
+import { Duration } from "aws-cdk-lib";
+import { Alarm, ComparisonOperator, Metric, TreatMissingData, type IMetric } from "aws-cdk-lib/aws-cloudwatch";
+import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
+import {
+  HttpCodeElb,
+  HttpCodeTarget,
+  type ApplicationLoadBalancer,
+  type ApplicationTargetGroup,
+} from "aws-cdk-lib/aws-elasticloadbalancingv2";
+import { ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Key } from "aws-cdk-lib/aws-kms";
+import { Topic } from "aws-cdk-lib/aws-sns";
+import type { DatabaseInstance } from "aws-cdk-lib/aws-rds";
+import type { Construct } from "constructs";
+import type { DataStack } from "./data";
+import { publish } from "./parameters";
+import { SystemStack, type SystemProps } from "./system-stack";
+
+interface Watched {
+  data: DataStack;
+  balancer: ApplicationLoadBalancer;
+  targets: ApplicationTargetGroup;
+}
+
+interface Watching {
+  metric: IMetric;
+  /** How many of its periods in a row. */
+  periods: number;
+}
+
+const GIB = 1024 ** 3;
+const MINUTE = Duration.minutes(1);
+
+/** Alarms on what the balancer sees, which holds when everything behind it is away; the rest is Prometheus' to tell. */
+export class ObservabilityStack extends SystemStack {
+  readonly #topic: Topic;
+
+  constructor(scope: Construct, id: string, props: SystemProps & Watched) {
+    super(scope, id, props);
+    const { balancer, targets, data, infrastructure } = props;
+    const { errorsPerMinute, p95Ms } = infrastructure.alarms;
+    const key = new Key(this, "Key", { description: `Alarms of ${this.systemName}`, enableKeyRotation: true });
+    key.grantEncryptDecrypt(new ServicePrincipal("cloudwatch.amazonaws.com"));
+    this.#topic = new Topic(this, "Alarms", {
+      topicName: `${this.systemName}-alarms`,
+      masterKey: key,
+      enforceSSL: true,
+    });
+    publish(this, this.systemName, "alarms/topic", this.#topic.topicArn);
+    const sum = { period: MINUTE, statistic: "Sum" };
+    this.#above("Errors", errorsPerMinute, "answers 5xx of the gateway in a minute", {
+      metric: targets.metrics.httpCodeTarget(HttpCodeTarget.TARGET_5XX_COUNT, sum),
+      periods: 2,
+    });
+    this.#above("BalancerErrors", errorsPerMinute, "answers 5xx of the balancer itself in a minute", {
+      metric: balancer.metrics.httpCodeElb(HttpCodeElb.ELB_5XX_COUNT, sum),
+      periods: 2,
+    });
+    // In seconds, as the metric is.
+    this.#above("Latency", p95Ms / 1000, "seconds for 95 % of the answers", {
+      metric: targets.metrics.targetResponseTime({ period: MINUTE, statistic: "p95" }),
+      periods: 3,
+    });
+    this.#above("Unhealthy", 0, "gateways that the balancer finds unhealthy", {
+      metric: targets.metrics.unhealthyHostCount({ period: MINUTE, statistic: "Maximum" }),
+      periods: 3,
+    });
+    if (data.database) this.#database(data.database);
+    if (data.cacheGroup !== undefined) this.#cache(data.cacheGroup);
+  }
+
+  #database(database: DatabaseInstance): void {
+    const period = Duration.minutes(5);
+    this.#above("DatabaseCpu", 80, "percent of the database's CPU", {
+      metric: database.metricCPUUtilization({ period }),
+      periods: 3,
+    });
+    this.#below("DatabaseStorage", 5 * GIB, "bytes of the database's storage left", {
+      metric: database.metricFreeStorageSpace({ period }),
+      periods: 1,
+    });
+  }
+
+  #cache(group: string): void {
+    const metric = (metricName: string, statistic: string): Metric =>
+      new Metric({
+        namespace: "AWS/ElastiCache",
+        metricName,
+        statistic,
+        period: Duration.minutes(5),
+        dimensionsMap: { ReplicationGroupId: group },
+      });
+    this.#above("CacheCpu", 80, "percent of the store's engine CPU", {
+      metric: metric("EngineCPUUtilization", "Maximum"),
+      periods: 3,
+    });
+    this.#above("CacheMemory", 80, "percent of the store's memory", {
+      metric: metric("DatabaseMemoryUsagePercentage", "Maximum"),
+      periods: 3,
+    });
+  }
+
+  #above(id: string, threshold: number, what: string, watched: Watching): void {
+    this.#alarm(id, `More than ${String(threshold)} ${what}.`, ComparisonOperator.GREATER_THAN_THRESHOLD, {
+      ...watched,
+      threshold,
+    });
+  }
+
+  #below(id: string, threshold: number, what: string, watched: Watching): void {
+    this.#alarm(id, `Less than ${String(threshold)} ${what}.`, ComparisonOperator.LESS_THAN_THRESHOLD, {
+      ...watched,
+      threshold,
+    });
+  }
+
+  #alarm(
+    id: string,
+    alarmDescription: string,
+    comparisonOperator: ComparisonOperator,
+    { metric, periods, threshold }: Watching & { threshold: number },
+  ): void {
+    const alarm = new Alarm(this, id, {
+      alarmName: `${this.systemName}-${id}`,
+      alarmDescription,
+      metric,
+      threshold,
+      comparisonOperator,
+      evaluationPeriods: periods,
+      datapointsToAlarm: periods,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
+    alarm.addAlarmAction(new SnsAction(this.#topic));
+    alarm.addOkAction(new SnsAction(this.#topic));
+  }
+}

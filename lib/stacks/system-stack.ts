@@ -1,0 +1,35 @@
+import { Stack, type StackProps } from "aws-cdk-lib";
+import type { Construct } from "constructs";
+import type { GatewayModel } from "../model";
+import type { Infrastructure } from "../model/infrastructure";
+
+/** One environment of one system, and what it needs of AWS. */
+export interface SystemProps {
+  model: GatewayModel;
+  environment: string;
+  infrastructure: Infrastructure;
+}
+
+/** A stack of a system: in its region, in the account of whoever deploys, and without a look-up at synthesis. */
+export class SystemStack extends Stack {
+  readonly #zones: string[];
+  /** `serhafen-production`: what is named by hand is named so. */
+  protected readonly systemName: string;
+
+  constructor(
+    scope: Construct,
+    id: string,
+    { model, environment, infrastructure }: SystemProps,
+    props: StackProps = {},
+  ) {
+    const { region, zones, protect } = infrastructure;
+    super(scope, id, { env: { region }, terminationProtection: protect, ...props });
+    this.systemName = `${model.name}-${environment}`;
+    this.#zones = zones.map((zone) => region + zone);
+  }
+
+  /** The model says it: to ask AWS needs credentials, which a build has not. */
+  override get availabilityZones(): string[] {
+    return this.#zones;
+  }
+}

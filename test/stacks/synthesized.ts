@@ -1,0 +1,24 @@
+import { readFileSync } from "node:fs";
+import { App, Validations, Stack } from "aws-cdk-lib";
+import { Template } from "aws-cdk-lib/assertions";
+import { AwsSolutionsChecks } from "cdk-nag";
+import type { GatewayModel } from "../../lib/model";
+import { infrastructure, type Infrastructure } from "../../lib/model/infrastructure";
+import { SystemStage } from "../../lib/stacks";
+import type { z } from "zod";
+
+/** The context of `cdk synth`: flags change templates, so tests that have others test another product. */
+const { context } = JSON.parse(readFileSync("cdk.json", "utf8")) as { context: Record<string, unknown> };
+
+/** Templates of an environment by stack, such as `Network`; throws where a rule of cdk-nag does not hold. */
+export function synthesized(
+  model: GatewayModel,
+  wanted: z.input<typeof infrastructure> | Infrastructure,
+): Map<string, Template> {
+  const app = new App({ context });
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  const props = { model, environment: "production", infrastructure: infrastructure.parse(wanted) };
+  const stage = new SystemStage(app, `${model.name}-production`, props);
+  const stacks = stage.node.children.filter((child) => Stack.isStack(child));
+  return new Map(stacks.map((stack) => [stack.node.id, Template.fromStack(stack)]));
+}
