@@ -193,10 +193,12 @@ export default defineGateway({
   ],
   infrastructure: {
     production: {
+      cluster: { admins: ["PlatformAdmin"] },
       database: { engine: "postgres" },
       cache: {},
       search: {},
       edge: {
+        target: "istio",
         hostedZone: "serhafen.com",
         website: { host: "portal.serhafen.com" },
         firewall: ["AWSManagedRulesAmazonIpReputationList", "AWSManagedRulesKnownBadInputsRuleSet"],

@@ -36,6 +36,9 @@ interface Names {
 
 const same = (name: string, port: number, variable: string): Port => ({ name, port, containerPort: port, variable });
 
+/** Where the filter listens in its container when it is the gateway itself. */
+export const GATEWAY_PORTS = { http: 3000, https: 3443 };
+
 /** Behind a proxy the Service is the filter's address in the model; as the gateway it is `api-gateway`. */
 function namesOf({ model, proxyNamespace }: FilterWorkload): Names {
   const { address, throughPort } = model.filter;
@@ -50,8 +53,8 @@ function namesOf({ model, proxyNamespace }: FilterWorkload): Names {
   };
   const ports = isGateway
     ? [
-        { name: "http", port: model.listeners.http.port, containerPort: 3000, variable: "HTTP_PORT" },
-        { name: "https", port: model.listeners.https.port, containerPort: 3443, variable: "HTTPS_PORT" },
+        { name: "http", port: model.listeners.http.port, containerPort: GATEWAY_PORTS.http, variable: "HTTP_PORT" },
+        { name: "https", port: model.listeners.https.port, containerPort: GATEWAY_PORTS.https, variable: "HTTPS_PORT" },
       ]
     : [same("door", Number(address.slice(colon + 1)), "LISTEN_PORT"), same("through", throughPort, "THROUGH_PORT")];
   return { name, namespace: isGateway ? model.kubernetes.namespace : space, ports, labels };

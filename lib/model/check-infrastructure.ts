@@ -4,6 +4,9 @@ import type { RawModel } from "./read";
 import { resolveGateway } from "./resolve";
 import type { GatewayModel } from "./schema";
 
+/** OpenSearch takes the shortest names. */
+const MOST_NAME = 28;
+
 const isWithin = (host: string, zone: string): boolean => host === zone || host.endsWith(`.${zone}`);
 
 /** True when every address of one network is in one of the others. */
@@ -28,12 +31,28 @@ export function checkInfrastructure(raw: RawModel, model: GatewayModel): Diagnos
     }
     const found: Diagnostic[] = [];
     const hosts = resolveGateway(model, environment).hosts.map(({ name }) => name);
-    const { website, hostedZone } = edge;
+    const { website, hostedZone, target } = edge;
     const edgePath = [...path, "edge"];
+    if (target !== undefined && !model.targets.includes(target)) {
+      const why = `This model has no target "${target}".`;
+      const fix = `Use one of ${model.targets.join(", ")}, or add it to targets.`;
+      found.push(diagnostic("plan/unknown-target", `${at}/edge/target`, why, fix, raw.locate(edgePath)));
+    }
     if (website && !hosts.includes(website.host)) {
       const why = `There is no host "${website.host}" in ${environment}.`;
       const fix = `Use one of ${hosts.join(", ")}, or add the host.`;
       found.push(diagnostic("model/unknown-host", `${at}/edge/website`, why, fix, raw.locate(edgePath)));
+    }
+    if (website && hosts.length === 1 && hosts.includes(website.host)) {
+      const why = `"${website.host}" is the only host of ${environment}: the API would have no name of its own.`;
+      const fix = "Add a host for the API; the website asks it under apiPath.";
+      found.push(diagnostic("model/unknown-host", `${at}/edge/website`, why, fix, raw.locate(edgePath)));
+    }
+    const systemName = `${model.name}-${environment}`;
+    if (systemName.length > MOST_NAME) {
+      const why = `"${systemName}" has ${String(systemName.length)} characters, and AWS takes ${String(MOST_NAME)} of some names.`;
+      const fix = "Shorten the name of the system or of the environment.";
+      found.push(diagnostic("model/invalid-value", at, why, fix, raw.locate(path)));
     }
     for (const host of hosts.filter((name) => !isWithin(name, hostedZone))) {
       const why = `"${host}" is not in the zone "${hostedZone}", so nobody could be told where it is.`;

@@ -12,8 +12,11 @@ const principal = z.string().regex(/^[\w+=,.@/-]{1,128}$/, "write the name of an
 const logDays = z.literal([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653]);
 const gibibytes = z.int().min(1).max(65_536);
 
+/** Three zones of 8,192 addresses for pods, and smaller ones beside them, need as much. */
+const ownCidr = cidr.refine((text) => Number(text.split("/")[1] ?? "32") <= 16, "write a network of /16 or larger");
+
 const network = z.strictObject({
-  cidr: cidr.default("10.0.0.0/16"),
+  cidr: ownCidr.default("10.0.0.0/16"),
   /** NAT gateways: one for each zone keeps calls out of a zone that fails; one for all is cheaper. */
   natGateways: z.int().min(1).max(3).default(3),
   /** Interface endpoints, each with one address in each zone: they pay where they take more from NAT than they cost. */
@@ -37,16 +40,15 @@ const cluster = z.strictObject({
   compute: z.enum(["nodes", "auto"]).default("nodes"),
   nodes: nodes.prefault({}),
   /** IAM roles whose holders administer the cluster. */
-  admins: z.array(principal).default([]),
+  admins: z.array(principal).min(1, "name at least one role: nobody else could reach the cluster"),
   logDays: logDays.default(90),
 });
 
 const database = z.strictObject({
   engine: z.enum(["postgres", "mysql"]),
   class: databaseClass.default("m7g.large"),
-  storageGiB: z.int().min(20).max(65_536).default(50),
+  storageGiB: z.int().min(20).max(16_384).default(50),
   multiAz: z.boolean().default(true),
-  readReplicas: z.int().min(0).max(5).default(0),
   backupDays: z.int().min(1).max(35).default(14),
 });
 
@@ -83,6 +85,8 @@ export const FIREWALL_GROUPS = [
 export type FirewallGroup = (typeof FIREWALL_GROUPS)[number];
 
 const edge = z.strictObject({
+  /** The target whose pods the balancer asks; the first of the model's by default. */
+  target: name.optional(),
   /** Route 53's zone of the hosts; its id stands in Parameter Store under `/gatewright/hosted-zones/<name>`. */
   hostedZone: hostname,
   website: website.optional(),
@@ -98,28 +102,30 @@ const alarms = z.strictObject({
   p95Ms: z.int().min(1).default(500),
 });
 
-export const infrastructure = z.strictObject({
-  region: z
-    .string()
-    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "write a region, such as us-east-1")
-    .default("us-east-1"),
-  /** Zones of the region, by letter. */
-  zones: z
-    .array(z.string().regex(/^[a-f]$/))
-    .min(2)
-    .max(3)
-    .default(["a", "b", "c"]),
-  /** What holds data outlives its stack, and nothing is deleted by mistake. */
-  protect: z.boolean().default(true),
-  network: network.prefault({}),
-  cluster: cluster.prefault({}),
-  database: database.optional(),
-  cache: cache.optional(),
-  search: search.optional(),
-  edge,
-  alarms: alarms.prefault({}),
-  /** Topics that services publish to, each with a queue of its own. */
-  topics: z.array(name).default([]),
-});
+export const infrastructure = z
+  .strictObject({
+    region: z
+      .string()
+      .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "write a region, such as us-east-1")
+      .default("us-east-1"),
+    /** Zones of the region, by letter. */
+    zones: z
+      .array(z.string().regex(/^[a-f]$/))
+      .min(2)
+      .max(3)
+      .default(["a", "b", "c"]),
+    /** What holds data outlives its stack, and nothing is deleted by mistake. */
+    protect: z.boolean().default(true),
+    network: network.prefault({}),
+    cluster,
+    database: database.optional(),
+    cache: cache.optional(),
+    search: search.optional(),
+    edge,
+    alarms: alarms.prefault({}),
+    /** Topics that services publish to, each with a queue of its own. */
+    topics: z.array(name).default([]),
+  })
+  .refine(({ search: wanted, zones }) => !wanted || zones.length === 3, "search needs three zones");
 
 export type Infrastructure = z.output<typeof infrastructure>;

@@ -47,7 +47,7 @@ export class AccessStack extends SystemStack {
 
   #externalSecrets({ cluster, data, model, environment }: SystemProps & Reached): void {
     const parameters = this.formatArn({ service: "ssm", resource: "parameter", resourceName: `${this.systemName}/*` });
-    const role = podRole(this, "ExternalSecrets", {
+    const { role } = podRole(this, "ExternalSecrets", {
       cluster,
       namespace: "external-secrets",
       serviceAccount: "external-secrets",
@@ -65,7 +65,7 @@ export class AccessStack extends SystemStack {
 
   /** Only what binds pods to the target group: the balancer itself is made here, not in the cluster. */
   #balancerController({ cluster, edge }: Reached): void {
-    const role = podRole(this, "BalancerController", {
+    const { role } = podRole(this, "BalancerController", {
       cluster,
       namespace: "kube-system",
       serviceAccount: "aws-load-balancer-controller",

@@ -16,7 +16,7 @@ const USER = "gateway";
 export function addCache(
   { stack, systemName, vpc, key, clients, protect }: DataScope,
   wanted: NonNullable<Infrastructure["cache"]>,
-): { group: string; secret: ISecret } {
+): { group: string; nodes: number; secret: ISecret } {
   const securityGroup = new SecurityGroup(stack, "CacheGroup", {
     vpc,
     description: `Shared store of ${systemName}`,
@@ -56,8 +56,10 @@ export function addCache(
     destinationType: "cloudwatch-logs",
     destinationDetails: {
       cloudWatchLogsDetails: {
-        logGroup: new LogGroup(stack, `Cache-${kind}`, { retention: RetentionDays.ONE_MONTH, removalPolicy: RemovalPolicy.DESTROY })
-          .logGroupName,
+        logGroup: new LogGroup(stack, `Cache-${kind}`, {
+          retention: RetentionDays.ONE_MONTH,
+          removalPolicy: RemovalPolicy.DESTROY,
+        }).logGroupName,
       },
     },
   });
@@ -90,5 +92,5 @@ export function addCache(
   acknowledge(group, "AEC6", "Users with passwords of their own stand in for one token for all.");
   publish(stack, systemName, "cache/endpoint", `${group.attrPrimaryEndPointAddress}:${String(PORT)}`);
   publish(stack, systemName, "cache/secret", password.secretArn);
-  return { group: group.ref, secret: password as ISecret };
+  return { group: systemName, nodes: 1 + wanted.replicas, secret: password as ISecret };
 }

@@ -10,13 +10,13 @@ import {
   type ICluster,
 } from "aws-cdk-lib/aws-eks-v2";
 import { Key } from "aws-cdk-lib/aws-kms";
-import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
+import { LogGroup } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
 import { acknowledge, acknowledgeTemplate } from "./acknowledge";
 import { addNodes } from "./nodes";
 import { publish } from "./parameters";
 import { podRole } from "./pod-role";
-import { SystemStack, type SystemProps } from "./system-stack";
+import { retentionOf, SystemStack, type SystemProps } from "./system-stack";
 
 /**
  * Add-ons of each Kubernetes version that we know to go with it: what a cluster of 1.36 resolved to in 2026. Auto Mode
@@ -43,10 +43,10 @@ export class ClusterStack extends SystemStack {
   constructor(scope: Construct, id: string, props: SystemProps & { vpc: IVpc }) {
     super(scope, id, props);
     const { cluster: wanted, protect } = props.infrastructure;
-    const removalPolicy = protect ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
+    const removalPolicy = protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY;
     const logs = new LogGroup(this, "ControlPlaneLogs", {
       logGroupName: `/aws/eks/${this.systemName}/cluster`,
-      retention: wanted.logDays as RetentionDays,
+      retention: retentionOf(wanted.logDays),
       removalPolicy,
     });
     const key = new Key(this, "Secrets", {
@@ -114,23 +114,27 @@ export class ClusterStack extends SystemStack {
   }
 
   #addons(version: string): void {
+    const addons = new Map<string, CfnAddon>();
     for (const [name, addonVersion] of Object.entries(ADDONS[version] ?? {})) {
-      new CfnAddon(this, `Addon-${name}`, {
+      const addon = new CfnAddon(this, `Addon-${name}`, {
         addonName: name,
         addonVersion,
         clusterName: this.cluster.clusterName,
         resolveConflicts: "OVERWRITE",
         ...(SETTINGS[name] && { configurationValues: JSON.stringify(SETTINGS[name]) }),
       });
+      addons.set(name, addon);
     }
-    const disks = podRole(this, "Disks", {
+    const { role, association } = podRole(this, "Disks", {
       cluster: this.cluster as ICluster,
       namespace: "kube-system",
       serviceAccount: "ebs-csi-controller-sa",
       managedPolicy: "service-role/AmazonEBSCSIDriverPolicyV2",
     });
+    // Pods that are admitted before their role is known never get it.
+    addons.get("aws-ebs-csi-driver")?.node.addDependency(association);
     acknowledge(
-      disks,
+      role,
       "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicyV2]",
       "AWS keeps the driver's policy in step with the driver.",
     );

@@ -24,8 +24,8 @@ export interface DataScope {
 export class DataStack extends SystemStack {
   readonly key: IKey;
   readonly database: DatabaseInstance | undefined;
-  /** Id of the shared store's replication group. */
-  readonly cacheGroup: string | undefined;
+  /** The shared store's replication group, and how many nodes it has. */
+  readonly cache: { group: string; nodes: number } | undefined;
   /** Passwords that pods need, for whoever brings them into the cluster. */
   readonly secrets: ISecret[];
 
@@ -36,14 +36,14 @@ export class DataStack extends SystemStack {
     const key = new Key(this, "Key", {
       description: `Data at rest of ${this.systemName}`,
       enableKeyRotation: true,
-      removalPolicy: protect ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
     });
     this.key = key;
     const shared: DataScope = { stack: this, systemName: this.systemName, vpc, key, clients, protect };
     const madeDatabase = database && addDatabase(shared, database);
     const madeCache = cache && addCache(shared, cache);
     this.database = madeDatabase?.database;
-    this.cacheGroup = madeCache?.group;
+    this.cache = madeCache;
     this.secrets = [madeDatabase, madeCache].flatMap((made) => (made ? [made.secret] : []));
     if (search) addSearch(shared, search);
   }

@@ -1,10 +1,10 @@
 import { Duration, RemovalPolicy } from "aws-cdk-lib";
 import { InstanceType, Port, SecurityGroup, SubnetType } from "aws-cdk-lib/aws-ec2";
 import {
+  Credentials,
   DatabaseInsightsMode,
   DatabaseInstance,
   DatabaseInstanceEngine,
-  DatabaseInstanceReadReplica,
   MysqlEngineVersion,
   ParameterGroup,
   PostgresEngineVersion,
@@ -85,17 +85,10 @@ export function addDatabase({ stack, systemName, vpc, key, clients, protect }: D
     maxAllocatedStorage: 4 * wanted.storageGiB,
     storageEncrypted: true,
     manageMasterUserPassword: true,
-    masterUserSecretKey: key,
+    credentials: Credentials.fromUsername("gateway_admin", { encryptionKey: key }),
     backupRetention: Duration.days(wanted.backupDays),
     copyTagsToSnapshot: true,
-  } as DatabaseInstanceProps);
-  for (let n = 1; n <= wanted.readReplicas; n++) {
-    const replica = new DatabaseInstanceReadReplica(stack, `DatabaseReplica${String(n)}`, {
-      ...common,
-      sourceDatabaseInstance: database,
-    });
-    publish(stack, systemName, `database/replica-${String(n)}`, replica.dbInstanceEndpointAddress);
-  }
+  });
   acknowledge(
     database,
     "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole]",

@@ -24,9 +24,8 @@ import { CfnProtection } from "aws-cdk-lib/aws-shield";
 import { StringParameter } from "aws-cdk-lib/aws-ssm";
 import { CfnWebACLAssociation } from "aws-cdk-lib/aws-wafv2";
 import type { Construct } from "constructs";
-import type { GatewayModel } from "../model";
 import { acknowledge } from "./acknowledge";
-import { addressLimit, hostsOf, idleMs } from "./from-model";
+import { addressLimit, hostsOf, idleMs, podPort, secretHeaders } from "./from-model";
 import { publish } from "./parameters";
 import { SystemStack, type SystemProps } from "./system-stack";
 import { addFirewall } from "./waf";
@@ -44,21 +43,23 @@ export function logBucket(scope: SystemStack, id: string, protect: boolean, days
     blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
     enforceSSL: true,
     lifecycleRules: [{ expiration: Duration.days(days) }],
-    removalPolicy: protect ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    removalPolicy: protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
   });
   acknowledge(bucket, "S1", "It is where access logs go; logs of who wrote logs would go nowhere.");
   // CDK's classes are not written for exact optional properties: as its own interfaces they are taken.
   return bucket as IBucket;
 }
 
+type EdgeProps = SystemProps & { vpc: IVpc; pods: ISecurityGroup };
+
 /** What the internet reaches: certificate, balancer, firewall, names. */
 export class EdgeStack extends SystemStack {
   readonly balancer: ApplicationLoadBalancer;
   readonly targets: ApplicationTargetGroup;
 
-  constructor(scope: Construct, id: string, props: SystemProps & { vpc: IVpc; pods: ISecurityGroup }) {
+  constructor(scope: Construct, id: string, props: EdgeProps) {
     super(scope, id, props);
-    const { model, environment, infrastructure, vpc, pods } = props;
+    const { model, environment, infrastructure, vpc } = props;
     const { edge, protect } = infrastructure;
     const zone = hostedZone(this, edge.hostedZone);
     const hosts = hostsOf(model, environment);
@@ -80,17 +81,18 @@ export class EdgeStack extends SystemStack {
       securityGroup: clients,
       dropInvalidHeaderFields: true,
       deletionProtection: protect,
-      idleTimeout: Duration.millis(idleMs(model, environment)),
+      idleTimeout: Duration.seconds(Math.ceil(idleMs(model, environment) / 1000)),
     });
     this.balancer.logAccessLogs(logBucket(this, "AccessLogs", protect, 90));
     acknowledge(clients, "EC23", "It is where the public asks.");
-    this.targets = this.#targets(model, vpc, pods, clients);
+    this.targets = this.#targets(props, clients);
     this.#listeners(certificate);
     const firewall = addFirewall(this, {
       name: this.systemName,
       scope: "REGIONAL",
       addressLimit: addressLimit(model, environment),
       refusing: edge.firewall,
+      secretHeaders: secretHeaders(model, environment),
     });
     new CfnWebACLAssociation(this, "FirewallOfBalancer", {
       resourceArn: this.balancer.loadBalancerArn,
@@ -107,9 +109,9 @@ export class EdgeStack extends SystemStack {
   }
 
   /** Pods register by their own addresses; the balancer speaks TLS to them where the model says so. */
-  #targets(model: GatewayModel, vpc: IVpc, pods: ISecurityGroup, balancer: SecurityGroup): ApplicationTargetGroup {
+  #targets({ model, infrastructure, vpc, pods }: EdgeProps, balancer: SecurityGroup): ApplicationTargetGroup {
     const isTls = model.front.tls === "gateway";
-    const port = isTls ? model.listeners.https.containerPort : model.listeners.http.containerPort;
+    const port = podPort(model, infrastructure.edge.target);
     const protocol = isTls ? ApplicationProtocol.HTTPS : ApplicationProtocol.HTTP;
     balancer.addEgressRule(Peer.securityGroupId(pods.securityGroupId), Port.tcp(port), "Pods");
     new CfnSecurityGroupIngress(this, "PodsFromBalancer", {

@@ -1,5 +1,7 @@
 import type { z } from "zod";
+import { GATEWAY_PORTS } from "../charts/filter";
 import { resolveGateway, type GatewayModel } from "../model";
+import type { apiKey } from "../policy/api-key";
 import type { floodGuard } from "../policy/flood-guard";
 import { configOf } from "../policy/gateway";
 import { burstOf } from "../policy/rate";
@@ -44,4 +46,21 @@ export function idleMs(model: GatewayModel, environment: string): number {
     return [limits?.firstByte ?? 0, again ? again.tries * again.perTry : 0, socket?.allowed ? socket.idle : 0];
   });
   return Math.min(MOST_IDLE_MS, Math.max(60_000, ...longest));
+}
+
+/** Where the balancer reaches the gateway's pods: it knows them by their own addresses, so by the containers' port. */
+export function podPort({ front, listeners, targets }: GatewayModel, target = targets[0]): number {
+  const listener = front.tls === "gateway" ? "https" : "http";
+  if (target === "node-gateway") return GATEWAY_PORTS[listener];
+  return target === "istio" ? listeners[listener].containerPort : listeners[listener].port;
+}
+
+/** Headers that carry keys: none of them may stand in a log. */
+export function secretHeaders(model: GatewayModel, environment: string): string[] {
+  const routes = resolveGateway(model, environment).hosts.flatMap((host) => host.routes);
+  const named = routes.flatMap(({ policies }) => {
+    const key = configOf(policies, "apiKey") as z.output<typeof apiKey.schema> | undefined;
+    return key ? [key.header.toLowerCase()] : [];
+  });
+  return [...new Set(["x-api-key", "x-internal-api-key", ...named])].sort();
 }

@@ -8,11 +8,11 @@ import {
   Vpc,
   type IVpc,
 } from "aws-cdk-lib/aws-ec2";
-import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
+import { LogGroup } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
 import { acknowledge, acknowledgeTemplate } from "./acknowledge";
 import { publish } from "./parameters";
-import { SystemStack, type SystemProps } from "./system-stack";
+import { retentionOf, SystemStack, type SystemProps } from "./system-stack";
 
 /** Zones, subnets and ways out: balancers in public ones, pods in private ones, data where no way leads out. */
 export class NetworkStack extends SystemStack {
@@ -22,8 +22,8 @@ export class NetworkStack extends SystemStack {
     super(scope, id, props);
     const { network, protect } = props.infrastructure;
     const flowLogs = new LogGroup(this, "FlowLogs", {
-      retention: network.flowLogDays as RetentionDays,
-      removalPolicy: protect ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      retention: retentionOf(network.flowLogDays),
+      removalPolicy: protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
     });
     const vpc = new Vpc(this, "Vpc", {
       vpcName: this.systemName,

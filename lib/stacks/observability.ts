@@ -7,7 +7,7 @@ import {
   type ApplicationLoadBalancer,
   type ApplicationTargetGroup,
 } from "aws-cdk-lib/aws-elasticloadbalancingv2";
-import { ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Key } from "aws-cdk-lib/aws-kms";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import type { DatabaseInstance } from "aws-cdk-lib/aws-rds";
@@ -46,6 +46,15 @@ export class ObservabilityStack extends SystemStack {
       masterKey: key,
       enforceSSL: true,
     });
+    // A topic with a policy of its own has no other: nobody could publish to it.
+    this.#topic.addToResourcePolicy(
+      new PolicyStatement({
+        principals: [new ServicePrincipal("cloudwatch.amazonaws.com")],
+        actions: ["sns:Publish"],
+        resources: [this.#topic.topicArn],
+        conditions: { StringEquals: { "aws:SourceAccount": this.account } },
+      }),
+    );
     publish(this, this.systemName, "alarms/topic", this.#topic.topicArn);
     const sum = { period: MINUTE, statistic: "Sum" };
     this.#above("Errors", errorsPerMinute, "answers 5xx of the gateway in a minute", {
@@ -66,7 +75,7 @@ export class ObservabilityStack extends SystemStack {
       periods: 3,
     });
     if (data.database) this.#database(data.database);
-    if (data.cacheGroup !== undefined) this.#cache(data.cacheGroup);
+    if (data.cache) this.#cache(data.cache);
   }
 
   #database(database: DatabaseInstance): void {
@@ -81,23 +90,26 @@ export class ObservabilityStack extends SystemStack {
     });
   }
 
-  #cache(group: string): void {
-    const metric = (metricName: string, statistic: string): Metric =>
-      new Metric({
-        namespace: "AWS/ElastiCache",
-        metricName,
-        statistic,
-        period: Duration.minutes(5),
-        dimensionsMap: { ReplicationGroupId: group },
+  /** By node: the store has no metrics of the whole group. */
+  #cache({ group, nodes }: { group: string; nodes: number }): void {
+    for (let n = 1; n <= nodes; n++) {
+      const metric = (metricName: string): Metric =>
+        new Metric({
+          namespace: "AWS/ElastiCache",
+          metricName,
+          statistic: "Maximum",
+          period: Duration.minutes(5),
+          dimensionsMap: { CacheClusterId: `${group}-${String(n).padStart(3, "0")}` },
+        });
+      this.#above(`CacheCpu${String(n)}`, 80, "percent of the store's engine CPU", {
+        metric: metric("EngineCPUUtilization"),
+        periods: 3,
       });
-    this.#above("CacheCpu", 80, "percent of the store's engine CPU", {
-      metric: metric("EngineCPUUtilization", "Maximum"),
-      periods: 3,
-    });
-    this.#above("CacheMemory", 80, "percent of the store's memory", {
-      metric: metric("DatabaseMemoryUsagePercentage", "Maximum"),
-      periods: 3,
-    });
+      this.#above(`CacheMemory${String(n)}`, 80, "percent of the store's memory", {
+        metric: metric("DatabaseMemoryUsagePercentage"),
+        periods: 3,
+      });
+    }
   }
 
   #above(id: string, threshold: number, what: string, watched: Watching): void {

@@ -13,7 +13,11 @@ interface PodRole {
 }
 
 /** What the pods of one service account may do, by EKS Pod Identity. */
-export function podRole(scope: Construct, id: string, wanted: PodRole): Role {
+export function podRole(
+  scope: Construct,
+  id: string,
+  wanted: PodRole,
+): { role: Role; association: CfnPodIdentityAssociation } {
   const { cluster, namespace, serviceAccount, statements = [], managedPolicy } = wanted;
   const role = new Role(scope, id, {
     assumedBy: new SessionTagsPrincipal(new ServicePrincipal("pods.eks.amazonaws.com")),
@@ -21,11 +25,11 @@ export function podRole(scope: Construct, id: string, wanted: PodRole): Role {
     ...(managedPolicy !== undefined && { managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName(managedPolicy)] }),
   });
   for (const statement of statements) role.addToPolicy(statement);
-  new CfnPodIdentityAssociation(scope, `${id}-Association`, {
+  const association = new CfnPodIdentityAssociation(scope, `${id}-Association`, {
     clusterName: cluster.clusterName,
     namespace,
     serviceAccount,
     roleArn: role.roleArn,
   });
-  return role;
+  return { role, association };
 }

@@ -39,7 +39,7 @@ export function addSearch(
     logging: { slowSearchLogEnabled: true, slowIndexLogEnabled: true, appLogEnabled: true },
     suppressLogsResourcePolicy: true,
     domainName: systemName,
-    removalPolicy: protect ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    removalPolicy: protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
   });
   // As properties: CDK's construct would set both by functions of its own.
   const resource = domain.node.defaultChild as CfnDomain;

@@ -20,7 +20,7 @@ export class SecretsStack extends SystemStack {
   constructor(scope: Construct, id: string, props: SystemProps) {
     super(scope, id, props);
     const { model, infrastructure } = props;
-    const removalPolicy = infrastructure.protect ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
+    const removalPolicy = infrastructure.protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY;
     const key = new Key(this, "Key", {
       description: `Secrets of ${this.systemName}`,
       enableKeyRotation: true,

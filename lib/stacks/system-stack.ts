@@ -1,4 +1,5 @@
 import { Stack, type StackProps } from "aws-cdk-lib";
+import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
 import type { GatewayModel } from "../model";
 import type { Infrastructure } from "../model/infrastructure";
@@ -9,6 +10,10 @@ export interface SystemProps {
   environment: string;
   infrastructure: Infrastructure;
 }
+
+/** The word for so many days, one of those that the model takes. */
+export const retentionOf = (days: number): RetentionDays =>
+  RetentionDays[RetentionDays[days] as keyof typeof RetentionDays];
 
 /** A stack of a system: in its region, in the account of whoever deploys, and without a look-up at synthesis. */
 export class SystemStack extends Stack {

@@ -9,6 +9,8 @@ interface Firewall {
   scope: "REGIONAL" | "CLOUDFRONT";
   /** Requests of one address in a minute, above which it is refused. */
   addressLimit: number;
+  /** Headers that carry keys in this model. */
+  secretHeaders: readonly string[];
   /** Groups whose refusals the model has accepted; the others count what they would refuse. */
   refusing: readonly FirewallGroup[];
 }
@@ -33,7 +35,10 @@ function managed(name: FirewallGroup, priority: number, refuses: boolean): CfnWe
  * A firewall that refuses floods, and what groups refuse that the model names: one that refuses by itself what the gateway
  * allows is a second, unwritten policy. What it sees is logged.
  */
-export function addFirewall(scope: Construct, { name, scope: where, addressLimit, refusing }: Firewall): CfnWebACL {
+export function addFirewall(
+  scope: Construct,
+  { name, scope: where, addressLimit, refusing, secretHeaders }: Firewall,
+): CfnWebACL {
   const groups = FIREWALL_GROUPS.map((group, index) => managed(group, index + 1, refusing.includes(group)));
   const acl = new CfnWebACL(scope, "Firewall", {
     name,
@@ -70,9 +75,12 @@ export function addFirewall(scope: Construct, { name, scope: where, addressLimit
       }),
     ],
     // Tokens and keys stand in full in no log.
-    redactedFields: ["authorization", "cookie", "x-api-key", "x-internal-api-key"].map((header) => ({
-      singleHeader: { Name: header },
-    })),
+    redactedFields: [
+      { queryString: {} },
+      ...["authorization", "cookie", "sec-websocket-protocol", ...secretHeaders].map((header) => ({
+        singleHeader: { Name: header },
+      })),
+    ],
   });
   return acl;
 }

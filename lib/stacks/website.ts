@@ -23,7 +23,7 @@ import type { Construct } from "constructs";
 import type { Infrastructure } from "../model/infrastructure";
 import { acknowledge } from "./acknowledge";
 import { hostedZone, logBucket } from "./edge";
-import { addressLimit, hostsOf } from "./from-model";
+import { addressLimit, hostsOf, secretHeaders } from "./from-model";
 import { publish } from "./parameters";
 import { SystemStack, type SystemProps } from "./system-stack";
 import { addFirewall } from "./waf";
@@ -55,7 +55,7 @@ export class WebsiteStack extends SystemStack {
       enforceSSL: true,
       versioned: true,
       lifecycleRules: [{ noncurrentVersionExpiration: Duration.days(30) }],
-      removalPolicy: protect ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
       serverAccessLogsBucket: logBucket(this, "FileLogs", protect, 90),
     });
     const logs = new Bucket(this, "Logs", {
@@ -65,7 +65,7 @@ export class WebsiteStack extends SystemStack {
       // CloudFront's standard logs are written with an access list.
       objectOwnership: ObjectOwnership.BUCKET_OWNER_PREFERRED,
       lifecycleRules: [{ expiration: Duration.days(90) }],
-      removalPolicy: protect ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
     });
     acknowledge(logs, "S1", "It is where access logs go; logs of who wrote logs would go nowhere.");
     const firewall = addFirewall(this, {
@@ -73,6 +73,7 @@ export class WebsiteStack extends SystemStack {
       scope: "CLOUDFRONT",
       addressLimit: addressLimit(model, environment),
       refusing: edge.firewall,
+      secretHeaders: secretHeaders(model, environment),
     });
     const gateway = hostsOf(model, environment).find((host) => host !== website.host);
     const distribution = new Distribution(this, "Distribution", {

@@ -3,6 +3,8 @@ import { check, expectDiagnostics, small } from "../support";
 
 type Environments = NonNullable<GatewayInput["infrastructure"]>;
 
+const cluster = { admins: ["platform"] };
+
 const faults = (infrastructure: Environments, change: Partial<GatewayInput> = {}) =>
   check(
     small({
@@ -14,25 +16,32 @@ const faults = (infrastructure: Environments, change: Partial<GatewayInput> = {}
   ).diagnostics;
 
 test("an infrastructure that goes with the routing is good", () => {
-  expectDiagnostics(faults({ production: { edge: { hostedZone: "shop.test" } } }), []);
+  expectDiagnostics(faults({ production: { cluster, edge: { hostedZone: "shop.test" } } }), []);
 });
 
 test("an environment that the model does not have", () => {
-  expectDiagnostics(faults({ staging: { edge: { hostedZone: "shop.test" } } }), [
+  expectDiagnostics(faults({ staging: { cluster, edge: { hostedZone: "shop.test" } } }), [
     { code: "model/unknown-environment", at: "shop/infrastructure/staging" },
   ]);
 });
 
 test("a host in another zone", () => {
-  expectDiagnostics(faults({ production: { edge: { hostedZone: "hop.test" } } }), [
+  expectDiagnostics(faults({ production: { cluster, edge: { hostedZone: "hop.test" } } }), [
     { code: "model/host-outside-zone", at: "shop/infrastructure/production/edge/hostedZone" },
   ]);
 });
 
-test("a website on a host that the model does not have", () => {
-  expectDiagnostics(faults({ production: { edge: { hostedZone: "shop.test", website: { host: "www.shop.test" } } } }), [
-    { code: "model/unknown-host", at: "shop/infrastructure/production/edge/website" },
+test("a target that the model does not have", () => {
+  expectDiagnostics(faults({ production: { cluster, edge: { hostedZone: "shop.test", target: "istio" } } }), [
+    { code: "plan/unknown-target", at: "shop/infrastructure/production/edge/target" },
   ]);
+});
+
+test("a website on a host that the model does not have", () => {
+  expectDiagnostics(
+    faults({ production: { cluster, edge: { hostedZone: "shop.test", website: { host: "www.shop.test" } } } }),
+    [{ code: "model/unknown-host", at: "shop/infrastructure/production/edge/website" }],
+  );
 });
 
 test.each([
@@ -40,12 +49,33 @@ test.each([
   ["trusts another network", { kind: "alb" as const, networks: ["10.1.0.0/16"] }, "10.0.0.0/16"],
   ["trusts a part of it", { kind: "alb" as const, networks: ["10.0.0.0/24"] }, "10.0.0.0/16"],
 ])("a front that %s", (_what, front, cidr) => {
-  expectDiagnostics(faults({ production: { network: { cidr }, edge: { hostedZone: "shop.test" } } }, { front }), [
-    { code: "model/front-disagrees", at: "shop/infrastructure/production/network" },
+  expectDiagnostics(
+    faults({ production: { cluster, network: { cidr }, edge: { hostedZone: "shop.test" } } }, { front }),
+    [{ code: "model/front-disagrees", at: "shop/infrastructure/production/network" }],
+  );
+});
+
+test("a website that is the only host", () => {
+  expectDiagnostics(
+    faults({ production: { cluster, edge: { hostedZone: "shop.test", website: { host: "api.shop.test" } } } }),
+    [{ code: "model/unknown-host", at: "shop/infrastructure/production/edge/website" }],
+  );
+});
+
+test("a name that is too long for AWS", () => {
+  const name = "a-shop-with-a-long-name";
+  expectDiagnostics(faults({ production: { cluster, edge: { hostedZone: "shop.test" } } }, { name }), [
+    { code: "model/invalid-value", at: `${name}/infrastructure/production` },
+  ]);
+});
+
+test("a cluster that nobody administers", () => {
+  expectDiagnostics(faults({ production: { cluster: { admins: [] }, edge: { hostedZone: "shop.test" } } }), [
+    { code: "model/invalid-value", at: "shop/infrastructure/production/cluster/admins" },
   ]);
 });
 
 test("a front that trusts more than the network", () => {
   const front = { kind: "alb" as const, networks: ["10.0.0.0/8"] };
-  expectDiagnostics(faults({ production: { edge: { hostedZone: "shop.test" } } }, { front }), []);
+  expectDiagnostics(faults({ production: { cluster, edge: { hostedZone: "shop.test" } } }, { front }), []);
 });

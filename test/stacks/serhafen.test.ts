@@ -250,6 +250,41 @@ describe("alarms", () => {
   });
 });
 
+test("alarms may be published, and are", () => {
+  has("Observability", "AWS::SNS::TopicPolicy", {
+    PolicyDocument: {
+      Statement: Match.arrayWith([
+        Match.objectLike({
+          Effect: "Allow",
+          Action: "sns:Publish",
+          Principal: { Service: "cloudwatch.amazonaws.com" },
+        }),
+      ]),
+    },
+  });
+});
+
+test("the store's alarms name nodes, which have metrics", () => {
+  has("Observability", "AWS::CloudWatch::Alarm", {
+    MetricName: "EngineCPUUtilization",
+    Dimensions: [{ Name: "CacheClusterId", Value: "serhafen-production-002" }],
+  });
+});
+
+test("the password of the database is encrypted by our own key", () => {
+  has("Data", "AWS::RDS::DBInstance", { MasterUserSecret: { KmsKeyId: Match.anyValue() } });
+});
+
+test("the firewall writes no token and no key into its log", () => {
+  has("Edge", "AWS::WAFv2::LoggingConfiguration", {
+    RedactedFields: Match.arrayWith([
+      { QueryString: {} },
+      { SingleHeader: { Name: "authorization" } },
+      { SingleHeader: { Name: "sec-websocket-protocol" } },
+    ]),
+  });
+});
+
 test("no template holds a secret, and no certificate or key", () => {
   for (const [name, template] of all) {
     const text = JSON.stringify(template.toJSON());

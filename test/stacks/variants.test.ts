@@ -4,10 +4,11 @@ import { synthesized } from "./synthesized";
 
 // Each of these is synthesized with cdk-nag's rules, which throws where one does not hold.
 
-const base = { edge: { hostedZone: "shop.test" } };
+const cluster = { admins: ["platform"] };
+const base = { cluster, edge: { hostedZone: "shop.test" } };
 const model = goodModel(
   small({
-    hosts: { "api.shop.test": {} },
+    hosts: { "api.shop.test": {}, "www.shop.test": {} },
     front: { kind: "alb", networks: ["10.0.0.0/16"] },
     secrets: { partner: { awsSecretsManager: "shop/partner" }, other: { env: "OTHER" } },
     infrastructure: { production: base },
@@ -35,23 +36,24 @@ test("a secret that the model keeps in Secrets Manager is made, and the filter m
 });
 
 test("Auto Mode has no nodes and no add-ons of its own", () => {
-  const cluster = stack(synthesized(model, { ...base, cluster: { compute: "auto" } }), "Cluster");
-  cluster.hasResourceProperties("AWS::EKS::Cluster", { ComputeConfig: { Enabled: true } });
-  cluster.resourceCountIs("AWS::EKS::Nodegroup", 0);
-  cluster.resourceCountIs("AWS::EKS::Addon", 0);
+  const template = stack(synthesized(model, { ...base, cluster: { ...cluster, compute: "auto" } }), "Cluster");
+  template.hasResourceProperties("AWS::EKS::Cluster", { ComputeConfig: { Enabled: true } });
+  template.resourceCountIs("AWS::EKS::Nodegroup", 0);
+  template.resourceCountIs("AWS::EKS::Addon", 0);
 });
 
 test("nodes of another architecture have another image", () => {
-  const cluster = stack(synthesized(model, { ...base, cluster: { nodes: { instanceType: "m7i.large" } } }), "Cluster");
-  cluster.hasResourceProperties("AWS::EKS::Nodegroup", { AmiType: "AL2023_x86_64_STANDARD" });
+  const nodes = { instanceType: "m7i.large" };
+  const template = stack(synthesized(model, { ...base, cluster: { ...cluster, nodes } }), "Cluster");
+  template.hasResourceProperties("AWS::EKS::Nodegroup", { AmiType: "AL2023_x86_64_STANDARD" });
 });
 
 test("an environment that may go is deleted with what it holds", () => {
-  const database = { engine: "mysql" as const, multiAz: false, class: "t4g.medium", readReplicas: 1 };
+  const database = { engine: "mysql" as const, multiAz: false, class: "t4g.medium" };
   const all = synthesized(model, { ...base, protect: false, database, cache: { nodeType: "cache.t4g.micro" } });
   const data = stack(all, "Data");
   data.allResources("AWS::RDS::DBInstance", { DeletionPolicy: "Delete" });
-  data.resourceCountIs("AWS::RDS::DBInstance", 2);
+  data.resourceCountIs("AWS::RDS::DBInstance", 1);
   data.hasResourceProperties("AWS::RDS::DBParameterGroup", { Parameters: { require_secure_transport: "ON" } });
   stack(all, "Edge").hasResourceProperties("AWS::ElasticLoadBalancingV2::LoadBalancer", {});
 });
@@ -61,8 +63,8 @@ test("another region, two zones, one way out, endpoints, Shield Advanced and an 
     region: "eu-west-1",
     zones: ["a", "b"],
     network: { natGateways: 1, interfaceEndpoints: ["ecr.api"] },
-    cluster: { admins: ["platform"] },
-    edge: { hostedZone: "shop.test", shieldAdvanced: true, website: { host: "api.shop.test" } },
+    cluster,
+    edge: { hostedZone: "shop.test", shieldAdvanced: true, website: { host: "www.shop.test" } },
   });
   stack(all, "Network").resourceCountIs("AWS::EC2::NatGateway", 1);
   stack(all, "Network").resourceCountIs("AWS::EC2::Subnet", 6);
