@@ -90,6 +90,7 @@ const STOCK = [
   "variables_hash_max_size",
   "worker_connections",
   "worker_processes",
+  "pcre_jit",
 ];
 
 /** Blocks whose lines are data, not directives. */
