@@ -52,6 +52,7 @@ const STOCK = [
   "map_hash_bucket_size",
   "map_hash_max_size",
   "merge_slashes",
+  "pcre_jit",
   "proxy_buffer_size",
   "proxy_buffers",
   "proxy_connect_timeout",
@@ -90,7 +91,6 @@ const STOCK = [
   "variables_hash_max_size",
   "worker_connections",
   "worker_processes",
-  "pcre_jit",
 ];
 
 /** Blocks whose lines are data, not directives. */

@@ -39,6 +39,9 @@ const same = (name: string, port: number, variable: string): Port => ({ name, po
 /** Where the filter listens in its container when it is the gateway itself. */
 export const GATEWAY_PORTS = { http: 3000, https: 3443 };
 
+/** The most that the autoscaler makes of it. */
+export const MOST_REPLICAS = 10;
+
 /** Behind a proxy the Service is the filter's address in the model; as the gateway it is `api-gateway`. */
 function namesOf({ model, proxyNamespace }: FilterWorkload): Names {
   const { address, throughPort } = model.filter;
@@ -191,7 +194,7 @@ export function filterWorkload(scope: Construct, workload: FilterWorkload): void
     spec: {
       scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name },
       minReplicas: 2,
-      maxReplicas: 10,
+      maxReplicas: MOST_REPLICAS,
       metrics: [utilization("cpu", 70), utilization("memory", 80)],
     },
   });

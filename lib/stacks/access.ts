@@ -45,7 +45,7 @@ export class AccessStack extends SystemStack {
     this.#publishers(props);
   }
 
-  #externalSecrets({ cluster, data, model, environment }: SystemProps & Reached): void {
+  #externalSecrets({ cluster, data }: SystemProps & Reached): void {
     const parameters = this.formatArn({ service: "ssm", resource: "parameter", resourceName: `${this.systemName}/*` });
     const { role } = podRole(this, "ExternalSecrets", {
       cluster,
@@ -58,7 +58,7 @@ export class AccessStack extends SystemStack {
     });
     acknowledge(
       role,
-      `IAM5[Resource::arn:${this.partition}:ssm:${this.region}:<AWS::AccountId>:parameter/${model.name}-${environment}/*]`,
+      `IAM5[Resource::arn:${this.partition}:ssm:${this.region}:<AWS::AccountId>:parameter/${this.systemName}/*]`,
       "The parameters of this system and environment, whose names it takes by path.",
     );
   }

@@ -6,7 +6,6 @@ import { CfnDeletionPolicy, RemovalPolicy } from "aws-cdk-lib";
 import type { Infrastructure } from "../model/infrastructure";
 import { acknowledge } from "./acknowledge";
 import type { DataScope } from "./data";
-import { publish } from "./parameters";
 
 /** Not the port that everybody tries first. */
 const PORT = 16_379;
@@ -14,9 +13,10 @@ const USER = "gateway";
 
 /** The shared store of counters, caches and revocations: Valkey with TLS and a user of its own. */
 export function addCache(
-  { stack, systemName, vpc, key, clients, protect }: DataScope,
+  { stack, vpc, key, clients }: DataScope,
   wanted: NonNullable<Infrastructure["cache"]>,
 ): { group: string; nodes: number; secret: ISecret } {
+  const { systemName, protect } = stack;
   const securityGroup = new SecurityGroup(stack, "CacheGroup", {
     vpc,
     description: `Shared store of ${systemName}`,
@@ -90,7 +90,7 @@ export function addCache(
     group.cfnOptions.updateReplacePolicy = CfnDeletionPolicy.SNAPSHOT;
   }
   acknowledge(group, "AEC6", "Users with passwords of their own stand in for one token for all.");
-  publish(stack, systemName, "cache/endpoint", `${group.attrPrimaryEndPointAddress}:${String(PORT)}`);
-  publish(stack, systemName, "cache/secret", password.secretArn);
+  stack.publish("cache/endpoint", `${group.attrPrimaryEndPointAddress}:${String(PORT)}`);
+  stack.publish("cache/secret", password.secretArn);
   return { group: systemName, nodes: 1 + wanted.replicas, secret: password as ISecret };
 }

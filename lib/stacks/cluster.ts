@@ -1,4 +1,3 @@
-import { RemovalPolicy } from "aws-cdk-lib";
 import { SubnetType, type IVpc } from "aws-cdk-lib/aws-ec2";
 import { CfnAccessEntry, CfnAddon, type CfnCluster } from "aws-cdk-lib/aws-eks";
 import {
@@ -14,7 +13,6 @@ import { LogGroup } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
 import { acknowledge, acknowledgeTemplate } from "./acknowledge";
 import { addNodes } from "./nodes";
-import { publish } from "./parameters";
 import { podRole } from "./pod-role";
 import { retentionOf, SystemStack, type SystemProps } from "./system-stack";
 
@@ -42,17 +40,16 @@ export class ClusterStack extends SystemStack {
 
   constructor(scope: Construct, id: string, props: SystemProps & { vpc: IVpc }) {
     super(scope, id, props);
-    const { cluster: wanted, protect } = props.infrastructure;
-    const removalPolicy = protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY;
+    const { cluster: wanted } = props.infrastructure;
     const logs = new LogGroup(this, "ControlPlaneLogs", {
       logGroupName: `/aws/eks/${this.systemName}/cluster`,
       retention: retentionOf(wanted.logDays),
-      removalPolicy,
+      removalPolicy: this.kept,
     });
     const key = new Key(this, "Secrets", {
       description: `Secrets in the cluster ${this.systemName}`,
       enableKeyRotation: true,
-      removalPolicy,
+      removalPolicy: this.kept,
     });
     this.cluster = new Cluster(this, "Cluster", {
       clusterName: this.systemName,
@@ -72,7 +69,7 @@ export class ClusterStack extends SystemStack {
     const resource = this.cluster.node.defaultChild as CfnCluster;
     // Never into extended support, at six times the price.
     resource.upgradePolicy = { supportType: "STANDARD" };
-    resource.deletionProtection = protect;
+    resource.deletionProtection = this.protect;
     resource.zonalShiftConfig = { enabled: true };
     acknowledgeTemplate(
       this.cluster,
@@ -89,7 +86,7 @@ export class ClusterStack extends SystemStack {
       addNodes(this, this.cluster, wanted.nodes);
       this.#addons(wanted.version);
     }
-    publish(this, this.systemName, "cluster/name", this.cluster.clusterName);
+    this.publish("cluster/name", this.cluster.clusterName);
   }
 
   #admins(roles: readonly string[]): void {

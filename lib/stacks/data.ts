@@ -1,6 +1,5 @@
 import type { ISecurityGroup, IVpc } from "aws-cdk-lib/aws-ec2";
 import { Key, type IKey } from "aws-cdk-lib/aws-kms";
-import { RemovalPolicy } from "aws-cdk-lib";
 import type { DatabaseInstance } from "aws-cdk-lib/aws-rds";
 import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
 import type { Construct } from "constructs";
@@ -9,15 +8,13 @@ import { addDatabase } from "./database";
 import { addSearch } from "./search";
 import { SystemStack, type SystemProps } from "./system-stack";
 
-/** What is left of what the parts of this stack have in common. */
+/** What the parts of the stack have in common. */
 export interface DataScope {
   stack: SystemStack;
-  systemName: string;
   vpc: IVpc;
   key: IKey;
   /** Who may connect: the pods. */
   clients: ISecurityGroup;
-  protect: boolean;
 }
 
 /** Everything that outlives a pod: database, shared store, search. In a stack of its own, which nothing else changes. */
@@ -31,15 +28,15 @@ export class DataStack extends SystemStack {
 
   constructor(scope: Construct, id: string, props: SystemProps & { vpc: IVpc; clients: ISecurityGroup }) {
     super(scope, id, props);
-    const { database, cache, search, protect } = props.infrastructure;
+    const { database, cache, search } = props.infrastructure;
     const { vpc, clients } = props;
     const key = new Key(this, "Key", {
       description: `Data at rest of ${this.systemName}`,
       enableKeyRotation: true,
-      removalPolicy: protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
+      removalPolicy: this.kept,
     });
     this.key = key;
-    const shared: DataScope = { stack: this, systemName: this.systemName, vpc, key, clients, protect };
+    const shared: DataScope = { stack: this, vpc, key, clients };
     const madeDatabase = database && addDatabase(shared, database);
     const madeCache = cache && addCache(shared, cache);
     this.database = madeDatabase?.database;

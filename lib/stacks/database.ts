@@ -9,14 +9,12 @@ import {
   ParameterGroup,
   PostgresEngineVersion,
   StorageType,
-  type DatabaseInstanceProps,
   type IInstanceEngine,
 } from "aws-cdk-lib/aws-rds";
 import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
 import type { Infrastructure } from "../model/infrastructure";
 import { acknowledge } from "./acknowledge";
 import type { DataScope } from "./data";
-import { publish } from "./parameters";
 
 type Wanted = NonNullable<Infrastructure["database"]>;
 
@@ -50,8 +48,9 @@ interface Made {
   secret: ISecret;
 }
 
-/** A database that RDS keeps the master password of, and that pods sign in to with IAM. */
-export function addDatabase({ stack, systemName, vpc, key, clients, protect }: DataScope, wanted: Wanted): Made {
+/** A database that RDS keeps the master password of, and that takes who signs in with IAM. */
+export function addDatabase({ stack, vpc, key, clients }: DataScope, wanted: Wanted): Made {
+  const { systemName, protect } = stack;
   const { engine, parameters, logs, port } = ENGINES[wanted.engine];
   const securityGroup = new SecurityGroup(stack, "DatabaseGroup", {
     vpc,
@@ -59,7 +58,8 @@ export function addDatabase({ stack, systemName, vpc, key, clients, protect }: D
     allowAllOutbound: false,
   });
   securityGroup.addIngressRule(clients, Port.tcp(port), "Pods");
-  const common = {
+  const database = new DatabaseInstance(stack, "Database", {
+    engine,
     vpc,
     vpcSubnets: { subnetType: SubnetType.PRIVATE_ISOLATED },
     instanceType: new InstanceType(wanted.class),
@@ -76,10 +76,6 @@ export function addDatabase({ stack, systemName, vpc, key, clients, protect }: D
     deletionProtection: protect,
     removalPolicy: protect ? RemovalPolicy.SNAPSHOT : RemovalPolicy.DESTROY,
     storageEncryptionKey: key,
-  } satisfies Partial<DatabaseInstanceProps>;
-  const database = new DatabaseInstance(stack, "Database", {
-    ...common,
-    engine,
     multiAz: wanted.multiAz,
     allocatedStorage: wanted.storageGiB,
     maxAllocatedStorage: 4 * wanted.storageGiB,
@@ -98,9 +94,9 @@ export function addDatabase({ stack, systemName, vpc, key, clients, protect }: D
     acknowledge(database, "RDS3", "The model says that this environment may be away while its zone is.");
   }
   if (!protect) acknowledge(database, "RDS10", "The model says that this environment's data may go with it.");
-  publish(stack, systemName, "database/endpoint", `${database.dbInstanceEndpointAddress}:${String(port)}`);
+  stack.publish("database/endpoint", `${database.dbInstanceEndpointAddress}:${String(port)}`);
   const { secret } = database;
   if (!secret) throw new Error("RDS has made no secret for the master password.");
-  publish(stack, systemName, "database/secret", secret.secretArn);
+  stack.publish("database/secret", secret.secretArn);
   return { database, secret };
 }

@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import { Duration } from "aws-cdk-lib";
 import { Certificate, CertificateValidation } from "aws-cdk-lib/aws-certificatemanager";
 import {
   CfnSecurityGroupIngress,
@@ -17,38 +17,17 @@ import {
   SslPolicy,
   TargetType,
 } from "aws-cdk-lib/aws-elasticloadbalancingv2";
-import { ARecord, HostedZone, RecordTarget, type IHostedZone } from "aws-cdk-lib/aws-route53";
+import { ARecord, RecordTarget } from "aws-cdk-lib/aws-route53";
 import { LoadBalancerTarget } from "aws-cdk-lib/aws-route53-targets";
-import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket } from "aws-cdk-lib/aws-s3";
 import { CfnProtection } from "aws-cdk-lib/aws-shield";
-import { StringParameter } from "aws-cdk-lib/aws-ssm";
 import { CfnWebACLAssociation } from "aws-cdk-lib/aws-wafv2";
 import type { Construct } from "constructs";
 import { acknowledge } from "./acknowledge";
-import { addressLimit, hostsOf, idleMs, podPort, secretHeaders } from "./from-model";
-import { publish } from "./parameters";
+import { hostsOf, idleMs, podPort } from "./from-model";
+import { hostedZone } from "./hosted-zone";
+import { logBucket } from "./log-bucket";
 import { SystemStack, type SystemProps } from "./system-stack";
 import { addFirewall } from "./waf";
-
-/** The zone of the hosts, which is older than any environment: its id is read when the stack is deployed. */
-export function hostedZone(scope: Construct, zoneName: string): IHostedZone {
-  const hostedZoneId = StringParameter.valueForStringParameter(scope, `/gatewright/hosted-zones/${zoneName}`);
-  return HostedZone.fromHostedZoneAttributes(scope, "Zone", { hostedZoneId, zoneName });
-}
-
-/** A bucket for logs that nobody changes. */
-export function logBucket(scope: SystemStack, id: string, protect: boolean, days: number): IBucket {
-  const bucket = new Bucket(scope, id, {
-    encryption: BucketEncryption.S3_MANAGED,
-    blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
-    enforceSSL: true,
-    lifecycleRules: [{ expiration: Duration.days(days) }],
-    removalPolicy: protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
-  });
-  acknowledge(bucket, "S1", "It is where access logs go; logs of who wrote logs would go nowhere.");
-  // CDK's classes are not written for exact optional properties: as its own interfaces they are taken.
-  return bucket as IBucket;
-}
 
 type EdgeProps = SystemProps & { vpc: IVpc; pods: ISecurityGroup };
 
@@ -60,7 +39,7 @@ export class EdgeStack extends SystemStack {
   constructor(scope: Construct, id: string, props: EdgeProps) {
     super(scope, id, props);
     const { model, environment, infrastructure, vpc } = props;
-    const { edge, protect } = infrastructure;
+    const { edge } = infrastructure;
     const zone = hostedZone(this, edge.hostedZone);
     const hosts = hostsOf(model, environment);
     const [first = "", ...others] = hosts;
@@ -80,20 +59,14 @@ export class EdgeStack extends SystemStack {
       internetFacing: true,
       securityGroup: clients,
       dropInvalidHeaderFields: true,
-      deletionProtection: protect,
+      deletionProtection: this.protect,
       idleTimeout: Duration.seconds(Math.ceil(idleMs(model, environment) / 1000)),
     });
-    this.balancer.logAccessLogs(logBucket(this, "AccessLogs", protect, 90));
+    this.balancer.logAccessLogs(logBucket(this, "AccessLogs"));
     acknowledge(clients, "EC23", "It is where the public asks.");
     this.targets = this.#targets(props, clients);
     this.#listeners(certificate);
-    const firewall = addFirewall(this, {
-      name: this.systemName,
-      scope: "REGIONAL",
-      addressLimit: addressLimit(model, environment),
-      refusing: edge.firewall,
-      secretHeaders: secretHeaders(model, environment),
-    });
+    const firewall = addFirewall(this, "REGIONAL", this.systemName, props);
     new CfnWebACLAssociation(this, "FirewallOfBalancer", {
       resourceArn: this.balancer.loadBalancerArn,
       webAclArn: firewall.attrArn,
@@ -105,7 +78,7 @@ export class EdgeStack extends SystemStack {
       const target = RecordTarget.fromAlias(new LoadBalancerTarget(this.balancer));
       new ARecord(this, `Name-${host}`, { zone, recordName: `${host}.`, target });
     }
-    publish(this, this.systemName, "edge/target-group", this.targets.targetGroupArn);
+    this.publish("edge/target-group", this.targets.targetGroupArn);
   }
 
   /** Pods register by their own addresses; the balancer speaks TLS to them where the model says so. */

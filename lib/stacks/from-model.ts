@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { GATEWAY_PORTS } from "../charts/filter";
+import { GATEWAY_PORTS, MOST_REPLICAS } from "../charts/filter";
 import { resolveGateway, type GatewayModel } from "../model";
 import type { apiKey } from "../policy/api-key";
 import type { floodGuard } from "../policy/flood-guard";
@@ -14,8 +14,6 @@ import type { webSocket } from "../policy/web-socket";
 export const hostsOf = (model: GatewayModel, environment: string): string[] =>
   resolveGateway(model, environment).hosts.map(({ name }) => name);
 
-/** The most that an autoscaler makes of a gateway. */
-const MOST_REPLICAS = 10;
 /** The largest limit that AWS WAF takes. */
 const MOST = 2_000_000_000;
 

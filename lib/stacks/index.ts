@@ -12,8 +12,6 @@ import { ownSecrets, SecretsStack } from "./secrets";
 import type { SystemProps } from "./system-stack";
 import { WebsiteStack } from "./website";
 
-export type { SystemProps } from "./system-stack";
-
 /** One environment of one system: what changes together stands in one stack, and data in its own. */
 export class SystemStage extends Stage {
   constructor(scope: Construct, id: string, props: SystemProps & StageProps) {

@@ -5,7 +5,6 @@ import { Topic, type ITopic } from "aws-cdk-lib/aws-sns";
 import { SqsSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
-import { publish } from "./parameters";
 import { SystemStack, type SystemProps } from "./system-stack";
 
 /** Topics that services publish to, each with a queue, and a second one for what nobody could work on. */
@@ -36,8 +35,8 @@ export class MessagingStack extends SystemStack {
       topic.addSubscription(new SqsSubscription(queue, { rawMessageDelivery: true }));
       this.topics.push(topic);
       this.queues.push(queue);
-      publish(this, this.systemName, `topics/${name}`, topic.topicArn);
-      publish(this, this.systemName, `queues/${name}`, queue.queueUrl);
+      this.publish(`topics/${name}`, topic.topicArn);
+      this.publish(`queues/${name}`, queue.queueUrl);
     }
   }
 }

@@ -1,4 +1,3 @@
-import { RemovalPolicy } from "aws-cdk-lib";
 import {
   FlowLogDestination,
   GatewayVpcEndpointAwsService,
@@ -11,7 +10,6 @@ import {
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
 import { acknowledge, acknowledgeTemplate } from "./acknowledge";
-import { publish } from "./parameters";
 import { retentionOf, SystemStack, type SystemProps } from "./system-stack";
 
 /** Zones, subnets and ways out: balancers in public ones, pods in private ones, data where no way leads out. */
@@ -20,10 +18,10 @@ export class NetworkStack extends SystemStack {
 
   constructor(scope: Construct, id: string, props: SystemProps) {
     super(scope, id, props);
-    const { network, protect } = props.infrastructure;
+    const { network } = props.infrastructure;
     const flowLogs = new LogGroup(this, "FlowLogs", {
       retention: retentionOf(network.flowLogDays),
-      removalPolicy: protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
+      removalPolicy: this.kept,
     });
     const vpc = new Vpc(this, "Vpc", {
       vpcName: this.systemName,
@@ -43,7 +41,7 @@ export class NetworkStack extends SystemStack {
     for (const name of network.interfaceEndpoints) {
       vpc.addInterfaceEndpoint(name, { service: new InterfaceVpcEndpointAwsService(name) });
     }
-    publish(this, this.systemName, "network/vpc-id", vpc.vpcId);
+    this.publish("network/vpc-id", vpc.vpcId);
     acknowledgeTemplate(this, "W3010", "The model names the zones: to ask AWS for them needs credentials.");
     acknowledge(this, "EC23", "Interface endpoints take HTTPS from the whole VPC, whose range is known at deployment.");
   }

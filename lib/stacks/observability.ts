@@ -13,7 +13,6 @@ import { Topic } from "aws-cdk-lib/aws-sns";
 import type { DatabaseInstance } from "aws-cdk-lib/aws-rds";
 import type { Construct } from "constructs";
 import type { DataStack } from "./data";
-import { publish } from "./parameters";
 import { SystemStack, type SystemProps } from "./system-stack";
 
 interface Watched {
@@ -55,7 +54,7 @@ export class ObservabilityStack extends SystemStack {
         conditions: { StringEquals: { "aws:SourceAccount": this.account } },
       }),
     );
-    publish(this, this.systemName, "alarms/topic", this.#topic.topicArn);
+    this.publish("alarms/topic", this.#topic.topicArn);
     const sum = { period: MINUTE, statistic: "Sum" };
     this.#above("Errors", errorsPerMinute, "answers 5xx of the gateway in a minute", {
       metric: targets.metrics.httpCodeTarget(HttpCodeTarget.TARGET_5XX_COUNT, sum),

@@ -1,17 +1,17 @@
-import { ArnFormat, RemovalPolicy } from "aws-cdk-lib";
+import { ArnFormat } from "aws-cdk-lib";
 import { EbsDeviceVolumeType, Port, SecurityGroup, SubnetType } from "aws-cdk-lib/aws-ec2";
 import { CfnResourcePolicy } from "aws-cdk-lib/aws-logs";
 import { type CfnDomain, Domain, EngineVersion, TLSSecurityPolicy } from "aws-cdk-lib/aws-opensearchservice";
 import type { Infrastructure } from "../model/infrastructure";
 import { acknowledge } from "./acknowledge";
 import type { DataScope } from "./data";
-import { publish } from "./parameters";
 
 /** Where logs can be searched: in three zones, by IAM alone. */
 export function addSearch(
-  { stack, systemName, vpc, key, clients, protect }: DataScope,
+  { stack, vpc, key, clients }: DataScope,
   wanted: NonNullable<Infrastructure["search"]>,
 ): void {
+  const { systemName } = stack;
   const securityGroup = new SecurityGroup(stack, "SearchGroup", {
     vpc,
     description: `Search of ${systemName}`,
@@ -39,7 +39,7 @@ export function addSearch(
     logging: { slowSearchLogEnabled: true, slowIndexLogEnabled: true, appLogEnabled: true },
     suppressLogsResourcePolicy: true,
     domainName: systemName,
-    removalPolicy: protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
+    removalPolicy: stack.kept,
   });
   // As properties: CDK's construct would set both by functions of its own.
   const resource = domain.node.defaultChild as CfnDomain;
@@ -74,5 +74,5 @@ export function addSearch(
     }),
   );
   acknowledge(domain, "OS3", "It has addresses of the VPC alone, and a group that lets pods in.");
-  publish(stack, systemName, "search/endpoint", domain.domainEndpoint);
+  stack.publish("search/endpoint", domain.domainEndpoint);
 }

@@ -1,4 +1,3 @@
-import { RemovalPolicy } from "aws-cdk-lib";
 import { Key, type IKey } from "aws-cdk-lib/aws-kms";
 import { Secret, type ISecret } from "aws-cdk-lib/aws-secretsmanager";
 import type { Construct } from "constructs";
@@ -19,20 +18,18 @@ export class SecretsStack extends SystemStack {
 
   constructor(scope: Construct, id: string, props: SystemProps) {
     super(scope, id, props);
-    const { model, infrastructure } = props;
-    const removalPolicy = infrastructure.protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY;
     const key = new Key(this, "Key", {
       description: `Secrets of ${this.systemName}`,
       enableKeyRotation: true,
-      removalPolicy,
+      removalPolicy: this.kept,
     });
     this.key = key;
-    for (const { name, id: secretName } of ownSecrets(model)) {
+    for (const { name, id: secretName } of ownSecrets(props.model)) {
       const secret = new Secret(this, `Secret-${name}`, {
         secretName,
         encryptionKey: key,
         generateSecretString: { passwordLength: 64, excludePunctuation: true },
-        removalPolicy,
+        removalPolicy: this.kept,
       });
       acknowledge(secret, "SMG4", "Put in by people, with overlap: the filter takes the version before as well.");
       this.secrets.push(secret as ISecret);

@@ -1,5 +1,6 @@
-import { Stack, type StackProps } from "aws-cdk-lib";
+import { RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
+import { StringParameter } from "aws-cdk-lib/aws-ssm";
 import type { Construct } from "constructs";
 import type { GatewayModel } from "../model";
 import type { Infrastructure } from "../model/infrastructure";
@@ -19,7 +20,11 @@ export const retentionOf = (days: number): RetentionDays =>
 export class SystemStack extends Stack {
   readonly #zones: string[];
   /** `serhafen-production`: what is named by hand is named so. */
-  protected readonly systemName: string;
+  readonly systemName: string;
+  /** True where data outlives the stack. */
+  readonly protect: boolean;
+  /** What becomes of what holds data. */
+  readonly kept: RemovalPolicy;
 
   constructor(
     scope: Construct,
@@ -30,11 +35,23 @@ export class SystemStack extends Stack {
     const { region, zones, protect } = infrastructure;
     super(scope, id, { env: { region }, terminationProtection: protect, ...props });
     this.systemName = `${model.name}-${environment}`;
+    this.protect = protect;
+    // What was made by a first deployment that failed is in nobody's way: its name may be fixed.
+    this.kept = protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY;
     this.#zones = zones.map((zone) => region + zone);
   }
 
   /** The model says it: to ask AWS needs credentials, which a build has not. */
   override get availabilityZones(): string[] {
     return this.#zones;
+  }
+
+  /** Tells the cluster's side a name or an endpoint, never a secret: `/serhafen-production/database/endpoint`. */
+  publish(name: string, value: string): void {
+    new StringParameter(this, `Parameter-${name.replaceAll("/", "-")}`, {
+      parameterName: `/${this.systemName}/${name}`,
+      stringValue: value,
+      description: `Read by External Secrets; made by ${this.stackName}.`,
+    });
   }
 }

@@ -1,19 +1,9 @@
 import { CfnLoggingConfiguration, CfnWebACL } from "aws-cdk-lib/aws-wafv2";
 import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
-import { ArnFormat, RemovalPolicy, Stack } from "aws-cdk-lib";
-import type { Construct } from "constructs";
+import { ArnFormat, RemovalPolicy } from "aws-cdk-lib";
 import { FIREWALL_GROUPS, type FirewallGroup } from "../model/infrastructure";
-
-interface Firewall {
-  name: string;
-  scope: "REGIONAL" | "CLOUDFRONT";
-  /** Requests of one address in a minute, above which it is refused. */
-  addressLimit: number;
-  /** Headers that carry keys in this model. */
-  secretHeaders: readonly string[];
-  /** Groups whose refusals the model has accepted; the others count what they would refuse. */
-  refusing: readonly FirewallGroup[];
-}
+import { addressLimit, secretHeaders } from "./from-model";
+import type { SystemProps, SystemStack } from "./system-stack";
 
 const visible = (metricName: string): CfnWebACL.VisibilityConfigProperty => ({
   metricName,
@@ -36,11 +26,14 @@ function managed(name: FirewallGroup, priority: number, refuses: boolean): CfnWe
  * allows is a second, unwritten policy. What it sees is logged.
  */
 export function addFirewall(
-  scope: Construct,
-  { name, scope: where, addressLimit, refusing, secretHeaders }: Firewall,
+  stack: SystemStack,
+  where: "REGIONAL" | "CLOUDFRONT",
+  name: string,
+  { model, environment, infrastructure }: SystemProps,
 ): CfnWebACL {
-  const groups = FIREWALL_GROUPS.map((group, index) => managed(group, index + 1, refusing.includes(group)));
-  const acl = new CfnWebACL(scope, "Firewall", {
+  const { firewall } = infrastructure.edge;
+  const groups = FIREWALL_GROUPS.map((group, index) => managed(group, index + 1, firewall.includes(group)));
+  const acl = new CfnWebACL(stack, "Firewall", {
     name,
     scope: where,
     defaultAction: { allow: {} },
@@ -50,7 +43,11 @@ export function addFirewall(
         priority: 0,
         action: { block: { customResponse: { responseCode: 429 } } },
         statement: {
-          rateBasedStatement: { limit: addressLimit, aggregateKeyType: "IP", evaluationWindowSec: 60 },
+          rateBasedStatement: {
+            limit: addressLimit(model, environment),
+            aggregateKeyType: "IP",
+            evaluationWindowSec: 60,
+          },
         },
         visibilityConfig: visible("AddressRate"),
       },
@@ -59,15 +56,15 @@ export function addFirewall(
     visibilityConfig: visible(name),
   });
   // The name must begin so.
-  const logs = new LogGroup(scope, "FirewallLogs", {
+  const logs = new LogGroup(stack, "FirewallLogs", {
     logGroupName: `aws-waf-logs-${name}`,
     retention: RetentionDays.ONE_MONTH,
     removalPolicy: RemovalPolicy.DESTROY,
   });
-  new CfnLoggingConfiguration(scope, "FirewallLogging", {
+  new CfnLoggingConfiguration(stack, "FirewallLogging", {
     resourceArn: acl.attrArn,
     logDestinationConfigs: [
-      Stack.of(scope).formatArn({
+      stack.formatArn({
         service: "logs",
         resource: "log-group",
         resourceName: logs.logGroupName,
@@ -77,7 +74,7 @@ export function addFirewall(
     // Tokens and keys stand in full in no log.
     redactedFields: [
       { queryString: {} },
-      ...["authorization", "cookie", "sec-websocket-protocol", ...secretHeaders].map((header) => ({
+      ...["authorization", "cookie", "sec-websocket-protocol", ...secretHeaders(model, environment)].map((header) => ({
         singleHeader: { Name: header },
       })),
     ],

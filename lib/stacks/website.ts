@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import { Duration } from "aws-cdk-lib";
 import { Certificate, CertificateValidation } from "aws-cdk-lib/aws-certificatemanager";
 import {
   AllowedMethods,
@@ -22,9 +22,9 @@ import { CfnProtection } from "aws-cdk-lib/aws-shield";
 import type { Construct } from "constructs";
 import type { Infrastructure } from "../model/infrastructure";
 import { acknowledge } from "./acknowledge";
-import { hostedZone, logBucket } from "./edge";
-import { addressLimit, hostsOf, secretHeaders } from "./from-model";
-import { publish } from "./parameters";
+import { hostsOf } from "./from-model";
+import { hostedZone } from "./hosted-zone";
+import { logBucket } from "./log-bucket";
 import { SystemStack, type SystemProps } from "./system-stack";
 import { addFirewall } from "./waf";
 
@@ -47,7 +47,7 @@ export class WebsiteStack extends SystemStack {
   constructor(scope: Construct, id: string, props: SystemProps & { website: Website }) {
     super(scope, id, props, { env: { region: GLOBAL_REGION } });
     const { model, environment, infrastructure, website } = props;
-    const { edge, protect } = infrastructure;
+    const { edge } = infrastructure;
     const zone = hostedZone(this, edge.hostedZone);
     const files = new Bucket(this, "Files", {
       encryption: BucketEncryption.S3_MANAGED,
@@ -55,26 +55,12 @@ export class WebsiteStack extends SystemStack {
       enforceSSL: true,
       versioned: true,
       lifecycleRules: [{ noncurrentVersionExpiration: Duration.days(30) }],
-      removalPolicy: protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
-      serverAccessLogsBucket: logBucket(this, "FileLogs", protect, 90),
+      removalPolicy: this.kept,
+      serverAccessLogsBucket: logBucket(this, "FileLogs"),
     });
-    const logs = new Bucket(this, "Logs", {
-      encryption: BucketEncryption.S3_MANAGED,
-      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
-      enforceSSL: true,
-      // CloudFront's standard logs are written with an access list.
-      objectOwnership: ObjectOwnership.BUCKET_OWNER_PREFERRED,
-      lifecycleRules: [{ expiration: Duration.days(90) }],
-      removalPolicy: protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
-    });
-    acknowledge(logs, "S1", "It is where access logs go; logs of who wrote logs would go nowhere.");
-    const firewall = addFirewall(this, {
-      name: `${this.systemName}-website`,
-      scope: "CLOUDFRONT",
-      addressLimit: addressLimit(model, environment),
-      refusing: edge.firewall,
-      secretHeaders: secretHeaders(model, environment),
-    });
+    // CloudFront's standard logs are written with an access list.
+    const logs = logBucket(this, "Logs", { objectOwnership: ObjectOwnership.BUCKET_OWNER_PREFERRED });
+    const firewall = addFirewall(this, "CLOUDFRONT", `${this.systemName}-website`, props);
     const gateway = hostsOf(model, environment).find((host) => host !== website.host);
     const distribution = new Distribution(this, "Distribution", {
       domainNames: [website.host],
@@ -84,7 +70,7 @@ export class WebsiteStack extends SystemStack {
       }),
       minimumProtocolVersion: SecurityPolicyProtocol.TLS_V1_2_2021,
       webAclId: firewall.attrArn,
-      logBucket: logs as IBucket,
+      logBucket: logs,
       defaultRootObject: "index.html",
       defaultBehavior: {
         origin: S3BucketOrigin.withOriginAccessControl(files as IBucket),
@@ -119,7 +105,7 @@ export class WebsiteStack extends SystemStack {
     if (edge.shieldAdvanced) new CfnProtection(this, "Shield", { name: `${this.systemName}-website`, resourceArn });
     const target = RecordTarget.fromAlias(new CloudFrontTarget(distribution));
     new ARecord(this, "Name", { zone, recordName: `${website.host}.`, target });
-    publish(this, this.systemName, "website/bucket", files.bucketName);
-    publish(this, this.systemName, "website/distribution", distribution.distributionId);
+    this.publish("website/bucket", files.bucketName);
+    this.publish("website/distribution", distribution.distributionId);
   }
 }

@@ -204,7 +204,6 @@ describe("edge", () => {
         Match.objectLike(group("AWSManagedRulesSQLiRuleSet", { Count: {} })),
       ]),
     });
-    has("Edge", "AWS::WAFv2::LoggingConfiguration", {});
   });
 
   test("an address may do in front what all flood guards allow it behind", () => {

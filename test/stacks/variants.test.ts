@@ -1,4 +1,4 @@
-import type { Template } from "aws-cdk-lib/assertions";
+import { Match, type Template } from "aws-cdk-lib/assertions";
 import { goodModel, small } from "../support";
 import { synthesized } from "./synthesized";
 
@@ -55,7 +55,9 @@ test("an environment that may go is deleted with what it holds", () => {
   data.allResources("AWS::RDS::DBInstance", { DeletionPolicy: "Delete" });
   data.resourceCountIs("AWS::RDS::DBInstance", 1);
   data.hasResourceProperties("AWS::RDS::DBParameterGroup", { Parameters: { require_secure_transport: "ON" } });
-  stack(all, "Edge").hasResourceProperties("AWS::ElasticLoadBalancingV2::LoadBalancer", {});
+  stack(all, "Edge").hasResourceProperties("AWS::ElasticLoadBalancingV2::LoadBalancer", {
+    LoadBalancerAttributes: Match.arrayWith([{ Key: "deletion_protection.enabled", Value: "false" }]),
+  });
 });
 
 test("another region, two zones, one way out, endpoints, Shield Advanced and an admin", () => {
@@ -69,7 +71,9 @@ test("another region, two zones, one way out, endpoints, Shield Advanced and an 
   stack(all, "Network").resourceCountIs("AWS::EC2::NatGateway", 1);
   stack(all, "Network").resourceCountIs("AWS::EC2::Subnet", 6);
   stack(all, "Network").hasResourceProperties("AWS::EC2::VPCEndpoint", { VpcEndpointType: "Interface" });
-  stack(all, "Cluster").hasResourceProperties("AWS::EKS::AccessEntry", {});
+  stack(all, "Cluster").hasResourceProperties("AWS::EKS::AccessEntry", {
+    PrincipalArn: { "Fn::Join": ["", ["arn:aws:iam::", { Ref: "AWS::AccountId" }, ":role/platform"]] },
+  });
   stack(all, "Edge").resourceCountIs("AWS::Shield::Protection", 1);
   stack(all, "Website").resourceCountIs("AWS::Shield::Protection", 1);
 });
