@@ -1,8 +1,8 @@
 import js from "@eslint/js";
 import tseslint from "typescript-eslint";
 
-/** Imports go one way: diagnostics → policy → model → plan → targets → charts → stacks → commands → bin. */
-const ORDER = ["diagnostics", "policy", "model", "plan", "targets", "charts", "stacks", "commands"];
+/** Imports go one way: diagnostics → policy → model → plan → targets → charts → stacks → cost → commands → bin. */
+const ORDER = ["diagnostics", "policy", "model", "plan", "targets", "charts", "stacks", "cost", "commands"];
 
 const TESTS = ["**/test", "**/test/**"];
 

@@ -5,6 +5,7 @@ import { hasErrors } from "../diagnostics";
 import { gatewaySchema } from "../model";
 import { formatMatrix, matrixOf } from "../plan";
 import { OPTIONS, report, selected, UsageError, type Context, type Output } from "./context";
+import type * as Costs from "./cost";
 import { explainCommand } from "./explain";
 import { compileAll, modelFiles, type CompiledModel } from "./load";
 import { serveCommand } from "./serve";
@@ -16,6 +17,7 @@ const USAGE = `gatewright COMMAND [MODEL…] [options]
   plan      shows where each promise is kept: the enforcement matrix
   synth     writes the output of all models and targets
   explain   says what happens to a request: explain "GET https://host/path" [with token NAME]
+  cost      prints the cost report: what the synthesized infrastructure costs in a month
   serve     is the gateway of one model itself: no proxy, one process
   schema    prints the JSON Schema of a model, for editors
 
@@ -27,6 +29,7 @@ const USAGE = `gatewright COMMAND [MODEL…] [options]
   --claims JSON, --identities FILE, --issuer NAME   for explain: the token's claims, and who signs it
   --host ADDRESS, --http, --https, --admin PORT, --redis URL   for serve
   --certificate FILE, --key FILE, --plain, --service NAME=HOST:PORT   for serve
+  --diff REVISION       for cost: what has changed since a commit, branch or tag, as Markdown
   --json                the result as JSON
 
 Exit: 0 ok, 1 errors found, 2 wrong use. With any error nothing is written.
@@ -71,9 +74,15 @@ function printMatrices({ output }: Context, chosen: readonly CompiledModel[]): v
 function synth(context: Context): number {
   const { compiled: all, diagnostics } = compileAll(modelFiles(context.args));
   const compiled = hasErrors(diagnostics) ? [] : selected(all, context.values.system);
-  const code = report(context, diagnostics, { files: compiled.flatMap((c) => c.files.map((f) => f.path)) });
-  if (code !== 0) return code;
   const files = compiled.flatMap((c) => c.files);
+  // The report is of all systems: a run on some of them leaves it as it is.
+  if (context.args.length === 0 && context.values.system === undefined) {
+    const cost = costs().costFiles(compiled);
+    files.push(...cost.files);
+    diagnostics.push(...cost.diagnostics);
+  }
+  const code = report(context, diagnostics, { files: files.map((f) => f.path) });
+  if (code !== 0) return code;
   const systems = [...new Set(compiled.map((c) => c.model.name))];
   const { out } = context.values;
   if (out !== undefined && existsSync(out) && !statSync(out).isDirectory())
@@ -93,11 +102,16 @@ function schema({ output }: Context): number {
   return 0;
 }
 
+/** Loaded when it is needed: CDK takes a second to load. */
+// eslint-disable-next-line @typescript-eslint/no-require-imports
+const costs = (): typeof Costs => require("./cost") as typeof Costs;
+
 const COMMANDS: Readonly<Record<string, (context: Context) => number | Promise<number>>> = {
   check,
   plan,
   synth,
   explain: explainCommand,
+  cost: (context) => costs().costCommand(context),
   serve: serveCommand,
   schema,
 };

@@ -10,13 +10,16 @@ export interface LoadedModel {
   model: GatewayModel;
 }
 
+/** What stands in policies/ and is no model: how much systems are used. */
+const NO_MODEL = /^usage\./;
+
 /** The models that a command works on: the files named, or everything in policies/. */
 export function modelFiles(named: readonly string[]): string[] {
   if (named.length > 0) return [...named];
   const folder = "policies";
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
-    .filter((file) => /\.(ts|ya?ml|json)$/.test(file))
+    .filter((file) => /\.(ts|ya?ml|json)$/.test(file) && !NO_MODEL.test(file))
     .sort()
     .map((file) => path.join(folder, file));
 }

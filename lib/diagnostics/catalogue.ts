@@ -26,6 +26,11 @@ export const CATALOGUE = {
   "plan/unsupported-front": { severity: "error", message: "The target cannot stand behind this front." },
   "plan/retired-target": { severity: "warning", message: "The target's project is retired." },
   "plan/unused-acceptance": { severity: "warning", message: "The accepted difference is not needed." },
+  "cost/no-usage": { severity: "warning", message: "Nobody says how much the system is used." },
+  "cost/invalid-usage": { severity: "error", message: "The usage file does not say what it should." },
+  "cost/unpriced": { severity: "error", message: "A resource has no price." },
+  "cost/unknown-revision": { severity: "error", message: "The revision to compare with has no cost report." },
+  "cost/stale-price": { severity: "warning", message: "A price has not been looked at for two years." },
   "internal/bug": { severity: "error", message: "This is a bug in Gatewright." },
 } as const satisfies Record<string, { severity: "error" | "warning"; message: string }>;
 

@@ -30,6 +30,8 @@ const nodes = z
     min: z.int().min(1).default(3),
     max: z.int().min(1).default(9),
     diskGiB: gibibytes.default(50),
+    /** `spot`: at a third of the price, and taken back at two minutes' notice. */
+    capacity: z.enum(["on-demand", "spot"]).default("on-demand"),
   })
   .refine(({ min, max }) => min <= max, "max is at least min");
 
@@ -92,6 +94,8 @@ const edge = z.strictObject({
   website: website.optional(),
   /** Groups of rules that may refuse what the routes allow; the others count what they would refuse. */
   firewall: z.array(z.enum(FIREWALL_GROUPS)).default([]),
+  /** Requests that the firewall logs: all that it sees, or those that a rule refuses or counts. */
+  firewallLogs: z.enum(["all", "matched"]).default("all"),
   /** 3,000 dollars a month for a year, whatever is used. */
   shieldAdvanced: z.boolean().default(false),
 });

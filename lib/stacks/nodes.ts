@@ -8,7 +8,7 @@ import {
   LaunchTemplateHttpTokens,
   SubnetType,
 } from "aws-cdk-lib/aws-ec2";
-import { NodegroupAmiType, type Cluster } from "aws-cdk-lib/aws-eks-v2";
+import { CapacityType, NodegroupAmiType, type Cluster } from "aws-cdk-lib/aws-eks-v2";
 import type { Construct } from "constructs";
 import type { Infrastructure } from "../model/infrastructure";
 import { acknowledge } from "./acknowledge";
@@ -32,6 +32,7 @@ export function addNodes(scope: Construct, cluster: Cluster, wanted: Infrastruct
         ? NodegroupAmiType.AL2023_ARM_64_STANDARD
         : NodegroupAmiType.AL2023_X86_64_STANDARD,
     instanceTypes: [instanceType],
+    ...(wanted.capacity === "spot" && { capacityType: CapacityType.SPOT }),
     subnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS },
     minSize: wanted.min,
     maxSize: wanted.max,

@@ -21,6 +21,20 @@ function managed(name: FirewallGroup, priority: number, refuses: boolean): CfnWe
   };
 }
 
+const actionIs = (action: string): object => ({ ActionCondition: { Action: action } });
+
+/** What a rule has something against. */
+const MATCHED = {
+  DefaultBehavior: "DROP",
+  Filters: [
+    {
+      Behavior: "KEEP",
+      Requirement: "MEETS_ANY",
+      Conditions: ["BLOCK", "COUNT", "EXCLUDED_AS_COUNT"].map(actionIs),
+    },
+  ],
+};
+
 /**
  * A firewall that refuses floods, and what groups refuse that the model names: one that refuses by itself what the gateway
  * allows is a second, unwritten policy. What it sees is logged.
@@ -31,7 +45,7 @@ export function addFirewall(
   name: string,
   { model, environment, infrastructure }: SystemProps,
 ): CfnWebACL {
-  const { firewall } = infrastructure.edge;
+  const { firewall, firewallLogs } = infrastructure.edge;
   const groups = FIREWALL_GROUPS.map((group, index) => managed(group, index + 1, firewall.includes(group)));
   const acl = new CfnWebACL(stack, "Firewall", {
     name,
@@ -71,6 +85,7 @@ export function addFirewall(
         arnFormat: ArnFormat.COLON_RESOURCE_NAME,
       }),
     ],
+    ...(firewallLogs === "matched" && { loggingFilter: MATCHED }),
     // Tokens and keys stand in full in no log.
     redactedFields: [
       { queryString: {} },

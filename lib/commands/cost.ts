@@ -1,0 +1,117 @@
+import { execFile } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import {
+  costDiff,
+  pricedOf,
+  reportOf,
+  stalePrices,
+  USAGE_FILE,
+  readUsage,
+  type CostResult,
+  type Priced,
+} from "../cost";
+import { diagnostic, hasErrors, type Diagnostic } from "../diagnostics";
+import type { GatewayModel } from "../model";
+import type { OutputFile } from "../targets";
+import { report, type Context } from "./context";
+import { compileAll, modelFiles, type CompiledModel } from "./load";
+
+const run = promisify(execFile);
+
+/** Prices every environment whose infrastructure and usage are stated. */
+export function priceAll(compiled: readonly CompiledModel[]): { priced: Priced[]; diagnostics: Diagnostic[] } {
+  const models = [...new Map(compiled.map(({ model }) => [model.name, model])).values()];
+  const environments = models.flatMap((model) => Object.keys(model.infrastructure).map((name) => ({ model, name })));
+  if (environments.length === 0) return { priced: [], diagnostics: [] };
+  const { value: usage, diagnostics } = readUsage();
+  if (!usage) return { priced: [], diagnostics };
+  const priced: Priced[] = [];
+  for (const { model, name } of environments) {
+    const used = usage[model.name]?.[name];
+    if (used) {
+      const result = pricedOf(model, name, used);
+      diagnostics.push(...unpriced(model, name, result));
+      priced.push(result);
+    } else {
+      const why = `${USAGE_FILE} says nothing of ${model.name}/${name}, so it is not in the cost report.`;
+      const fix = "Write down its requestsPerDay, and what else differs from the defaults: docs/cost.md.";
+      diagnostics.push(diagnostic("cost/no-usage", `${model.name}/infrastructure/${name}`, why, fix));
+    }
+  }
+  return { priced: hasErrors(diagnostics) ? [] : priced, diagnostics };
+}
+
+function unpriced(model: GatewayModel, environment: string, { bill }: Priced): Diagnostic[] {
+  return bill.resources
+    .filter(({ state }) => state === "unpriced")
+    .map(({ stack, id, why = "" }) => {
+      const at = `${model.name}-${environment}/${stack}/${id}`;
+      const fix = "Change the model, or teach lib/cost its price and where the price is from: docs/cost.md.";
+      return diagnostic("cost/unpriced", at, why, fix);
+    });
+}
+
+/** The cost report of all models, for `synth`. */
+export function costFiles(compiled: readonly CompiledModel[]): { files: OutputFile[]; diagnostics: Diagnostic[] } {
+  const { priced, diagnostics } = priceAll(compiled);
+  return { files: priced.length === 0 ? [] : reportOf(priced), diagnostics };
+}
+
+const resultOf = (priced: readonly Priced[]): CostResult =>
+  priced.map(({ model, environment, bill: { total, lines } }) => ({ system: model.name, environment, total, lines }));
+
+/** What another revision of this repository costs by its own models, prices and code. */
+async function resultAt(revision: string): Promise<CostResult | { failed: string }> {
+  const folder = mkdtempSync(path.join(tmpdir(), "gatewright-revision-"));
+  const tree = path.join(folder, "tree");
+  try {
+    await run("git", ["worktree", "add", "--quiet", "--detach", tree, revision]);
+    if (existsSync("node_modules")) symlinkSync(path.resolve("node_modules"), path.join(tree, "node_modules"));
+    const argv = ["--import", "tsx", "bin/gatewright.ts", "cost", "--json"];
+    const { stdout } = await run(process.execPath, argv, { cwd: tree, maxBuffer: 64 * 1024 * 1024 });
+    return (JSON.parse(stdout) as { systems: CostResult }).systems;
+  } catch (error) {
+    const { stderr = "", message } = error as { stderr?: string; message: string };
+    return { failed: (stderr || message).trim().split("\n").at(-1) ?? message };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+    await run("git", ["worktree", "prune"]);
+  }
+}
+
+function warnOfStale(priced: readonly Priced[]): Diagnostic[] {
+  const today = new Date().toISOString().slice(0, 10);
+  const names = priced.flatMap(({ bill }) => bill.lines.map(({ price }) => price));
+  return stalePrices(names, today).map((name) => {
+    const why = "AWS may have changed it since.";
+    return diagnostic("cost/stale-price", `lib/cost/prices/${name}`, why, "Look it up, and write its date beside it.");
+  });
+}
+
+/** Prints the cost report, or what a branch changes of it: `cost --diff main`. */
+export async function costCommand(context: Context): Promise<number> {
+  const { values, output } = context;
+  const { compiled, diagnostics } = compileAll(modelFiles(context.args));
+  if (hasErrors(diagnostics)) return report(context, diagnostics);
+  const { priced, diagnostics: found } = priceAll(compiled);
+  const systems = resultOf(priced);
+  const all = [...diagnostics, ...found, ...warnOfStale(priced)];
+  if (values.diff === undefined) {
+    const code = report(context, all, { systems });
+    if (code === 0 && !values.json) output.out(reportOf(priced)[0]?.content ?? "");
+    return code;
+  }
+  const before = await resultAt(values.diff);
+  if ("failed" in before) {
+    const why = `"gatewright cost --json" at ${values.diff} said: ${before.failed}`;
+    const fix = "Name a commit, branch or tag of this repository that has the command and whose models are good.";
+    return report(context, [...all, diagnostic("cost/unknown-revision", values.diff, why, fix)]);
+  }
+  const diff = costDiff(before, systems);
+  const code = report(context, all, { diff });
+  if (code === 0 && !values.json) output.out(diff);
+  return code;
+}

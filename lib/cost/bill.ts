@@ -1,0 +1,115 @@
+import type { GatewayModel } from "../model";
+import { lineOf, sumOf, type Item, type Line } from "./lines";
+import { OF_EVERY_CLUSTER, withSidecar } from "./nodes";
+import { podsOf, type Pods } from "./pods";
+import { besideTemplates, FREE, PRICED, Unpriced, type Resource, type Surroundings } from "./resources";
+import { synthesize, type Synthesized } from "./synthesized";
+import { peakPerSecond, type Usage } from "./usage";
+
+/** What is priced: one environment of a model, as it is used, behind one gateway. */
+export interface Wanted {
+  model: GatewayModel;
+  environment: string;
+  usage: Usage;
+  /** Whose pods run; by default the target that the balancer asks. */
+  gateway?: string;
+}
+
+export type State = "priced" | "by usage" | "free" | "unpriced";
+
+/** A resource of a template, and what became of it. */
+export interface Covered {
+  stack: string;
+  id: string;
+  type: string;
+  state: State;
+  /** Why it has no price. */
+  why?: string;
+}
+
+/** A month of one environment at list prices. */
+export interface Bill {
+  lines: Line[];
+  /** US dollars. */
+  total: number;
+  /** Every resource of every template, once. */
+  resources: Covered[];
+  pods: Pods[];
+}
+
+/** The target whose pods the balancer asks. */
+export const gatewayOf = (model: GatewayModel, environment: string): string =>
+  model.infrastructure[environment]?.edge.target ?? model.targets[0] ?? "";
+
+/** Pods of the environment, with those that grow with the requests grown to what the busiest second asks for. */
+export function podsIn({ manifests }: Synthesized, usage: Usage, gateway: string): Pods[] {
+  const generated = manifests.flatMap(podsOf).map((pods) => ({ pods, scales: true }));
+  const stated = Object.entries(usage.workloads)
+    .filter(([, { only }]) => only?.includes(gateway) ?? true)
+    .map(([name, { scales, ...pods }]) => ({ pods: { name, ...pods }, scales }));
+  const growing = [...generated, ...stated].filter(({ scales }) => scales);
+  const cpu = growing.reduce((sum, { pods }) => sum + pods.cpu * pods.replicas, 0);
+  const asked = (peakPerSecond(usage) * usage.hops) / usage.requestsPerCpu;
+  const factor = Math.max(1, asked / cpu);
+  const own = [...generated, ...stated].map(({ pods, scales }) =>
+    scales ? { ...pods, replicas: Math.ceil(pods.replicas * factor) } : pods,
+  );
+  return [...OF_EVERY_CLUSTER, ...(gateway === "istio" ? own.map(withSidecar) : own)];
+}
+
+/** Items that say the same are one line: ten alarms, three NAT gateways. */
+function linesOf(priced: readonly { from: string; item: Item }[]): Line[] {
+  const merged = new Map<string, { from: string; item: Item }>();
+  for (const { from, item } of priced.filter(({ item: { quantity } }) => quantity > 0)) {
+    const key = [from, item.what, item.price].join("\n");
+    const before = merged.get(key)?.item.quantity ?? 0;
+    merged.set(key, { from, item: { ...item, quantity: before + item.quantity } });
+  }
+  return [...merged.values()].map(({ from, item }) => lineOf(from, item));
+}
+
+function cover(resource: Resource, around: Surroundings): { covered: Covered; items: Item[] } {
+  const { stack, id, type } = resource;
+  const covered = { stack, id, type };
+  if (FREE.has(type)) return { covered: { ...covered, state: "free" }, items: [] };
+  const pricer = PRICED[type];
+  const unpriced = (why: string): { covered: Covered; items: Item[] } => ({
+    covered: { ...covered, state: "unpriced", why },
+    items: [],
+  });
+  if (!pricer) return unpriced(`lib/cost/resources does not know the type ${type}.`);
+  try {
+    const items = pricer(resource, around);
+    if (items === "free") return { covered: { ...covered, state: "free" }, items: [] };
+    const state = items.some(({ byUsage }) => !byUsage) ? "priced" : "by usage";
+    return { covered: { ...covered, state }, items };
+  } catch (error) {
+    if (!(error instanceof Unpriced)) throw error;
+    return unpriced(error.message);
+  }
+}
+
+/** Prices an environment, from what was synthesized of it. */
+export function billOf({ model, environment, usage, gateway = gatewayOf(model, environment) }: Wanted): Bill {
+  const synthesized = synthesize(model, environment);
+  const resources = synthesized.templates.flatMap(({ stack, resources: beside }) =>
+    Object.entries(beside).map(([id, { Type: type, Properties: properties = {} }]): Resource => ({
+      stack,
+      id,
+      type,
+      properties,
+      beside,
+    })),
+  );
+  const pods = podsIn(synthesized, usage, gateway);
+  const around: Surroundings = {
+    usage,
+    pods,
+    count: (type) => resources.filter((resource) => resource.type === type).length,
+  };
+  const all = resources.map((resource) => ({ from: resource.stack, ...cover(resource, around) }));
+  const lines = linesOf(
+    [...all, ...besideTemplates(around)].flatMap(({ from, items }) => items.map((item) => ({ from, item }))),
+  );
+  return { lines, total: sumOf(lines), resources: all.map(({ covered }) => covered), pods };
+}

@@ -1,0 +1,68 @@
+import { parseAllDocuments } from "yaml";
+import { z } from "zod";
+import type { OutputFile } from "../targets";
+
+/** Pods that ask for the same, and how many there are. */
+export interface Pods {
+  name: string;
+  replicas: number;
+  /** Requests of one pod: CPUs, and GiB. */
+  cpu: number;
+  memory: number;
+  inMesh: boolean;
+}
+
+/** CPUs of a Kubernetes quantity: `250m`, `1`, `0.5`. */
+export function cpuOf(quantity: string): number {
+  const [, digits, milli] = /^(\d+(?:\.\d+)?)(m?)$/.exec(quantity) ?? [];
+  if (digits === undefined) throw new Error(`"${quantity}" is no amount of CPU; write 250m or 1`);
+  return Number(digits) / (milli === "m" ? 1000 : 1);
+}
+
+const MEMORY: Readonly<Record<string, number>> = { Mi: 1 / 1024, Gi: 1 };
+
+/** GiB of a Kubernetes quantity: `256Mi`, `1Gi`. */
+export function memoryOf(quantity: string): number {
+  const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)(Mi|Gi)$/.exec(quantity) ?? [];
+  const factor = MEMORY[unit];
+  if (digits === undefined || factor === undefined)
+    throw new Error(`"${quantity}" is no amount of memory; write 256Mi or 1Gi`);
+  return Number(digits) * factor;
+}
+
+/** Those parts of a workload's manifest that a bill depends on. */
+const controller = z.object({
+  kind: z.enum(["Deployment", "StatefulSet"]),
+  metadata: z.object({ name: z.string() }),
+  spec: z.object({
+    replicas: z.int(),
+    template: z.object({
+      metadata: z.object({ labels: z.record(z.string(), z.string()) }),
+      spec: z.object({
+        containers: z.array(
+          z.object({ resources: z.object({ requests: z.object({ cpu: z.string(), memory: z.string() }) }) }),
+        ),
+      }),
+    }),
+  }),
+});
+
+const RUNS_PODS = ["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod", "ReplicaSet"];
+
+/** Pods of a manifest; throws where one does not say what it asks for, since nobody could say what it costs. */
+export function podsOf({ content }: OutputFile): Pods[] {
+  const objects = parseAllDocuments(content).map((document) => document.toJS() as { kind?: string } | null);
+  return objects
+    .filter((object) => RUNS_PODS.includes(object?.kind ?? ""))
+    .map((object) => {
+      const { metadata, spec } = controller.parse(object);
+      const requests = spec.template.spec.containers.map((c) => c.resources.requests);
+      return {
+        name: metadata.name,
+        replicas: spec.replicas,
+        cpu: requests.reduce((sum, r) => sum + cpuOf(r.cpu), 0),
+        memory: requests.reduce((sum, r) => sum + memoryOf(r.memory), 0),
+        inMesh: spec.template.metadata.labels["sidecar.istio.io/inject"] === "true",
+      };
+    });
+}

@@ -1,0 +1,57 @@
+import { HOURS, standing, type Item } from "../lines";
+import { INSTANCES, nodesFor, type Instance } from "../nodes";
+import { listed, number, text, at, Unpriced, type Pricer, type Surroundings } from "./resource";
+
+/** EKS's control plane, and the nodes that the pods ask for. */
+
+function instanceOf(type: string): Instance {
+  const instance = INSTANCES[type];
+  if (!instance) throw new Unpriced(`lib/cost/nodes.ts does not know "${type}".`);
+  return instance;
+}
+
+/** As many as the pods ask for, and never fewer than one in each of three zones or what the model says. */
+function countOf({ pods }: Surroundings, type: string, atLeast: number): number {
+  const count = nodesFor(pods, instanceOf(type));
+  if (count === undefined) throw new Unpriced(`A pod of the cluster asks for more than a ${type} has.`);
+  return Math.max(atLeast, count);
+}
+
+const disks = (count: number, gib: number): Item => standing("nodes", "Nodes' disks", count * gib, "ebs.gp3");
+
+/** What Auto Mode takes by its own choice: we assume the size that a node group has by default, and its own disks. */
+const AUTO = { type: "m7g.large", diskGiB: 80, least: 2 } as const;
+
+const cluster: Pricer = ({ properties }, around) => {
+  const control = standing("cluster", "EKS control plane", HOURS, "eks.cluster");
+  if (at(properties, "ComputeConfig", "Enabled") !== true) return [control];
+  const count = countOf(around, AUTO.type, AUTO.least);
+  const what = `${String(count)} × ${AUTO.type}`;
+  return [
+    control,
+    standing("nodes", what, count * HOURS, listed(`ec2.${AUTO.type}`)),
+    standing("nodes", `Auto Mode for ${what}`, count * HOURS, listed(`eks.automode.${AUTO.type}`)),
+    disks(count, AUTO.diskGiB),
+  ];
+};
+
+const nodes: Pricer = ({ properties, beside }, around) => {
+  const type = text(properties, "InstanceTypes", 0);
+  const count = countOf(around, type, number(properties, "ScalingConfig", "MinSize"));
+  const most = number(properties, "ScalingConfig", "MaxSize");
+  if (count > most) {
+    throw new Unpriced(`The pods ask for ${String(count)} nodes, and the group has ${String(most)} at most.`);
+  }
+  const template = beside[text(properties, "LaunchTemplate", "Id", "Ref")]?.Properties;
+  const disk = number(template, "LaunchTemplateData", "BlockDeviceMappings", 0, "Ebs", "VolumeSize");
+  const spot = properties["CapacityType"] === "SPOT" ? ".spot" : "";
+  return [
+    standing("nodes", `${String(count)} × ${type}${spot && ", spot"}`, count * HOURS, listed(`ec2.${type}${spot}`)),
+    disks(count, disk),
+  ];
+};
+
+export const CLUSTER: Readonly<Record<string, Pricer>> = {
+  "AWS::EKS::Cluster": cluster,
+  "AWS::EKS::Nodegroup": nodes,
+};

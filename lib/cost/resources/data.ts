@@ -1,0 +1,80 @@
+import { HOURS, standing, used, type Item } from "../lines";
+import { at, GIB, listed, MILLION, number, text, Unpriced, type Pricer } from "./resource";
+import { requestsOf } from "../usage";
+
+/** What outlives a pod: databases, the shared store, search, files, messages, secrets. */
+
+const secret = (what: string): Item => standing("secrets and keys", what, 1, "secrets.secret");
+
+const database: Pricer = ({ properties }, { usage }) => {
+  const engine = text(properties, "Engine");
+  const type = text(properties, "DBInstanceClass").replace(/^db\./, "");
+  const [zones, placed] = properties["MultiAZ"] === true ? [2, ".multi-az"] : [1, ""];
+  const stored = number(properties, "AllocatedStorage");
+  const what = `db.${type}, ${engine}, ${zones === 2 ? "in two zones" : "in one zone"}`;
+  return [
+    standing("database", what, HOURS, listed(`rds.${engine}${placed}.${type}`)),
+    standing("database", "Database's storage", zones * stored, "rds.gp3"),
+    used("database", "Backups beyond the storage", Math.max(0, usage.backupGiB - stored), "rds.backup"),
+    ...(properties["ManageMasterUserPassword"] === true ? [secret("Database's password")] : []),
+  ];
+};
+
+const sharedStore: Pricer = ({ properties }) => {
+  const type = text(properties, "CacheNodeType").replace(/^cache\./, "");
+  const count = number(properties, "NumNodeGroups") * (1 + number(properties, "ReplicasPerNodeGroup"));
+  const engine = text(properties, "Engine");
+  const what = `${String(count)} × cache.${type}, ${engine}`;
+  return [standing("shared store", what, count * HOURS, listed(`${engine}.${type}`))];
+};
+
+const search: Pricer = ({ properties }) => {
+  const config = properties["ClusterConfig"];
+  const instances = (what: string, type: string, count: number): Item =>
+    standing(
+      "search",
+      `${String(count)} × ${type}, ${what}`,
+      count * HOURS,
+      listed(`search.${type.replace(/\.search$/, "")}`),
+    );
+  const count = number(config, "InstanceCount");
+  const stored = count * number(properties, "EBSOptions", "VolumeSize");
+  return [
+    instances("data", text(config, "InstanceType"), count),
+    ...(at(config, "DedicatedMasterEnabled") === true
+      ? [instances("masters", text(config, "DedicatedMasterType"), number(config, "DedicatedMasterCount"))]
+      : []),
+    standing("search", "Search's storage", stored, "search.gp3"),
+  ];
+};
+
+/** What a bucket holds, by its name in our stacks. */
+const bucket: Pricer = ({ id, stack }, { usage }) => {
+  const held = (what: string, gib: number): Item[] => [used("storage", what, gib, "s3.storage")];
+  const lines = (requestsOf(usage) * usage.accessLogBytesPerRequest) / GIB;
+  if (id.startsWith("FileLogs")) return [];
+  if (id.startsWith("Files")) return held("Static files", usage.staticGiB);
+  if (id.startsWith("AccessLogs")) return held("Balancer's access logs", lines);
+  if (stack === "Website" && id.startsWith("Logs")) return held("CloudFront's logs", lines * usage.websiteShare);
+  throw new Unpriced("lib/cost does not know what is kept in it.");
+};
+
+/** A message is sent, received and taken out. */
+const CALLS_A_MESSAGE = 3;
+
+export const DATA: Readonly<Record<string, Pricer>> = {
+  "AWS::RDS::DBInstance": database,
+  "AWS::ElastiCache::ReplicationGroup": sharedStore,
+  "AWS::OpenSearchService::Domain": search,
+  "AWS::S3::Bucket": bucket,
+  "AWS::KMS::Key": () => [standing("secrets and keys", "Key", 1, "kms.key")],
+  "AWS::SecretsManager::Secret": () => [secret("Secret")],
+  // Alarms are seldom.
+  "AWS::SNS::Topic": ({ stack }, { usage }) =>
+    stack === "Messaging" ? [used("messaging", "Messages published", usage.messages / MILLION, "sns.publish")] : [],
+  // The second queue takes what nobody could work on.
+  "AWS::SQS::Queue": ({ properties }, { usage }) =>
+    "RedrivePolicy" in properties
+      ? [used("messaging", "Queue's requests", (CALLS_A_MESSAGE * usage.messages) / MILLION, "sqs.standard")]
+      : [],
+};
