@@ -98,7 +98,7 @@ describe("data", () => {
   test("a database in two zones, encrypted, whose password RDS keeps", () => {
     has("Data", "AWS::RDS::DBInstance", {
       Engine: "postgres",
-      DBInstanceClass: "db.m7g.large",
+      DBInstanceClass: "db.t4g.medium",
       MultiAZ: true,
       StorageEncrypted: true,
       StorageType: "gp3",

@@ -42,6 +42,19 @@ test("Auto Mode has no nodes and no add-ons of its own", () => {
   template.resourceCountIs("AWS::EKS::Addon", 0);
 });
 
+test("nodes by spot", () => {
+  const nodes = { capacity: "spot" as const };
+  const template = stack(synthesized(model, { ...base, cluster: { ...cluster, nodes } }), "Cluster");
+  template.hasResourceProperties("AWS::EKS::Nodegroup", { CapacityType: "SPOT" });
+});
+
+test("a firewall that logs what a rule matched drops the rest", () => {
+  const template = stack(synthesized(model, { ...base, edge: { ...base.edge, firewallLogs: "matched" } }), "Edge");
+  template.hasResourceProperties("AWS::WAFv2::LoggingConfiguration", {
+    LoggingFilter: Match.objectLike({ DefaultBehavior: "DROP" }),
+  });
+});
+
 test("nodes of another architecture have another image", () => {
   const nodes = { instanceType: "m7i.large" };
   const template = stack(synthesized(model, { ...base, cluster: { ...cluster, nodes } }), "Cluster");

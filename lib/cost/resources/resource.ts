@@ -58,6 +58,6 @@ export function length(properties: unknown, ...path: (string | number)[]): numbe
 
 /** A price whose name is made of what a template says. */
 export function listed(name: string): PriceName {
-  if (!isPrice(name)) throw new Unpriced(`lib/cost/prices.ts has no "${name}".`);
+  if (!isPrice(name)) throw new Unpriced(`lib/cost/prices.us-east-1.json has no "${name}".`);
   return name;
 }

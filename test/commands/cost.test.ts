@@ -1,0 +1,71 @@
+import { execFileSync } from "node:child_process";
+import { costDiff, type CostResult } from "../../lib/cost";
+import type { Line } from "../../lib/cost/lines";
+
+const line = (what: string, usd: number, from = "Data"): Line => ({
+  group: "database",
+  from,
+  what,
+  quantity: 1,
+  unit: "month",
+  price: "waf.acl",
+  rate: usd,
+  usd,
+  byUsage: false,
+});
+const bill = (...lines: Line[]): CostResult => [
+  { system: "shop", environment: "production", total: lines.reduce((sum, { usd }) => sum + usd, 0), lines },
+];
+
+test("a difference names what is new, gone and changed, and nothing else", () => {
+  const before = bill(line("one", 10), line("two", 20), line("three", 30));
+  const after = bill(line("two", 25.5), line("three", 30), line("four", 1));
+  expect(costDiff(before, after)).toBe(`## Cost, US dollars a month at list prices
+
+### shop, production: −3.50 a month (60.00 → 56.50)
+
+| from | what | before | after | difference |
+| --- | --- | --: | --: | --: |
+| Data | four | 0.00 | 1.00 | +1.00 |
+| Data | one | 10.00 | 0.00 | −10.00 |
+| Data | two | 20.00 | 25.50 | +5.50 |
+`);
+});
+
+test("a system that comes or goes is a difference", () => {
+  expect(costDiff([], bill(line("one", 10)))).toContain("### shop, production: +10.00 a month (0.00 → 10.00)");
+  expect(costDiff(bill(line("one", 10)), [])).toContain("−10.00");
+});
+
+test("what is the same is said to be", () => {
+  expect(costDiff(bill(line("one", 10)), bill(line("one", 10)))).toContain("Nothing costs more or less.");
+});
+
+/** The command as it is run: in a process of its own, since it looks at the repository around it. */
+function cost(...args: string[]): { code: number; out: string; err: string } {
+  try {
+    const argv = ["--import", "tsx", "bin/gatewright.ts", "cost", ...args];
+    return { code: 0, out: execFileSync(process.execPath, argv, { encoding: "utf8", stdio: "pipe" }), err: "" };
+  } catch (error) {
+    const { status, stdout, stderr } = error as { status: number; stdout: string; stderr: string };
+    return { code: status, out: stdout, err: stderr };
+  }
+}
+
+test("the command prints the report, and nothing is written", () => {
+  const { code, out } = cost();
+  expect([code, out.startsWith("<!-- Generated")]).toEqual([0, true]);
+  expect(execFileSync("git", ["worktree", "list"], { encoding: "utf8" }).trim().split("\n")).toHaveLength(1);
+}, 60_000);
+
+test("a revision that is none is told, and leaves no worktree behind", () => {
+  const { code, out, err } = cost("--diff", "no-such-revision");
+  expect([code, out]).toEqual([1, ""]);
+  expect(err).toContain("error cost/unknown-revision");
+  expect(execFileSync("git", ["worktree", "list"], { encoding: "utf8" }).trim().split("\n")).toHaveLength(1);
+}, 60_000);
+
+test("against its own revision, only what is not committed differs", () => {
+  const { code, out } = cost("--diff", "HEAD");
+  expect([code, out.startsWith("## Cost, US dollars a month")]).toEqual([0, true]);
+}, 60_000);
