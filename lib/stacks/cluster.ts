@@ -126,13 +126,13 @@ export class ClusterStack extends SystemStack {
       cluster: this.cluster as ICluster,
       namespace: "kube-system",
       serviceAccount: "ebs-csi-controller-sa",
-      managedPolicy: "service-role/AmazonEBSCSIDriverPolicyV2",
+      managedPolicy: "AmazonEBSCSIDriverPolicyV2",
     });
     // Pods that are admitted before their role is known never get it.
     addons.get("aws-ebs-csi-driver")?.node.addDependency(association);
     acknowledge(
       role,
-      "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicyV2]",
+      "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/AmazonEBSCSIDriverPolicyV2]",
       "AWS keeps the driver's policy in step with the driver.",
     );
   }

@@ -1,12 +1,7 @@
 import { Duration } from "aws-cdk-lib";
 import { Alarm, ComparisonOperator, Metric, TreatMissingData, type IMetric } from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
-import {
-  HttpCodeElb,
-  HttpCodeTarget,
-  type ApplicationLoadBalancer,
-  type ApplicationTargetGroup,
-} from "aws-cdk-lib/aws-elasticloadbalancingv2";
+import type { ApplicationLoadBalancer, ApplicationTargetGroup } from "aws-cdk-lib/aws-elasticloadbalancingv2";
 import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Key } from "aws-cdk-lib/aws-kms";
 import { Topic } from "aws-cdk-lib/aws-sns";
@@ -36,7 +31,7 @@ export class ObservabilityStack extends SystemStack {
 
   constructor(scope: Construct, id: string, props: SystemProps & Watched) {
     super(scope, id, props);
-    const { balancer, targets, data, infrastructure } = props;
+    const { data, infrastructure } = props;
     const { errorsPerMinute, p95Ms } = infrastructure.alarms;
     const key = new Key(this, "Key", { description: `Alarms of ${this.systemName}`, enableKeyRotation: true });
     key.grantEncryptDecrypt(new ServicePrincipal("cloudwatch.amazonaws.com"));
@@ -55,26 +50,34 @@ export class ObservabilityStack extends SystemStack {
       }),
     );
     this.publish("alarms/topic", this.#topic.topicArn);
-    const sum = { period: MINUTE, statistic: "Sum" };
+    this.#balancer(props, errorsPerMinute, p95Ms);
+    if (data.database) this.#database(data.database);
+    if (data.cache) this.#cache(data.cache);
+  }
+
+  /** By the balancer's own name: what CDK reads it from is the listener's, which would be taken apart at deployment. */
+  #balancer({ balancer, targets }: Watched, errorsPerMinute: number, p95Ms: number): void {
+    const own = { LoadBalancer: balancer.loadBalancerFullName };
+    const gateways = { ...own, TargetGroup: targets.targetGroupFullName };
+    const metric = (metricName: string, statistic: string, dimensionsMap: Record<string, string>): Metric =>
+      new Metric({ namespace: "AWS/ApplicationELB", metricName, statistic, period: MINUTE, dimensionsMap });
     this.#above("Errors", errorsPerMinute, "answers 5xx of the gateway in a minute", {
-      metric: targets.metrics.httpCodeTarget(HttpCodeTarget.TARGET_5XX_COUNT, sum),
+      metric: metric("HTTPCode_Target_5XX_Count", "Sum", gateways),
       periods: 2,
     });
     this.#above("BalancerErrors", errorsPerMinute, "answers 5xx of the balancer itself in a minute", {
-      metric: balancer.metrics.httpCodeElb(HttpCodeElb.ELB_5XX_COUNT, sum),
+      metric: metric("HTTPCode_ELB_5XX_Count", "Sum", own),
       periods: 2,
     });
     // In seconds, as the metric is.
     this.#above("Latency", p95Ms / 1000, "seconds for 95 % of the answers", {
-      metric: targets.metrics.targetResponseTime({ period: MINUTE, statistic: "p95" }),
+      metric: metric("TargetResponseTime", "p95", gateways),
       periods: 3,
     });
     this.#above("Unhealthy", 0, "gateways that the balancer finds unhealthy", {
-      metric: targets.metrics.unhealthyHostCount({ period: MINUTE, statistic: "Maximum" }),
+      metric: metric("UnHealthyHostCount", "Maximum", gateways),
       periods: 3,
     });
-    if (data.database) this.#database(data.database);
-    if (data.cache) this.#cache(data.cache);
   }
 
   #database(database: DatabaseInstance): void {
