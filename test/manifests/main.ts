@@ -1,10 +1,10 @@
-import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseAllDocuments, stringify } from "yaml";
 import { startApiServer, type ApiServer } from "../parts/api-server";
 import { goTool } from "../parts/go-tools";
+import { speak, Tally } from "../tally";
 
 /**
  * Shows every generated manifest to the tools that judge it in a cluster: a real API server with Istio's definitions,
@@ -26,39 +26,6 @@ interface ManifestFile {
   documents: readonly Manifest[];
 }
 
-interface Spoken {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-class Tally {
-  passed = 0;
-  failed = 0;
-  skipped = 0;
-
-  /** No words: it passed. */
-  note(what: string, words: readonly string[]): void {
-    if (words.length === 0) this.passed += 1;
-    else {
-      this.failed += 1;
-      process.stdout.write(`FAIL ${what}: ${words.join("; ")}\n`);
-    }
-  }
-
-  skip(count: number, reason: string): void {
-    process.stdout.write(`SKIP ${String(count)}: ${reason}\n`);
-    this.skipped += count;
-  }
-
-  /** A skipped check is no proof: where nobody reads the reasons, it fails. */
-  end(): number {
-    const { passed, failed, skipped } = this;
-    process.stdout.write(`${String(passed)} passed, ${String(failed)} failed, ${String(skipped)} skipped\n`);
-    return failed > 0 || (skipped > 0 && process.env["CI"] === "true") ? 1 : 0;
-  }
-}
-
 const shown = (file: string): string => path.relative(process.cwd(), file) || ".";
 
 const lines = (text: string): string[] =>
@@ -66,15 +33,6 @@ const lines = (text: string): string[] =>
     .split("\n")
     .map((line) => line.replace(/^\s*(\*\s+)?/, "").trimEnd())
     .filter((line) => line !== "");
-
-function speak(command: string, args: readonly string[]): Promise<Spoken> {
-  return new Promise((resolve) => {
-    execFile(command, [...args], { maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
-      const code = error === null ? 0 : typeof error.code === "number" ? error.code : 1;
-      resolve({ code, stdout, stderr: stderr === "" && error !== null ? error.message : stderr });
-    });
-  });
-}
 
 const below = (folder: string): string[] =>
   readdirSync(folder, { withFileTypes: true })

@@ -7,28 +7,37 @@ import { freePorts, startPart, until } from "./process";
 
 const run = promisify(execFile);
 const ROOT = path.join(__dirname, "../..");
-/** Wheels of CPython 3.11 to 3.13 on x86-64: moto's server with what Secrets Manager needs, and no more. */
-const LOCK = path.join(__dirname, "moto.txt");
+/** Wheels of CPython 3.11 to 3.13 on x86-64, pinned with their hashes: of moto's server, and of cfn-lint. */
+const LOCKS = { moto: "moto.txt", "cfn-lint": "cfn-lint.txt" } as const;
+type Packages = keyof typeof LOCKS;
 
-let pending: Promise<string | { unavailable: string }> | undefined;
+const pending = new Map<Packages, Promise<string | { unavailable: string }>>();
 
-async function install(): Promise<string | { unavailable: string }> {
-  const key = createHash("sha256").update(readFileSync(LOCK)).digest("hex").slice(0, 16);
-  const folder = path.join(ROOT, ".cache/moto", key);
+async function install(name: Packages): Promise<string | { unavailable: string }> {
+  const lock = path.join(__dirname, LOCKS[name]);
+  const key = createHash("sha256").update(readFileSync(lock)).digest("hex").slice(0, 16);
+  const folder = path.join(ROOT, ".cache", name, key);
   if (existsSync(folder)) return folder;
   const fresh = `${folder}.${String(process.pid)}`;
   mkdirSync(fresh, { recursive: true });
-  process.stdout.write("installing moto from its wheels\n");
+  process.stdout.write(`installing ${name} from its wheels\n`);
   const args = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"];
   try {
-    await run("python3", [...args, "--only-binary=:all:", "--target", fresh, "-r", LOCK]);
+    await run("python3", [...args, "--only-binary=:all:", "--target", fresh, "-r", lock]);
   } catch (error) {
     rmSync(fresh, { recursive: true, force: true });
-    return { unavailable: `moto cannot be installed: ${String(error).split("\n")[0] ?? ""}` };
+    return { unavailable: `${name} cannot be installed: ${String(error).split("\n")[0] ?? ""}` };
   }
   if (!existsSync(folder)) renameSync(fresh, folder);
   else rmSync(fresh, { recursive: true, force: true });
   return folder;
+}
+
+/** A folder for PYTHONPATH, or why there is none. */
+export function pythonPackages(name: Packages): Promise<string | { unavailable: string }> {
+  const installed = pending.get(name) ?? install(name);
+  pending.set(name, installed);
+  return installed;
 }
 
 export interface Moto {
@@ -36,26 +45,43 @@ export interface Moto {
   pid: number;
   /** What an AWS SDK needs to talk to it and to nothing else. */
   env: Readonly<Record<string, string>>;
+  /** For programs in Python that use its packages. */
+  pythonPath: string;
   /** Forgets all that was made in it. */
   reset(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** AWS as far as moto plays it, in memory; or why it cannot be had here. */
-export async function startMoto(directory: string): Promise<Moto | { unavailable: string }> {
-  pending ??= install();
-  const packages = await pending;
+const SERVER = (port: number): string[] => [
+  "-c",
+  "from moto.server import main; main()",
+  "-H",
+  "127.0.0.1",
+  "-p",
+  String(port),
+];
+
+/** AWS as far as moto plays it, in memory, by its own server or by a program around it; or why it cannot be had here. */
+export async function startMoto(directory: string, program = SERVER): Promise<Moto | { unavailable: string }> {
+  const packages = await pythonPackages("moto");
   if (typeof packages !== "string") return packages;
   const [port = 0] = await freePorts(1);
   const url = `http://127.0.0.1:${String(port)}`;
-  const part = startPart(
-    "python3",
-    ["-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", String(port)],
-    {
-      logFile: path.join(directory, "moto.log"),
-      env: { ...process.env, PYTHONPATH: packages, PYTHONNOUSERSITE: "1" },
-    },
-  );
+  const env = {
+    AWS_ENDPOINT_URL: url,
+    AWS_REGION: "eu-west-1",
+    AWS_ACCESS_KEY_ID: "test",
+    AWS_SECRET_ACCESS_KEY: "test",
+    AWS_EC2_METADATA_DISABLED: "true",
+    // Nobody's own credentials.
+    AWS_CONFIG_FILE: "/dev/null",
+    AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
+  };
+  const python = { PYTHONPATH: packages, PYTHONNOUSERSITE: "1", MOTO_IAM_LOAD_MANAGED_POLICIES: "true" };
+  const part = startPart("python3", program(port), {
+    logFile: path.join(directory, "moto.log"),
+    env: { ...process.env, ...env, ...python },
+  });
   await until("moto", async () => (await fetch(`${url}/moto-api/data.json`)).ok, part).catch(async (error: unknown) => {
     await part.stop();
     throw error;
@@ -63,13 +89,8 @@ export async function startMoto(directory: string): Promise<Moto | { unavailable
   return {
     port,
     pid: part.pid,
-    env: {
-      AWS_ENDPOINT_URL: url,
-      AWS_REGION: "eu-west-1",
-      AWS_ACCESS_KEY_ID: "test",
-      AWS_SECRET_ACCESS_KEY: "test",
-      AWS_EC2_METADATA_DISABLED: "true",
-    },
+    env,
+    pythonPath: packages,
     reset: async () => {
       const answer = await fetch(`${url}/moto-api/reset`, { method: "POST" });
       if (!answer.ok) throw new Error(`moto answered ${String(answer.status)}`);

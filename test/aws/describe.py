@@ -1,0 +1,167 @@
+"""What AWS, as the stand-in plays it, says of what was deployed: the describe calls of an operator, as JSON."""
+
+import json
+
+import boto3
+
+
+def tag(resource, name):
+    return next((one["Value"] for one in resource.get("Tags", []) if one["Key"] == name), None)
+
+
+def network():
+    ec2 = boto3.client("ec2")
+    vpc = next(one for one in ec2.describe_vpcs()["Vpcs"] if not one.get("IsDefault"))
+    own = [{"Name": "vpc-id", "Values": [vpc["VpcId"]]}]
+    tables = ec2.describe_route_tables(Filters=own)["RouteTables"]
+    out = {
+        subnet: "nat" if route.get("NatGatewayId") else "internet"
+        for table in tables
+        for route in table["Routes"]
+        if route.get("DestinationCidrBlock") == "0.0.0.0/0"
+        for subnet in (a.get("SubnetId") for a in table["Associations"])
+    }
+    default = ec2.describe_security_groups(Filters=own + [{"Name": "group-name", "Values": ["default"]}])
+    group = default["SecurityGroups"][0]
+    return {
+        "cidr": vpc["CidrBlock"],
+        "name": tag(vpc, "Name"),
+        "subnets": sorted(
+            [s["AvailabilityZone"], s["CidrBlock"], out.get(s["SubnetId"], "none"), s["MapPublicIpOnLaunch"]]
+            for s in ec2.describe_subnets(Filters=own)["Subnets"]
+        ),
+        "natGateways": [n["State"] for n in ec2.describe_nat_gateways()["NatGateways"]],
+        "endpoints": [e["VpcEndpointType"] for e in ec2.describe_vpc_endpoints()["VpcEndpoints"]],
+        "flowLogs": [f["TrafficType"] for f in ec2.describe_flow_logs()["FlowLogs"]],
+        "rulesOfDefaultGroup": len(group["IpPermissions"]) + len(group["IpPermissionsEgress"]),
+    }
+
+
+DATABASE = [
+    "DBInstanceClass",
+    "Engine",
+    "EngineVersion",
+    "AllocatedStorage",
+    "StorageType",
+    "StorageEncrypted",
+    "MultiAZ",
+    "IAMDatabaseAuthenticationEnabled",
+    "BackupRetentionPeriod",
+    "DeletionProtection",
+    "PubliclyAccessible",
+    "EnabledCloudwatchLogsExports",
+    "CopyTagsToSnapshot",
+]
+
+
+def database():
+    found = boto3.client("rds").describe_db_instances()["DBInstances"]
+    return [
+        {key: one.get(key) for key in DATABASE} | {"passwordKeptByRds": "MasterUserSecret" in one} for one in found
+    ]
+
+
+def balancer():
+    elb = boto3.client("elbv2")
+    one = elb.describe_load_balancers()["LoadBalancers"][0]
+    arn = {"LoadBalancerArn": one["LoadBalancerArn"]}
+    group = elb.describe_target_groups()["TargetGroups"][0]
+    attributes = {a["Key"]: a["Value"] for a in elb.describe_load_balancer_attributes(**arn)["Attributes"]}
+    firewall = boto3.client("wafv2").get_web_acl_for_resource(ResourceArn=one["LoadBalancerArn"])
+    return {
+        "name": one["LoadBalancerName"],
+        "scheme": one["Scheme"],
+        "zones": sorted(zone["ZoneName"] for zone in one["AvailabilityZones"]),
+        "idleTimeout": attributes.get("idle_timeout.timeout_seconds"),
+        "accessLogs": attributes.get("access_logs.s3.enabled"),
+        "dropsInvalidHeaders": attributes.get("routing.http.drop_invalid_header_fields.enabled"),
+        "deletionProtection": attributes.get("deletion_protection.enabled"),
+        "listeners": sorted(
+            [
+                listener["Port"],
+                listener["Protocol"],
+                listener.get("SslPolicy"),
+                [action["Type"] for action in listener["DefaultActions"]],
+            ]
+            for listener in elb.describe_listeners(**arn)["Listeners"]
+        ),
+        "targets": {
+            key: group.get(key)
+            for key in ("TargetGroupName", "Protocol", "Port", "TargetType", "HealthCheckPath")
+        },
+        "firewall": firewall.get("WebACL", {}).get("Name"),
+    }
+
+
+def roles():
+    iam = boto3.client("iam")
+    found = {}
+    for role in iam.list_roles()["Roles"]:
+        name = role["RoleName"]
+        if name.startswith("cdk-"):
+            continue
+        trusted = role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"].get("Service")
+        inline = [
+            statement
+            for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]
+            for statement in iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]["Statement"]
+        ]
+        actions = {a for s in inline for a in (s["Action"] if isinstance(s["Action"], list) else [s["Action"]])}
+        managed = [p["PolicyName"] for p in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]]
+        found[role.get("Description") or name.rsplit("-", 1)[0]] = {
+            "trusts": trusted,
+            "managed": sorted(managed),
+            "actions": sorted(actions),
+        }
+    return found
+
+
+def cluster():
+    eks = boto3.client("eks")
+    one = eks.describe_cluster(name=eks.list_clusters()["clusters"][0])["cluster"]
+    return {
+        "name": one["name"],
+        "version": one["version"],
+        "public": one["resourcesVpcConfig"].get("endpointPublicAccess"),
+        "encrypts": one.get("encryptionConfig", [{}])[0].get("resources"),
+        "logs": one["logging"]["clusterLogging"][0]["types"],
+    }
+
+
+def store():
+    found = boto3.client("elasticache").describe_replication_groups()["ReplicationGroups"]
+    return [
+        {key: one.get(key) for key in ("ReplicationGroupId", "CacheNodeType", "MultiAZ", "TransitEncryptionEnabled")}
+        for one in found
+    ]
+
+
+def alarms():
+    found = boto3.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    return {one["AlarmName"]: [one["MetricName"], one["Threshold"], one["EvaluationPeriods"]] for one in found}
+
+
+def messages():
+    topics = boto3.client("sns").list_topics()["Topics"]
+    queues = boto3.client("sqs").list_queues().get("QueueUrls", [])
+    return {
+        "topics": sorted(topic["TopicArn"].rsplit(":", 1)[-1] for topic in topics),
+        "queues": len(queues),
+    }
+
+
+def parameters():
+    ssm = boto3.client("ssm")
+    pages = ssm.get_paginator("describe_parameters").paginate()
+    names = [one["Name"] for page in pages for one in page["Parameters"]]
+    return sorted(name for name in names if not name.startswith(("/cdk", "/aws", "/gatewright")))
+
+
+def keys():
+    kms = boto3.client("kms")
+    found = [kms.describe_key(KeyId=one["KeyId"])["KeyMetadata"] for one in kms.list_keys()["Keys"]]
+    return [kms.get_key_rotation_status(KeyId=k["KeyId"])["KeyRotationEnabled"] for k in found if k["KeyManager"] == "CUSTOMER"]
+
+
+PARTS = [network, database, balancer, roles, cluster, store, alarms, messages, parameters, keys]
+print(json.dumps({part.__name__: part() for part in PARTS}, indent=2))

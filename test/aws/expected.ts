@@ -1,0 +1,155 @@
+import type { GatewayModel } from "../../lib/model";
+import type { Infrastructure } from "../../lib/model/infrastructure";
+
+/** What describe.py says of a deployed environment, as far as it is asked for here. */
+export interface Described {
+  network: { subnets: [zone: string, cidr: string, out: string, publicAddresses: boolean][]; [name: string]: unknown };
+  database: Record<string, unknown>[];
+  balancer: Record<string, unknown>;
+  roles: Record<string, { trusts: unknown; managed: string[]; actions: string[] }>;
+  cluster: Record<string, unknown>;
+  store: Record<string, unknown>[];
+  alarms: Record<string, [metric: string, threshold: number, periods: number]>;
+  messages: { topics: string[]; queues: number };
+  parameters: string[];
+  keys: boolean[];
+}
+
+interface Expectation {
+  what: string;
+  seen: unknown;
+  wanted: unknown;
+}
+
+const repeat = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
+
+/** A database's own name and version are AWS's to give. */
+const withoutVersion = ({ EngineVersion: _, ...rest }: Record<string, unknown>): object => rest;
+
+function dataExpected(seen: Described, { database, cache, protect }: Infrastructure, name: string): Expectation[] {
+  const wantedDatabase = database && {
+    DBInstanceClass: `db.${database.class}`,
+    Engine: database.engine,
+    AllocatedStorage: database.storageGiB,
+    StorageType: "gp3",
+    StorageEncrypted: true,
+    MultiAZ: database.multiAz,
+    IAMDatabaseAuthenticationEnabled: true,
+    BackupRetentionPeriod: database.backupDays,
+    DeletionProtection: protect,
+    PubliclyAccessible: false,
+    EnabledCloudwatchLogsExports: database.engine === "postgres" ? ["postgresql", "upgrade"] : ["error", "slowquery"],
+    CopyTagsToSnapshot: true,
+    passwordKeptByRds: true,
+  };
+  const wantedStore = cache && {
+    ReplicationGroupId: name,
+    CacheNodeType: cache.nodeType,
+    MultiAZ: "enabled",
+    TransitEncryptionEnabled: true,
+  };
+  return [
+    { what: "database", seen: seen.database.map(withoutVersion), wanted: wantedDatabase ? [wantedDatabase] : [] },
+    { what: "shared store", seen: seen.store, wanted: wantedStore ? [wantedStore] : [] },
+  ];
+}
+
+function networkExpected(
+  { network: { subnets, ...network } }: Described,
+  wanted: Infrastructure,
+  name: string,
+): Expectation[] {
+  const zones = wanted.zones.length;
+  const ways = ["internet", "nat", "none"].flatMap((way) => repeat(zones, way));
+  return [
+    { what: "subnets' zones", seen: new Set(subnets.map(([zone]) => zone)).size, wanted: zones },
+    { what: "subnets' ways out", seen: subnets.map(([, , out]) => out).sort(), wanted: ways },
+    { what: "subnets that give public addresses", seen: subnets.filter(([, , , gives]) => gives), wanted: [] },
+    {
+      what: "network",
+      seen: network,
+      wanted: {
+        cidr: wanted.network.cidr,
+        name,
+        natGateways: repeat(Math.min(zones, wanted.network.natGateways), "available"),
+        endpoints: ["Gateway", ...wanted.network.interfaceEndpoints.map(() => "Interface")],
+        flowLogs: ["ALL"],
+        rulesOfDefaultGroup: 0,
+      },
+    },
+  ];
+}
+
+/** What an operator must find of an environment, by its model alone. */
+export function expectationsOf(model: GatewayModel, environment: string, seen: Described): Expectation[] {
+  const wanted = model.infrastructure[environment] as Infrastructure;
+  const name = `${model.name}-${environment}`;
+  const { balancer, roles, cluster } = seen;
+  const { errorsPerMinute } = wanted.alarms;
+  const listeners = balancer["listeners"] as [number, string, string | null, string[]][];
+  const pods = Object.entries(roles).filter(([, { trusts }]) => trusts === "pods.eks.amazonaws.com");
+  return [
+    ...networkExpected(seen, wanted, name),
+    ...dataExpected(seen, wanted, name),
+    {
+      what: "balancer",
+      seen: [balancer["name"], balancer["scheme"], balancer["accessLogs"], balancer["dropsInvalidHeaders"]],
+      wanted: [name, "internet-facing", "true", "true"],
+    },
+    { what: "balancer's protection", seen: balancer["deletionProtection"], wanted: String(wanted.protect) },
+    { what: "balancer's zones", seen: (balancer["zones"] as string[]).length, wanted: wanted.zones.length },
+    {
+      what: "listeners",
+      seen: listeners.map(([port, protocol, , actions]) => [port, protocol, ...actions]),
+      wanted: [
+        [80, "HTTP", "redirect"],
+        [443, "HTTPS", "forward"],
+      ],
+    },
+    { what: "TLS 1.3", seen: listeners[1]?.[2]?.includes("TLS13"), wanted: true },
+    { what: "firewall of the balancer", seen: balancer["firewall"], wanted: name },
+    {
+      what: "health check",
+      seen: (balancer["targets"] as Record<string, unknown>)["HealthCheckPath"],
+      wanted: model.front.healthPath,
+    },
+    {
+      what: "cluster",
+      seen: cluster,
+      wanted: {
+        name,
+        version: wanted.cluster.version,
+        public: false,
+        encrypts: ["secrets"],
+        logs: ["api", "audit", "authenticator", "controllerManager", "scheduler"],
+      },
+    },
+    {
+      what: "pods whose role may do everything",
+      seen: pods.filter(([, { actions }]) => actions.some((action) => action === "*" || action.endsWith(":*"))),
+      wanted: [],
+    },
+    {
+      what: "External Secrets reads",
+      seen: roles["Pods of external-secrets/external-secrets"]?.actions.includes("ssm:GetParameter"),
+      wanted: true,
+    },
+    {
+      what: "alarm on errors",
+      seen: seen.alarms[`${name}-Errors`],
+      wanted: ["HTTPCode_Target_5XX_Count", errorsPerMinute, 2],
+    },
+    {
+      what: "messages",
+      seen: seen.messages,
+      wanted: {
+        topics: [`${name}-alarms`, ...wanted.topics.map((topic) => `${name}-${topic}`)].sort(),
+        // Each topic has a queue, and a second one for what nobody could work on.
+        queues: 2 * wanted.topics.length,
+      },
+    },
+    { what: "parameters of others", seen: seen.parameters.filter((p) => !p.startsWith(`/${name}/`)), wanted: [] },
+    { what: "target group, told", seen: seen.parameters.includes(`/${name}/edge/target-group`), wanted: true },
+    { what: "keys that do not rotate", seen: seen.keys.filter((rotates) => !rotates), wanted: [] },
+  ];
+}

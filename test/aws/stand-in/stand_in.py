@@ -1,0 +1,211 @@
+"""moto as AWS, with a CloudFormation that refuses what it does not make: moto's own leaves it out and says it is done.
+
+    python3 stand_in.py PORT SKIPPED.json
+
+SKIPPED.json names the types that stay in their stack and are made by nobody.
+"""
+
+import json
+import sys
+import types
+from pathlib import Path
+
+# moto's API Gateway wants it at its import, and nobody here asks for that: eighteen packages less.
+for part in ("", ".validation", ".validation.exceptions"):
+    empty = types.SimpleNamespace(validate=None, OpenAPIValidationError=Exception)
+    sys.modules["openapi_spec_validator" + part] = empty
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import kinds  # noqa: F401  (fills TYPES)
+from made import ENDPOINT, TYPES, aws, kind, plain, refuse
+from moto.cloudformation import models, parsing, responses
+from moto.core.responses import ActionResult
+from moto.elbv2.models import FakeLoadBalancer, FakeTargetGroup
+
+PORT, SKIPPED = int(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text())
+ENDPOINT["url"] = f"http://127.0.0.1:{PORT}"
+
+for skipped in SKIPPED:
+    unchanged = lambda client, ref, properties, changed: None
+    kind(skipped, None, unchanged)(lambda client, p, name: (p.get("UserGroupId", name), {}))
+
+# --- what moto's own models of these leave out, said to the service afterwards
+
+
+def network_names(region, ref, p):
+    for name in ("EnableDnsHostnames", "EnableDnsSupport"):
+        aws("ec2", region).modify_vpc_attribute(VpcId=ref, **{name: {"Value": p[name] in (True, "true")}})
+
+
+def bucket_settings(region, ref, p):
+    client = aws("s3", region)
+    own = {"Bucket": ref}
+    if "PublicAccessBlockConfiguration" in p:
+        block = p["PublicAccessBlockConfiguration"]
+        client.put_public_access_block(**own, PublicAccessBlockConfiguration=block)
+    if "VersioningConfiguration" in p:
+        client.put_bucket_versioning(**own, VersioningConfiguration=p["VersioningConfiguration"])
+    if "OwnershipControls" in p:
+        client.put_bucket_ownership_controls(**own, OwnershipControls=p["OwnershipControls"])
+
+
+def role_policies(region, ref, p):
+    client = aws("iam", region)
+    # moto's own writes them as Python would.
+    for own in p.get("Policies", []):
+        policy = json.dumps(own["PolicyDocument"])
+        client.put_role_policy(RoleName=ref, PolicyName=own["PolicyName"], PolicyDocument=policy)
+    now = {one["PolicyArn"] for one in client.list_attached_role_policies(RoleName=ref)["AttachedPolicies"]}
+    # moto's list of AWS's policies is older than this one.
+    wanted = {*p.get("ManagedPolicyArns", [])} - {"arn:aws:iam::aws:policy/AmazonEBSCSIDriverPolicyV2"}
+    for arn in wanted - now:
+        client.attach_role_policy(RoleName=ref, PolicyArn=arn)
+    for arn in now - wanted:
+        client.detach_role_policy(RoleName=ref, PolicyArn=arn)
+
+
+def balancer_attributes(region, ref, p):
+    attributes = [{"Key": a["Key"], "Value": str(a["Value"])} for a in p["LoadBalancerAttributes"]]
+    aws("elbv2", region).modify_load_balancer_attributes(LoadBalancerArn=ref, Attributes=attributes)
+
+
+def target_group_attributes(region, ref, p):
+    attributes = p.get("TargetGroupAttributes", [])
+    aws("elbv2", region).modify_target_group_attributes(TargetGroupArn=ref, Attributes=attributes)
+
+
+AFTERWARDS = {
+    "AWS::EC2::VPC": network_names,
+    "AWS::S3::Bucket": bucket_settings,
+    "AWS::IAM::Role": role_policies,
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": balancer_attributes,
+    "AWS::ElasticLoadBalancingV2::TargetGroup": target_group_attributes,
+}
+
+
+def finish(resource, definition, resources, region):
+    if resource is None or definition["Type"] not in AFTERWARDS:
+        return
+    properties = plain(parsing.clean_json(definition, resources)["Properties"])
+    try:
+        AFTERWARDS[definition["Type"]](region, resource.physical_resource_id, properties)
+    except Exception as error:
+        raise refuse(f"{definition['Type']}: {type(error).__name__}: {error}") from error
+
+
+# --- attributes that moto's own models have not
+
+
+def target_group_attribute(self, name):
+    known = {"TargetGroupFullName": self.arn.split(":")[-1], "TargetGroupName": self.name}
+    if name not in known:
+        raise refuse(f"a target group has no attribute {name}")
+    return known[name]
+
+
+FakeTargetGroup.get_cfn_attribute = target_group_attribute
+FakeTargetGroup.has_cfn_attr = classmethod(lambda cls, name: name in ("TargetGroupFullName", "TargetGroupName"))
+
+own_attribute = FakeLoadBalancer.get_cfn_attribute
+
+
+def balancer_attribute(self, name):
+    if name == "LoadBalancerFullName":
+        return "/".join(self.arn.split("/")[1:])
+    return self.canonical_hosted_zone_id if name == "CanonicalHostedZoneID" else own_attribute(self, name)
+
+
+FakeLoadBalancer.get_cfn_attribute = balancer_attribute
+
+# --- moto's CloudFormation, made strict
+
+class_of, name_property_of, cleaned = (
+    parsing.resource_class_from_type,
+    parsing.resource_name_property_from_type,
+    parsing.clean_json,
+)
+created, updated = parsing.parse_and_create_resource, parsing.parse_and_update_resource
+
+
+def strict_class(type_name):
+    if type_name in TYPES:
+        return TYPES[type_name]
+    if type_name.startswith("Custom::") or type_name not in parsing.get_model_map():
+        raise refuse(f"nobody makes {type_name}; write how in kinds.py, or into the list of what is skipped")
+    return class_of(type_name)
+
+
+def output_of(asked, resources):
+    """The output of another stack, which moto has no function for."""
+    backends = models.cloudformation_backends[resources._account_id]
+    for stack in backends[asked.get("Region", resources._region_name)].stacks.values():
+        if stack.name == asked["StackName"] and stack.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            if asked["OutputName"] in list(stack.output_map.outputs):
+                return stack.output_map[asked["OutputName"]].value
+    raise refuse(f"there is no output {asked}")
+
+
+def strict_clean(value, resources):
+    if isinstance(value, dict) and "Fn::GetStackOutput" in value:
+        return output_of(cleaned(value["Fn::GetStackOutput"], resources), resources)
+    result = cleaned(value, resources)
+    if isinstance(result, dict) and "Fn::GetAtt" in result:
+        raise refuse(f"moto has no attribute {result['Fn::GetAtt']}")
+    return result
+
+
+def strict_create(name, definition, resources, account_id, region_name):
+    resource = created(name, definition, resources, account_id, region_name)
+    finish(resource, definition, resources, region_name)
+    return resource
+
+
+def strict_update(name, definition, resources, account_id, region_name):
+    resource = updated(name, definition, resources, account_id, region_name)
+    if resource is None:
+        raise refuse(f"moto has no update of {definition['Type']} ({name}), and would forget it")
+    finish(resource, definition, resources, region_name)
+    return resource
+
+
+parsing.resource_class_from_type = strict_class
+parsing.resource_name_property_from_type = lambda name: None if name in TYPES else name_property_of(name)
+parsing.clean_json = strict_clean
+parsing.parse_and_create_resource = strict_create
+parsing.parse_and_update_resource = strict_update
+
+# --- what the CDK command asks for, and moto has not
+
+Response, Backend = responses.CloudFormationResponse, models.CloudFormationBackend
+changed_set, resolved = Response.create_change_set, Backend._resolve_update_parameters
+
+
+def update_termination_protection(self):
+    stack = self.cloudformation_backend.get_stack(self._get_param("StackName"))
+    stack.enable_termination_protection = self._get_bool_param("EnableTerminationProtection")
+    return ActionResult({"StackId": stack.stack_id})
+
+
+def only_bootstrap_by_change_set(self):
+    """moto calls one done whose resources failed."""
+    if self._get_param("StackName") != "CDKToolkit":
+        raise refuse("no change sets: deploy with --method=direct")
+    return changed_set(self)
+
+
+def with_known_parameters(self, instance, incoming_params):
+    """The command asks for the value before of parameters that have a default only, which moto forgets."""
+    known = [p for p in incoming_params if not p.get("UsePreviousValue") or p["ParameterKey"] in instance.parameters]
+    return resolved(self, instance=instance, incoming_params=known)
+
+
+Response.update_termination_protection = update_termination_protection
+Response.create_change_set = only_bootstrap_by_change_set
+Backend._resolve_update_parameters = with_known_parameters
+
+if __name__ == "__main__":
+    from moto.server import main
+
+    sys.argv = sys.argv[:1]
+    main(["-H", "127.0.0.1", "-p", str(PORT)])
