@@ -1,5 +1,5 @@
 import { formatDiagnostic, hasErrors } from "../lib/diagnostics";
-import { loadModels, modelFiles } from "../lib/commands/load";
+import { loadModels, modelFiles } from "../lib/commands/models";
 import { systemsApp } from "../lib/stacks/app";
 
 /** The CDK app named by cdk.json. */

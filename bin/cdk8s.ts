@@ -1,5 +1,6 @@
 import { hasErrors, formatDiagnostic } from "../lib/diagnostics";
-import { compileAll, modelFiles } from "../lib/commands/load";
+import { compileAll } from "../lib/commands/load";
+import { modelFiles } from "../lib/commands/models";
 import { writeFiles } from "../lib/commands/synth";
 
 /** The cdk8s app named by cdk8s.yaml: it writes the files that `gatewright synth` writes. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { k8s } from "cdk8s-plus-27";
 import type { Construct } from "constructs";
 import type { GatewayModel } from "../model";
+import { GATEWAY_PORTS, MOST_REPLICAS } from "./figures";
 
 interface FilterWorkload {
   model: GatewayModel;
@@ -35,12 +36,6 @@ interface Names {
 }
 
 const same = (name: string, port: number, variable: string): Port => ({ name, port, containerPort: port, variable });
-
-/** Where the filter listens in its container when it is the gateway itself. */
-export const GATEWAY_PORTS = { http: 3000, https: 3443 };
-
-/** The most that the autoscaler makes of it. */
-export const MOST_REPLICAS = 10;
 
 /** Behind a proxy the Service is the filter's address in the model; as the gateway it is `api-gateway`. */
 function namesOf({ model, proxyNamespace }: FilterWorkload): Names {

@@ -17,7 +17,8 @@ import { diagnostic, hasErrors, type Diagnostic } from "../diagnostics";
 import type { GatewayModel } from "../model";
 import type { OutputFile } from "../targets";
 import { report, type Context } from "./context";
-import { compileAll, modelFiles, type CompiledModel } from "./load";
+import { compileAll, type CompiledModel } from "./load";
+import { modelFiles } from "./models";
 
 const run = promisify(execFile);
 

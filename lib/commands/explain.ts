@@ -5,7 +5,8 @@ import { hasErrors } from "../diagnostics";
 import type { HeaderLine } from "../policy";
 import { report, UsageError, type Context } from "./context";
 import { explain, type Explanation, type ExplainQuestion } from "./explanation";
-import { compileAll, modelFiles, type CompiledModel } from "./load";
+import { compileAll, type CompiledModel } from "./load";
+import { modelFiles } from "./models";
 
 export type { Explanation } from "./explanation";
 

@@ -7,7 +7,8 @@ import { formatMatrix, matrixOf } from "../plan";
 import { OPTIONS, report, selected, UsageError, type Context, type Output } from "./context";
 import type * as Costs from "./cost";
 import { explainCommand } from "./explain";
-import { compileAll, modelFiles, type CompiledModel } from "./load";
+import { compileAll, type CompiledModel } from "./load";
+import { modelFiles } from "./models";
 import { serveCommand } from "./serve";
 import { writeFiles } from "./synth";
 

@@ -1,42 +1,8 @@
-import { existsSync, readdirSync } from "node:fs";
-import path from "node:path";
 import { diagnostic, hasErrors, type Diagnostic } from "../diagnostics";
-import { loadModel, type GatewayModel } from "../model";
+import type { GatewayModel } from "../model";
 import { workloads } from "../charts";
 import { compile, type Compiled } from "../targets";
-
-export interface LoadedModel {
-  file: string;
-  model: GatewayModel;
-}
-
-/** What stands in policies/ and is no model: how much systems are used. */
-const NO_MODEL = /^usage\./;
-
-/** The models that a command works on: the files named, or everything in policies/. */
-export function modelFiles(named: readonly string[]): string[] {
-  if (named.length > 0) return [...named];
-  const folder = "policies";
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
-    .filter((file) => /\.(ts|ya?ml|json)$/.test(file) && !NO_MODEL.test(file))
-    .sort()
-    .map((file) => path.join(folder, file));
-}
-
-/** Loads every model; one that is wrong does not hide what is wrong in another. */
-export function loadModels(files: readonly string[]): { models: LoadedModel[]; diagnostics: Diagnostic[] } {
-  if (files.length === 0) {
-    const fix = "Name a model file, or put one into policies/; docs/model.md shows how to write it.";
-    return {
-      models: [],
-      diagnostics: [diagnostic("model/no-model", "policies", "The folder holds no .ts, .yaml or .json file.", fix)],
-    };
-  }
-  const loaded = files.map((file) => ({ file, result: loadModel(file) }));
-  const models = loaded.flatMap(({ file, result }) => (result.value ? [{ file, model: result.value }] : []));
-  return { models, diagnostics: loaded.flatMap(({ result }) => result.diagnostics) };
-}
+import { loadModels } from "./models";
 
 function unusedAcceptances(file: string, model: GatewayModel, used: ReadonlySet<string>): Diagnostic[] {
   return model.accept

@@ -16,7 +16,8 @@ import { formatMatrix, matrixOf } from "../plan";
 import type { FilterPlan } from "../policy/filter-plan";
 import type { Compiled } from "../targets";
 import { report, selected, UsageError, type Context } from "./context";
-import { compileAll, modelFiles, type CompiledModel } from "./load";
+import { compileAll, type CompiledModel } from "./load";
+import { modelFiles } from "./models";
 
 /** Where the environment says something else, this wins. */
 export interface ServeOptions {

@@ -57,6 +57,7 @@ const environmentUsage = z.strictObject({
   /** Calls of AWS's own and images, through NAT. */
   natGiB: z.number().min(0).default(30),
   backupGiB: z.number().min(0).default(0),
+  documentsGiB: z.number().min(0).default(20),
   /** What CloudWatch takes in, beside what grows with the requests. */
   controlPlaneLogGiB: z.number().min(0).default(5),
   flowLogBytesPerRequest: z.int().min(0).default(150),

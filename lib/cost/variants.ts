@@ -1,6 +1,6 @@
 import type { GatewayModel } from "../model";
 import type { Infrastructure } from "../model/infrastructure";
-import { MOST_REPLICAS } from "../charts/filter";
+import { MOST_REPLICAS } from "../charts/figures";
 import { billOf, gatewayOf, podsIn, type Bill, type Wanted } from "./bill";
 import { cents } from "./lines";
 import { INSTANCES, nodesFor } from "./nodes";

@@ -54,6 +54,13 @@ const database = z.strictObject({
   backupDays: z.int().min(1).max(35).default(14),
 });
 
+const documents = z.strictObject({
+  class: databaseClass.default("r6g.large"),
+  /** The first one writes; each other stands in another zone and takes over when it fails. */
+  instances: z.int().min(1).max(16).default(2),
+  backupDays: z.int().min(1).max(35).default(14),
+});
+
 const cache = z.strictObject({
   nodeType: nodeType.default("cache.m7g.large"),
   /** Copies beside the primary, in other zones; one of them takes over when it fails. */
@@ -123,6 +130,8 @@ export const infrastructure = z
     network: network.prefault({}),
     cluster,
     database: database.optional(),
+    /** DocumentDB, for who speaks MongoDB's protocol. */
+    documents: documents.optional(),
     cache: cache.optional(),
     search: search.optional(),
     edge,

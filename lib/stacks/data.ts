@@ -5,6 +5,7 @@ import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
 import type { Construct } from "constructs";
 import { addCache } from "./cache";
 import { addDatabase } from "./database";
+import { addDocuments } from "./documents";
 import { addSearch } from "./search";
 import { SystemStack, type SystemProps } from "./system-stack";
 
@@ -28,7 +29,7 @@ export class DataStack extends SystemStack {
 
   constructor(scope: Construct, id: string, props: SystemProps & { vpc: IVpc; clients: ISecurityGroup }) {
     super(scope, id, props);
-    const { database, cache, search } = props.infrastructure;
+    const { database, documents, cache, search } = props.infrastructure;
     const { vpc, clients } = props;
     const key = new Key(this, "Key", {
       description: `Data at rest of ${this.systemName}`,
@@ -38,10 +39,11 @@ export class DataStack extends SystemStack {
     this.key = key;
     const shared: DataScope = { stack: this, vpc, key, clients };
     const madeDatabase = database && addDatabase(shared, database);
+    const madeDocuments = documents && addDocuments(shared, documents);
     const madeCache = cache && addCache(shared, cache);
     this.database = madeDatabase?.database;
     this.cache = madeCache;
-    this.secrets = [madeDatabase, madeCache].flatMap((made) => (made ? [made.secret] : []));
+    this.secrets = [madeDatabase, madeDocuments, madeCache].flatMap((made) => (made ? [made.secret] : []));
     if (search) addSearch(shared, search);
   }
 }

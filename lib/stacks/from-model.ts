@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { GATEWAY_PORTS, MOST_REPLICAS } from "../charts/filter";
+import { GATEWAY_PORTS, MOST_REPLICAS } from "../charts/figures";
 import { resolveGateway, type GatewayModel } from "../model";
 import type { apiKey } from "../policy/api-key";
 import type { floodGuard } from "../policy/flood-guard";

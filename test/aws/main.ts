@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { loadModels, modelFiles } from "../../lib/commands/load";
+import { loadModels, modelFiles } from "../../lib/commands/models";
 import type { GatewayModel } from "../../lib/model";
 import { pythonPackages, startMoto, type Moto } from "../parts/moto";
 import { speak, Tally, type Spoken } from "../tally";

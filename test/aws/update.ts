@@ -1,5 +1,5 @@
 import { hasErrors } from "../../lib/diagnostics";
-import { loadModels, modelFiles } from "../../lib/commands/load";
+import { loadModels, modelFiles } from "../../lib/commands/models";
 import type { GatewayModel } from "../../lib/model";
 import { systemsApp } from "../../lib/stacks/app";
 

@@ -1,5 +1,5 @@
 import path from "node:path";
-import { loadModels } from "../../lib/commands/load";
+import { loadModels } from "../../lib/commands/models";
 import { sortDiagnostics, type Diagnostic } from "../../lib/diagnostics";
 import { loadModel, resolveGateway, type GatewayInput } from "../../lib/model";
 import { configOf, type Gateway, type Route } from "../../lib/policy/gateway";

@@ -20,6 +20,19 @@ const database: Pricer = ({ properties }, { usage }) => {
   ];
 };
 
+const documents: Pricer = (_, { usage }) => {
+  const asked = (requestsOf(usage) * usage.databaseShare) / MILLION;
+  return [
+    used("database", "Documents' storage", usage.documentsGiB, "docdb.storage"),
+    used("database", "Documents' reads and writes", asked, "docdb.io"),
+  ];
+};
+
+const document: Pricer = ({ properties }) => {
+  const type = text(properties, "DBInstanceClass").replace(/^db\./, "");
+  return [standing("database", `db.${type}, documents`, HOURS, listed(`docdb.${type}`))];
+};
+
 const sharedStore: Pricer = ({ properties }) => {
   const type = text(properties, "CacheNodeType").replace(/^cache\./, "");
   const count = number(properties, "NumNodeGroups") * (1 + number(properties, "ReplicasPerNodeGroup"));
@@ -64,6 +77,8 @@ const CALLS_A_MESSAGE = 3;
 
 export const DATA: Readonly<Record<string, Pricer>> = {
   "AWS::RDS::DBInstance": database,
+  "AWS::DocDB::DBCluster": documents,
+  "AWS::DocDB::DBInstance": document,
   "AWS::ElastiCache::ReplicationGroup": sharedStore,
   "AWS::OpenSearchService::Domain": search,
   "AWS::S3::Bucket": bucket,

@@ -2,6 +2,8 @@
 export const FREE: ReadonlySet<string> = new Set([
   "AWS::CertificateManager::Certificate",
   "AWS::CloudFront::OriginAccessControl",
+  "AWS::DocDB::DBClusterParameterGroup",
+  "AWS::DocDB::DBSubnetGroup",
   "AWS::EC2::FlowLog",
   "AWS::EC2::InternetGateway",
   "AWS::EC2::LaunchTemplate",
@@ -32,6 +34,7 @@ export const FREE: ReadonlySet<string> = new Set([
   // A name that leads to something of AWS's own is answered for nothing.
   "AWS::Route53::RecordSet",
   "AWS::S3::BucketPolicy",
+  "AWS::SecretsManager::SecretTargetAttachment",
   "AWS::SNS::Subscription",
   "AWS::SNS::TopicPolicy",
   "AWS::SQS::QueuePolicy",
