@@ -1,12 +1,13 @@
 import { formatDiagnostic, hasErrors } from "../lib/diagnostics";
 import { loadModels, modelFiles } from "../lib/commands/models";
-import { systemsApp } from "../lib/stacks/app";
+import { synthesizeChecked, systemsApp } from "../lib/stacks/app";
 
 /** The CDK app named by cdk.json. */
 const { models, diagnostics } = loadModels(modelFiles([]));
-if (hasErrors(diagnostics)) {
-  process.stderr.write(`${diagnostics.map(formatDiagnostic).join("\n\n")}\n`);
+const found = hasErrors(diagnostics)
+  ? diagnostics.map(formatDiagnostic)
+  : synthesizeChecked(systemsApp(models.map(({ model }) => model)));
+if (found.length > 0) {
+  process.stderr.write(`${found.join("\n\n")}\n`);
   process.exitCode = 1;
-} else {
-  systemsApp(models.map(({ model }) => model)).synth();
 }

@@ -1,7 +1,7 @@
 import { hasErrors } from "../../lib/diagnostics";
 import { loadModels, modelFiles } from "../../lib/commands/models";
 import type { GatewayModel } from "../../lib/model";
-import { systemsApp } from "../../lib/stacks/app";
+import { synthesizeChecked, systemsApp } from "../../lib/stacks/app";
 
 /** The app of bin/cdk.ts a month later: a larger database, one more topic, a looser alarm. */
 export const LATER = { class: "m7g.large", backupDays: 21, topic: "audit-events", errorsPerMinute: 25 } as const;
@@ -23,5 +23,6 @@ export function later(model: GatewayModel): GatewayModel {
 if (require.main === module) {
   const { models, diagnostics } = loadModels(modelFiles([]));
   if (hasErrors(diagnostics)) throw new Error("The models are wrong: run gatewright check.");
-  systemsApp(models.map(({ model }) => later(model))).synth();
+  const found = synthesizeChecked(systemsApp(models.map(({ model }) => later(model))));
+  if (found.length > 0) throw new Error(found.join("\n"));
 }
