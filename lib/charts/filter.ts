@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { k8s } from "cdk8s-plus-27";
 import type { Construct } from "constructs";
 import type { GatewayModel } from "../model";
-import { GATEWAY_PORTS, MOST_REPLICAS } from "./figures";
+import { GATEWAY_PORTS, MOST_REPLICAS, STORE_KEY, storeSecretOf, workloadOf } from "./figures";
 
 interface FilterWorkload {
   model: GatewayModel;
@@ -37,36 +37,42 @@ interface Names {
 
 const same = (name: string, port: number, variable: string): Port => ({ name, port, containerPort: port, variable });
 
-/** Behind a proxy the Service is the filter's address in the model; as the gateway it is `api-gateway`. */
 function namesOf({ model, proxyNamespace }: FilterWorkload): Names {
   const { address, throughPort } = model.filter;
-  const colon = address.lastIndexOf(":");
-  const [host = "gateway-filter", space = model.kubernetes.namespace] = address.slice(0, colon).split(".");
   const isGateway = proxyNamespace === undefined;
-  const name = isGateway ? "api-gateway" : host;
+  const { name, namespace } = workloadOf(model, isGateway);
   const labels = {
     "app.kubernetes.io/name": name,
     "app.kubernetes.io/part-of": model.name,
     "app.kubernetes.io/managed-by": "gatewright",
   };
+  const door = Number(address.slice(address.lastIndexOf(":") + 1));
   const ports = isGateway
     ? [
         { name: "http", port: model.listeners.http.port, containerPort: GATEWAY_PORTS.http, variable: "HTTP_PORT" },
         { name: "https", port: model.listeners.https.port, containerPort: GATEWAY_PORTS.https, variable: "HTTPS_PORT" },
       ]
-    : [same("door", Number(address.slice(colon + 1)), "LISTEN_PORT"), same("through", throughPort, "THROUGH_PORT")];
-  return { name, namespace: isGateway ? model.kubernetes.namespace : space, ports, labels };
+    : [same("door", door, "LISTEN_PORT"), same("through", throughPort, "THROUGH_PORT")];
+  return { name, namespace, ports, labels };
+}
+
+/** Where AWS has the store, its address comes with a password; elsewhere it is the model's. */
+function storeVariable({ model, environment }: FilterWorkload, name: string): k8s.EnvVar {
+  return model.infrastructure[environment]?.cache
+    ? { name: "REDIS_URL", valueFrom: { secretKeyRef: { name: storeSecretOf(name), key: STORE_KEY } } }
+    : { name: "REDIS_URL", value: model.filter.redis };
 }
 
 /** The environment: ports, store, and secrets that the model takes from variables. */
-function variables({ model, proxyNamespace }: FilterWorkload, { name, ports }: Names): k8s.EnvVar[] {
+function variables(workload: FilterWorkload, { name, ports }: Names): k8s.EnvVar[] {
+  const { model, proxyNamespace } = workload;
   const secrets = Object.values(model.secrets).flatMap(({ env }) => env ?? []);
   const ends = proxyNamespace === undefined && model.front.tls === "gateway";
   return [
     { name: "LISTEN_HOST", value: "0.0.0.0" },
     ...ports.map((p) => ({ name: p.variable, value: String(p.containerPort) })),
     { name: "ADMIN_PORT", value: String(model.filter.adminPort) },
-    { name: "REDIS_URL", value: model.filter.redis },
+    storeVariable(workload, name),
     { name: "KEYS_CACHE_DIR", value: CACHE },
     // Longer than the readiness probe takes to notice.
     { name: "DRAIN_MS", value: "10000" },

@@ -90,7 +90,7 @@ const SAVINGS: readonly (Omit<Saving, "usd"> & { apply: Change })[] = [
   },
 ];
 
-/** Each change on top of those before it, so that nothing is saved twice; what changes nothing is left out. */
+/** Each change on top of those before it, so that nothing is saved twice; what saves nothing here is left out. */
 export function savingsOf(wanted: Wanted): { savings: Saving[]; bill: Bill } {
   let { model } = wanted;
   let bill = presentBill(wanted);
@@ -99,7 +99,8 @@ export function savingsOf(wanted: Wanted): { savings: Saving[]; bill: Bill } {
     const next = changed(model, wanted.environment, apply);
     const nextBill = presentBill({ ...wanted, model: next });
     const usd = cents(bill.total - nextBill.total);
-    if (usd > 0) savings.push({ ...saving, usd });
+    if (usd <= 0) continue;
+    savings.push({ ...saving, usd });
     model = next;
     bill = nextBill;
   }

@@ -5,12 +5,15 @@ import https from "node:https";
 import path from "node:path";
 import { promisify } from "node:util";
 import { stringify } from "yaml";
-import { goTool, istioCrds } from "./go-tools";
+import { externalSecretsCrds, goTool, istioCrds } from "./go-tools";
 import { freePorts, startPart, until, type Part } from "./process";
 
 const run = promisify(execFile);
 
 /** Namespaces that no generated file makes, but that every cluster we install to has. */
+/** Its own definitions are in no registry: by hand, after the reference of the AWS Load Balancer Controller. */
+const TARGET_GROUP_BINDING = path.join(__dirname, "target-group-binding.yaml");
+
 const NAMESPACES = ["istio-system", "gateway"];
 
 export interface ApiServer {
@@ -127,7 +130,9 @@ async function prepare(kubeconfig: string, directory: string): Promise<void> {
   // What kubectl remembers of this server stays with it, not in the home folder.
   const common = ["--kubeconfig", kubeconfig, "--cache-dir", path.join(directory, "kubectl-cache")];
   const kubectl = (...args: string[]): Promise<unknown> => run("kubectl", [...common, ...args]);
-  await kubectl("apply", "--server-side", "-f", await istioCrds());
+  for (const crd of [await istioCrds(), ...(await externalSecretsCrds()), TARGET_GROUP_BINDING]) {
+    await kubectl("apply", "--server-side", "-f", crd);
+  }
   await kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all");
   const file = path.join(directory, "namespaces.yaml");
   const objects = NAMESPACES.map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } }));
@@ -136,7 +141,7 @@ async function prepare(kubeconfig: string, directory: string): Promise<void> {
   await kubectl("apply", "-f", file);
 }
 
-/** A real Kubernetes API server with nothing in it but Istio's definitions; or nothing, with the reason printed. */
+/** A real Kubernetes API server with nothing in it but the definitions of Istio, External Secrets and AWS's balancers; or nothing, with the reason printed. */
 export async function startApiServer(options: { directory: string }): Promise<ApiServer | undefined> {
   // Debian puts it where the PATH of a user need not reach.
   const etcd = onPath("etcd") ?? ["/usr/bin/etcd"].find((file) => existsSync(file));

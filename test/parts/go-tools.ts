@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 
@@ -72,4 +73,19 @@ export async function istioCrds(): Promise<string> {
   const args = ["mod", "download", "-json", "istio.io/api"];
   const { stdout } = await run("go", args, { cwd: path.join(ROOT, "tools/istio") });
   return path.join((JSON.parse(stdout) as { Dir: string }).Dir, "kubernetes/customresourcedefinitions.gen.yaml");
+}
+
+/** The External Secrets operator's definitions, by the sum of its module. */
+const EXTERNAL_SECRETS = {
+  module: "github.com/external-secrets/external-secrets@v1.3.2",
+  sum: "h1:u2J8RjlHIeF0oZCqtl92adI/uZWUwOesJIDkfql6LqQ=",
+  files: ["external-secrets.io_clustersecretstores.yaml", "external-secrets.io_externalsecrets.yaml"],
+} as const;
+
+export async function externalSecretsCrds(): Promise<string[]> {
+  const { module, sum, files } = EXTERNAL_SECRETS;
+  const { stdout } = await run("go", ["mod", "download", "-json", module], { cwd: tmpdir() });
+  const { Dir, Sum } = JSON.parse(stdout) as { Dir: string; Sum: string };
+  if (Sum !== sum) throw new Error(`${module} has the sum ${Sum}, and ${sum} is the one that we know.`);
+  return files.map((file) => path.join(Dir, "config/crds/bases", file));
 }
