@@ -94,6 +94,7 @@ export default defineGateway({
         ],
       },
       topics: ["payment-events"],
+      access: { "default/payments": ["database", "topics"], "default/groups": ["database", "topics"] },
     },
   },
 });

@@ -91,6 +91,7 @@ export default defineGateway({
       database: { engine: "mysql" },
       cache: { nodeType: "cache.t4g.medium" },
       edge: { hostedZone: "mmr.com", website: { host: "app.mmr.com" } },
+      access: { "default/backend-1": ["database"], "default/backend-2": ["database"] },
     },
   },
 });

@@ -205,6 +205,12 @@ export default defineGateway({
         firewall: ["AWSManagedRulesAmazonIpReputationList", "AWSManagedRulesKnownBadInputsRuleSet"],
       },
       topics: ["iam-events"],
+      access: {
+        "default/iam-service": ["database", "topics"],
+        "default/customs-service": ["database"],
+        "default/mawb-service": ["database"],
+        "logging/fluent-bit": ["search"],
+      },
     },
   },
 });

@@ -1,5 +1,6 @@
 import { BlockList } from "node:net";
 import { diagnostic, type Diagnostic } from "../diagnostics";
+import type { Infrastructure, Reachable } from "./infrastructure";
 import type { RawModel } from "./read";
 import { resolveGateway } from "./resolve";
 import type { GatewayModel } from "./schema";
@@ -19,9 +20,22 @@ function covers(networks: readonly string[], inner: string): boolean {
   return list.check(inner.split("/")[0] ?? "", "ipv4");
 }
 
+/** Service accounts that are let to what is not there. */
+function pointless({ access, database, search, topics }: Infrastructure): [account: string, what: Reachable][] {
+  const there: Readonly<Record<Reachable, boolean>> = {
+    database: database !== undefined,
+    search: search !== undefined,
+    topics: topics.length > 0,
+  };
+  return Object.entries(access).flatMap(([account, wanted]) =>
+    wanted.filter((what) => !there[what]).map((what): [string, Reachable] => [account, what]),
+  );
+}
+
 /** Where the infrastructure of an environment and its routing do not go together. */
 export function checkInfrastructure(raw: RawModel, model: GatewayModel): Diagnostic[] {
-  return Object.entries(model.infrastructure).flatMap(([environment, { edge, network }]) => {
+  return Object.entries(model.infrastructure).flatMap(([environment, infrastructure]) => {
+    const { edge, network } = infrastructure;
     const path = ["infrastructure", environment];
     const at = `${model.name}/${path.join("/")}`;
     if (!model.environments.includes(environment)) {
@@ -47,6 +61,13 @@ export function checkInfrastructure(raw: RawModel, model: GatewayModel): Diagnos
       const why = `"${website.host}" is the only host of ${environment}: the API would have no name of its own.`;
       const fix = "Add a host for the API; the website asks it under apiPath.";
       found.push(diagnostic("model/unknown-host", `${at}/edge/website`, why, fix, raw.locate(edgePath)));
+    }
+    for (const [account, what] of pointless(infrastructure)) {
+      const why = `${environment} has no ${what}, which "${account}" may use.`;
+      const fix = `Add ${what} to the infrastructure, or take it out of access.`;
+      found.push(
+        diagnostic("model/invalid-value", `${at}/access/${account}`, why, fix, raw.locate([...path, "access"])),
+      );
     }
     const systemName = `${model.name}-${environment}`;
     if (systemName.length > MOST_NAME) {

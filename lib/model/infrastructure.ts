@@ -113,6 +113,12 @@ const alarms = z.strictObject({
   p95Ms: z.int().min(1).default(500),
 });
 
+/** What a service account may be let to; the database and the search by the role of its pods, without a password. */
+export const REACHABLE = ["database", "search", "topics"] as const;
+export type Reachable = (typeof REACHABLE)[number];
+
+const serviceAccount = z.string().regex(/^[a-z0-9-]{1,63}\/[a-z0-9.-]{1,63}$/, "write namespace/name");
+
 export const infrastructure = z
   .strictObject({
     region: z
@@ -138,6 +144,8 @@ export const infrastructure = z
     alarms: alarms.prefault({}),
     /** Topics that services publish to, each with a queue of its own. */
     topics: z.array(name).default([]),
+    /** What the pods of a service account, as `namespace/name`, may use. */
+    access: z.record(serviceAccount, z.array(z.enum(REACHABLE)).min(1)).default({}),
   })
   .refine(({ search: wanted, zones }) => !wanted || zones.length === 3, "search needs three zones");
 

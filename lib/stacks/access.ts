@@ -1,8 +1,11 @@
+import { ArnFormat } from "aws-cdk-lib";
 import type { ICluster } from "aws-cdk-lib/aws-eks-v2";
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
 import type { Construct } from "constructs";
+import { workloadOf } from "../charts/figures";
+import type { Reachable } from "../model/infrastructure";
 import { acknowledge } from "./acknowledge";
 import type { DataStack } from "./data";
 import type { EdgeStack } from "./edge";
@@ -41,8 +44,8 @@ export class AccessStack extends SystemStack {
     super(scope, id, props);
     this.#externalSecrets(props);
     this.#balancerController(props);
-    this.#filter(props);
-    this.#publishers(props);
+    this.#gateways(props);
+    this.#services(props);
   }
 
   #externalSecrets({ cluster, data }: SystemProps & Reached): void {
@@ -93,34 +96,77 @@ export class AccessStack extends SystemStack {
     acknowledge(role, "IAM5[Resource::*]", "AWS's Describe actions take no resource.");
   }
 
-  #filter({ cluster, secrets, model }: SystemProps & Reached): void {
+  /** The filter reads the model's secrets itself, as the gateway too: which of the two runs is the cluster's to say. */
+  #gateways({ cluster, secrets, model }: SystemProps & Reached): void {
     if (!secrets) return;
-    podRole(this, "Filter", {
-      cluster,
-      namespace: model.kubernetes.namespace,
-      serviceAccount: "gateway-filter",
-      statements: readSecrets(secrets.secrets, secrets.key),
-    });
+    for (const isGateway of [false, true]) {
+      const { name: serviceAccount, namespace } = workloadOf(model, isGateway);
+      podRole(this, isGateway ? "Gateway" : "Filter", {
+        cluster,
+        namespace,
+        serviceAccount,
+        statements: readSecrets(secrets.secrets, secrets.key),
+      });
+    }
   }
 
-  #publishers({ cluster, messaging, model }: SystemProps & Reached): void {
-    if (!messaging) return;
-    const { topics, queues, key } = messaging;
-    podRole(this, "Publishers", {
-      cluster,
-      namespace: "default",
-      serviceAccount: `${model.name}-publisher`,
-      statements: [
-        allow(
-          ["sns:Publish"],
-          topics.map(({ topicArn }) => topicArn),
-        ),
-        allow(
-          ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"],
-          queues.map(({ queueArn }) => queueArn),
-        ),
-        allow(["kms:GenerateDataKey", "kms:Decrypt"], [key.keyArn]),
-      ],
-    });
+  #services(props: SystemProps & Reached): void {
+    for (const [account, wanted] of Object.entries(props.infrastructure.access)) {
+      const [namespace = "", serviceAccount = ""] = account.split("/");
+      const { role } = podRole(this, `${namespace}-${serviceAccount}`, {
+        cluster: props.cluster,
+        namespace,
+        serviceAccount,
+        statements: wanted.flatMap((what) => this.#statements(what, serviceAccount, props)),
+      });
+      if (wanted.includes("search")) {
+        const domain = `arn:${this.partition}:es:${this.region}:<AWS::AccountId>:domain/${this.systemName}/*`;
+        acknowledge(
+          role,
+          `IAM5[Resource::${domain}]`,
+          "Indices of this system's own domain, whose names are the pods' to choose.",
+        );
+      }
+    }
+  }
+
+  /** The database knows a user of the service account's own name, made with the right to sign in by IAM. */
+  #statements(what: Reachable, user: string, { data, messaging }: Reached): PolicyStatement[] {
+    switch (what) {
+      case "database": {
+        const id = data.database?.instanceResourceId ?? "";
+        const arnFormat = ArnFormat.COLON_RESOURCE_NAME;
+        const resource = this.formatArn({
+          service: "rds-db",
+          resource: "dbuser",
+          resourceName: `${id}/${user}`,
+          arnFormat,
+        });
+        return [allow(["rds-db:connect"], [resource])];
+      }
+      case "search": {
+        const domain = this.formatArn({ service: "es", resource: "domain", resourceName: `${this.systemName}/*` });
+        return [allow(["es:ESHttpGet", "es:ESHttpHead", "es:ESHttpPost", "es:ESHttpPut"], [domain])];
+      }
+      case "topics": {
+        if (!messaging) return [];
+        const { topics, queues, key } = messaging;
+        const arns = queues.map(({ queueArn }) => queueArn);
+        const take = [
+          "sqs:ReceiveMessage",
+          "sqs:DeleteMessage",
+          "sqs:ChangeMessageVisibility",
+          "sqs:GetQueueAttributes",
+        ];
+        return [
+          allow(
+            ["sns:Publish"],
+            topics.map(({ topicArn }) => topicArn),
+          ),
+          allow(take, arns),
+          allow(["kms:GenerateDataKey", "kms:Decrypt"], [key.keyArn]),
+        ];
+      }
+    }
   }
 }

@@ -62,6 +62,14 @@ test("a website that is the only host", () => {
   );
 });
 
+test("pods that may use what is not there", () => {
+  const access = { "shop/orders": ["database" as const, "topics" as const] };
+  expectDiagnostics(faults({ production: { cluster, edge: { hostedZone: "shop.test" }, access } }), [
+    { code: "model/invalid-value", at: "shop/infrastructure/production/access/shop/orders" },
+    { code: "model/invalid-value", at: "shop/infrastructure/production/access/shop/orders" },
+  ]);
+});
+
 test("a name that is too long for AWS", () => {
   const name = "a-shop-with-a-long-name";
   expectDiagnostics(faults({ production: { cluster, edge: { hostedZone: "shop.test" } } }, { name }), [

@@ -35,6 +35,50 @@ test("a secret that the model keeps in Secrets Manager is made, and the filter m
   stack(all, "Access").hasResourceProperties("AWS::EKS::PodIdentityAssociation", { ServiceAccount: "gateway-filter" });
 });
 
+test("the Node gateway may read them as well: which of the two runs is the cluster's to say", () => {
+  const access = stack(synthesized(model, base), "Access");
+  access.hasResourceProperties("AWS::EKS::PodIdentityAssociation", { ServiceAccount: "api-gateway" });
+});
+
+test("a service account may use what the model says, by its own role", () => {
+  const access = { "shop/orders": ["database" as const, "topics" as const], "logging/shipper": ["search" as const] };
+  const all = synthesized(model, {
+    ...base,
+    database: { engine: "postgres" },
+    search: {},
+    topics: ["sold"],
+    access,
+  });
+  const template = stack(all, "Access");
+  template.hasResourceProperties("AWS::EKS::PodIdentityAssociation", { Namespace: "shop", ServiceAccount: "orders" });
+  const actionsOf = (id: string): unknown =>
+    Object.entries(template.findResources("AWS::IAM::Policy"))
+      .filter(([name]) => name.startsWith(id))
+      .flatMap(
+        ([, { Properties }]) =>
+          (Properties as { PolicyDocument: { Statement: { Action: unknown }[] } }).PolicyDocument.Statement,
+      )
+      .flatMap(({ Action }) => Action);
+  expect(actionsOf("shoporders")).toEqual(expect.arrayContaining(["rds-db:connect", "sns:Publish"]));
+  expect(actionsOf("shoporders")).not.toContain("es:ESHttpPut");
+  expect(actionsOf("loggingshipper")).toContain("es:ESHttpPut");
+});
+
+test("documents in two zones, with TLS, encrypted, whose password nobody has seen", () => {
+  const data = stack(synthesized(model, { ...base, documents: {} }), "Data");
+  data.hasResourceProperties("AWS::DocDB::DBCluster", {
+    StorageEncrypted: true,
+    DeletionProtection: true,
+    Port: 27_117,
+    BackupRetentionPeriod: 14,
+    EnableCloudwatchLogsExports: ["audit"],
+  });
+  data.hasResourceProperties("AWS::DocDB::DBClusterParameterGroup", {
+    Parameters: { tls: "enabled", audit_logs: "enabled" },
+  });
+  data.resourceCountIs("AWS::DocDB::DBInstance", 2);
+});
+
 test("Auto Mode has no nodes and no add-ons of its own", () => {
   const template = stack(synthesized(model, { ...base, cluster: { ...cluster, compute: "auto" } }), "Cluster");
   template.hasResourceProperties("AWS::EKS::Cluster", { ComputeConfig: { Enabled: true } });

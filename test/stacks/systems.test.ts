@@ -1,0 +1,69 @@
+import { modelFiles } from "../../lib/commands/models";
+import { loadModel, type GatewayModel } from "../../lib/model";
+import { synthesized } from "./synthesized";
+
+/** Each system's own needs stand in its own templates; `synthesized` throws where a rule of cdk-nag does not hold. */
+
+const models = new Map(
+  modelFiles([]).flatMap((file) => {
+    const { value } = loadModel(file);
+    return value ? [[value.name, value] as const] : [];
+  }),
+);
+
+function typesOf(system: string): Map<string, number> {
+  const model = models.get(system) as GatewayModel;
+  const types = new Map<string, number>();
+  for (const template of synthesized(model, model.infrastructure["production"] as never).values()) {
+    for (const { Type } of Object.values(
+      (template.toJSON() as { Resources: Record<string, { Type: string }> }).Resources,
+    )) {
+      types.set(Type, (types.get(Type) ?? 0) + 1);
+    }
+  }
+  return types;
+}
+
+test("every system has a production on AWS", () => {
+  const named = [...models.values()].filter(({ infrastructure }) => "production" in infrastructure);
+  expect(named.map(({ name }) => name).sort()).toEqual(["equb", "maternal", "mmr", "serhafen"]);
+});
+
+test.each([
+  // Small, PostgreSQL, a store, and documents.
+  [
+    "maternal",
+    {
+      "AWS::RDS::DBInstance": 1,
+      "AWS::DocDB::DBInstance": 2,
+      "AWS::ElastiCache::ReplicationGroup": 1,
+      "AWS::EC2::NatGateway": 1,
+      "AWS::CloudFront::Distribution": 0,
+      "AWS::OpenSearchService::Domain": 0,
+    },
+  ],
+  // MySQL and the CDN.
+  [
+    "mmr",
+    {
+      "AWS::RDS::DBInstance": 1,
+      "AWS::CloudFront::Distribution": 1,
+      "AWS::DocDB::DBCluster": 0,
+      "AWS::SecretsManager::Secret": 2,
+    },
+  ],
+  // Payments: messages, and a firewall that refuses.
+  [
+    "equb",
+    { "AWS::RDS::DBInstance": 1, "AWS::WAFv2::WebACL": 1, "AWS::SQS::Queue": 2, "AWS::CloudFront::Distribution": 0 },
+  ],
+  ["serhafen", { "AWS::OpenSearchService::Domain": 1, "AWS::CloudFront::Distribution": 1, "AWS::SNS::Topic": 2 }],
+])("%s has what it needs and no more", (system, wanted) => {
+  const types = typesOf(system);
+  expect(Object.fromEntries(Object.keys(wanted).map((type) => [type, types.get(type) ?? 0]))).toEqual(wanted);
+});
+
+test("the engines are the systems' own", () => {
+  const engine = (system: string): unknown => models.get(system)?.infrastructure["production"]?.database?.engine;
+  expect(["maternal", "mmr", "equb", "serhafen"].map(engine)).toEqual(["postgres", "mysql", "postgres", "postgres"]);
+});
