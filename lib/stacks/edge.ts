@@ -45,7 +45,8 @@ export class EdgeStack extends SystemStack {
     const [first = "", ...others] = hosts;
     const certificate = new Certificate(this, "Certificate", {
       domainName: first,
-      subjectAlternativeNames: others,
+      // An empty list is none of AWS's.
+      ...(others.length > 0 && { subjectAlternativeNames: others }),
       validation: CertificateValidation.fromDns(zone),
     });
     const clients = new SecurityGroup(this, "Group", {

@@ -169,7 +169,7 @@ async function main(): Promise<number> {
         await moto.stop();
       }
       tally.note("moto's log", complaints(directory));
-      const skipped = JSON.parse(readFileSync(SKIPPED, "utf8")) as string[];
+      const skipped = Object.keys(JSON.parse(readFileSync(SKIPPED, "utf8")) as object);
       process.stdout.write(`In stacks, but made by nobody: ${skipped.join(", ")}\n`);
     }
   } finally {

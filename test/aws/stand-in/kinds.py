@@ -50,7 +50,9 @@ def parameter(client, p, name):
 @kind("AWS::SecretsManager::Secret", "secretsmanager")
 def secret(client, p, name):
     wanted = p.pop("GenerateSecretString")
-    p["SecretString"] = client.get_random_password(**wanted)["RandomPassword"]
+    template, place = wanted.pop("SecretStringTemplate", None), wanted.pop("GenerateStringKey", None)
+    password = client.get_random_password(**wanted)["RandomPassword"]
+    p["SecretString"] = json.dumps({**json.loads(template), place: password}) if template else password
     return client.create_secret(**p)["ARN"], {}
 
 
