@@ -1,8 +1,3 @@
-import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
-import { promisify } from "node:util";
 import {
   costDiff,
   pricedOf,
@@ -19,8 +14,7 @@ import type { OutputFile } from "../targets";
 import { report, type Context } from "./context";
 import { compileAll, type CompiledModel } from "./load";
 import { modelFiles } from "./models";
-
-const run = promisify(execFile);
+import { atRevision } from "./revision";
 
 /** Prices every environment whose infrastructure and usage are stated. */
 export function priceAll(compiled: readonly CompiledModel[]): { priced: Priced[]; diagnostics: Diagnostic[] } {
@@ -64,25 +58,6 @@ export function costFiles(compiled: readonly CompiledModel[]): { files: OutputFi
 const resultOf = (priced: readonly Priced[]): CostResult =>
   priced.map(({ model, environment, bill: { total, lines } }) => ({ system: model.name, environment, total, lines }));
 
-/** What another revision of this repository costs by its own models, prices and code. */
-async function resultAt(revision: string): Promise<CostResult | { failed: string }> {
-  const folder = mkdtempSync(path.join(tmpdir(), "gatewright-revision-"));
-  const tree = path.join(folder, "tree");
-  try {
-    await run("git", ["worktree", "add", "--quiet", "--detach", tree, revision]);
-    if (existsSync("node_modules")) symlinkSync(path.resolve("node_modules"), path.join(tree, "node_modules"));
-    const argv = ["--import", "tsx", "bin/gatewright.ts", "cost", "--json"];
-    const { stdout } = await run(process.execPath, argv, { cwd: tree, maxBuffer: 64 * 1024 * 1024 });
-    return (JSON.parse(stdout) as { systems: CostResult }).systems;
-  } catch (error) {
-    const { stderr = "", message } = error as { stderr?: string; message: string };
-    return { failed: (stderr || message).trim().split("\n").at(-1) ?? message };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-    await run("git", ["worktree", "prune"]);
-  }
-}
-
 function warnOfStale(priced: readonly Priced[]): Diagnostic[] {
   const today = new Date().toISOString().slice(0, 10);
   const names = priced.flatMap(({ bill }) => bill.lines.map(({ price }) => price));
@@ -105,13 +80,9 @@ export async function costCommand(context: Context): Promise<number> {
     if (code === 0 && !values.json) output.out(reportOf(priced)[0]?.content ?? "");
     return code;
   }
-  const before = await resultAt(values.diff);
-  if ("failed" in before) {
-    const why = `"gatewright cost --json" at ${values.diff} said: ${before.failed}`;
-    const fix = "Name a commit, branch or tag of this repository that has the command and whose models are good.";
-    return report(context, [...all, diagnostic("cost/unknown-revision", values.diff, why, fix)]);
-  }
-  const diff = costDiff(before, systems);
+  const before = await atRevision(values.diff, "cost");
+  if ("problem" in before) return report(context, [...all, before.problem]);
+  const diff = costDiff((before.result as { systems: CostResult }).systems, systems);
   const code = report(context, all, { diff });
   if (code === 0 && !values.json) output.out(diff);
   return code;

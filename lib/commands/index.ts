@@ -4,8 +4,10 @@ import { z } from "zod";
 import { hasErrors } from "../diagnostics";
 import { gatewaySchema } from "../model";
 import { formatMatrix, matrixOf } from "../plan";
+import { accessCommand } from "./access";
 import { OPTIONS, report, selected, UsageError, type Context, type Output } from "./context";
 import type * as Costs from "./cost";
+import { diffCommand } from "./diff";
 import { explainCommand } from "./explain";
 import { compileAll, type CompiledModel } from "./load";
 import { modelFiles } from "./models";
@@ -18,6 +20,8 @@ const USAGE = `gatewright COMMAND [MODEL…] [options]
   plan      shows where each promise is kept: the enforcement matrix
   synth     writes the output of all models and targets
   explain   says what happens to a request: explain "GET https://host/path" [with token NAME]
+  access    says who may use what
+  diff      says what has changed of that since a revision: diff main
   cost      prints the cost report: what the synthesized infrastructure costs in a month
   serve     is the gateway of one model itself: no proxy, one process
   schema    prints the JSON Schema of a model, for editors
@@ -112,6 +116,8 @@ const COMMANDS: Readonly<Record<string, (context: Context) => number | Promise<n
   plan,
   synth,
   explain: explainCommand,
+  access: accessCommand,
+  diff: diffCommand,
   cost: (context) => costs().costCommand(context),
   serve: serveCommand,
   schema,

@@ -61,7 +61,7 @@ test("the command prints the report, and nothing is written", () => {
 test("a revision that is none is told, and leaves no worktree behind", () => {
   const { code, out, err } = cost("--diff", "no-such-revision");
   expect([code, out]).toEqual([1, ""]);
-  expect(err).toContain("error cost/unknown-revision");
+  expect(err).toContain("error internal/unknown-revision");
   expect(execFileSync("git", ["worktree", "list"], { encoding: "utf8" }).trim().split("\n")).toHaveLength(1);
 }, 60_000);
 

@@ -1,0 +1,36 @@
+import { execFile } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { diagnostic, type Diagnostic } from "../diagnostics";
+
+const run = promisify(execFile);
+
+/**
+ * What a command prints as JSON at another revision of this repository, by that revision's own models and code; or why it
+ * prints nothing.
+ */
+export async function atRevision(
+  revision: string,
+  command: string,
+): Promise<{ result: unknown } | { problem: Diagnostic }> {
+  const folder = mkdtempSync(path.join(tmpdir(), "gatewright-revision-"));
+  const tree = path.join(folder, "tree");
+  try {
+    await run("git", ["worktree", "add", "--quiet", "--detach", "--", tree, revision]);
+    if (existsSync("node_modules")) symlinkSync(path.resolve("node_modules"), path.join(tree, "node_modules"));
+    const argv = ["--import", "tsx", "bin/gatewright.ts", command, "--json"];
+    const { stdout } = await run(process.execPath, argv, { cwd: tree, maxBuffer: 64 * 1024 * 1024 });
+    return { result: JSON.parse(stdout) };
+  } catch (error) {
+    const { stderr = "", message } = error as { stderr?: string; message: string };
+    const said = (stderr || message).trim().split("\n").at(-1) ?? message;
+    const why = `"gatewright ${command} --json" at ${revision} said: ${said}`;
+    const fix = "Name a commit, branch or tag of this repository that has the command and whose models are good.";
+    return { problem: diagnostic("internal/unknown-revision", revision, why, fix) };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+    await run("git", ["worktree", "prune"]);
+  }
+}
