@@ -15,7 +15,12 @@ export const LIMITS = {
 };
 
 /** Of clients themselves: whoever takes longer to say what he wants is not heard. */
-export const CLIENT_LIMITS = { ...LIMITS, keepAliveTimeout: 75_000, headersTimeout: 15_000, requestTimeout: 300_000 };
+export const clientLimits = ({ front }: FilterPlan): typeof LIMITS & { headersTimeout: number } => ({
+  ...LIMITS,
+  keepAliveTimeout: front.idleMs,
+  headersTimeout: 15_000,
+  requestTimeout: 300_000,
+});
 
 /** Exchanges that are under way when the listeners close may take this long. */
 const LAST_MS = 15_000;

@@ -5,7 +5,7 @@ import type { FilterPlan } from "../policy/filter-plan";
 import { DoorMessage } from "./door";
 import { Filter, type CoreOptions } from "./filter";
 import { fromClient, fromProxy } from "./incoming";
-import { CLIENT_LIMITS, close, exchanges, isHealthCheck, LIMITS, listen, type AnyServer } from "./listeners";
+import { clientLimits, close, exchanges, isHealthCheck, LIMITS, listen, type AnyServer } from "./listeners";
 import { notFound } from "./plain-answer";
 import type { Arrived } from "./through";
 import { Tracing } from "./tracing";
@@ -81,11 +81,12 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
         const request = fromClient(message, scheme, plan.front.hops);
         return request && { request };
       };
-    const toClients = (listener: RequestListener): Server => createServer(CLIENT_LIMITS, listener);
+    const limits = clientLimits(plan);
+    const toClients = (listener: RequestListener): Server => createServer(limits, listener);
     const http = await open(exchanges(filter, toClients, from("http")), gateway.http);
     const { certificate } = gateway;
     const secure = (listener: RequestListener): AnyServer =>
-      certificate ? createTlsServer({ ...CLIENT_LIMITS, ...certificate }, listener) : toClients(listener);
+      certificate ? createTlsServer({ ...limits, ...certificate }, listener) : toClients(listener);
     const https = await open(exchanges(filter, secure, from("https"), isHealthCheck(plan)), gateway.https);
     bound = { http, https };
   }

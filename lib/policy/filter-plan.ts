@@ -1,7 +1,7 @@
 import type { Host, Route } from "./gateway";
 import type { ErrorBodyConfig } from "./response";
 
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 
 /** What one filter is to do: the policies of one gateway that its proxy leaves to it. Plain JSON, written by `synth`. */
 export interface FilterPlan {
@@ -13,7 +13,15 @@ export interface FilterPlan {
   issuers: Readonly<Record<string, { jwksUrl?: string; secret?: string; algorithms: readonly string[] }>>;
   secrets: Readonly<Record<string, SecretPlace>>;
   redis: string;
-  front: { kind: string; hops: number; networks: readonly string[]; healthPath: string; tls: "gateway" | "front" };
+  front: {
+    kind: string;
+    hops: number;
+    networks: readonly string[];
+    healthPath: string;
+    tls: "gateway" | "front";
+    /** How long a client's connection may say nothing. */
+    idleMs: number;
+  };
   /** Addresses of the services, `host:port`. */
   services: Readonly<Record<string, string>>;
   /** Hosts with their routes; `policies` holds only what the filter decides. */

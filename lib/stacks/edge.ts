@@ -23,7 +23,9 @@ import { CfnProtection } from "aws-cdk-lib/aws-shield";
 import { CfnWebACLAssociation } from "aws-cdk-lib/aws-wafv2";
 import type { Construct } from "constructs";
 import { acknowledge } from "./acknowledge";
-import { hostsOf, idleMs, podPort } from "./from-model";
+import { resolveGateway } from "../model";
+import { balancerIdleMs } from "../targets/front";
+import { hostsOf, podPort } from "./from-model";
 import { hostedZone } from "./hosted-zone";
 import { logBucket } from "./log-bucket";
 import { SystemStack, type SystemProps } from "./system-stack";
@@ -61,7 +63,7 @@ export class EdgeStack extends SystemStack {
       securityGroup: clients,
       dropInvalidHeaderFields: true,
       deletionProtection: this.protect,
-      idleTimeout: Duration.seconds(Math.ceil(idleMs(model, environment) / 1000)),
+      idleTimeout: Duration.seconds(Math.ceil(balancerIdleMs(resolveGateway(model, environment)) / 1000)),
     });
     this.balancer.logAccessLogs(logBucket(this, "AccessLogs"));
     acknowledge(clients, "EC23", "It is where the public asks.");

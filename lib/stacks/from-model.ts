@@ -5,8 +5,6 @@ import type { apiKey } from "../policy/api-key";
 import type { floodGuard } from "../policy/flood-guard";
 import { configOf } from "../policy/gateway";
 import { burstOf } from "../policy/rate";
-import type { RetriesConfig, TimeoutsConfig } from "../policy/upstream";
-import type { webSocket } from "../policy/web-socket";
 
 /** What stacks take from the routing model, so that nobody states it twice. */
 
@@ -29,21 +27,6 @@ export function addressLimit(model: GatewayModel, environment: string): number {
     limit += Math.ceil((guard.requests * 60_000) / guard.per) + burstOf(guard) + 1;
   }
   return Math.min(MOST, limit * MOST_REPLICAS);
-}
-
-/** AWS takes no more for a balancer's idle time-out. */
-const MOST_IDLE_MS = 4_000_000;
-
-/** How long a call or a WebSocket may say nothing, by the longest of all routes. */
-export function idleMs(model: GatewayModel, environment: string): number {
-  const routes = resolveGateway(model, environment).hosts.flatMap((host) => host.routes);
-  const longest = routes.flatMap(({ policies }) => {
-    const limits = configOf(policies, "timeouts") as TimeoutsConfig | undefined;
-    const again = configOf(policies, "retries") as RetriesConfig | undefined;
-    const socket = configOf(policies, "webSocket") as z.output<typeof webSocket.schema> | undefined;
-    return [limits?.firstByte ?? 0, again ? again.tries * again.perTry : 0, socket?.allowed ? socket.idle : 0];
-  });
-  return Math.min(MOST_IDLE_MS, Math.max(60_000, ...longest));
 }
 
 /** Where the balancer reaches the gateway's pods: it knows them by their own addresses, so by the containers' port. */

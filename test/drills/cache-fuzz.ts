@@ -85,14 +85,14 @@ function planOf(service: number, keys: number): FilterPlan {
     ],
   }));
   return {
-    formatVersion: 2,
+    formatVersion: 3,
     system: "fuzz",
     environment: "test",
     proxy: "nginx",
     issuers: { main: { jwksUrl: `http://127.0.0.1:${String(keys)}/`, algorithms: ["RS256"] } },
     secrets: {},
     redis: "",
-    front: { kind: "none", hops: 0, networks: [], healthPath: "/healthz", tls: "gateway" },
+    front: { kind: "none", hops: 0, networks: [], healthPath: "/healthz", tls: "gateway", idleMs: 75_000 },
     services: { one: `127.0.0.1:${String(service)}` },
     hosts: [{ name: "fuzz.test", identityHeaders: ["x-tenant"], policies: [], routes }],
   };

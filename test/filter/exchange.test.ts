@@ -41,14 +41,14 @@ async function gateway(
     through: true,
   };
   const plan: FilterPlan = {
-    formatVersion: 2,
+    formatVersion: 3,
     system: "exchanges",
     environment: "test",
     proxy: "nginx",
     issuers: {},
     secrets: {},
     redis: "",
-    front: { kind: "none", hops: 0, networks: [], healthPath: "/healthz", tls: "gateway" },
+    front: { kind: "none", hops: 0, networks: [], healthPath: "/healthz", tls: "gateway", idleMs: 75_000 },
     services: { one: `127.0.0.1:${String(service)}` },
     hosts: ["exchanges.test", "other.test"].map((name) => ({ ...host, name, routes: [all] })),
   };

@@ -58,14 +58,14 @@ function planOf(kinds: readonly KindName[]): FilterPlan {
   const host = { identityHeaders: [], policies: [] };
   const { port } = service.address() as AddressInfo;
   return {
-    formatVersion: 2,
+    formatVersion: 3,
     system: "faults",
     environment: "test",
     proxy: "nginx",
     issuers: {},
     secrets: {},
     redis: "",
-    front: { kind: "none", hops: 0, networks: [], healthPath: "/healthz", tls: "gateway" },
+    front: { kind: "none", hops: 0, networks: [], healthPath: "/healthz", tls: "gateway", idleMs: 75_000 },
     services: { one: `127.0.0.1:${String(port)}` },
     hosts: [{ ...host, name: "faults.test", routes: [{ ...route, name: "all", policies, through: true }] }],
   };

@@ -2,7 +2,7 @@ import type { Capabilities, Claim } from "../../plan";
 import { configOf, type ConfiguredPolicy, type Host } from "../../policy/gateway";
 import { FORMAT_VERSION, type FilterPlan } from "../../policy/filter-plan";
 import type { ErrorBodyConfig } from "../../policy/response";
-import { trustedHops } from "../front";
+import { clientIdleMs, trustedHops } from "../front";
 import type { OutputFile, TargetInput } from "../target";
 import { identityHeaders } from "../identity-headers";
 import { DOOR, EDGE, THROUGH } from "./claims";
@@ -47,7 +47,14 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
     issuers: Object.fromEntries(issuers) as FilterPlan["issuers"],
     secrets: model.secrets,
     redis: model.filter.redis,
-    front: { kind, hops: trustedHops(model.front), networks, healthPath, tls },
+    front: {
+      kind,
+      hops: trustedHops(model.front),
+      networks,
+      healthPath,
+      tls,
+      idleMs: clientIdleMs(model.front, gateway),
+    },
     services: Object.fromEntries(Object.entries(model.services).map(([name, s]) => [name, s.address])),
     hosts: gateway.hosts.map((host: Host) => {
       const errorBody = configOf(host.policies, "errorBody") as ErrorBodyConfig | undefined;

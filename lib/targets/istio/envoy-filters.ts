@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { Construct } from "constructs";
 import Handlebars from "handlebars";
+import { clientIdleMs } from "../front";
 import {
   EnvoyFilter,
   EnvoyFilterSpecConfigPatchesApplyTo as ApplyTo,
@@ -223,6 +224,7 @@ function routeExceptions(draft: IstioDraft): Patch[] {
 }
 
 function connectionManager(draft: IstioDraft): Patch {
+  const { model, gateway } = draft.input;
   const hosts = [...draft.hosts.values()];
   const keepsIds = hosts.some((h) => h.keepsRequestId);
   const replies = localReplies(draft);
@@ -248,6 +250,7 @@ function connectionManager(draft: IstioDraft): Patch {
           common_http_protocol_options: {
             ...(hosts.some((h) => h.dropMalformed) && { headers_with_underscores_action: "DROP_HEADER" }),
             max_headers_count: 1000,
+            idle_timeout: duration(clientIdleMs(model.front, gateway)),
           },
           // So that the guard may say 405; without it Envoy's parser says 400.
           http_protocol_options: { allow_custom_methods: true },

@@ -1,3 +1,4 @@
+import { clientIdleMs } from "../front";
 import type { Host } from "../../policy/gateway";
 import { PROXY_HEADERS } from "../../policy/header-hygiene";
 import { IDEMPOTENT } from "../../policy/upstream";
@@ -214,6 +215,7 @@ export function viewOf(draft: NginxDraft): object {
     environment: gateway.environment,
     model,
     filterTimeout: time(model.filter.timeout),
+    clientIdle: time(clientIdleMs(model.front, gateway)),
     httpListen: listenerView(model, model.listeners.http.port, false),
     httpsListen: listenerView(model, model.listeners.https.port, true),
     redirects: redirects.length > 0 ? redirects.join(" ") : undefined,
