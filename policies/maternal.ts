@@ -12,7 +12,7 @@ export default defineGateway({
   targets: ["node-gateway"],
   front: { kind: "alb", networks: ["10.10.0.0/16"] },
   hosts: Object.fromEntries([...WEB, ...MOBILE].map((host) => [host, {}])),
-  secrets: { "mobile-keys": { awsSecretsManager: "maternal/mobile-keys" } },
+  secrets: { "mobile-keys": { awsSecretsManager: "maternal/{environment}/mobile-keys" } },
   issuers: {
     backend: {
       issuer: "https://api.maternal.noru1.ro",

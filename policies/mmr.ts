@@ -12,7 +12,7 @@ export default defineGateway({
   targets: ["node-gateway"],
   front: { kind: "alb", networks: ["10.20.0.0/16"] },
   hosts: { "api.mmr.com": {}, "app.mmr.com": {}, "acme.mmr.com": {}, "globex.mmr.com": {} },
-  secrets: { "jwt-secret": { awsSecretsManager: "mmr/jwt-secret" } },
+  secrets: { "jwt-secret": { awsSecretsManager: "mmr/{environment}/jwt-secret" } },
   issuers: {
     auth: {
       jwks: { url: "http://backend-1.default.svc.cluster.local:3001/api/auth/jwks", allowHttp: true },

@@ -11,5 +11,5 @@ export function loadModel(file: string): Result<GatewayModel> {
 }
 
 export { checkModel } from "./check";
-export { resolveGateway } from "./resolve";
+export { resolveGateway, secretsOf } from "./resolve";
 export { defineGateway, gatewaySchema, type GatewayInput, type GatewayModel } from "./schema";

@@ -167,3 +167,13 @@ export function resolveGateway(model: GatewayModel, environment: string): Gatewa
     });
   return { system: model.name, environment, hosts };
 }
+
+/** Where an environment finds its secrets: an id in Secrets Manager may have `{environment}` in it. */
+export function secretsOf({ secrets }: GatewayModel, environment: string): GatewayModel["secrets"] {
+  return Object.fromEntries(
+    Object.entries(secrets).map(([name, { awsSecretsManager: id, ...secret }]) => [
+      name,
+      { ...secret, ...(id !== undefined && { awsSecretsManager: id.replaceAll("{environment}", environment) }) },
+    ]),
+  );
+}

@@ -37,8 +37,8 @@ export function addCache(
     userId: `${systemName}-${USER}`,
     userName: USER,
     engine: "valkey",
-    // All keys, and no command that stops or empties the store.
-    accessString: "on ~* &* +@all -@admin -@dangerous",
+    // All keys, and no command that stops or empties the store; INFO says whether it is still loading.
+    accessString: "on ~* &* +@all -@admin -@dangerous +info",
     passwords: [password.secretValue.unsafeUnwrap()],
   });
   const users = new CfnUserGroup(stack, "CacheUsers", {

@@ -21,7 +21,7 @@ export class SystemStage extends Stage {
     const { cluster } = new ClusterStack(this, "Cluster", { ...props, vpc });
     const pods = cluster.clusterSecurityGroup;
     const data = new DataStack(this, "Data", { ...props, vpc, clients: pods });
-    const secrets = ownSecrets(model).length > 0 ? new SecretsStack(this, "Secrets", props) : undefined;
+    const secrets = ownSecrets(model, environment).length > 0 ? new SecretsStack(this, "Secrets", props) : undefined;
     const edge = new EdgeStack(this, "Edge", { ...props, vpc, pods });
     const messaging = infrastructure.topics.length > 0 ? new MessagingStack(this, "Messaging", props) : undefined;
     new AccessStack(this, "Access", { ...props, cluster: cluster as ICluster, edge, data, secrets, messaging });

@@ -1,13 +1,13 @@
 import { Key, type IKey } from "aws-cdk-lib/aws-kms";
 import { Secret, type ISecret } from "aws-cdk-lib/aws-secretsmanager";
 import type { Construct } from "constructs";
-import type { GatewayModel } from "../model";
+import { secretsOf, type GatewayModel } from "../model";
 import { acknowledge } from "./acknowledge";
 import { SystemStack, type SystemProps } from "./system-stack";
 
 /** Those that the model names by id; an ARN is somebody else's. */
-export const ownSecrets = (model: GatewayModel): { name: string; id: string }[] =>
-  Object.entries(model.secrets).flatMap(([name, { awsSecretsManager: id }]) =>
+export const ownSecrets = (model: GatewayModel, environment: string): { name: string; id: string }[] =>
+  Object.entries(secretsOf(model, environment)).flatMap(([name, { awsSecretsManager: id }]) =>
     id === undefined || id.startsWith("arn:") ? [] : [{ name, id }],
   );
 
@@ -24,7 +24,7 @@ export class SecretsStack extends SystemStack {
       removalPolicy: this.kept,
     });
     this.key = key;
-    for (const { name, id: secretName } of ownSecrets(props.model)) {
+    for (const { name, id: secretName } of ownSecrets(props.model, props.environment)) {
       const secret = new Secret(this, `Secret-${name}`, {
         secretName,
         encryptionKey: key,

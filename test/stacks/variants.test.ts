@@ -10,7 +10,7 @@ const model = goodModel(
   small({
     hosts: { "api.shop.test": {}, "www.shop.test": {} },
     front: { kind: "alb", networks: ["10.0.0.0/16"] },
-    secrets: { partner: { awsSecretsManager: "shop/partner" }, other: { env: "OTHER" } },
+    secrets: { partner: { awsSecretsManager: "shop/{environment}/partner" }, other: { env: "OTHER" } },
     infrastructure: { production: base },
   }),
 );
@@ -30,7 +30,7 @@ test("a system that asks for nothing has no database, no store, no search, no we
 
 test("a secret that the model keeps in Secrets Manager is made, and the filter may read it", () => {
   const all = synthesized(model, base);
-  stack(all, "Secrets").hasResourceProperties("AWS::SecretsManager::Secret", { Name: "shop/partner" });
+  stack(all, "Secrets").hasResourceProperties("AWS::SecretsManager::Secret", { Name: "shop/production/partner" });
   stack(all, "Secrets").resourceCountIs("AWS::SecretsManager::Secret", 1);
   stack(all, "Access").hasResourceProperties("AWS::EKS::PodIdentityAssociation", { ServiceAccount: "gateway-filter" });
 });

@@ -1,3 +1,4 @@
+import { secretsOf } from "../../model";
 import type { Capabilities, Claim } from "../../plan";
 import { configOf, type ConfiguredPolicy, type Host } from "../../policy/gateway";
 import { FORMAT_VERSION, type FilterPlan } from "../../policy/filter-plan";
@@ -45,7 +46,7 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
     environment: gateway.environment,
     proxy: plan.target,
     issuers: Object.fromEntries(issuers) as FilterPlan["issuers"],
-    secrets: model.secrets,
+    secrets: secretsOf(model, gateway.environment),
     redis: model.filter.redis,
     front: {
       kind,
