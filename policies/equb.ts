@@ -7,6 +7,7 @@ import { defineGateway } from "../lib/model";
 const roles = (...names: string[]) => ({ authorization: { anyOf: [{ roles: names }] } });
 const may = (role: string, scope: string) => ({ roles: [role], scopes: [scope] });
 const WRITES: ("POST" | "PUT" | "PATCH" | "DELETE")[] = ["POST", "PUT", "PATCH", "DELETE"];
+const CHANGES = WRITES.filter((method) => method !== "POST");
 
 export default defineGateway({
   name: "equb",
@@ -60,9 +61,21 @@ export default defineGateway({
     },
     {
       name: "groups-write",
-      match: { prefix: ["/group", "/api/v1/groups"], methods: WRITES },
+      match: { prefix: ["/group", "/api/v1/groups"], methods: CHANGES },
       service: "groups",
       policies: roles("user", "admin"),
+    },
+    {
+      name: "groups-create",
+      match: { exact: ["/group", "/api/v1/groups"], methods: ["POST"] },
+      service: "groups",
+      policies: roles("user", "admin"),
+    },
+    // Who draws and who contributes is said by the end of a path, which no route can name yet: nobody may, by this gateway.
+    {
+      name: "groups-write-closed",
+      match: { prefix: ["/group", "/api/v1/groups"], methods: ["POST"] },
+      respond: { status: 403 },
     },
     {
       name: "payments",

@@ -11,7 +11,7 @@ export default defineGateway({
   name: "mmr",
   targets: ["node-gateway"],
   front: { kind: "alb", networks: ["10.20.0.0/16"] },
-  hosts: { "api.mmr.com": {}, "app.mmr.com": {}, "acme.mmr.com": {}, "globex.mmr.com": {} },
+  hosts: { "api.mmr.com": {}, "app.mmr.com": {}, "static.mmr.com": {}, "acme.mmr.com": {}, "globex.mmr.com": {} },
   secrets: { "jwt-secret": { awsSecretsManager: "mmr/{environment}/jwt-secret" } },
   issuers: {
     auth: {
@@ -32,9 +32,12 @@ export default defineGateway({
   policies: {
     jwt: {
       issuers: ["auth"],
-      claimHeaders: { "x-user-id": "sub", "x-tenant-id": "organizationId" },
+      claimHeaders: { "x-user-id": "sub" },
       revocation: { key: "system:auth:blacklist:{jti}" },
     },
+    // A token without an organisation is nobody's here; by sub-domain comes later.
+    tenant: { headers: { "x-tenant-id": "organizationId" } },
+    headerHygiene: { drop: ["x-user-roles"] },
     rateLimit: { limits: [{ name: "calls", requests: 100, per: "1m" }] },
     retries: { tries: 2, perTry: "5s" },
     compression: { encodings: ["br", "gzip"] },
@@ -84,13 +87,13 @@ export default defineGateway({
     },
   ],
   infrastructure: {
-    // MySQL, and static files from the CDN: the web application asks the gateway under /api.
+    // MySQL, and the static files of the web application from the CDN.
     production: {
       network: { cidr: "10.20.0.0/16" },
       cluster: { admins: ["PlatformAdmin"] },
       database: { engine: "mysql" },
       cache: { nodeType: "cache.t4g.medium" },
-      edge: { hostedZone: "mmr.com", website: { host: "app.mmr.com" } },
+      edge: { hostedZone: "mmr.com", website: { host: "static.mmr.com" } },
       access: { "default/backend-1": ["database"], "default/backend-2": ["database"] },
     },
   },

@@ -193,7 +193,7 @@ export default defineGateway({
   ],
   infrastructure: {
     production: {
-      cluster: { admins: ["PlatformAdmin"] },
+      cluster: { admins: ["PlatformAdmin"], nodes: { min: 5 } },
       // For a million requests a day: cost-report.md says when each is outgrown.
       database: { engine: "postgres", class: "t4g.medium" },
       cache: { nodeType: "cache.t4g.small" },

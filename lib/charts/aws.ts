@@ -28,6 +28,15 @@ export function awsObjects(chart: Chart, wanted: InCluster): void {
   const systemName = `${model.name}-${environment}`;
   const labels = { "app.kubernetes.io/part-of": model.name, "app.kubernetes.io/managed-by": "gatewright" };
   const { region, cache, cluster } = infrastructure;
+  // Nothing else makes them.
+  const namespaces = [...new Set(workloads.map(({ namespace }) => namespace))];
+  for (const name of namespaces) {
+    new ApiObject(chart, `namespace-${name}`, {
+      apiVersion: "v1",
+      kind: "Namespace",
+      metadata: { name, labels, annotations: wave(-10) },
+    });
+  }
   if (cache) {
     const stores = { parameters: "ParameterStore", secrets: "SecretsManager" };
     for (const [name, provider] of Object.entries(stores)) {
@@ -36,7 +45,8 @@ export function awsObjects(chart: Chart, wanted: InCluster): void {
         apiVersion: "external-secrets.io/v1",
         kind: "ClusterSecretStore",
         metadata: { name: `${systemName}-${name}`, labels, annotations: wave(-5) },
-        spec: { provider: { aws: { service: provider, region } } },
+        // For who asks the store, and nobody else in the cluster.
+        spec: { provider: { aws: { service: provider, region } }, conditions: [{ namespaces }] },
       });
     }
     const storeOf = (name: keyof typeof stores): object => ({

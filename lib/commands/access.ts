@@ -1,10 +1,10 @@
 import type { z } from "zod";
 import { hasErrors } from "../diagnostics";
-import { resolveGateway, type GatewayModel } from "../model";
+import { resolveGateway, secretsOf, type GatewayModel } from "../model";
 import type { addresses } from "../policy/addresses";
 import type { apiKey } from "../policy/api-key";
 import type { authorization } from "../policy/authorization";
-import { configOf, type Host, type Route } from "../policy/gateway";
+import { configOf, routeEntries, type Host, type Route } from "../policy/gateway";
 import type { JwtConfig } from "../policy/jwt";
 import { report, type Context } from "./context";
 import { compileAll } from "./load";
@@ -19,6 +19,15 @@ export interface AccessRow {
   path: string;
   who: string;
   to: string;
+  /** Everything else that is promised there, by kind, as JSON: a change of it is a change. */
+  promises: Readonly<Record<string, string>>;
+}
+
+/** What all routes of an environment stand on: whose tokens are good, where services and secrets are, what goes first. */
+export interface Ground {
+  system: string;
+  environment: string;
+  parts: Readonly<Record<string, string>>;
 }
 
 type Alternatives = z.output<typeof authorization.schema>;
@@ -40,16 +49,18 @@ function tokenOf(route: Route): string {
 }
 
 function whoOf(route: Route): string {
-  if (route.respond) return "everyone";
   const key = configOf(route.policies, "apiKey") as z.output<typeof apiKey.schema> | undefined;
   const places = configOf(route.policies, "addresses") as z.output<typeof addresses.schema> | undefined;
   const from = places ? [...places.allow.map((a) => `from ${a}`), ...places.deny.map((a) => `not from ${a}`)] : [];
-  return [
-    tokenOf(route),
-    ...(key ? [`a key in ${key.header}`] : []),
-    ...(configOf(route.policies, "signature") ? ["a signature"] : []),
-    ...from,
-  ].join("; ");
+  // A route that answers by itself looks at addresses, and at nothing else of these.
+  const asked = route.respond
+    ? ["everyone"]
+    : [
+        tokenOf(route),
+        ...(key ? [`a key in ${key.header}`] : []),
+        ...(configOf(route.policies, "signature") ? ["a signature"] : []),
+      ];
+  return [...asked, ...from].join("; ");
 }
 
 const toOf = ({ respond, backends }: Route): string =>
@@ -60,9 +71,11 @@ const toOf = ({ respond, backends }: Route): string =>
         "and",
       );
 
-const rowsOf = (system: string, environment: string, { name: host, routes }: Host): AccessRow[] =>
+const rowsOf = (system: string, environment: string, { name: host, routes, policies }: Host): AccessRow[] =>
   routes.flatMap((route) =>
     route.match.paths.map(({ type, value }) => {
+      const all = [...policies, ...route.policies].map(({ kind, config }) => [kind, JSON.stringify(config)] as const);
+      const shape = ["backends", JSON.stringify([route.backends, route.respond])] as const;
       const headers = Object.entries(route.match.headers ?? {}).map(([name, wanted]) => ` ${name}: ${wanted}`);
       return {
         system,
@@ -72,6 +85,7 @@ const rowsOf = (system: string, environment: string, { name: host, routes }: Hos
         path: `${type === "Exact" ? value : `${value.replace(/\/$/, "")}/*`}${headers.join("")}`,
         who: whoOf(route),
         to: toOf(route),
+        promises: Object.fromEntries([...all, shape]),
       };
     }),
   );
@@ -84,11 +98,33 @@ export const accessOf = (models: readonly GatewayModel[]): AccessRow[] =>
     ),
   );
 
+/** What no row says. */
+export const groundsOf = (models: readonly GatewayModel[]): Ground[] =>
+  models.flatMap((model) =>
+    model.environments.map((environment) => {
+      const { hosts } = resolveGateway(model, environment);
+      const order = hosts.map(({ name, routes }) => [name, routeEntries(routes).map((e) => [e.path, e.route.name])]);
+      const parts = {
+        issuers: model.issuers,
+        services: model.services,
+        secrets: secretsOf(model, environment),
+        front: model.front,
+        filter: model.filter,
+        "order of routes": order,
+      };
+      const texts = Object.entries(parts).map(([name, part]) => [name, JSON.stringify(part)]);
+      return { system: model.name, environment, parts: Object.fromEntries(texts) as Ground["parts"] };
+    }),
+  );
+
+/** A cell of a table in Markdown; what is written in a model breaks no row. */
+export const cell = (text: string): string => text.replace(/[\\|]/g, "\\$&").replace(/[\r\n]+/g, " ");
+
 export const accessTable = (rows: readonly AccessRow[]): string =>
   [
     "| host | methods | path | who | to |",
     "| --- | --- | --- | --- | --- |",
-    ...rows.map(({ host, methods, path, who, to }) => `| ${[host, methods, path, who, to].join(" | ")} |`),
+    ...rows.map(({ host, methods, path, who, to }) => `| ${[host, methods, path, who, to].map(cell).join(" | ")} |`),
   ].join("\n");
 
 /** Prints who may use what. */
@@ -96,7 +132,7 @@ export function accessCommand(context: Context): number {
   const { compiled, diagnostics } = compileAll(modelFiles(context.args));
   const models = hasErrors(diagnostics) ? [] : [...new Map(compiled.map(({ model }) => [model.name, model])).values()];
   const access = accessOf(models);
-  const code = report(context, diagnostics, { access });
+  const code = report(context, diagnostics, { access, grounds: groundsOf(models) });
   if (code !== 0 || context.values.json) return code;
   const groups = [...new Set(access.map(({ system, environment }) => `${system}, ${environment}`))];
   for (const group of groups) {

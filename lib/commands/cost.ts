@@ -7,6 +7,7 @@ import {
   readUsage,
   type CostResult,
   type Priced,
+  type UsageFile,
 } from "../cost";
 import { diagnostic, hasErrors, type Diagnostic } from "../diagnostics";
 import type { GatewayModel } from "../model";
@@ -24,6 +25,7 @@ export function priceAll(compiled: readonly CompiledModel[]): { priced: Priced[]
   const { value: usage, diagnostics } = readUsage();
   if (!usage) return { priced: [], diagnostics };
   const priced: Priced[] = [];
+  diagnostics.push(...strangers(usage, environments));
   for (const { model, name } of environments) {
     const used = usage[model.name]?.[name];
     if (used) {
@@ -37,6 +39,20 @@ export function priceAll(compiled: readonly CompiledModel[]): { priced: Priced[]
     }
   }
   return { priced: hasErrors(diagnostics) ? [] : priced, diagnostics };
+}
+
+/** Systems and environments of the usage file that no model has. */
+function strangers(usage: UsageFile, known: readonly { model: GatewayModel; name: string }[]): Diagnostic[] {
+  const names = new Set(known.map(({ model, name }) => `${model.name}/${name}`));
+  return Object.entries(usage)
+    .flatMap(([system, environments]) => Object.keys(environments).map((name) => `${system}/${name}`))
+    .filter((name) => !names.has(name))
+    .map((name) => {
+      const why = `No model has an infrastructure of ${name}; there are ${[...names].join(", ")}.`;
+      return diagnostic("cost/invalid-usage", `usage/${name}`, why, "Correct the name, or take it out.", {
+        file: USAGE_FILE,
+      });
+    });
 }
 
 function unpriced(model: GatewayModel, environment: string, { bill }: Priced): Diagnostic[] {
@@ -80,7 +96,7 @@ export async function costCommand(context: Context): Promise<number> {
     if (code === 0 && !values.json) output.out(reportOf(priced)[0]?.content ?? "");
     return code;
   }
-  const before = await atRevision(values.diff, "cost");
+  const before = await atRevision(values.diff, "cost", context.args);
   if ("problem" in before) return report(context, [...all, before.problem]);
   const diff = costDiff((before.result as { systems: CostResult }).systems, systems);
   const code = report(context, all, { diff });

@@ -1,26 +1,69 @@
 import { hasErrors } from "../diagnostics";
-import { accessOf, accessTable, type AccessRow } from "./access";
+import { accessOf, accessTable, cell, groundsOf, type AccessRow, type Ground } from "./access";
 import { report, UsageError, type Context } from "./context";
 import { compileAll } from "./load";
 import { modelFiles } from "./models";
 import { atRevision } from "./revision";
 
-const textOf = (row: AccessRow): string => JSON.stringify(row);
+/** Who may do what, and what that stands on, as `gatewright access --json` prints it. */
+export interface AccessResult {
+  access: AccessRow[];
+  grounds: Ground[];
+}
 
-/** Who may do what before and after, as Markdown for a pull request. */
-export function accessDiff(before: readonly AccessRow[], after: readonly AccessRow[]): string {
-  const [was, is] = [new Set(before.map(textOf)), new Set(after.map(textOf))];
-  const gone = before.filter((row) => !is.has(textOf(row)));
-  const come = after.filter((row) => !was.has(textOf(row)));
-  const groups = [...new Set([...gone, ...come].map(({ system, environment }) => `${system}, ${environment}`))].sort();
-  const parts = groups.flatMap((group) => {
-    const own = (rows: readonly AccessRow[]): AccessRow[] =>
-      rows.filter(({ system, environment }) => `${system}, ${environment}` === group);
-    const part = (title: string, rows: readonly AccessRow[]): string[] =>
-      rows.length === 0 ? [] : [`${title}:`, "", accessTable(rows), ""];
-    return [`### ${group}`, "", ...part("Before", own(gone)), ...part("After", own(come))];
+const shownOf = ({ promises: _, ...row }: AccessRow): string => JSON.stringify(row);
+const placeOf = ({ host, methods, path }: AccessRow): string => `${host} | ${methods} | ${path}`;
+const groupOf = ({ system, environment }: { system: string; environment: string }): string =>
+  `${system}, ${environment}`;
+
+type Texts = Readonly<Record<string, string>>;
+
+/** Names whose texts are not the same. */
+const changedIn = (before: Texts, after: Texts): string[] =>
+  [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((name) => before[name] !== after[name]).sort();
+
+/** Rows that look the same and promise something else, by what they promise otherwise. */
+function otherPromises(before: readonly AccessRow[], after: readonly AccessRow[]): string[] {
+  const was = new Map(before.map((row) => [shownOf(row), row.promises]));
+  return after.flatMap((row) => {
+    const old = was.get(shownOf(row));
+    const kinds = old ? changedIn(old, row.promises) : [];
+    return kinds.length > 0 ? [`| ${placeOf(row)} | ${cell(kinds.join(", "))} |`] : [];
   });
-  const said = parts.length === 0 ? ["Nobody may do more or less.", ""] : parts;
+}
+
+function groupDiff(group: string, before: AccessResult, after: AccessResult): string[] {
+  const own = <T extends { system: string; environment: string }>(all: readonly T[]): T[] =>
+    all.filter((one) => groupOf(one) === group);
+  const [was, is] = [own(before.access), own(after.access)];
+  const [wasShown, isShown] = [new Set(was.map(shownOf)), new Set(is.map(shownOf))];
+  const part = (title: string, rows: readonly AccessRow[]): string[] =>
+    rows.length === 0 ? [] : [`${title}:`, "", accessTable(rows), ""];
+  const otherwise = otherPromises(was, is);
+  const grounds = changedIn(own(before.grounds)[0]?.parts ?? {}, own(after.grounds)[0]?.parts ?? {});
+  const found = [
+    ...part(
+      "Before",
+      was.filter((row) => !isShown.has(shownOf(row))),
+    ),
+    ...part(
+      "After",
+      is.filter((row) => !wasShown.has(shownOf(row))),
+    ),
+    ...(otherwise.length > 0
+      ? ["Other promises:", "", "| host | methods | path | changed |", "| --- | --- | --- | --- |", ...otherwise, ""]
+      : []),
+    ...(grounds.length > 0 ? [`Changed for all of its routes: ${grounds.join(", ")}.`, ""] : []),
+  ];
+  return found.length > 0 ? [`### ${group}`, "", ...found] : [];
+}
+
+/** What has changed of who may do what, as Markdown for a pull request; nothing is said to be the same that is not. */
+export function accessDiff(before: AccessResult, after: AccessResult): string {
+  const all = [...before.access, ...after.access, ...before.grounds, ...after.grounds];
+  const groups = [...new Set(all.map(groupOf))].sort();
+  const parts = groups.flatMap((group) => groupDiff(group, before, after));
+  const said = parts.length === 0 ? ["Nobody may do more or less, and nothing is promised otherwise.", ""] : parts;
   return ["## Access", "", ...said].join("\n");
 }
 
@@ -31,9 +74,10 @@ export async function diffCommand(context: Context): Promise<number> {
   const { compiled, diagnostics } = compileAll(modelFiles(files));
   if (hasErrors(diagnostics)) return report(context, diagnostics);
   const models = [...new Map(compiled.map(({ model }) => [model.name, model])).values()];
-  const before = await atRevision(revision, "access");
+  const before = await atRevision(revision, "access", files);
   if ("problem" in before) return report(context, [...diagnostics, before.problem]);
-  const diff = accessDiff((before.result as { access: AccessRow[] }).access, accessOf(models));
+  const after = { access: accessOf(models), grounds: groundsOf(models) };
+  const diff = accessDiff(before.result as AccessResult, after);
   const code = report(context, diagnostics, { diff });
   if (code === 0 && !context.values.json) context.output.out(diff);
   return code;

@@ -136,7 +136,7 @@ export async function runCommand(argv: readonly string[], output: Output): Promi
     return await command({ args, values, output });
   } catch (error) {
     const usage =
-      error instanceof UsageError || (error as { code?: string }).code?.startsWith("ERR_PARSE_ARGS") === true;
+      error instanceof UsageError || String((error as { code?: unknown }).code).startsWith("ERR_PARSE_ARGS");
     if (!usage) throw error;
     output.err(`${(error as Error).message}\n`);
     return 2;

@@ -14,23 +14,26 @@ const run = promisify(execFile);
 export async function atRevision(
   revision: string,
   command: string,
+  files: readonly string[],
 ): Promise<{ result: unknown } | { problem: Diagnostic }> {
   const folder = mkdtempSync(path.join(tmpdir(), "gatewright-revision-"));
   const tree = path.join(folder, "tree");
   try {
     await run("git", ["worktree", "add", "--quiet", "--detach", "--", tree, revision]);
     if (existsSync("node_modules")) symlinkSync(path.resolve("node_modules"), path.join(tree, "node_modules"));
-    const argv = ["--import", "tsx", "bin/gatewright.ts", command, "--json"];
+    const argv = ["--import", "tsx", "bin/gatewright.ts", command, "--json", "--", ...files];
     const { stdout } = await run(process.execPath, argv, { cwd: tree, maxBuffer: 64 * 1024 * 1024 });
     return { result: JSON.parse(stdout) };
   } catch (error) {
     const { stderr = "", message } = error as { stderr?: string; message: string };
-    const said = (stderr || message).trim().split("\n").at(-1) ?? message;
+    const lines = (stderr || message).trim().split("\n");
+    const said = lines.find((line) => /^(fatal|error)|Error/.test(line)) ?? lines[0] ?? message;
     const why = `"gatewright ${command} --json" at ${revision} said: ${said}`;
     const fix = "Name a commit, branch or tag of this repository that has the command and whose models are good.";
     return { problem: diagnostic("internal/unknown-revision", revision, why, fix) };
   } finally {
+    // Where there is no repository there is nothing to take away.
+    await run("git", ["worktree", "remove", "--force", tree]).catch(() => undefined);
     rmSync(folder, { recursive: true, force: true });
-    await run("git", ["worktree", "prune"]);
   }
 }

@@ -2,9 +2,9 @@ import type { GatewayModel } from "../model";
 import { lineOf, sumOf, type Item, type Line } from "./lines";
 import { OF_EVERY_CLUSTER, withSidecar } from "./nodes";
 import { podsOf, type Pods } from "./pods";
-import { besideTemplates, FREE, PRICED, Unpriced, type Resource, type Surroundings } from "./resources";
+import { besideTemplates, FREE, PRICED, Unpriced, WEBSITE, type Resource, type Surroundings } from "./resources";
 import { synthesize, type Synthesized } from "./synthesized";
-import { peakPerSecond, type Usage } from "./usage";
+import { balancerRequestsOf, peakPerSecond, requestsOf, type Usage } from "./usage";
 
 /** What is priced: one environment of a model, as it is used, behind one gateway. */
 export interface Wanted {
@@ -42,14 +42,16 @@ export const gatewayOf = (model: GatewayModel, environment: string): string =>
   model.infrastructure[environment]?.edge.target ?? model.targets[0] ?? "";
 
 /** Pods of the environment, with those that grow with the requests grown to what the busiest second asks for. */
-export function podsIn({ manifests }: Synthesized, usage: Usage, gateway: string): Pods[] {
+export function podsIn({ manifests, templates }: Synthesized, usage: Usage, gateway: string): Pods[] {
   const generated = manifests.flatMap(podsOf).map((pods) => ({ pods, scales: true }));
   const stated = Object.entries(usage.workloads)
-    .filter(([, { only }]) => only?.includes(gateway) ?? true)
+    .filter(([, { only }]) => only === undefined || (only as string[]).includes(gateway))
     .map(([name, { scales, ...pods }]) => ({ pods: { name, ...pods }, scales }));
   const growing = [...generated, ...stated].filter(({ scales }) => scales);
   const cpu = growing.reduce((sum, { pods }) => sum + pods.cpu * pods.replicas, 0);
-  const asked = (peakPerSecond(usage) * usage.hops) / usage.requestsPerCpu;
+  const hasWebsite = templates.some(({ resources }) => Object.values(resources).some(({ Type }) => Type === WEBSITE));
+  const share = balancerRequestsOf(usage, hasWebsite) / requestsOf(usage);
+  const asked = (peakPerSecond(usage) * share * usage.hops) / usage.requestsPerCpu;
   const factor = Math.max(1, asked / cpu);
   const own = [...generated, ...stated].map(({ pods, scales }) =>
     scales ? { ...pods, replicas: Math.ceil(pods.replicas * factor) } : pods,

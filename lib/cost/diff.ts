@@ -8,11 +8,18 @@ const signed = (amount: number): string => `${amount < 0 ? "−" : "+"}${usd(Mat
 
 /** Lines of one environment that are not the same before and after. */
 function changesOf(before: readonly Line[], after: readonly Line[]): string[] {
-  const named = (lines: readonly Line[]): Map<string, Line> =>
-    new Map(lines.map((line) => [`${line.from} | ${line.what}`, line]));
+  const named = (lines: readonly Line[]): Map<string, number> => {
+    const sums = new Map<string, number>();
+    // What has several prices, by tiers, is one line here.
+    for (const { from, what, usd: cost } of lines) {
+      const key = `${from} | ${what}`;
+      sums.set(key, cents((sums.get(key) ?? 0) + cost));
+    }
+    return sums;
+  };
   const [was, is] = [named(before), named(after)];
   return [...new Set([...was.keys(), ...is.keys()])].sort().flatMap((key) => {
-    const [old, now] = [was.get(key)?.usd ?? 0, is.get(key)?.usd ?? 0];
+    const [old, now] = [was.get(key) ?? 0, is.get(key) ?? 0];
     return old === now ? [] : [`| ${key} | ${usd(old)} | ${usd(now)} | ${signed(cents(now - old))} |`];
   });
 }

@@ -13,22 +13,16 @@ export interface Pods {
 }
 
 /** CPUs of a Kubernetes quantity: `250m`, `1`, `0.5`. */
-export function cpuOf(quantity: string): number {
-  const [, digits, milli] = /^(\d+(?:\.\d+)?)(m?)$/.exec(quantity) ?? [];
-  if (digits === undefined) throw new Error(`"${quantity}" is no amount of CPU; write 250m or 1`);
-  return Number(digits) / (milli === "m" ? 1000 : 1);
-}
-
-const MEMORY: Readonly<Record<string, number>> = { Mi: 1 / 1024, Gi: 1 };
+export const cpu = z
+  .string()
+  .regex(/^\d+(\.\d+)?m?$/, "write an amount of CPU, such as 250m or 1")
+  .transform((text) => (text.endsWith("m") ? Number(text.slice(0, -1)) / 1000 : Number(text)));
 
 /** GiB of a Kubernetes quantity: `256Mi`, `1Gi`. */
-export function memoryOf(quantity: string): number {
-  const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)(Mi|Gi)$/.exec(quantity) ?? [];
-  const factor = MEMORY[unit];
-  if (digits === undefined || factor === undefined)
-    throw new Error(`"${quantity}" is no amount of memory; write 256Mi or 1Gi`);
-  return Number(digits) * factor;
-}
+export const memory = z
+  .string()
+  .regex(/^\d+(\.\d+)?(Mi|Gi)$/, "write an amount of memory, such as 256Mi or 1Gi")
+  .transform((text) => Number(text.slice(0, -2)) / (text.endsWith("Mi") ? 1024 : 1));
 
 /** Those parts of a workload's manifest that a bill depends on. */
 const controller = z.object({
@@ -39,9 +33,7 @@ const controller = z.object({
     template: z.object({
       metadata: z.object({ labels: z.record(z.string(), z.string()) }),
       spec: z.object({
-        containers: z.array(
-          z.object({ resources: z.object({ requests: z.object({ cpu: z.string(), memory: z.string() }) }) }),
-        ),
+        containers: z.array(z.object({ resources: z.object({ requests: z.object({ cpu, memory }) }) })),
       }),
     }),
   }),
@@ -60,8 +52,8 @@ export function podsOf({ content }: OutputFile): Pods[] {
       return {
         name: metadata.name,
         replicas: spec.replicas,
-        cpu: requests.reduce((sum, r) => sum + cpuOf(r.cpu), 0),
-        memory: requests.reduce((sum, r) => sum + memoryOf(r.memory), 0),
+        cpu: requests.reduce((sum, r) => sum + r.cpu, 0),
+        memory: requests.reduce((sum, r) => sum + r.memory, 0),
         inMesh: spec.template.metadata.labels["sidecar.istio.io/inject"] === "true",
       };
     });

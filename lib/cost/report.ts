@@ -7,6 +7,7 @@ import { gatewayOf, type Bill, type Wanted } from "./bill";
 import { chartOf } from "./chart";
 import { count, perMillion, usd } from "./format";
 import { cents, GROUPS, sumOf, type Line } from "./lines";
+import type { Pods } from "./pods";
 import { PRICE_REGION, PRICES, type PriceName } from "./prices";
 import { requestsOf, type Estimate, type Usage } from "./usage";
 import { curveOf, limitsOf, presentBill, savingsOf, solutionsOf } from "./variants";
@@ -31,6 +32,12 @@ const nodesIn = (lines: readonly Line[]): string =>
     .filter(({ group, price }) => group === "nodes" && price.startsWith("ec2."))
     .map(({ what }) => what)
     .join(", ");
+
+/** What all pods ask for: nodes are whole, and hide it. */
+const requestsOfPods = (pods: readonly Pods[]): { cpu: string; memory: string } => ({
+  cpu: pods.reduce((sum, p) => sum + p.cpu * p.replicas, 0).toFixed(1),
+  memory: pods.reduce((sum, p) => sum + p.memory * p.replicas, 0).toFixed(1),
+});
 
 const totalOf = (lines: readonly Line[], group: string): number => sumOf(lines.filter((line) => line.group === group));
 
@@ -94,10 +101,11 @@ function variantsOf(priced: Priced): { view: object; prices: PriceName[]; chart?
   const solutions = solutionsOf(priced);
   const [first] = solutions;
   const steps = curveOf(priced);
-  view.solutions = solutions.map(({ name, bill: { total, lines } }, i) => ({
+  view.solutions = solutions.map(({ name, bill: { total, lines, pods } }, i) => ({
     name,
     total: usd(total),
     nodes: nodesIn(lines),
+    ...requestsOfPods(pods),
     difference: i === 0 || !first ? "" : usd(cents(total - first.bill.total)),
     estimate: usage.solutions[i] === undefined ? "" : usd(usage.solutions[i]),
   }));

@@ -3,21 +3,21 @@ import path from "node:path";
 import { z } from "zod";
 import { diagnostic, type Diagnostic, type Result } from "../diagnostics";
 import { readModel } from "../model/read";
-import { cpuOf, memoryOf } from "./pods";
+import { cpu, memory } from "./pods";
 
 /** What runs in the cluster and is in no manifest of ours: services, what a mesh brings, the identity provider. */
 const workload = z.strictObject({
   replicas: z.int().min(1),
   /** Request of one pod, in Kubernetes' words: `250m`, `1`. */
-  cpu: z.string().transform(cpuOf),
+  cpu,
   /** Request of one pod: `256Mi`, `1Gi`. */
-  memory: z.string().transform(memoryOf),
+  memory,
   /** Istio puts a sidecar beside it where Istio is the gateway. */
   inMesh: z.boolean().default(false),
   /** It grows with the requests. */
   scales: z.boolean().default(false),
   /** The gateways that need it; all by default. */
-  only: z.array(z.string()).optional(),
+  only: z.array(z.enum(["node-gateway", "nginx", "ingress-nginx", "istio", "kong"])).optional(),
 });
 
 const share = z.number().min(0).max(1);
@@ -47,7 +47,8 @@ const environmentUsage = z.strictObject({
   /** Share of the requests that reach the database, and how many a second one CPU of it answers. */
   databaseShare: share.default(0.4),
   databasePerCpu: z.int().min(1).default(500),
-  /** Commands a second that one node of the shared store answers. */
+  /** Commands that a request asks of the shared store, and how many a second its primary answers. */
+  cacheCommands: z.number().min(0.1).default(3),
   cachePerNode: z.int().min(1).default(50_000),
   /** Share of the requests that come through CloudFront. */
   websiteShare: share.default(0.5),
@@ -89,6 +90,9 @@ export const USAGE_FILE = path.join("policies", "usage.yaml");
 /** Days of a month, as AWS counts 730 hours of it. */
 const DAYS = 365 / 12;
 export const requestsOf = ({ requestsPerDay }: Usage): number => requestsPerDay * DAYS;
+/** Those that reach the balancer: static files are CloudFront's own. */
+export const balancerRequestsOf = (usage: Usage, hasWebsite: boolean): number =>
+  requestsOf(usage) * (hasWebsite ? 1 - usage.websiteShare * usage.staticShare : 1);
 export const peakPerSecond = ({ requestsPerDay, peak }: Usage): number => (requestsPerDay / 86_400) * peak;
 
 export function readUsage(file = USAGE_FILE): Result<UsageFile> {

@@ -24,6 +24,19 @@ function behind(model: GatewayModel, environment: string, target: string): Gatew
   return { ...narrowed, targets: [target] };
 }
 
+/** The model with as many nodes as its pods ask for, and no fewer than one in each zone. */
+function withNodes({ model, environment, usage }: Wanted, gateway: string): GatewayModel {
+  const infrastructure = model.infrastructure[environment];
+  const instance = INSTANCES[infrastructure?.cluster.nodes.instanceType ?? ""];
+  if (!infrastructure || !instance) return model;
+  const pods = podsIn(synthesize(model, environment), usage, gateway);
+  const count = Math.max(infrastructure.zones.length, nodesFor(pods, instance) ?? 0);
+  return changed(model, environment, (i) => {
+    const { nodes } = i.cluster;
+    return { ...i, cluster: { ...i.cluster, nodes: { ...nodes, min: count, max: Math.max(count, nodes.max) } } };
+  });
+}
+
 export interface Solution {
   name: string;
   bill: Bill;
@@ -42,7 +55,12 @@ const SOLUTIONS: readonly { name: string; target: string; gateway: string }[] = 
 export function solutionsOf({ model, environment, usage }: Wanted): Solution[] {
   return SOLUTIONS.filter(({ target }) => model.targets.includes(target)).map(({ name, target, gateway }) => ({
     name,
-    bill: billOf({ model: behind(model, environment, target), environment, usage, gateway }),
+    bill: billOf({
+      model: withNodes({ model: behind(model, environment, target), environment, usage }, gateway),
+      environment,
+      usage,
+      gateway,
+    }),
   }));
 }
 
@@ -120,8 +138,9 @@ const DATABASE_CLASSES: readonly { class: string; cpu: number }[] = [
 /** Days that lines are kept in search, and what an index and its copy take of a line. */
 const SEARCH_DAYS = 14;
 const SEARCH_FACTOR = 2.2;
-/** The largest disk of a search node, GiB. */
-const MOST_SEARCH_DISK = 1_024;
+/** The largest disk of a search node, GiB: burstable ones take less. */
+const mostSearchDisk = (type: string): number =>
+  type.startsWith("t3.small") ? 100 : type.startsWith("t3.") ? 200 : 1_024;
 
 /** What a system asks for at so many requests: the model's own sizes, or larger ones. */
 function sizedFor(usage: Usage): Change {
@@ -130,7 +149,6 @@ function sizedFor(usage: Usage): Change {
   const lines = (usage.requestsPerDay * usage.podLogBytesPerRequest * SEARCH_DAYS * SEARCH_FACTOR) / 1024 ** 3;
   return (i) => ({
     ...i,
-    cluster: { ...i.cluster, nodes: { ...i.cluster.nodes, max: 10_000 } },
     ...(i.database &&
       fits && {
         database: { ...i.database, class: cpu <= cpuOfClass(i.database.class) ? i.database.class : fits.class },
@@ -138,7 +156,10 @@ function sizedFor(usage: Usage): Change {
     ...(i.search && {
       search: {
         ...i.search,
-        storageGiB: Math.min(MOST_SEARCH_DISK, Math.max(i.search.storageGiB, Math.ceil(lines / i.search.dataNodes))),
+        storageGiB: Math.min(
+          mostSearchDisk(i.search.instanceType),
+          Math.max(i.search.storageGiB, Math.ceil(lines / i.search.dataNodes)),
+        ),
       },
     }),
   });
@@ -157,8 +178,10 @@ const STEPS = [1e6, 1e7, 1e8, 1e9];
 export function curveOf(wanted: Wanted): Step[] {
   return STEPS.map((requestsPerDay) => {
     const usage = { ...wanted.usage, requestsPerDay };
-    const model = changed(wanted.model, wanted.environment, sizedFor(usage));
-    return { requestsPerDay, bill: presentBill({ ...wanted, model, usage }) };
+    const sized = changed(wanted.model, wanted.environment, sizedFor(usage));
+    const gateway = gatewayOf(sized, wanted.environment);
+    const own = { ...wanted, model: behind(sized, wanted.environment, gateway), usage };
+    return { requestsPerDay, bill: billOf({ ...own, model: withNodes(own, gateway) }) };
   });
 }
 
@@ -222,8 +245,8 @@ export function limitsOf(wanted: Wanted): Limit[] {
     }
   }
   if (cache) {
-    const what = "a shared store in shards (cluster mode): one primary counts no more";
-    limits.push({ what, requestsPerDay: dayOf(usage.cachePerNode, usage) });
+    const what = "a shared store in shards (cluster mode), or a larger type: one primary counts no more";
+    limits.push({ what, requestsPerDay: dayOf(usage.cachePerNode / usage.cacheCommands, usage) });
   }
   if (search) {
     const perRequest = usage.podLogBytesPerRequest * SEARCH_DAYS * SEARCH_FACTOR;
@@ -232,7 +255,10 @@ export function limitsOf(wanted: Wanted): Limit[] {
       what: `search.storageGiB: ${String(SEARCH_DAYS)} days of lines`,
       requestsPerDay: day(search.storageGiB),
     });
-    limits.push({ what: "more than three search nodes, or fewer lines", requestsPerDay: day(MOST_SEARCH_DISK) });
+    limits.push({
+      what: "more than three search nodes, or fewer lines",
+      requestsPerDay: day(mostSearchDisk(search.instanceType)),
+    });
   }
   return limits.sort((a, b) => a.requestsPerDay - b.requestsPerDay);
 }

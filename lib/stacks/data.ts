@@ -24,7 +24,7 @@ export class DataStack extends SystemStack {
   readonly database: DatabaseInstance | undefined;
   /** The shared store's replication group, and how many nodes it has. */
   readonly cache: { group: string; nodes: number } | undefined;
-  /** Passwords that pods need, for whoever brings them into the cluster. */
+  /** Passwords that the cluster's manifests ask for: the shared store's. Administrators' own stay where they are. */
   readonly secrets: ISecret[];
 
   constructor(scope: Construct, id: string, props: SystemProps & { vpc: IVpc; clients: ISecurityGroup }) {
@@ -38,12 +38,11 @@ export class DataStack extends SystemStack {
     });
     this.key = key;
     const shared: DataScope = { stack: this, vpc, key, clients };
-    const madeDatabase = database && addDatabase(shared, database);
-    const madeDocuments = documents && addDocuments(shared, documents);
+    if (documents) addDocuments(shared, documents);
     const madeCache = cache && addCache(shared, cache);
-    this.database = madeDatabase?.database;
+    this.database = database && addDatabase(shared, database);
     this.cache = madeCache;
-    this.secrets = [madeDatabase, madeDocuments, madeCache].flatMap((made) => (made ? [made.secret] : []));
+    this.secrets = madeCache ? [madeCache.secret] : [];
     if (search) addSearch(shared, search);
   }
 }

@@ -11,7 +11,6 @@ import {
   StorageType,
   type IInstanceEngine,
 } from "aws-cdk-lib/aws-rds";
-import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
 import type { Infrastructure } from "../model/infrastructure";
 import { acknowledge } from "./acknowledge";
 import type { DataScope } from "./data";
@@ -42,14 +41,8 @@ const ENGINES: Readonly<Record<Wanted["engine"], Engine>> = {
   },
 };
 
-interface Made {
-  database: DatabaseInstance;
-  /** Of the master's password. */
-  secret: ISecret;
-}
-
 /** A database that RDS keeps the master password of, and that takes who signs in with IAM. */
-export function addDatabase({ stack, vpc, key, clients }: DataScope, wanted: Wanted): Made {
+export function addDatabase({ stack, vpc, key, clients }: DataScope, wanted: Wanted): DatabaseInstance {
   const { systemName, protect } = stack;
   const { engine, parameters, logs, port } = ENGINES[wanted.engine];
   const securityGroup = new SecurityGroup(stack, "DatabaseGroup", {
@@ -98,5 +91,5 @@ export function addDatabase({ stack, vpc, key, clients }: DataScope, wanted: Wan
   const { secret } = database;
   if (!secret) throw new Error("RDS has made no secret for the master password.");
   stack.publish("database/secret", secret.secretArn);
-  return { database, secret };
+  return database;
 }

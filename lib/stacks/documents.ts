@@ -1,7 +1,6 @@
 import { RemovalPolicy, Duration } from "aws-cdk-lib";
 import { ClusterParameterGroup, DatabaseCluster } from "aws-cdk-lib/aws-docdb";
 import { InstanceType, Port, SecurityGroup, SubnetType } from "aws-cdk-lib/aws-ec2";
-import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
 import type { Infrastructure } from "../model/infrastructure";
 import { acknowledge } from "./acknowledge";
 import type { DataScope } from "./data";
@@ -13,7 +12,7 @@ const PORT = 27_117;
 export function addDocuments(
   { stack, vpc, key, clients }: DataScope,
   wanted: NonNullable<Infrastructure["documents"]>,
-): { secret: ISecret } {
+): void {
   const { systemName, protect } = stack;
   const securityGroup = new SecurityGroup(stack, "DocumentsGroup", {
     vpc,
@@ -55,5 +54,4 @@ export function addDocuments(
   const { secret } = cluster;
   if (!secret) throw new Error("DocumentDB has no secret for its master password.");
   stack.publish("documents/secret", secret.secretArn);
-  return { secret };
 }

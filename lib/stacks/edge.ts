@@ -14,6 +14,7 @@ import {
   ApplicationProtocol,
   ApplicationTargetGroup,
   ListenerAction,
+  Protocol,
   SslPolicy,
   TargetType,
 } from "aws-cdk-lib/aws-elasticloadbalancingv2";
@@ -25,7 +26,7 @@ import type { Construct } from "constructs";
 import { acknowledge } from "./acknowledge";
 import { resolveGateway } from "../model";
 import { balancerIdleMs } from "../targets/front";
-import { hostsOf, podPort } from "./from-model";
+import { healthCheckOf, hostsOf, podPort } from "./from-model";
 import { hostedZone } from "./hosted-zone";
 import { logBucket } from "./log-bucket";
 import { SystemStack, type SystemProps } from "./system-stack";
@@ -87,24 +88,33 @@ export class EdgeStack extends SystemStack {
   /** Pods register by their own addresses; the balancer speaks TLS to them where the model says so. */
   #targets({ model, infrastructure, vpc, pods }: EdgeProps, balancer: SecurityGroup): ApplicationTargetGroup {
     const isTls = model.front.tls === "gateway";
-    const port = podPort(model, infrastructure.edge.target);
+    const target = infrastructure.edge.target ?? model.targets[0];
+    const port = podPort(model, target);
+    const health = healthCheckOf(model, target);
     const protocol = isTls ? ApplicationProtocol.HTTPS : ApplicationProtocol.HTTP;
-    balancer.addEgressRule(Peer.securityGroupId(pods.securityGroupId), Port.tcp(port), "Pods");
-    new CfnSecurityGroupIngress(this, "PodsFromBalancer", {
-      groupId: pods.securityGroupId,
-      sourceSecurityGroupId: balancer.securityGroupId,
-      ipProtocol: "tcp",
-      fromPort: port,
-      toPort: port,
-      description: "Balancer",
-    });
+    for (const open of [port, ...(health.port === undefined ? [] : [health.port])]) {
+      balancer.addEgressRule(Peer.securityGroupId(pods.securityGroupId), Port.tcp(open), "Pods");
+      new CfnSecurityGroupIngress(this, open === port ? "PodsFromBalancer" : "HealthFromBalancer", {
+        groupId: pods.securityGroupId,
+        sourceSecurityGroupId: balancer.securityGroupId,
+        ipProtocol: "tcp",
+        fromPort: open,
+        toPort: open,
+        description: "Balancer",
+      });
+    }
     return new ApplicationTargetGroup(this, "Gateway", {
       targetGroupName: this.systemName,
       vpc,
       targetType: TargetType.IP,
       port,
       protocol,
-      healthCheck: { path: model.front.healthPath, interval: Duration.seconds(10), healthyThresholdCount: 2 },
+      healthCheck: {
+        path: health.path,
+        ...(health.port !== undefined && { port: String(health.port), protocol: Protocol.HTTP }),
+        interval: Duration.seconds(10),
+        healthyThresholdCount: 2,
+      },
       deregistrationDelay: Duration.seconds(30),
     });
   }

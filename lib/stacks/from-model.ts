@@ -36,6 +36,13 @@ export function podPort({ front, listeners, targets }: GatewayModel, target = ta
   return target === "istio" ? listeners[listener].containerPort : listeners[listener].port;
 }
 
+/** Where the balancer asks whether a gateway's pod is well; Istio's ingress gateway and ingress-nginx have a port for it. */
+export function healthCheckOf({ front }: GatewayModel, target: string | undefined): { path: string; port?: number } {
+  if (target === "istio") return { path: "/healthz/ready", port: 15_021 };
+  if (target === "ingress-nginx") return { path: "/healthz", port: 10_254 };
+  return { path: front.healthPath };
+}
+
 /** Headers that carry keys: none of them may stand in a log. */
 export function secretHeaders(model: GatewayModel, environment: string): string[] {
   const routes = resolveGateway(model, environment).hosts.flatMap((host) => host.routes);

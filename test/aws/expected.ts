@@ -80,6 +80,12 @@ function networkExpected(
   ];
 }
 
+/** Disks, External Secrets, the balancer's controller, both forms of the filter where it reads secrets, and services. */
+const rolesOf = ({ secrets }: GatewayModel, { access, cluster }: Infrastructure): number => {
+  const ownSecrets = Object.values(secrets).some(({ awsSecretsManager }) => awsSecretsManager !== undefined);
+  return (cluster.compute === "nodes" ? 1 : 0) + 2 + (ownSecrets ? 2 : 0) + Object.keys(access).length;
+};
+
 /** What an operator must find of an environment, by its model alone. */
 export function expectationsOf(model: GatewayModel, environment: string, seen: Described): Expectation[] {
   const wanted = model.infrastructure[environment] as Infrastructure;
@@ -87,6 +93,7 @@ export function expectationsOf(model: GatewayModel, environment: string, seen: D
   const { balancer, roles, cluster } = seen;
   const { errorsPerMinute } = wanted.alarms;
   const listeners = balancer["listeners"] as [number, string, string | null, string[]][];
+  const targets = balancer["targets"] as Record<string, unknown>;
   const pods = Object.entries(roles).filter(([, { trusts }]) => trusts === "pods.eks.amazonaws.com");
   return [
     ...networkExpected(seen, wanted, name),
@@ -110,8 +117,13 @@ export function expectationsOf(model: GatewayModel, environment: string, seen: D
     { what: "firewall of the balancer", seen: balancer["firewall"], wanted: name },
     {
       what: "health check",
-      seen: (balancer["targets"] as Record<string, unknown>)["HealthCheckPath"],
-      wanted: model.front.healthPath,
+      seen: [targets["HealthCheckPath"], targets["TargetGroupName"], targets["Protocol"], targets["TargetType"]],
+      wanted: [
+        wanted.edge.target === "istio" ? "/healthz/ready" : model.front.healthPath,
+        name,
+        model.front.tls === "gateway" ? "HTTPS" : "HTTP",
+        "ip",
+      ],
     },
     {
       what: "cluster",
@@ -126,8 +138,16 @@ export function expectationsOf(model: GatewayModel, environment: string, seen: D
     },
     {
       what: "pods whose role may do everything",
-      seen: pods.filter(([, { actions }]) => actions.some((action) => action === "*" || action.endsWith(":*"))),
+      seen: pods.filter(([, { actions, managed }]) =>
+        [...actions, ...managed].some((word) => /^\*$|:\*$|^iam:|Administrator|FullAccess/.test(word)),
+      ),
       wanted: [],
+    },
+    { what: "pods that have a role", seen: pods.length, wanted: rolesOf(model, wanted) },
+    {
+      what: "alarms",
+      seen: Object.keys(seen.alarms).length,
+      wanted: 4 + (wanted.database ? 2 : 0) + 2 * (wanted.cache ? 1 + wanted.cache.replicas : 0),
     },
     {
       what: "External Secrets reads",
@@ -150,6 +170,7 @@ export function expectationsOf(model: GatewayModel, environment: string, seen: D
     },
     { what: "parameters of others", seen: seen.parameters.filter((p) => !p.startsWith(`/${name}/`)), wanted: [] },
     { what: "target group, told", seen: seen.parameters.includes(`/${name}/edge/target-group`), wanted: true },
+    { what: "keys", seen: seen.keys.length > 2, wanted: true },
     { what: "keys that do not rotate", seen: seen.keys.filter((rotates) => !rotates), wanted: [] },
   ];
 }

@@ -1,4 +1,4 @@
-import { accessOf, accessTable } from "../../lib/commands/access";
+import { accessOf, accessTable, groundsOf } from "../../lib/commands/access";
 import { accessDiff } from "../../lib/commands/diff";
 import { goodModel, small } from "../support";
 
@@ -48,9 +48,13 @@ test("a row says what asks and where it leads", () => {
   );
 });
 
+const resultOf = (...models: ReturnType<typeof model>[]): Parameters<typeof accessDiff>[0] => ({
+  access: accessOf(models),
+  grounds: groundsOf(models),
+});
+
 test("a difference shows what was and what is, and no more", () => {
-  const [before, after] = [accessOf([model(jwt())]), accessOf([model()])];
-  expect(accessDiff(before, after)).toBe(`## Access
+  expect(accessDiff(resultOf(model(jwt())), resultOf(model()))).toBe(`## Access
 
 ### shop, production
 
@@ -66,5 +70,43 @@ After:
 | --- | --- | --- | --- | --- |
 | api.shop.test | GET | /orders/* | everyone | orders |
 `);
-  expect(accessDiff(before, before)).toContain("Nobody may do more or less.");
+});
+
+const SAME = "Nobody may do more or less, and nothing is promised otherwise.";
+
+test("what is the same is said to be", () => {
+  expect(accessDiff(resultOf(model(jwt())), resultOf(model(jwt())))).toContain(SAME);
+});
+
+test.each([
+  ["webSocket", { webSocket: { allowed: true } }],
+  ["csrf", { jwt: { issuers: ["login"], cookie: "token" }, csrf: {} }],
+  ["tenant", { ...jwt(), tenant: { headers: { "x-tenant": "tenant" } } }],
+  ["rateLimit", { ...jwt(), rateLimit: { limits: [{ name: "calls", requests: 1, per: "1m" }] } }],
+  ["rewrite", { ...jwt(), rewrite: { prefix: "/internal" } }],
+])("a change of %s, which no row says, is told", (kind, policies) => {
+  const diff = accessDiff(resultOf(model(jwt())), resultOf(model({ ...jwt(), ...policies })));
+  expect(diff).not.toContain(SAME);
+  expect(diff).toContain(kind);
+});
+
+test.each([
+  ["issuers", { issuers: { login: { issuer: "https://login.test", jwks: { url: "https://elsewhere.test/keys" } } } }],
+  ["services", { services: { orders: { address: "elsewhere:80" } } }],
+  ["front", { front: { kind: "cloudflare" as const } }],
+])("a change of %s, which all routes stand on, is told", (name, change) => {
+  const input = {
+    hosts: { "api.shop.test": {} },
+    environments: ["production"],
+    services: { orders: { address: "orders:80" } },
+    issuers: { login: { issuer: "https://login.test", jwks: { url: "https://login.test/keys" } } },
+    routes: [{ name: "orders", match: { prefix: ["/orders"] }, service: "orders", policies: jwt() }],
+  };
+  const [before, after] = [input, { ...input, ...change }].map((all) => resultOf(goodModel(small(all))));
+  expect(accessDiff(before as never, after as never)).toContain(`Changed for all of its routes: ${name}`);
+});
+
+test("what is written in a model breaks no row", () => {
+  const odd = accessOf([model({ ...jwt(), authorization: { anyOf: [{ roles: ["a | b"] }] } })]);
+  expect(accessTable(odd).split("\n")[2]).toContain("a \\| b");
 });

@@ -32,6 +32,12 @@ test("a difference names what is new, gone and changed, and nothing else", () =>
 `);
 });
 
+test("what has several prices, by tiers, is one line, and the lines come to the difference", () => {
+  const diff = costDiff(bill(line("sent", 900), line("sent", 0)), bill(line("sent", 921.6), line("sent", 63.25)));
+  expect(diff).toContain("+84.85 a month (900.00 → 984.85)");
+  expect(diff).toContain("| Data | sent | 900.00 | 984.85 | +84.85 |");
+});
+
 test("a system that comes or goes is a difference", () => {
   expect(costDiff([], bill(line("one", 10)))).toContain("### shop, production: +10.00 a month (0.00 → 10.00)");
   expect(costDiff(bill(line("one", 10)), [])).toContain("−10.00");

@@ -1,14 +1,15 @@
 import fc from "fast-check";
 import { INSTANCES, nodesFor, type Instance } from "../../lib/cost/nodes";
-import { cpuOf, memoryOf, podsOf, type Pods } from "../../lib/cost/pods";
+import { cpu, memory, podsOf, type Pods } from "../../lib/cost/pods";
 
 const large = INSTANCES["m7g.large"] as Instance;
 const pod = (cpu: number, memory: number, replicas = 1): Pods => ({ name: "p", replicas, cpu, memory, inMesh: false });
 
 test("quantities are Kubernetes'", () => {
-  expect([cpuOf("250m"), cpuOf("2"), cpuOf("0.5"), memoryOf("512Mi"), memoryOf("2Gi")]).toEqual([0.25, 2, 0.5, 0.5, 2]);
-  for (const wrong of ["", "1k", "-1", "250 m"]) expect(() => cpuOf(wrong)).toThrow("amount of CPU");
-  for (const wrong of ["", "512", "1GB"]) expect(() => memoryOf(wrong)).toThrow("amount of memory");
+  expect(["250m", "2", "0.5"].map((text) => cpu.parse(text))).toEqual([0.25, 2, 0.5]);
+  expect(["512Mi", "2Gi"].map((text) => memory.parse(text))).toEqual([0.5, 2]);
+  for (const wrong of ["", "1k", "-1", "250 m", "250x"]) expect(cpu.safeParse(wrong).success).toBe(false);
+  for (const wrong of ["", "512", "1GB", "-1Gi"]) expect(memory.safeParse(wrong).success).toBe(false);
 });
 
 test("what EKS keeps for itself is no room for pods", () => {

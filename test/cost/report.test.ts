@@ -1,4 +1,7 @@
 import { readFileSync } from "node:fs";
+import { costFiles } from "../../lib/commands/cost";
+import { compileAll } from "../../lib/commands/load";
+import { modelFiles } from "../../lib/commands/models";
 
 /**
  * The report, added up by somebody who knows nothing of how it is made: what is printed must follow from what is printed.
@@ -97,4 +100,11 @@ test("the present size is a point of the curve, and a request costs less the mor
       cents(amount(each)),
     ]);
   }
+});
+
+test("what is committed is what the code makes: every price, line and figure", () => {
+  const { files, diagnostics } = costFiles(compileAll(modelFiles([])).compiled);
+  expect(diagnostics).toEqual([]);
+  expect(files.map(({ path }) => path)).toEqual(["cost-report.md", "docs/cost-curve.svg"]);
+  for (const { path, content } of files) expect(readFileSync(path, "utf8")).toBe(content);
 });

@@ -83,7 +83,7 @@ describe("cluster", () => {
     has("Cluster", "AWS::EKS::Nodegroup", {
       AmiType: "AL2023_ARM_64_STANDARD",
       InstanceTypes: ["m7g.large"],
-      ScalingConfig: { MinSize: 3, DesiredSize: 3, MaxSize: 9 },
+      ScalingConfig: { MinSize: 5, DesiredSize: 5, MaxSize: 9 },
     });
     has("Cluster", "AWS::EC2::LaunchTemplate", {
       LaunchTemplateData: {

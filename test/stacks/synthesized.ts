@@ -5,6 +5,7 @@ import { AwsSolutionsChecks } from "cdk-nag";
 import type { GatewayModel } from "../../lib/model";
 import { infrastructure, type Infrastructure } from "../../lib/model/infrastructure";
 import { SystemStage } from "../../lib/stacks";
+import { synthesizeChecked } from "../../lib/stacks/app";
 import type { z } from "zod";
 
 /** The context of `cdk synth`: flags change templates, so tests that have others test another product. */
@@ -19,6 +20,8 @@ export function synthesized(
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   const props = { model, environment: "production", infrastructure: infrastructure.parse(wanted) };
   const stage = new SystemStage(app, `${model.name}-production`, props);
+  const found = synthesizeChecked(app);
+  if (found.length > 0) throw new Error(found.join("\n"));
   const stacks = stage.node.children.filter((child) => Stack.isStack(child));
   return new Map(stacks.map((stack) => [stack.node.id, Template.fromStack(stack)]));
 }

@@ -37,10 +37,12 @@ const cluster: Pricer = ({ properties }, around) => {
 
 const nodes: Pricer = ({ properties, beside }, around) => {
   const type = text(properties, "InstanceTypes", 0);
-  const count = countOf(around, type, number(properties, "ScalingConfig", "MinSize"));
-  const most = number(properties, "ScalingConfig", "MaxSize");
-  if (count > most) {
-    throw new Unpriced(`The pods ask for ${String(count)} nodes, and the group has ${String(most)} at most.`);
+  const count = number(properties, "ScalingConfig", "MinSize");
+  const asked = countOf(around, type, 1);
+  // Nothing in the cluster makes more of them: the rest of the pods would wait for ever.
+  if (asked > count) {
+    const said = `The pods ask for ${String(asked)} × ${type}, and the group has ${String(count)}`;
+    throw new Unpriced(`${said}: write cluster.nodes.min: ${String(asked)}, or take a larger type.`);
   }
   const template = beside[text(properties, "LaunchTemplate", "Id", "Ref")]?.Properties;
   const disk = number(template, "LaunchTemplateData", "BlockDeviceMappings", 0, "Ebs", "VolumeSize");

@@ -1,6 +1,6 @@
 import { HOURS, standing, used, type Item } from "../lines";
-import { at, GIB, listed, MILLION, number, text, Unpriced, type Pricer } from "./resource";
-import { requestsOf } from "../usage";
+import { at, GIB, listed, MILLION, MONTH_DAYS, number, text, Unpriced, WEBSITE, type Pricer } from "./resource";
+import { balancerRequestsOf, requestsOf } from "../usage";
 
 /** What outlives a pod: databases, the shared store, search, files, messages, secrets. */
 
@@ -62,13 +62,18 @@ const search: Pricer = ({ properties }) => {
 };
 
 /** What a bucket holds, by its name in our stacks. */
-const bucket: Pricer = ({ id, stack }, { usage }) => {
+const bucket: Pricer = ({ id, stack, properties }, { usage, count }) => {
   const held = (what: string, gib: number): Item[] => [used("storage", what, gib, "s3.storage")];
-  const lines = (requestsOf(usage) * usage.accessLogBytesPerRequest) / GIB;
   if (id.startsWith("FileLogs")) return [];
   if (id.startsWith("Files")) return held("Static files", usage.staticGiB);
-  if (id.startsWith("AccessLogs")) return held("Balancer's access logs", lines);
-  if (stack === "Website" && id.startsWith("Logs")) return held("CloudFront's logs", lines * usage.websiteShare);
+  const months = number(properties, "LifecycleConfiguration", "Rules", 0, "ExpirationInDays") / MONTH_DAYS;
+  const linesOf = (requests: number): number => (months * requests * usage.accessLogBytesPerRequest) / GIB;
+  if (id.startsWith("AccessLogs")) {
+    return held("Balancer's access logs", linesOf(balancerRequestsOf(usage, count(WEBSITE) > 0)));
+  }
+  if (stack === "Website" && id.startsWith("Logs")) {
+    return held("CloudFront's logs", linesOf(requestsOf(usage) * usage.websiteShare));
+  }
   throw new Unpriced("lib/cost does not know what is kept in it.");
 };
 

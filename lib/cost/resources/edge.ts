@@ -1,24 +1,25 @@
 import { HOURS, standing, used } from "../lines";
 import { tiered } from "../prices";
-import { requestsOf, type Usage } from "../usage";
-import { GIB, length, MILLION, type Pricer } from "./resource";
+import { balancerRequestsOf, requestsOf, type Usage } from "../usage";
+import { GIB, length, MILLION, WEBSITE, type Pricer } from "./resource";
 
 /** What the internet reaches, and the ways out. */
 
 /** The largest of what is new, open and carried: 25 connections a second, or 1 GB an hour, for each unit. */
-function capacityUnits({ requestsPerDay, requestBytes, answerBytes, requestsPerConnection }: Usage): number {
-  const perSecond = requestsPerDay / 86_400;
+function capacityUnits(requests: number, { requestBytes, answerBytes, requestsPerConnection }: Usage): number {
+  const perSecond = requests / (HOURS * 3_600);
   const carried = (perSecond * 3_600 * (requestBytes + answerBytes)) / 1e9;
   return Math.max(carried, perSecond / requestsPerConnection / 25);
 }
 
 const balancer: Pricer = ({ properties }, { usage, count }) => {
+  const hasWebsite = count(WEBSITE) > 0;
+  const requests = balancerRequestsOf(usage, hasWebsite);
   // CloudFront fetches from a balancer for nothing.
-  const direct = count("AWS::CloudFront::Distribution") > 0 ? 1 - usage.websiteShare : 1;
-  const sent = (requestsOf(usage) * direct * usage.answerBytes) / GIB;
+  const sent = (requestsOf(usage) * (hasWebsite ? 1 - usage.websiteShare : 1) * usage.answerBytes) / GIB;
   return [
     standing("edge", "Application Load Balancer", HOURS, "alb.hour"),
-    used("edge", "Balancer's capacity units", capacityUnits(usage) * HOURS, "alb.lcu"),
+    used("edge", "Balancer's capacity units", capacityUnits(requests, usage) * HOURS, "alb.lcu"),
     standing("network", "Balancer's public IPv4", length(properties, "Subnets") * HOURS, "ipv4.public"),
     ...tiered("transfer", sent).map(([price, gib]) => used("network", "Transfer to the internet", gib, price)),
   ];
@@ -33,12 +34,13 @@ const distribution: Pricer = (_, { usage }) => {
   ];
 };
 
-const firewall: Pricer = ({ properties }, { usage }) => {
-  const share = properties["Scope"] === "CLOUDFRONT" ? usage.websiteShare : 1;
+const firewall: Pricer = ({ properties }, { usage, count }) => {
+  const atEdge = properties["Scope"] === "CLOUDFRONT";
+  const seen = atEdge ? requestsOf(usage) * usage.websiteShare : balancerRequestsOf(usage, count(WEBSITE) > 0);
   return [
     standing("edge", "Web ACL", 1, "waf.acl"),
     standing("edge", "Web ACL's rules", length(properties, "Rules"), "waf.rule"),
-    used("edge", "Requests that the ACL sees", (requestsOf(usage) * share) / MILLION, "waf.requests"),
+    used("edge", "Requests that the ACL sees", seen / MILLION, "waf.requests"),
   ];
 };
 

@@ -1,25 +1,27 @@
 import { standing, used, type Item } from "../lines";
-import { requestsOf } from "../usage";
-import { GIB, Unpriced, type Pricer } from "./resource";
+import { balancerRequestsOf, requestsOf } from "../usage";
+import { GIB, MONTH_DAYS, number, Unpriced, WEBSITE, type Pricer } from "./resource";
 
-export const logsOf = (what: string, gib: number): Item[] => [
+/** Lines of a month, and those of all months that they are kept for. */
+export const logsOf = (what: string, gib: number, days = MONTH_DAYS): Item[] => [
   used("logs and alarms", `${what}: taken in`, gib, "cloudwatch.logs.ingest"),
-  used("logs and alarms", `${what}: a month kept`, gib, "cloudwatch.logs.storage"),
+  used("logs and alarms", `${what}: kept`, (gib * days) / MONTH_DAYS, "cloudwatch.logs.storage"),
 ];
 
 /** What is logged, by the group's name in our stacks. */
-const group: Pricer = ({ id, stack, beside }, { usage }) => {
-  const requests = requestsOf(usage);
-  if (id.startsWith("ControlPlaneLogs")) return logsOf("Control plane's lines", usage.controlPlaneLogGiB);
-  if (id.startsWith("FlowLogs")) return logsOf("Flow logs", (requests * usage.flowLogBytesPerRequest) / GIB);
-  if (id.startsWith("FirewallLogs")) {
-    const seen = stack === "Website" ? requests * usage.websiteShare : requests;
-    const logging = Object.values(beside).find(({ Type }) => Type === "AWS::WAFv2::LoggingConfiguration");
-    const share = logging?.Properties?.["LoggingFilter"] === undefined ? 1 : usage.matchedShare;
-    return logsOf("Firewall's lines", (seen * share * usage.firewallLogBytesPerRequest) / GIB);
-  }
+const group: Pricer = ({ id, stack, beside, properties }, { usage, count }) => {
   // What is slow, or what an engine says of itself, is seldom.
   if (/^(Cache|Search)/.test(id)) return [];
+  const requests = balancerRequestsOf(usage, count(WEBSITE) > 0);
+  const days = number(properties, "RetentionInDays");
+  if (id.startsWith("ControlPlaneLogs")) return logsOf("Control plane's lines", usage.controlPlaneLogGiB, days);
+  if (id.startsWith("FlowLogs")) return logsOf("Flow logs", (requests * usage.flowLogBytesPerRequest) / GIB, days);
+  if (id.startsWith("FirewallLogs")) {
+    const seen = stack === "Website" ? requestsOf(usage) * usage.websiteShare : requests;
+    const logging = Object.values(beside).find(({ Type }) => Type === "AWS::WAFv2::LoggingConfiguration");
+    const share = logging?.Properties?.["LoggingFilter"] === undefined ? 1 : usage.matchedShare;
+    return logsOf("Firewall's lines", (seen * share * usage.firewallLogBytesPerRequest) / GIB, days);
+  }
   throw new Unpriced("lib/cost does not know how much is logged into it.");
 };
 

@@ -29,6 +29,12 @@ export type Pricer = (resource: Resource, around: Surroundings) => Item[] | "fre
 /** Why a resource has no price. */
 export class Unpriced extends Error {}
 
+/** What stands before a part of the requests. */
+export const WEBSITE = "AWS::CloudFront::Distribution";
+
+/** Days of a month, as far as what is kept is concerned. */
+export const MONTH_DAYS = 365 / 12;
+
 export const GIB = 1024 ** 3;
 export const MILLION = 1e6;
 
