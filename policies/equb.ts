@@ -12,7 +12,7 @@ const CHANGES = WRITES.filter((method) => method !== "POST");
 export default defineGateway({
   name: "equb",
   targets: ["node-gateway"],
-  front: { kind: "alb", networks: ["10.30.0.0/16"] },
+  front: { kind: "alb", networks: ["10.30.0.0/22"] },
   hosts: { "api.equb.app": {} },
   issuers: {
     auth: {

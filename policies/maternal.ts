@@ -10,7 +10,7 @@ const MOBILE = ["api.maternal.noru1.ro", "maternal-api.noru1.ro"];
 export default defineGateway({
   name: "maternal",
   targets: ["node-gateway"],
-  front: { kind: "alb", networks: ["10.10.0.0/16"] },
+  front: { kind: "alb", networks: ["10.10.0.0/22"] },
   hosts: Object.fromEntries([...WEB, ...MOBILE].map((host) => [host, {}])),
   secrets: { "mobile-keys": { awsSecretsManager: "maternal/{environment}/mobile-keys" } },
   issuers: {

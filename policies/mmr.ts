@@ -10,7 +10,7 @@ const below = (...paths: string[]) => ({ match: { prefix: paths.map((path) => `/
 export default defineGateway({
   name: "mmr",
   targets: ["node-gateway"],
-  front: { kind: "alb", networks: ["10.20.0.0/16"] },
+  front: { kind: "alb", networks: ["10.20.0.0/22"] },
   hosts: { "api.mmr.com": {}, "app.mmr.com": {}, "static.mmr.com": {}, "acme.mmr.com": {}, "globex.mmr.com": {} },
   secrets: { "jwt-secret": { awsSecretsManager: "mmr/{environment}/jwt-secret" } },
   issuers: {

@@ -52,7 +52,7 @@ const WRITES: ("POST" | "PUT" | "PATCH" | "DELETE")[] = ["POST", "PUT", "PATCH",
 export default defineGateway({
   name: "serhafen",
   targets: ["node-gateway", "nginx", "istio", "ingress-nginx"],
-  front: { kind: "alb", trustedHops: 1, tls: "gateway", networks: ["10.0.0.0/16"] },
+  front: { kind: "alb", trustedHops: 1, tls: "gateway", networks: ["10.0.0.0/22"] },
   hosts: {
     "api.serhafen.com": {},
     "portal.serhafen.com": { basePath: "/api" },

@@ -206,16 +206,19 @@ export function filterWorkload(scope: Construct, workload: FilterWorkload): void
   networkPolicy(scope, workload, names);
 }
 
-/** Only the proxies may ask: whoever could ask the filter could tell it who he is. Metrics are for the cluster. */
+/**
+ * Only the proxies may ask, or the balancer where it is the gateway: whoever could ask could tell it who he is. Metrics are
+ * for the cluster.
+ */
 function networkPolicy(
   scope: Construct,
   { model, proxyNamespace }: FilterWorkload,
   { name, namespace, ports, labels }: Names,
 ): void {
-  const from =
-    proxyNamespace === undefined
-      ? {}
-      : { from: [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": proxyNamespace } } }] };
+  const proxies = { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": proxyNamespace ?? "" } } };
+  const balancers = model.front.networks.map((cidr) => ({ ipBlock: { cidr } }));
+  const asks = proxyNamespace === undefined ? balancers : [proxies];
+  const from = asks.length > 0 ? { from: asks } : {};
   const to = (port: number): k8s.NetworkPolicyPort => ({ port: k8s.IntOrString.fromNumber(port) });
   new k8s.KubeNetworkPolicy(scope, "network-policy", {
     metadata: { name, namespace, labels },

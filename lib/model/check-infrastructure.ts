@@ -20,6 +20,12 @@ function covers(networks: readonly string[], inner: string): boolean {
   return list.check(inner.split("/")[0] ?? "", "ipv4");
 }
 
+/**
+ * Where the balancer's addresses are: the public subnets, a /24 in each of up to three zones, are the first of the network.
+ * The pods' are beyond, so that none of them can say that it is the balancer.
+ */
+const balancerNetwork = (cidr: string): string => cidr.replace(/\/\d+$/, "/22");
+
 /** Service accounts that are let to what is not there. */
 function pointless({ access, database, search, topics }: Infrastructure): [account: string, what: Reachable][] {
   const there: Readonly<Record<Reachable, boolean>> = {
@@ -81,12 +87,13 @@ export function checkInfrastructure(raw: RawModel, model: GatewayModel): Diagnos
       found.push(diagnostic("model/host-outside-zone", `${at}/edge/hostedZone`, why, fix, raw.locate(edgePath)));
     }
     const { kind, networks } = model.front;
-    if (kind !== "alb" || !covers(networks, network.cidr)) {
+    const balancers = balancerNetwork(network.cidr);
+    if (kind !== "alb" || !covers(networks, balancers)) {
       const why =
         kind === "alb"
-          ? `The balancer's addresses are in ${network.cidr}, which front.networks does not name.`
+          ? `The balancer's addresses are in ${balancers}, which front.networks does not name.`
           : `An Application Load Balancer will stand in front, and front.kind is "${kind}".`;
-      const fix = `Write front: { kind: alb, networks: [${network.cidr}] }.`;
+      const fix = `Write front: { kind: alb, networks: [${balancers}] }.`;
       found.push(diagnostic("model/front-disagrees", `${at}/network`, why, fix, raw.locate(["front"])));
     }
     return found;

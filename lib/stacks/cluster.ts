@@ -34,6 +34,16 @@ const SETTINGS: Readonly<Record<string, object>> = {
   "vpc-cni": { enableNetworkPolicy: "true" },
 };
 
+/** What Auto Mode does itself, it does by these. */
+const AUTO_MODE_POLICIES = [
+  "AmazonEKSComputePolicy",
+  "AmazonEKSBlockStoragePolicy",
+  "AmazonEKSLoadBalancingPolicy",
+  "AmazonEKSNetworkingPolicy",
+  "AmazonEKSWorkerNodePolicy",
+  "AmazonEC2ContainerRegistryReadOnly",
+];
+
 /** The cluster, reached from inside only. What runs in it comes from Git: nothing here applies a manifest. */
 export class ClusterStack extends SystemStack {
   readonly cluster: Cluster;
@@ -76,11 +86,13 @@ export class ClusterStack extends SystemStack {
       "W9009",
       "The property is what CDK's construct writes; EKS encrypts secrets by it.",
     );
-    acknowledge(
-      this.cluster,
-      "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/AmazonEKSClusterPolicy]",
-      "EKS asks for this policy of its control plane.",
-    );
+    for (const policy of ["AmazonEKSClusterPolicy", ...(wanted.compute === "auto" ? AUTO_MODE_POLICIES : [])]) {
+      acknowledge(
+        this.cluster,
+        `IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/${policy}]`,
+        "EKS asks for this policy of its control plane, or of the nodes that it makes.",
+      );
+    }
     this.#admins(wanted.admins);
     if (wanted.compute === "nodes") {
       addNodes(this, this.cluster, wanted.nodes);

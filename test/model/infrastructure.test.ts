@@ -55,6 +55,11 @@ test.each([
   );
 });
 
+test("a front that trusts the balancer's own subnets, and no pod", () => {
+  const front = { kind: "alb" as const, networks: ["10.0.0.0/22"] };
+  expectDiagnostics(faults({ production: { cluster, edge: { hostedZone: "shop.test" } } }, { front }), []);
+});
+
 test("a website that is the only host", () => {
   expectDiagnostics(
     faults({ production: { cluster, edge: { hostedZone: "shop.test", website: { host: "api.shop.test" } } } }),

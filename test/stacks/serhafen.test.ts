@@ -167,13 +167,16 @@ describe("edge", () => {
     });
   });
 
-  test("asks the gateway for its health by the model's path, over TLS, at its container's port", () => {
+  test("asks Istio's gateway for its health at the port that it has for it, and speaks TLS to its container's", () => {
     has("Edge", "AWS::ElasticLoadBalancingV2::TargetGroup", {
       TargetType: "ip",
       Protocol: "HTTPS",
       Port: model.listeners.https.containerPort,
-      HealthCheckPath: model.front.healthPath,
+      HealthCheckPath: "/healthz/ready",
+      HealthCheckPort: "15021",
+      HealthCheckProtocol: "HTTP",
     });
+    has("Edge", "AWS::EC2::SecurityGroupIngress", { FromPort: 15_021, ToPort: 15_021 });
   });
 
   test("waits as long as the longest WebSocket may say nothing", () => {

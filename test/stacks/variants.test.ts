@@ -79,6 +79,14 @@ test("documents in two zones, with TLS, encrypted, whose password nobody has see
   data.resourceCountIs("AWS::DocDB::DBInstance", 2);
 });
 
+test("the Node gateway is asked for its health by the model's path, where it listens", () => {
+  const template = stack(synthesized({ ...model, targets: ["node-gateway"] }, base), "Edge");
+  template.hasResourceProperties("AWS::ElasticLoadBalancingV2::TargetGroup", {
+    HealthCheckPath: model.front.healthPath,
+    HealthCheckPort: Match.absent(),
+  });
+});
+
 test("Auto Mode has no nodes and no add-ons of its own", () => {
   const template = stack(synthesized(model, { ...base, cluster: { ...cluster, compute: "auto" } }), "Cluster");
   template.hasResourceProperties("AWS::EKS::Cluster", { ComputeConfig: { Enabled: true } });
