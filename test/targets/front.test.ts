@@ -45,7 +45,7 @@ describe("a balancer's kept connections", () => {
     const found = files.flatMap(
       ({ content }) => /keepalive_timeout (\d+)s|idle_timeout: (\d+)s|"idleMs": (\d+)/.exec(content) ?? [],
     );
-    return found.filter((text) => /^\d+$/.test(text ?? ""));
+    return found.filter((text) => /^\d+$/.test(text));
   };
 
   test("outlast its own idle time-out, which is that of the longest WebSocket", () => {
