@@ -93,12 +93,12 @@ const SAVINGS: readonly (Omit<Saving, "usd"> & { apply: Change })[] = [
   },
   {
     change: "database.class: t4g.medium",
-    loses: "A quarter of the memory, and CPU by credits. It stays in two zones.",
+    loses: "Memory, and CPU that is there for bursts alone. It stays in two zones.",
     apply: (i) => (i.database ? { ...i, database: { ...i.database, class: "t4g.medium" } } : i),
   },
   {
     change: "cache.nodeType: cache.t4g.small",
-    loses: "A quarter of the memory, and CPU by credits. It keeps its replica.",
+    loses: "Memory, and CPU that is there for bursts alone. It keeps its replica.",
     apply: (i) => (i.cache ? { ...i, cache: { ...i.cache, nodeType: "cache.t4g.small" } } : i),
   },
   {

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { closeSync, openSync, readFileSync } from "node:fs";
-import net, { type AddressInfo } from "node:net";
+import net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Real parts as child processes on free loopback ports: their output goes to a file, and they are stopped by pid. */
@@ -61,35 +62,57 @@ export function startPart(
   };
 }
 
-/** Free ports on loopback; asked for together, they differ. */
+/** Below those that the system gives to connections that begin: one of these could take a port before a part does. */
+const FIRST_PORT = 12_000;
+const LAST_PORT = 32_000;
+
+/** Every port is given once by this process: a part may be slow to take its own. */
+const given = new Set<number>();
+
+function listens(server: net.Server, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    server.once("error", () => {
+      resolve(false);
+    });
+    server.listen(port, "127.0.0.1", () => {
+      resolve(true);
+    });
+  });
+}
+
+const closed = (server: net.Server): Promise<unknown> => new Promise((resolve) => server.close(resolve));
+
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(FIRST_PORT, LAST_PORT);
+    if (given.has(port)) continue;
+    const server = net.createServer();
+    const free = await listens(server, port);
+    await closed(server);
+    if (!free) continue;
+    given.add(port);
+    return port;
+  }
+}
+
+/** Free ports on loopback, all of them different. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = net.createServer();
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((s) => (s.address() as AddressInfo).port);
-  await Promise.all(servers.map((s) => new Promise((resolve) => s.close(resolve))));
+  const ports: number[] = [];
+  while (ports.length < count) ports.push(await freePort());
   return ports;
 }
 
 /** A free port whose next one is free as well: workers number their own from it. */
 export async function freePair(): Promise<number> {
   for (;;) {
-    const [port = 0] = await freePorts(1);
+    const port = await freePort();
     const next = net.createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      next.once("error", () => {
-        resolve(false);
-      });
-      next.listen(port + 1, "127.0.0.1", () => {
-        resolve(true);
-      });
-    });
-    await new Promise((resolve) => next.close(resolve));
-    if (free) return port;
+    const free = await listens(next, port + 1);
+    await closed(next);
+    if (free && !given.has(port + 1)) {
+      given.add(port + 1);
+      return port;
+    }
   }
 }
 
