@@ -236,6 +236,15 @@ const STRICTER: readonly Reason[] = [
   },
 ];
 
+/**
+ * And a signature that is not as long as its key (RFC 8017, section 8.1.2, step 1): OpenSSL takes one of RSA-PSS without its
+ * leading zero, which one in 256 has.
+ */
+const RSA_BYTES = 256;
+const isShort = ({ token, header }: Parts): boolean =>
+  /^PS/.test(String(header["alg"])) &&
+  Buffer.from(token.slice(token.lastIndexOf(".") + 1), "base64url").length !== RSA_BYTES;
+
 /** Closed as well: what we accept and one of the others does not. */
 const LOOSER: readonly Reason[] = [
   {
@@ -257,6 +266,24 @@ test.each(STRICTER)("both others accept, and we refuse: $name", async ({ example
     explained: true,
   });
   expect(await ours(token)).toBe(false);
+});
+
+test("both others accept, and we refuse: a signature without its leading zero", async () => {
+  for (let i = 0; ; i++) {
+    const token = make({ alg: "PS256", claims: { jti: String(i) } });
+    const at = token.lastIndexOf(".") + 1;
+    const signature = Buffer.from(token.slice(at), "base64url");
+    if (signature[0] !== 0) continue;
+    const short = token.slice(0, at) + signature.subarray(1).toString("base64url");
+    expect([await joses(short), await fasts(short), await ours(short), await ours(token)]).toEqual([
+      true,
+      true,
+      false,
+      true,
+    ]);
+    expect(isShort(partsOf(short) as Parts)).toBe(true);
+    return;
+  }
 });
 
 test("the three agree on good tokens", async () => {
@@ -282,7 +309,7 @@ test(`${String(RUNS)} tokens: we accept nothing that both others refuse, and dif
       if (we && they !== others && !explained(LOOSER)) throw new Error(`One refuses ${token}`);
       if (we || !they || !others) return;
       seen.stricter += 1;
-      if (!explained(STRICTER)) throw new Error(`Only we refuse ${token}`);
+      if (!explained(STRICTER) && !(parts && isShort(parts))) throw new Error(`Only we refuse ${token}`);
     }),
     { numRuns: RUNS },
   );
