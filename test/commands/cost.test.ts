@@ -58,20 +58,26 @@ function cost(...args: string[]): { code: number; out: string; err: string } {
   }
 }
 
+const worktrees = (): string => execFileSync("git", ["worktree", "list"], { encoding: "utf8" });
+
 test("the command prints the report, and nothing is written", () => {
+  const before = worktrees();
   const { code, out } = cost();
   expect([code, out.startsWith("<!-- Generated")]).toEqual([0, true]);
-  expect(execFileSync("git", ["worktree", "list"], { encoding: "utf8" }).trim().split("\n")).toHaveLength(1);
+  expect(worktrees()).toBe(before);
 }, 60_000);
 
 test("a revision that is none is told, and leaves no worktree behind", () => {
+  const before = worktrees();
   const { code, out, err } = cost("--diff", "no-such-revision");
   expect([code, out]).toEqual([1, ""]);
   expect(err).toContain("error internal/unknown-revision");
-  expect(execFileSync("git", ["worktree", "list"], { encoding: "utf8" }).trim().split("\n")).toHaveLength(1);
+  expect(worktrees()).toBe(before);
 }, 60_000);
 
 test("against its own revision, only what is not committed differs", () => {
+  const before = worktrees();
   const { code, out } = cost("--diff", "HEAD");
   expect([code, out.startsWith("## Cost, US dollars a month")]).toEqual([0, true]);
+  expect(worktrees()).toBe(before);
 }, 60_000);
