@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { z } from "zod";
 import { compileAll } from "../lib/commands/load";
 import { modelFiles } from "../lib/commands/models";
+import { environmentUsage } from "../lib/cost/usage";
 import { CATALOGUE } from "../lib/diagnostics";
 import { VARIABLES } from "../lib/filter/environment";
 import { gatewaySchema, loadModel } from "../lib/model";
@@ -184,6 +185,19 @@ describe("documentation", () => {
       return plain && !row.includes(value === "" ? '""' : shown(value));
     });
     expect(wrong.map(([field, schema]) => [field, (schema as { default?: unknown }).default])).toEqual([]);
+  });
+
+  test("the page of costs names every field of the usage file, and what it is by default", () => {
+    const page = readFileSync(path.join(ROOT, "docs/cost.md"), "utf8");
+    const { properties = {} } = z.toJSONSchema(environmentUsage, { io: "input", unrepresentable: "any" });
+    const rows = page.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
+    const wrong = Object.entries(properties).filter(([field, schema]) => {
+      if (field === "requestsPerDay") return !page.includes("`requestsPerDay` is required");
+      const row = rows.find(([, names = ""]) => names.includes(`\`${field}`));
+      const value = (schema as { default?: unknown }).default;
+      return !row || (typeof value === "number" && !row[2]?.includes(`\`${String(value)}\``));
+    });
+    expect(wrong.map(([field]) => field)).toEqual([]);
   });
 
   test("the filter's page names every variable and every metric", () => {

@@ -47,8 +47,9 @@ function named(value: unknown, trail: string[] = []): string[] {
   const isVariable = typeof env.name === "string" && /PASSWORD|SECRET|TOKEN|_KEY$/.test(env.name);
   const own = isVariable && !isReference(env.value) ? [[...trail, String(env.name)].join("/")] : [];
   const inside = Object.entries(value).flatMap(([key, inner]) => {
-    const isSecret = /^(master)?(user)?password$|^secretstring$|^authtoken$/i.test(key);
-    const found = isSecret && typeof inner === "string" && !isReference(inner) ? [[...trail, key].join("/")] : [];
+    const isSecret = /^(master)?(user)?passwords?$|^secretstring$|^authtoken$/i.test(key);
+    const said = isSecret && [inner].flat().some((text) => typeof text === "string" && !isReference(text));
+    const found = said ? [[...trail, key].join("/")] : [];
     return [...found, ...named(inner, [...trail, key])];
   });
   return [...own, ...inside];
@@ -62,6 +63,7 @@ test("the search finds what it searches", () => {
   const found = (text: string): boolean => LOOKS.some((look) => look.test(text));
   expect([found("AKIAABCDEFGHIJKLMNOP"), found("rediss://gateway:hunter2@store:6379")]).toEqual([true, true]);
   expect(found("rediss://gateway:{{ .password }}@{{ .endpoint }}")).toBe(false);
+  expect(named({ Passwords: ["{{resolve:secretsmanager:x}}", "hunter2"] })).toEqual(["Passwords"]);
   expect(named({ a: [{ MasterUserPassword: "hunter2" }], b: { name: "API_TOKEN", value: "x" } })).toEqual([
     "a/0/MasterUserPassword",
     "b/API_TOKEN",

@@ -1,7 +1,7 @@
 import { ApiObject, type Chart } from "cdk8s";
-import type { GatewayModel } from "../model";
+import { systemNameOf, type GatewayModel } from "../model";
 import type { Infrastructure } from "../model/infrastructure";
-import { STORE_KEY, storeSecretOf } from "./figures";
+import { STORE_KEY, STORE_USER, storeSecretOf } from "./places";
 
 /**
  * What the cluster must know of AWS, for an environment that is deployed there: names and endpoints by External Secrets from
@@ -17,79 +17,86 @@ interface InCluster {
   service: { name: string; namespace: string; port: number } | undefined;
 }
 
-/** User of the shared store: see lib/stacks/cache.ts. */
-const STORE_USER = "gateway";
-
 /** Argo CD applies the lower first. */
 const wave = (number: number): Record<string, string> => ({ "argocd.argoproj.io/sync-wave": String(number) });
 
+/** What all of an environment's objects have in common. */
+interface Naming {
+  systemName: string;
+  labels: Readonly<Record<string, string>>;
+}
+
+const PROVIDERS = { parameters: "ParameterStore", secrets: "SecretsManager" };
+
+/** The shared store's address with its password, as one text, for each workload that asks it and nobody else. */
+function sharedStore(chart: Chart, { systemName, labels }: Naming, { infrastructure, workloads }: InCluster): void {
+  const storeName = (name: keyof typeof PROVIDERS): string => `${systemName}-${name}`;
+  const storeOf = (name: keyof typeof PROVIDERS): object => ({ kind: "ClusterSecretStore", name: storeName(name) });
+  const namespaces = namespacesOf(workloads);
+  for (const name of ["parameters", "secrets"] as const) {
+    // Without auth it is the operator's own role, by Pod Identity.
+    const aws = { service: PROVIDERS[name], region: infrastructure.region };
+    new ApiObject(chart, `store-${name}`, {
+      apiVersion: "external-secrets.io/v1",
+      kind: "ClusterSecretStore",
+      metadata: { name: storeName(name), labels, annotations: wave(-5) },
+      spec: { provider: { aws }, conditions: [{ namespaces }] },
+    });
+  }
+  for (const { name, namespace } of workloads) {
+    const secret = storeSecretOf(name);
+    const address = `rediss://${STORE_USER}:{{ .password }}@{{ .endpoint }}`;
+    new ApiObject(chart, `shared-store-${name}`, {
+      apiVersion: "external-secrets.io/v1",
+      kind: "ExternalSecret",
+      metadata: { name: secret, namespace, labels, annotations: wave(-2) },
+      spec: {
+        refreshInterval: "1h",
+        secretStoreRef: storeOf("secrets"),
+        target: { name: secret, template: { data: { [STORE_KEY]: address } } },
+        data: [
+          { secretKey: "password", remoteRef: { key: `${systemName}/cache` } },
+          {
+            secretKey: "endpoint",
+            remoteRef: { key: `/${systemName}/cache/endpoint` },
+            sourceRef: { storeRef: storeOf("parameters") },
+          },
+        ],
+      },
+    });
+  }
+}
+
+const namespacesOf = (workloads: InCluster["workloads"]): string[] => [
+  ...new Set(workloads.map(({ namespace }) => namespace)),
+];
+
 export function awsObjects(chart: Chart, wanted: InCluster): void {
   const { model, environment, infrastructure, workloads, service } = wanted;
-  const systemName = `${model.name}-${environment}`;
   const labels = { "app.kubernetes.io/part-of": model.name, "app.kubernetes.io/managed-by": "gatewright" };
-  const { region, cache, cluster } = infrastructure;
+  const naming = { systemName: systemNameOf(model, environment), labels };
   // Nothing else makes them.
-  const namespaces = [...new Set(workloads.map(({ namespace }) => namespace))];
-  for (const name of namespaces) {
+  for (const name of namespacesOf(workloads)) {
     new ApiObject(chart, `namespace-${name}`, {
       apiVersion: "v1",
       kind: "Namespace",
       metadata: { name, labels, annotations: wave(-10) },
     });
   }
-  if (cache) {
-    const stores = { parameters: "ParameterStore", secrets: "SecretsManager" };
-    for (const [name, provider] of Object.entries(stores)) {
-      // Without auth it is the operator's own role, by Pod Identity.
-      new ApiObject(chart, `store-${name}`, {
-        apiVersion: "external-secrets.io/v1",
-        kind: "ClusterSecretStore",
-        metadata: { name: `${systemName}-${name}`, labels, annotations: wave(-5) },
-        // For who asks the store, and nobody else in the cluster.
-        spec: { provider: { aws: { service: provider, region } }, conditions: [{ namespaces }] },
-      });
-    }
-    const storeOf = (name: keyof typeof stores): object => ({
-      kind: "ClusterSecretStore",
-      name: `${systemName}-${name}`,
-    });
-    for (const { name, namespace } of workloads) {
-      new ApiObject(chart, `shared-store-${name}`, {
-        apiVersion: "external-secrets.io/v1",
-        kind: "ExternalSecret",
-        metadata: { name: storeSecretOf(name), namespace, labels, annotations: wave(-2) },
-        spec: {
-          refreshInterval: "1h",
-          secretStoreRef: storeOf("secrets"),
-          target: {
-            name: storeSecretOf(name),
-            template: { data: { [STORE_KEY]: `rediss://${STORE_USER}:{{ .password }}@{{ .endpoint }}` } },
-          },
-          data: [
-            { secretKey: "password", remoteRef: { key: `${systemName}/cache` } },
-            {
-              secretKey: "endpoint",
-              remoteRef: { key: `/${systemName}/cache/endpoint` },
-              sourceRef: { storeRef: storeOf("parameters") },
-            },
-          ],
-        },
-      });
-    }
-  }
+  if (infrastructure.cache) sharedStore(chart, naming, wanted);
   if (service) {
     new ApiObject(chart, "targets", {
       apiVersion: "elbv2.k8s.aws/v1beta1",
       kind: "TargetGroupBinding",
-      metadata: { name: systemName, namespace: service.namespace, labels, annotations: wave(5) },
+      metadata: { name: naming.systemName, namespace: service.namespace, labels, annotations: wave(5) },
       spec: {
-        targetGroupName: systemName,
+        targetGroupName: naming.systemName,
         targetType: "ip",
         serviceRef: { name: service.name, port: service.port },
       },
     });
   }
-  if (cluster.compute === "auto") {
+  if (infrastructure.cluster.compute === "auto") {
     // Auto Mode keeps network policies once it is told to.
     new ApiObject(chart, "network-policies", {
       apiVersion: "v1",

@@ -1,46 +1,9 @@
 import { App, Chart, Yaml } from "cdk8s";
-import type { GatewayModel } from "../model";
+import { edgeTargetOf, type GatewayModel } from "../model";
 import type { Compiled, OutputFile } from "../targets";
 import { awsObjects } from "./aws";
-import { workloadOf } from "./figures";
 import { filterWorkload } from "./filter";
-
-interface Service {
-  name: string;
-  namespace: string;
-  port: number;
-}
-
-interface Place {
-  /** Path of the filter's plan. */
-  plan: (system: string, environment: string) => string;
-  /** Namespace of the proxy that asks it; none where the filter is the gateway itself. */
-  proxyNamespace?: (model: GatewayModel) => string;
-  /** What a balancer asks. */
-  service: (model: GatewayModel, port: number) => Service;
-}
-
-/** The targets that run in a cluster. */
-const IN_CLUSTER: Readonly<Record<string, Place>> = {
-  istio: {
-    plan: (system, environment) => `istio/${system}/${environment}/filter.json`,
-    proxyNamespace: (model) => model.kubernetes.istioGateway.namespace,
-    service: ({ kubernetes: { istioGateway } }, port) => ({
-      name: `istio-${istioGateway.labels["istio"] ?? "ingressgateway"}`,
-      namespace: istioGateway.namespace,
-      port,
-    }),
-  },
-  "ingress-nginx": {
-    plan: (system, environment) => `nginx/${system}/${environment}/ingress-nginx/filter.json`,
-    proxyNamespace: () => "ingress-nginx",
-    service: (_, port) => ({ name: "ingress-nginx-controller", namespace: "ingress-nginx", port }),
-  },
-  "node-gateway": {
-    plan: (system, environment) => `kubernetes/${system}/${environment}/node-gateway/plan.json`,
-    service: (model, port) => ({ ...workloadOf(model, true), port }),
-  },
-};
+import { IN_CLUSTER, workloadOf } from "./places";
 
 const HEADS: Readonly<Record<string, string>> = {
   "node-gateway": "# The gateway itself: the filter with listeners of its own.\n",
@@ -50,15 +13,12 @@ const HEADS: Readonly<Record<string, string>> = {
 function onAws(model: GatewayModel, environment: string): OutputFile[] {
   const infrastructure = model.infrastructure[environment];
   if (!infrastructure) return [];
-  const target = infrastructure.edge.target ?? model.targets[0] ?? "";
-  const place = IN_CLUSTER[target];
-  const { http, https } = model.listeners;
-  const port = model.front.tls === "gateway" ? https.port : http.port;
+  const target = edgeTargetOf(model, environment);
   const chart = new Chart(new App(), "aws", { disableResourceNameHashes: true });
   const known = model.targets.flatMap((name) => IN_CLUSTER[name] ?? []);
   const all = known.map(({ proxyNamespace }) => workloadOf(model, proxyNamespace === undefined));
   const workloads = [...new Map(all.map((workload) => [workload.name, workload])).values()];
-  awsObjects(chart, { model, environment, infrastructure, workloads, service: place?.service(model, port) });
+  awsObjects(chart, { model, environment, infrastructure, workloads, service: IN_CLUSTER[target]?.service(model) });
   const objects = chart.toJson() as unknown[];
   if (objects.length === 0) return [];
   const content =

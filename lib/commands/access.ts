@@ -1,5 +1,4 @@
 import type { z } from "zod";
-import { hasErrors } from "../diagnostics";
 import { resolveGateway, secretsOf, type GatewayModel } from "../model";
 import type { addresses } from "../policy/addresses";
 import type { apiKey } from "../policy/api-key";
@@ -7,7 +6,7 @@ import type { authorization } from "../policy/authorization";
 import { configOf, routeEntries, type Host, type Route } from "../policy/gateway";
 import type { JwtConfig } from "../policy/jwt";
 import { report, type Context } from "./context";
-import { compileAll } from "./load";
+import { compileAll, modelsOf } from "./load";
 import { modelFiles } from "./models";
 
 /** Who may use a path, and where it leads. */
@@ -130,7 +129,7 @@ export const accessTable = (rows: readonly AccessRow[]): string =>
 /** Prints who may use what. */
 export function accessCommand(context: Context): number {
   const { compiled, diagnostics } = compileAll(modelFiles(context.args));
-  const models = hasErrors(diagnostics) ? [] : [...new Map(compiled.map(({ model }) => [model.name, model])).values()];
+  const models = modelsOf(compiled);
   const access = accessOf(models);
   const code = report(context, diagnostics, { access, grounds: groundsOf(models) });
   if (code !== 0 || context.values.json) return code;

@@ -10,22 +10,22 @@ import {
   type UsageFile,
 } from "../cost";
 import { diagnostic, hasErrors, type Diagnostic } from "../diagnostics";
-import type { GatewayModel } from "../model";
+import { systemNameOf, type GatewayModel } from "../model";
 import type { OutputFile } from "../targets";
 import { report, type Context } from "./context";
-import { compileAll, type CompiledModel } from "./load";
+import { compileAll, modelsOf, type CompiledModel } from "./load";
 import { modelFiles } from "./models";
 import { atRevision } from "./revision";
 
-/** Prices every environment whose infrastructure and usage are stated. */
-export function priceAll(compiled: readonly CompiledModel[]): { priced: Priced[]; diagnostics: Diagnostic[] } {
-  const models = [...new Map(compiled.map(({ model }) => [model.name, model])).values()];
+/** Prices every environment whose infrastructure and usage are stated; `some`: other models were not asked for. */
+function priceAll(compiled: readonly CompiledModel[], some = false): { priced: Priced[]; diagnostics: Diagnostic[] } {
+  const models = modelsOf(compiled);
   const environments = models.flatMap((model) => Object.keys(model.infrastructure).map((name) => ({ model, name })));
   if (environments.length === 0) return { priced: [], diagnostics: [] };
   const { value: usage, diagnostics } = readUsage();
   if (!usage) return { priced: [], diagnostics };
   const priced: Priced[] = [];
-  diagnostics.push(...strangers(usage, environments));
+  if (!some) diagnostics.push(...strangers(usage, environments));
   for (const { model, name } of environments) {
     const used = usage[model.name]?.[name];
     if (used) {
@@ -59,7 +59,7 @@ function unpriced(model: GatewayModel, environment: string, { bill }: Priced): D
   return bill.resources
     .filter(({ state }) => state === "unpriced")
     .map(({ stack, id, why = "" }) => {
-      const at = `${model.name}-${environment}/${stack}/${id}`;
+      const at = `${systemNameOf(model, environment)}/${stack}/${id}`;
       const fix = "Change the model, or teach lib/cost its price and where the price is from: docs/cost.md.";
       return diagnostic("cost/unpriced", at, why, fix);
     });
@@ -88,12 +88,13 @@ export async function costCommand(context: Context): Promise<number> {
   const { values, output } = context;
   const { compiled, diagnostics } = compileAll(modelFiles(context.args));
   if (hasErrors(diagnostics)) return report(context, diagnostics);
-  const { priced, diagnostics: found } = priceAll(compiled);
+  const { priced, diagnostics: found } = priceAll(compiled, context.args.length > 0);
   const systems = resultOf(priced);
   const all = [...diagnostics, ...found, ...warnOfStale(priced)];
   if (values.diff === undefined) {
     const code = report(context, all, { systems });
-    if (code === 0 && !values.json) output.out(reportOf(priced)[0]?.content ?? "");
+    const nothing = "No environment of these models has both an infrastructure and its usage: docs/cost.md.\n";
+    if (code === 0 && !values.json) output.out(priced.length > 0 ? (reportOf(priced)[0]?.content ?? "") : nothing);
     return code;
   }
   const before = await atRevision(values.diff, "cost", context.args);

@@ -1,7 +1,7 @@
 import { hasErrors } from "../diagnostics";
 import { accessOf, accessTable, cell, groundsOf, type AccessRow, type Ground } from "./access";
 import { report, UsageError, type Context } from "./context";
-import { compileAll } from "./load";
+import { compileAll, modelsOf } from "./load";
 import { modelFiles } from "./models";
 import { atRevision } from "./revision";
 
@@ -73,7 +73,7 @@ export async function diffCommand(context: Context): Promise<number> {
   if (revision === undefined) throw new UsageError("Name a revision: gatewright diff main");
   const { compiled, diagnostics } = compileAll(modelFiles(files));
   if (hasErrors(diagnostics)) return report(context, diagnostics);
-  const models = [...new Map(compiled.map(({ model }) => [model.name, model])).values()];
+  const models = modelsOf(compiled);
   const before = await atRevision(revision, "access", files);
   if ("problem" in before) return report(context, [...diagnostics, before.problem]);
   const after = { access: accessOf(models), grounds: groundsOf(models) };

@@ -42,3 +42,8 @@ export function compileAll(
   }
   return { compiled: hasErrors(diagnostics) ? [] : compiled, diagnostics };
 }
+
+/** The models, once each, of what was compiled for several environments. */
+export const modelsOf = (compiled: readonly CompiledModel[]): GatewayModel[] => [
+  ...new Map(compiled.map(({ model }) => [model.name, model])).values(),
+];

@@ -30,7 +30,7 @@ export async function atRevision(
     const said = lines.find((line) => /^(fatal|error)|Error/.test(line)) ?? lines[0] ?? message;
     const why = `"gatewright ${command} --json" at ${revision} said: ${said}`;
     const fix = "Name a commit, branch or tag of this repository that has the command and whose models are good.";
-    return { problem: diagnostic("internal/unknown-revision", revision, why, fix) };
+    return { problem: diagnostic("diff/unknown-revision", revision, why, fix) };
   } finally {
     // Where there is no repository there is nothing to take away.
     await run("git", ["worktree", "remove", "--force", tree]).catch(() => undefined);

@@ -1,10 +1,10 @@
-import type { GatewayModel } from "../model";
+import { edgeTargetOf, type GatewayModel } from "../model";
 import { lineOf, sumOf, type Item, type Line } from "./lines";
 import { OF_EVERY_CLUSTER, withSidecar } from "./nodes";
 import { podsOf, type Pods } from "./pods";
-import { besideTemplates, FREE, PRICED, Unpriced, WEBSITE, type Resource, type Surroundings } from "./resources";
+import { besideTemplates, FREE, PRICED, Unpriced, type Resource, type Surroundings } from "./resources";
 import { synthesize, type Synthesized } from "./synthesized";
-import { balancerRequestsOf, peakPerSecond, requestsOf, type Usage } from "./usage";
+import { peakPerSecond, trafficOf, type Usage } from "./usage";
 
 /** What is priced: one environment of a model, as it is used, behind one gateway. */
 export interface Wanted {
@@ -37,21 +37,22 @@ export interface Bill {
   pods: Pods[];
 }
 
-/** The target whose pods the balancer asks. */
-export const gatewayOf = (model: GatewayModel, environment: string): string =>
-  model.infrastructure[environment]?.edge.target ?? model.targets[0] ?? "";
+/** Whether static files, and a part of the requests, are CloudFront's. */
+const hasWebsite = ({ templates }: Synthesized): boolean =>
+  templates.some(({ resources }) =>
+    Object.values(resources).some(({ Type }) => Type === "AWS::CloudFront::Distribution"),
+  );
 
 /** Pods of the environment, with those that grow with the requests grown to what the busiest second asks for. */
-export function podsIn({ manifests, templates }: Synthesized, usage: Usage, gateway: string): Pods[] {
-  const generated = manifests.flatMap(podsOf).map((pods) => ({ pods, scales: true }));
+export function podsIn(synthesized: Synthesized, usage: Usage, gateway: string): Pods[] {
+  const generated = synthesized.manifests.flatMap(podsOf).map((pods) => ({ pods, scales: true }));
   const stated = Object.entries(usage.workloads)
     .filter(([, { only }]) => only === undefined || (only as string[]).includes(gateway))
     .map(([name, { scales, ...pods }]) => ({ pods: { name, ...pods }, scales }));
   const growing = [...generated, ...stated].filter(({ scales }) => scales);
   const cpu = growing.reduce((sum, { pods }) => sum + pods.cpu * pods.replicas, 0);
-  const hasWebsite = templates.some(({ resources }) => Object.values(resources).some(({ Type }) => Type === WEBSITE));
-  const share = balancerRequestsOf(usage, hasWebsite) / requestsOf(usage);
-  const asked = (peakPerSecond(usage) * share * usage.hops) / usage.requestsPerCpu;
+  const { all, balancer } = trafficOf(usage, hasWebsite(synthesized));
+  const asked = (peakPerSecond(usage) * (balancer / all) * usage.hops) / usage.requestsPerCpu;
   const factor = Math.max(1, asked / cpu);
   const own = [...generated, ...stated].map(({ pods, scales }) =>
     scales ? { ...pods, replicas: Math.ceil(pods.replicas * factor) } : pods,
@@ -92,7 +93,7 @@ function cover(resource: Resource, around: Surroundings): { covered: Covered; it
 }
 
 /** Prices an environment, from what was synthesized of it. */
-export function billOf({ model, environment, usage, gateway = gatewayOf(model, environment) }: Wanted): Bill {
+export function billOf({ model, environment, usage, gateway = edgeTargetOf(model, environment) }: Wanted): Bill {
   const synthesized = synthesize(model, environment);
   const resources = synthesized.templates.flatMap(({ stack, resources: beside }) =>
     Object.entries(beside).map(([id, { Type: type, Properties: properties = {} }]): Resource => ({
@@ -106,6 +107,7 @@ export function billOf({ model, environment, usage, gateway = gatewayOf(model, e
   const pods = podsIn(synthesized, usage, gateway);
   const around: Surroundings = {
     usage,
+    traffic: trafficOf(usage, hasWebsite(synthesized)),
     pods,
     count: (type) => resources.filter((resource) => resource.type === type).length,
   };

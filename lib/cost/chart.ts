@@ -1,6 +1,6 @@
 import { count, usd } from "./format";
 import { GROUPS, sumOf } from "./lines";
-import type { Step } from "./variants";
+import type { Step } from "./sizes";
 
 /** Colours of the groups, light to dark enough for black letters. */
 const COLOURS = [

@@ -58,8 +58,8 @@ export interface Line extends Item {
 const CENTS = 100;
 export const cents = (usd: number): number => Math.round(usd * CENTS) / CENTS;
 
-/** Whole numbers stay; others have as many digits as change a cent. */
-const shown = (quantity: number): number => Number(quantity.toFixed(quantity >= 1000 ? 0 : 4));
+/** Whole numbers stay; others have as many digits as change a cent of the dearest thing by the quantity. */
+const shown = (quantity: number): number => Number(quantity.toFixed(4));
 
 export function lineOf(from: string, { quantity: exact, ...item }: Item): Line {
   const { usd: rate, unit } = PRICES[item.price];

@@ -1,16 +1,18 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import Handlebars from "handlebars";
-import type { GatewayModel } from "../model";
+import { edgeTargetOf, type GatewayModel } from "../model";
 import type { OutputFile } from "../targets";
-import { gatewayOf, type Bill, type Wanted } from "./bill";
+import type { Bill, Wanted } from "./bill";
 import { chartOf } from "./chart";
 import { count, perMillion, usd } from "./format";
 import { cents, GROUPS, sumOf, type Line } from "./lines";
 import type { Pods } from "./pods";
 import { PRICE_REGION, PRICES, type PriceName } from "./prices";
+import { savingsOf } from "./savings";
+import { curveOf, limitsOf } from "./sizes";
 import { requestsOf, type Estimate, type Usage } from "./usage";
-import { curveOf, limitsOf, presentBill, savingsOf, solutionsOf } from "./variants";
+import { presentBill, solutionsOf } from "./variants";
 
 const TEMPLATE = path.join(__dirname, "../../templates/cost-report.md.hbs");
 
@@ -41,7 +43,10 @@ const requestsOfPods = (pods: readonly Pods[]): { cpu: string; memory: string } 
 
 const totalOf = (lines: readonly Line[], group: string): number => sumOf(lines.filter((line) => line.group === group));
 
-const groupsOf = ({ lines, total }: Bill): { group: string; sum: number; usd: string; share: string }[] =>
+const groupsOf = ({
+  lines,
+  total,
+}: Pick<Bill, "lines" | "total">): { group: string; sum: number; usd: string; share: string }[] =>
   GROUPS.map((group) => ({ group, sum: totalOf(lines, group) }))
     .filter(({ sum }) => sum > 0)
     .map(({ group, sum }) => ({ group, sum, usd: usd(sum), share: `${((100 * sum) / total).toFixed(1)} %` }));
@@ -68,7 +73,7 @@ function compared(lines: readonly Line[], estimates: readonly Estimate[]): objec
   };
 }
 
-const SHOWN_USAGE = (usage: Usage): { name: string; value: string }[] =>
+const shownUsage = (usage: Usage): { name: string; value: string }[] =>
   Object.entries(usage)
     .filter((entry): entry is [string, number] => typeof entry[1] === "number")
     .map(([name, value]) => ({ name, value: count(value) }));
@@ -110,7 +115,7 @@ function variantsOf(priced: Priced): { view: object; prices: PriceName[]; chart?
     estimate: usage.solutions[i] === undefined ? "" : usd(usage.solutions[i]),
   }));
   view.steps = steps.map(({ requestsPerDay, bill: { total, lines } }) => {
-    const groups = groupsOf({ lines, total } as Bill).sort((a, b) => b.sum - a.sum);
+    const groups = groupsOf({ lines, total }).sort((a, b) => b.sum - a.sum);
     return {
       requests: count(requestsPerDay),
       total: usd(total),
@@ -135,7 +140,7 @@ function viewOf(priced: Priced, variants: object): object {
   return {
     system: model.name,
     environment,
-    gateway: gatewayOf(model, environment),
+    gateway: edgeTargetOf(model, environment),
     total: usd(total),
     perMillion: perMillion(total, requestsOf(usage)),
     perRequest: (total / requestsOf(usage)).toFixed(6),
@@ -147,7 +152,7 @@ function viewOf(priced: Priced, variants: object): object {
     estimate: [],
     ...(usage.estimate.length > 0 && compared(lines, usage.estimate)),
     estimateRemark: usage.estimateRemark ?? "",
-    usage: SHOWN_USAGE(usage),
+    usage: shownUsage(usage),
     pods: bill.pods.map(({ name, replicas, cpu, memory }) => ({
       name,
       replicas: String(replicas),

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { App } from "aws-cdk-lib";
 import { workloads } from "../charts";
-import type { GatewayModel } from "../model";
+import { systemNameOf, type GatewayModel } from "../model";
 import { SystemStage } from "../stacks";
 import { compile, type OutputFile } from "../targets";
 
@@ -30,7 +30,7 @@ export function synthesize(model: GatewayModel, environment: string): Synthesize
   const outdir = mkdtempSync(path.join(tmpdir(), "gatewright-cost-"));
   try {
     const app = new App({ context, outdir, analyticsReporting: false });
-    const stage = new SystemStage(app, `${model.name}-${environment}`, { model, environment, infrastructure });
+    const stage = new SystemStage(app, systemNameOf(model, environment), { model, environment, infrastructure });
     const templates = stage.synth().stacks.map(({ hierarchicalId, template }) => ({
       stack: hierarchicalId.split("/").pop() ?? hierarchicalId,
       resources: (template as Template).Resources ?? {},

@@ -32,7 +32,7 @@ const estimate = z.strictObject({
 });
 
 /** How much one environment is used: what neither a template nor a manifest says. A month has 365 / 12 days. */
-const environmentUsage = z.strictObject({
+export const environmentUsage = z.strictObject({
   requestsPerDay: z.int().min(1),
   /** Bytes of a request and of an answer, with their heads. */
   requestBytes: z.int().min(0).default(1_700),
@@ -88,11 +88,28 @@ export type UsageFile = z.output<typeof usageSchema>;
 export const USAGE_FILE = path.join("policies", "usage.yaml");
 
 /** Days of a month, as AWS counts 730 hours of it. */
-const DAYS = 365 / 12;
-export const requestsOf = ({ requestsPerDay }: Usage): number => requestsPerDay * DAYS;
-/** Those that reach the balancer: static files are CloudFront's own. */
-export const balancerRequestsOf = (usage: Usage, hasWebsite: boolean): number =>
-  requestsOf(usage) * (hasWebsite ? 1 - usage.websiteShare * usage.staticShare : 1);
+export const MONTH_DAYS = 365 / 12;
+
+/** Requests of a month, by what they reach. */
+export interface Traffic {
+  all: number;
+  /** Through CloudFront, and of those the ones for its own static files. */
+  website: number;
+  files: number;
+  /** Straight to the balancer. */
+  direct: number;
+  /** At the balancer, and so in the cluster. */
+  balancer: number;
+}
+
+export function trafficOf({ requestsPerDay, websiteShare, staticShare }: Usage, hasWebsite: boolean): Traffic {
+  const all = requestsPerDay * MONTH_DAYS;
+  const website = hasWebsite ? all * websiteShare : 0;
+  const files = website * staticShare;
+  return { all, website, files, direct: all - website, balancer: all - files };
+}
+
+export const requestsOf = ({ requestsPerDay }: Usage): number => requestsPerDay * MONTH_DAYS;
 export const peakPerSecond = ({ requestsPerDay, peak }: Usage): number => (requestsPerDay / 86_400) * peak;
 
 export function readUsage(file = USAGE_FILE): Result<UsageFile> {

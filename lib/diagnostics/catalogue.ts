@@ -30,7 +30,7 @@ export const CATALOGUE = {
   "cost/invalid-usage": { severity: "error", message: "The usage file does not say what it should." },
   "cost/unpriced": { severity: "error", message: "A resource has no price." },
   "cost/stale-price": { severity: "warning", message: "A price has not been looked at for two years." },
-  "internal/unknown-revision": { severity: "error", message: "There is nothing to compare with." },
+  "diff/unknown-revision": { severity: "error", message: "There is nothing to compare with." },
   "internal/bug": { severity: "error", message: "This is a bug in Gatewright." },
 } as const satisfies Record<string, { severity: "error" | "warning"; message: string }>;
 

@@ -1,6 +1,7 @@
 import { BlockList } from "node:net";
 import { diagnostic, type Diagnostic } from "../diagnostics";
 import type { Infrastructure, Reachable } from "./infrastructure";
+import { systemNameOf } from "./names";
 import type { RawModel } from "./read";
 import { resolveGateway } from "./resolve";
 import type { GatewayModel } from "./schema";
@@ -75,7 +76,7 @@ export function checkInfrastructure(raw: RawModel, model: GatewayModel): Diagnos
         diagnostic("model/invalid-value", `${at}/access/${account}`, why, fix, raw.locate([...path, "access"])),
       );
     }
-    const systemName = `${model.name}-${environment}`;
+    const systemName = systemNameOf(model, environment);
     if (systemName.length > MOST_NAME) {
       const why = `"${systemName}" has ${String(systemName.length)} characters, and AWS takes ${String(MOST_NAME)} of some names.`;
       const fix = "Shorten the name of the system or of the environment.";

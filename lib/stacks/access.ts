@@ -4,7 +4,7 @@ import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
 import type { Construct } from "constructs";
-import { workloadOf } from "../charts/figures";
+import { workloadOf } from "../charts/places";
 import type { Reachable } from "../model/infrastructure";
 import { acknowledge } from "./acknowledge";
 import type { DataStack } from "./data";

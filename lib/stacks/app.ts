@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { App, Validations } from "aws-cdk-lib";
 import { AwsSolutionsChecks } from "cdk-nag";
-import type { GatewayModel } from "../model";
+import { systemNameOf, type GatewayModel } from "../model";
 import { SystemStage } from ".";
 
 /**
@@ -19,7 +19,7 @@ export function systemsApp(models: readonly GatewayModel[]): App {
   }
   for (const model of chosen) {
     for (const [environment, infrastructure] of Object.entries(model.infrastructure)) {
-      new SystemStage(app, `${model.name}-${environment}`, { model, environment, infrastructure });
+      new SystemStage(app, systemNameOf(model, environment), { model, environment, infrastructure });
     }
   }
   return app;

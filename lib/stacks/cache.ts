@@ -3,13 +3,13 @@ import { Port, SecurityGroup } from "aws-cdk-lib/aws-ec2";
 import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Secret, type ISecret } from "aws-cdk-lib/aws-secretsmanager";
 import { CfnDeletionPolicy, RemovalPolicy } from "aws-cdk-lib";
+import { STORE_USER } from "../charts/places";
 import type { Infrastructure } from "../model/infrastructure";
 import { acknowledge } from "./acknowledge";
 import type { DataScope } from "./data";
 
 /** Not the port that everybody tries first. */
 const PORT = 16_379;
-const USER = "gateway";
 
 /** The shared store of counters, caches and revocations: Valkey with TLS and a user of its own. */
 export function addCache(
@@ -34,8 +34,8 @@ export function addCache(
     "A user of the store has two passwords: a new one is added, then the old one taken away.",
   );
   const user = new CfnUser(stack, "CacheUser", {
-    userId: `${systemName}-${USER}`,
-    userName: USER,
+    userId: `${systemName}-${STORE_USER}`,
+    userName: STORE_USER,
     engine: "valkey",
     // All keys, and no command that stops or empties the store; INFO says whether it is still loading.
     accessString: "on ~* &* +@all -@admin -@dangerous +info",

@@ -24,9 +24,10 @@ import { CfnProtection } from "aws-cdk-lib/aws-shield";
 import { CfnWebACLAssociation } from "aws-cdk-lib/aws-wafv2";
 import type { Construct } from "constructs";
 import { acknowledge } from "./acknowledge";
-import { resolveGateway } from "../model";
+import { healthOf, podPortOf } from "../charts/places";
+import { edgeTargetOf, resolveGateway } from "../model";
 import { balancerIdleMs } from "../targets/front";
-import { healthCheckOf, hostsOf, podPort } from "./from-model";
+import { hostsOf } from "./from-model";
 import { hostedZone } from "./hosted-zone";
 import { logBucket } from "./log-bucket";
 import { SystemStack, type SystemProps } from "./system-stack";
@@ -86,11 +87,11 @@ export class EdgeStack extends SystemStack {
   }
 
   /** Pods register by their own addresses; the balancer speaks TLS to them where the model says so. */
-  #targets({ model, infrastructure, vpc, pods }: EdgeProps, balancer: SecurityGroup): ApplicationTargetGroup {
+  #targets({ model, environment, vpc, pods }: EdgeProps, balancer: SecurityGroup): ApplicationTargetGroup {
     const isTls = model.front.tls === "gateway";
-    const target = infrastructure.edge.target ?? model.targets[0];
-    const port = podPort(model, target);
-    const health = healthCheckOf(model, target);
+    const target = edgeTargetOf(model, environment);
+    const port = podPortOf(model, target);
+    const health = healthOf(model, target);
     const protocol = isTls ? ApplicationProtocol.HTTPS : ApplicationProtocol.HTTP;
     for (const open of [port, ...(health.port === undefined ? [] : [health.port])]) {
       balancer.addEgressRule(Peer.securityGroupId(pods.securityGroupId), Port.tcp(open), "Pods");

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { GATEWAY_PORTS, MOST_REPLICAS } from "../charts/figures";
+import { MOST_REPLICAS } from "../charts/places";
 import { resolveGateway, type GatewayModel } from "../model";
 import type { apiKey } from "../policy/api-key";
 import type { floodGuard } from "../policy/flood-guard";
@@ -27,20 +27,6 @@ export function addressLimit(model: GatewayModel, environment: string): number {
     limit += Math.ceil((guard.requests * 60_000) / guard.per) + burstOf(guard) + 1;
   }
   return Math.min(MOST, limit * MOST_REPLICAS);
-}
-
-/** Where the balancer reaches the gateway's pods: it knows them by their own addresses, so by the containers' port. */
-export function podPort({ front, listeners, targets }: GatewayModel, target = targets[0]): number {
-  const listener = front.tls === "gateway" ? "https" : "http";
-  if (target === "node-gateway") return GATEWAY_PORTS[listener];
-  return target === "istio" ? listeners[listener].containerPort : listeners[listener].port;
-}
-
-/** Where the balancer asks whether a gateway's pod is well; Istio's ingress gateway and ingress-nginx have a port for it. */
-export function healthCheckOf({ front }: GatewayModel, target: string | undefined): { path: string; port?: number } {
-  if (target === "istio") return { path: "/healthz/ready", port: 15_021 };
-  if (target === "ingress-nginx") return { path: "/healthz", port: 10_254 };
-  return { path: front.healthPath };
 }
 
 /** Headers that carry keys: none of them may stand in a log. */

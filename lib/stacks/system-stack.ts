@@ -2,7 +2,7 @@ import { RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import { StringParameter } from "aws-cdk-lib/aws-ssm";
 import type { Construct } from "constructs";
-import type { GatewayModel } from "../model";
+import { systemNameOf, type GatewayModel } from "../model";
 import type { Infrastructure } from "../model/infrastructure";
 
 /** One environment of one system, and what it needs of AWS. */
@@ -34,7 +34,7 @@ export class SystemStack extends Stack {
   ) {
     const { region, zones, protect } = infrastructure;
     super(scope, id, { env: { region }, terminationProtection: protect, ...props });
-    this.systemName = `${model.name}-${environment}`;
+    this.systemName = systemNameOf(model, environment);
     this.protect = protect;
     // What was made by a first deployment that failed is in nobody's way: its name may be fixed.
     this.kept = protect ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY;

@@ -67,11 +67,16 @@ test("the command prints the report, and nothing is written", () => {
   expect(worktrees()).toBe(before);
 }, 60_000);
 
+test("of one model, and what another revision had of it", () => {
+  const { code, out } = cost("policies/equb.ts", "--diff", "HEAD");
+  expect([code, /maternal|mmr|serhafen/.test(out)]).toEqual([0, false]);
+}, 60_000);
+
 test("a revision that is none is told, and leaves no worktree behind", () => {
   const before = worktrees();
   const { code, out, err } = cost("--diff", "no-such-revision");
   expect([code, out]).toEqual([1, ""]);
-  expect(err).toContain("error internal/unknown-revision");
+  expect(err).toContain("error diff/unknown-revision");
   expect(worktrees()).toBe(before);
 }, 60_000);
 

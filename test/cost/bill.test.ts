@@ -1,7 +1,8 @@
 import { billOf, type Bill } from "../../lib/cost/bill";
 import { FREE, PRICED } from "../../lib/cost/resources";
 import { readUsage, type Usage } from "../../lib/cost/usage";
-import { changed, presentBill, savingsOf, solutionsOf } from "../../lib/cost/variants";
+import { savingsOf } from "../../lib/cost/savings";
+import { changed, presentBill, solutionsOf } from "../../lib/cost/variants";
 import { loadModel, type GatewayModel } from "../../lib/model";
 import type { Infrastructure } from "../../lib/model/infrastructure";
 

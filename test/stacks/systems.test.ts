@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { parseAllDocuments } from "yaml";
 import { modelFiles } from "../../lib/commands/models";
 import { loadModel, type GatewayModel } from "../../lib/model";
 import { synthesized } from "./synthesized";
@@ -15,9 +17,7 @@ function typesOf(system: string): Map<string, number> {
   const model = models.get(system) as GatewayModel;
   const types = new Map<string, number>();
   for (const template of synthesized(model, model.infrastructure["production"] as never).values()) {
-    for (const { Type } of Object.values(
-      (template.toJSON() as { Resources: Record<string, { Type: string }> }).Resources,
-    )) {
+    for (const { Type } of Object.values((template.toJSON() as { Resources: Record<string, Resource> }).Resources)) {
       types.set(Type, (types.get(Type) ?? 0) + 1);
     }
   }
@@ -67,3 +67,33 @@ test("the engines are the systems' own", () => {
   const engine = (system: string): unknown => models.get(system)?.infrastructure["production"]?.database?.engine;
   expect(["maternal", "mmr", "equb", "serhafen"].map(engine)).toEqual(["postgres", "mysql", "postgres", "postgres"]);
 });
+
+/** What the cluster's side asks AWS for by name must be there by that name: nobody else would notice before a deployment. */
+test.each([...models.keys()])("%s: aws.yaml names what the templates make", (system) => {
+  const model = models.get(system) as GatewayModel;
+  const resources = [...synthesized(model, model.infrastructure["production"] as never).values()].flatMap((template) =>
+    Object.values((template.toJSON() as { Resources: Record<string, Resource> }).Resources),
+  );
+  const named = (type: string): unknown[] =>
+    resources.filter(({ Type }) => Type === type).map(({ Properties }) => Properties?.["Name"]);
+  const file = readFileSync(`kubernetes/${system}/production/aws.yaml`, "utf8");
+  const objects = parseAllDocuments(file).map((document) => document.toJS() as { kind: string; spec: Spec });
+  const of = (kind: string): Spec[] => objects.filter((object) => object.kind === kind).map(({ spec }) => spec);
+  const asked = of("ExternalSecret").flatMap(({ data = [] }) => data.map(({ remoteRef }) => remoteRef.key));
+  const there = [...named("AWS::SecretsManager::Secret"), ...named("AWS::SSM::Parameter")];
+  expect([asked.length > 0, asked.filter((key) => !there.includes(key))]).toEqual([true, []]);
+  const bound = of("TargetGroupBinding").map(({ targetGroupName }) => targetGroupName);
+  expect([bound.length, named("AWS::ElasticLoadBalancingV2::TargetGroup")]).toEqual([1, bound]);
+  const users = resources.filter(({ Type }) => Type === "AWS::ElastiCache::User");
+  expect(file).toContain(`rediss://${String(users[0]?.Properties?.["UserName"])}:`);
+});
+
+interface Resource {
+  Type: string;
+  Properties?: Record<string, unknown>;
+}
+
+interface Spec {
+  data?: { remoteRef: { key: string } }[];
+  targetGroupName?: string;
+}

@@ -10,11 +10,11 @@ function instanceOf(type: string): Instance {
   return instance;
 }
 
-/** As many as the pods ask for, and never fewer than one in each of three zones or what the model says. */
-function countOf({ pods }: Surroundings, type: string, atLeast: number): number {
+/** As many as the pods ask for. */
+function countOf({ pods }: Surroundings, type: string): number {
   const count = nodesFor(pods, instanceOf(type));
   if (count === undefined) throw new Unpriced(`A pod of the cluster asks for more than a ${type} has.`);
-  return Math.max(atLeast, count);
+  return count;
 }
 
 const disks = (count: number, gib: number): Item => standing("nodes", "Nodes' disks", count * gib, "ebs.gp3");
@@ -25,7 +25,7 @@ const AUTO = { type: "m7g.large", diskGiB: 80, least: 2 } as const;
 const cluster: Pricer = ({ properties }, around) => {
   const control = standing("cluster", "EKS control plane", HOURS, "eks.cluster");
   if (at(properties, "ComputeConfig", "Enabled") !== true) return [control];
-  const count = countOf(around, AUTO.type, AUTO.least);
+  const count = Math.max(AUTO.least, countOf(around, AUTO.type));
   const what = `${String(count)} × ${AUTO.type}`;
   return [
     control,
@@ -38,7 +38,7 @@ const cluster: Pricer = ({ properties }, around) => {
 const nodes: Pricer = ({ properties, beside }, around) => {
   const type = text(properties, "InstanceTypes", 0);
   const count = number(properties, "ScalingConfig", "MinSize");
-  const asked = countOf(around, type, 1);
+  const asked = countOf(around, type);
   // Nothing in the cluster makes more of them: the rest of the pods would wait for ever.
   if (asked > count) {
     const said = `The pods ask for ${String(asked)} × ${type}, and the group has ${String(count)}`;

@@ -1,6 +1,6 @@
 import { HOURS, standing, used, type Item } from "../lines";
-import { at, GIB, listed, MILLION, MONTH_DAYS, number, text, Unpriced, WEBSITE, type Pricer } from "./resource";
-import { balancerRequestsOf, requestsOf } from "../usage";
+import { MONTH_DAYS } from "../usage";
+import { at, GIB, listed, MILLION, number, text, Unpriced, type Pricer } from "./resource";
 
 /** What outlives a pod: databases, the shared store, search, files, messages, secrets. */
 
@@ -20,8 +20,8 @@ const database: Pricer = ({ properties }, { usage }) => {
   ];
 };
 
-const documents: Pricer = (_, { usage }) => {
-  const asked = (requestsOf(usage) * usage.databaseShare) / MILLION;
+const documents: Pricer = (_, { usage, traffic }) => {
+  const asked = (traffic.all * usage.databaseShare) / MILLION;
   return [
     used("database", "Documents' storage", usage.documentsGiB, "docdb.storage"),
     used("database", "Documents' reads and writes", asked, "docdb.io"),
@@ -62,18 +62,14 @@ const search: Pricer = ({ properties }) => {
 };
 
 /** What a bucket holds, by its name in our stacks. */
-const bucket: Pricer = ({ id, stack, properties }, { usage, count }) => {
+const bucket: Pricer = ({ id, stack, properties }, { usage, traffic }) => {
   const held = (what: string, gib: number): Item[] => [used("storage", what, gib, "s3.storage")];
   if (id.startsWith("FileLogs")) return [];
   if (id.startsWith("Files")) return held("Static files", usage.staticGiB);
   const months = number(properties, "LifecycleConfiguration", "Rules", 0, "ExpirationInDays") / MONTH_DAYS;
   const linesOf = (requests: number): number => (months * requests * usage.accessLogBytesPerRequest) / GIB;
-  if (id.startsWith("AccessLogs")) {
-    return held("Balancer's access logs", linesOf(balancerRequestsOf(usage, count(WEBSITE) > 0)));
-  }
-  if (stack === "Website" && id.startsWith("Logs")) {
-    return held("CloudFront's logs", linesOf(requestsOf(usage) * usage.websiteShare));
-  }
+  if (id.startsWith("AccessLogs")) return held("Balancer's access logs", linesOf(traffic.balancer));
+  if (stack === "Website" && id.startsWith("Logs")) return held("CloudFront's logs", linesOf(traffic.website));
   throw new Unpriced("lib/cost does not know what is kept in it.");
 };
 

@@ -1,7 +1,7 @@
 import { HOURS, standing, used } from "../lines";
 import { tiered } from "../prices";
-import { balancerRequestsOf, requestsOf, type Usage } from "../usage";
-import { GIB, length, MILLION, WEBSITE, type Pricer } from "./resource";
+import type { Usage } from "../usage";
+import { GIB, length, MILLION, type Pricer } from "./resource";
 
 /** What the internet reaches, and the ways out. */
 
@@ -12,31 +12,27 @@ function capacityUnits(requests: number, { requestBytes, answerBytes, requestsPe
   return Math.max(carried, perSecond / requestsPerConnection / 25);
 }
 
-const balancer: Pricer = ({ properties }, { usage, count }) => {
-  const hasWebsite = count(WEBSITE) > 0;
-  const requests = balancerRequestsOf(usage, hasWebsite);
+const balancer: Pricer = ({ properties }, { usage, traffic }) => {
   // CloudFront fetches from a balancer for nothing.
-  const sent = (requestsOf(usage) * (hasWebsite ? 1 - usage.websiteShare : 1) * usage.answerBytes) / GIB;
+  const sent = (traffic.direct * usage.answerBytes) / GIB;
   return [
     standing("edge", "Application Load Balancer", HOURS, "alb.hour"),
-    used("edge", "Balancer's capacity units", capacityUnits(requests, usage) * HOURS, "alb.lcu"),
+    used("edge", "Balancer's capacity units", capacityUnits(traffic.balancer, usage) * HOURS, "alb.lcu"),
     standing("network", "Balancer's public IPv4", length(properties, "Subnets") * HOURS, "ipv4.public"),
     ...tiered("transfer", sent).map(([price, gib]) => used("network", "Transfer to the internet", gib, price)),
   ];
 };
 
-const distribution: Pricer = (_, { usage }) => {
-  const requests = requestsOf(usage) * usage.websiteShare;
-  const sent = (requests * usage.answerBytes) / GIB;
+const distribution: Pricer = (_, { usage, traffic }) => {
+  const sent = (traffic.website * usage.answerBytes) / GIB;
   return [
-    used("edge", "CloudFront's requests", requests / 10_000, "cloudfront.https"),
+    used("edge", "CloudFront's requests", traffic.website / 10_000, "cloudfront.https"),
     ...tiered("cloudfront", sent).map(([price, gib]) => used("edge", "CloudFront's transfer", gib, price)),
   ];
 };
 
-const firewall: Pricer = ({ properties }, { usage, count }) => {
-  const atEdge = properties["Scope"] === "CLOUDFRONT";
-  const seen = atEdge ? requestsOf(usage) * usage.websiteShare : balancerRequestsOf(usage, count(WEBSITE) > 0);
+const firewall: Pricer = ({ properties }, { traffic }) => {
+  const seen = properties["Scope"] === "CLOUDFRONT" ? traffic.website : traffic.balancer;
   return [
     standing("edge", "Web ACL", 1, "waf.acl"),
     standing("edge", "Web ACL's rules", length(properties, "Rules"), "waf.rule"),
@@ -52,10 +48,9 @@ const endpoint: Pricer = ({ properties }) =>
 export const EDGE: Readonly<Record<string, Pricer>> = {
   "AWS::ElasticLoadBalancingV2::LoadBalancer": balancer,
   "AWS::CloudFront::Distribution": distribution,
-  "AWS::CloudFront::Function": (_, { usage }) => {
-    const calls = requestsOf(usage) * usage.websiteShare * usage.staticShare;
-    return [used("edge", "CloudFront function's calls", calls / MILLION, "cloudfront.functions")];
-  },
+  "AWS::CloudFront::Function": (_, { traffic }) => [
+    used("edge", "CloudFront function's calls", traffic.files / MILLION, "cloudfront.functions"),
+  ],
   "AWS::WAFv2::WebACL": firewall,
   // One subscription, whatever it protects.
   "AWS::Shield::Protection": (_, { count }) => [

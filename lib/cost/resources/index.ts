@@ -1,10 +1,9 @@
 import { standing, used, type Item } from "../lines";
-import { balancerRequestsOf } from "../usage";
 import { CLUSTER } from "./cluster";
 import { DATA } from "./data";
 import { EDGE } from "./edge";
 import { logsOf, LOGS } from "./logs";
-import { GIB, WEBSITE, type Pricer, type Surroundings } from "./resource";
+import { GIB, type Pricer, type Surroundings } from "./resource";
 
 /** What has a price, by type of resource. */
 export const PRICED: Readonly<Record<string, Pricer>> = { ...CLUSTER, ...DATA, ...EDGE, ...LOGS };
@@ -13,10 +12,10 @@ export const PRICED: Readonly<Record<string, Pricer>> = { ...CLUSTER, ...DATA, .
 const BETWEEN_ZONES = (2 / 3) * 2;
 
 /** What no resource of a template stands for. */
-export function besideTemplates({ usage, count }: Surroundings): { from: string; items: Item[] }[] {
-  const requests = balancerRequestsOf(usage, count(WEBSITE) > 0);
-  const carried = (requests * usage.hops * (usage.requestBytes + usage.answerBytes)) / GIB;
-  const podLogs = count("AWS::OpenSearchService::Domain") > 0 ? 0 : (requests * usage.podLogBytesPerRequest) / GIB;
+export function besideTemplates({ usage, traffic, count }: Surroundings): { from: string; items: Item[] }[] {
+  const carried = (traffic.balancer * usage.hops * (usage.requestBytes + usage.answerBytes)) / GIB;
+  const podLogs =
+    count("AWS::OpenSearchService::Domain") > 0 ? 0 : (traffic.balancer * usage.podLogBytesPerRequest) / GIB;
   return [
     {
       from: "pods",
@@ -30,4 +29,4 @@ export function besideTemplates({ usage, count }: Surroundings): { from: string;
 }
 
 export { FREE } from "./free";
-export { Unpriced, WEBSITE, type Pricer, type Resource, type Surroundings } from "./resource";
+export { Unpriced, type Pricer, type Resource, type Surroundings } from "./resource";

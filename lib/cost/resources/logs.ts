@@ -1,6 +1,6 @@
 import { standing, used, type Item } from "../lines";
-import { balancerRequestsOf, requestsOf } from "../usage";
-import { GIB, MONTH_DAYS, number, Unpriced, WEBSITE, type Pricer } from "./resource";
+import { MONTH_DAYS } from "../usage";
+import { GIB, number, Unpriced, type Pricer } from "./resource";
 
 /** Lines of a month, and those of all months that they are kept for. */
 export const logsOf = (what: string, gib: number, days = MONTH_DAYS): Item[] => [
@@ -9,15 +9,15 @@ export const logsOf = (what: string, gib: number, days = MONTH_DAYS): Item[] => 
 ];
 
 /** What is logged, by the group's name in our stacks. */
-const group: Pricer = ({ id, stack, beside, properties }, { usage, count }) => {
+const group: Pricer = ({ id, stack, beside, properties }, { usage, traffic }) => {
   // What is slow, or what an engine says of itself, is seldom.
   if (/^(Cache|Search)/.test(id)) return [];
-  const requests = balancerRequestsOf(usage, count(WEBSITE) > 0);
   const days = number(properties, "RetentionInDays");
   if (id.startsWith("ControlPlaneLogs")) return logsOf("Control plane's lines", usage.controlPlaneLogGiB, days);
-  if (id.startsWith("FlowLogs")) return logsOf("Flow logs", (requests * usage.flowLogBytesPerRequest) / GIB, days);
+  if (id.startsWith("FlowLogs"))
+    return logsOf("Flow logs", (traffic.balancer * usage.flowLogBytesPerRequest) / GIB, days);
   if (id.startsWith("FirewallLogs")) {
-    const seen = stack === "Website" ? requestsOf(usage) * usage.websiteShare : requests;
+    const seen = stack === "Website" ? traffic.website : traffic.balancer;
     const logging = Object.values(beside).find(({ Type }) => Type === "AWS::WAFv2::LoggingConfiguration");
     const share = logging?.Properties?.["LoggingFilter"] === undefined ? 1 : usage.matchedShare;
     return logsOf("Firewall's lines", (seen * share * usage.firewallLogBytesPerRequest) / GIB, days);

@@ -1,7 +1,7 @@
 import type { Item } from "../lines";
 import type { Pods } from "../pods";
 import { isPrice, type PriceName } from "../prices";
-import type { Usage } from "../usage";
+import type { Traffic, Usage } from "../usage";
 
 export type Properties = Readonly<Record<string, unknown>>;
 
@@ -18,6 +18,7 @@ export interface Resource {
 /** What a resource's price depends on beside its own properties. */
 export interface Surroundings {
   usage: Usage;
+  traffic: Traffic;
   pods: readonly Pods[];
   /** How many resources of a type all stacks have. */
   count: (type: string) => number;
@@ -28,12 +29,6 @@ export type Pricer = (resource: Resource, around: Surroundings) => Item[] | "fre
 
 /** Why a resource has no price. */
 export class Unpriced extends Error {}
-
-/** What stands before a part of the requests. */
-export const WEBSITE = "AWS::CloudFront::Distribution";
-
-/** Days of a month, as far as what is kept is concerned. */
-export const MONTH_DAYS = 365 / 12;
 
 export const GIB = 1024 ** 3;
 export const MILLION = 1e6;
