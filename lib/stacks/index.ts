@@ -1,4 +1,4 @@
-import { Stage, Tags, type StageProps } from "aws-cdk-lib";
+import { Stage, type StageProps } from "aws-cdk-lib";
 import type { ICluster } from "aws-cdk-lib/aws-eks-v2";
 import type { Construct } from "constructs";
 import { AccessStack } from "./access";
@@ -28,8 +28,5 @@ export class SystemStage extends Stage {
     new ObservabilityStack(this, "Observability", { ...props, balancer: edge.balancer, targets: edge.targets, data });
     const { website } = infrastructure.edge;
     if (website) new WebsiteStack(this, "Website", { ...props, website });
-    Tags.of(this).add("system", model.name);
-    Tags.of(this).add("environment", environment);
-    Tags.of(this).add("managed-by", "gatewright");
   }
 }

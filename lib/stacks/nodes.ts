@@ -1,3 +1,4 @@
+import { Stack, Tags } from "aws-cdk-lib";
 import {
   BlockDeviceVolume,
   type CfnLaunchTemplate,
@@ -26,6 +27,7 @@ export function addNodes(scope: Construct, cluster: Cluster, wanted: Infrastruct
       },
     ],
   });
+  for (const [name, value] of Object.entries(Stack.of(scope).tags.tagValues())) Tags.of(template).add(name, value);
   const group = cluster.addNodegroupCapacity("nodes", {
     amiType:
       instanceType.architecture === InstanceArchitecture.ARM_64

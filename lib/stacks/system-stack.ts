@@ -16,6 +16,13 @@ export interface SystemProps {
 export const retentionOf = (days: number): RetentionDays =>
   RetentionDays[RetentionDays[days] as keyof typeof RetentionDays];
 
+/** What a bill is split by. CloudFormation gives a stack's tags to all that it makes; what EKS starts must be told. */
+const tagsOf = (model: GatewayModel, environment: string): Record<string, string> => ({
+  system: model.name,
+  environment,
+  "managed-by": "gatewright",
+});
+
 /** A stack of a system: in its region, in the account of whoever deploys, and without a look-up at synthesis. */
 export class SystemStack extends Stack {
   readonly #zones: string[];
@@ -33,7 +40,8 @@ export class SystemStack extends Stack {
     props: StackProps = {},
   ) {
     const { region, zones, protect } = infrastructure;
-    super(scope, id, { env: { region }, terminationProtection: protect, ...props });
+    const tags = tagsOf(model, environment);
+    super(scope, id, { env: { region }, terminationProtection: protect, tags, ...props });
     this.systemName = systemNameOf(model, environment);
     this.protect = protect;
     // What was made by a first deployment that failed is in nobody's way: its name may be fixed.

@@ -26,6 +26,7 @@ def network():
     return {
         "cidr": vpc["CidrBlock"],
         "name": tag(vpc, "Name"),
+        "tags": {name: tag(vpc, name) for name in ("system", "environment", "managed-by")},
         "subnets": sorted(
             [s["AvailabilityZone"], s["CidrBlock"], out.get(s["SubnetId"], "none"), s["MapPublicIpOnLaunch"]]
             for s in ec2.describe_subnets(Filters=own)["Subnets"]

@@ -56,9 +56,11 @@ function dataExpected(seen: Described, { database, cache, protect }: Infrastruct
 
 function networkExpected(
   { network: { subnets, ...network } }: Described,
-  wanted: Infrastructure,
-  name: string,
+  model: GatewayModel,
+  environment: string,
 ): Expectation[] {
+  const wanted = model.infrastructure[environment] as Infrastructure;
+  const name = `${model.name}-${environment}`;
   const zones = wanted.zones.length;
   const ways = ["internet", "nat", "none"].flatMap((way) => repeat(zones, way));
   return [
@@ -71,6 +73,8 @@ function networkExpected(
       wanted: {
         cidr: wanted.network.cidr,
         name,
+        // CloudFormation gives them to what a stack makes.
+        tags: { system: model.name, environment, "managed-by": "gatewright" },
         natGateways: repeat(Math.min(zones, wanted.network.natGateways), "available"),
         endpoints: ["Gateway", ...wanted.network.interfaceEndpoints.map(() => "Interface")],
         flowLogs: ["ALL"],
@@ -96,7 +100,7 @@ export function expectationsOf(model: GatewayModel, environment: string, seen: D
   const targets = balancer["targets"] as Record<string, unknown>;
   const pods = Object.entries(roles).filter(([, { trusts }]) => trusts === "pods.eks.amazonaws.com");
   return [
-    ...networkExpected(seen, wanted, name),
+    ...networkExpected(seen, model, environment),
     ...dataExpected(seen, wanted, name),
     {
       what: "balancer",

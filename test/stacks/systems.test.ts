@@ -1,7 +1,10 @@
 import { readFileSync } from "node:fs";
+import { Stack } from "aws-cdk-lib";
+import { Match, type Template } from "aws-cdk-lib/assertions";
 import { parseAllDocuments } from "yaml";
 import { modelFiles } from "../../lib/commands/models";
 import { loadModel, type GatewayModel } from "../../lib/model";
+import { systemsApp } from "../../lib/stacks/app";
 import { synthesized } from "./synthesized";
 
 /** Each system's own needs stand in its own templates; `synthesized` throws where a rule of cdk-nag does not hold. */
@@ -61,6 +64,25 @@ test.each([
 ])("%s has what it needs and no more", (system, wanted) => {
   const types = typesOf(system);
   expect(Object.fromEntries(Object.keys(wanted).map((type) => [type, types.get(type) ?? 0]))).toEqual(wanted);
+});
+
+test("every stack has what a bill is split by, and so have the nodes, which EKS starts", () => {
+  const model = models.get("serhafen") as GatewayModel;
+  const stacks = systemsApp([model])
+    .node.findAll()
+    .filter((construct) => Stack.isStack(construct));
+  const tags = { environment: "production", "managed-by": "gatewright", system: "serhafen" };
+  expect(stacks.map((stack) => stack.tags.tagValues())).toEqual(stacks.map(() => tags));
+  expect(stacks.length).toBeGreaterThan(5);
+  const template = synthesized(model, model.infrastructure["production"] as never).get("Cluster") as Template;
+  const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+  template.hasResourceProperties("AWS::EC2::LaunchTemplate", {
+    LaunchTemplateData: {
+      TagSpecifications: Match.arrayWith(
+        ["instance", "volume"].map((ResourceType) => ({ ResourceType, Tags: Match.arrayWith(Tags) })),
+      ),
+    },
+  });
 });
 
 test("the engines are the systems' own", () => {

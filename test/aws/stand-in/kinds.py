@@ -99,9 +99,8 @@ def close(client, group):
 
 @kind("AWS::EC2::SecurityGroup", "ec2")
 def security_group(client, p, name):
-    tags = [{"ResourceType": "security-group", "Tags": p["Tags"]}]
     own = {"GroupName": name, "Description": p["GroupDescription"], "VpcId": p["VpcId"]}
-    group = client.create_security_group(**own, TagSpecifications=tags)["GroupId"]
+    group = client.create_security_group(**own)["GroupId"]
     ways_in, ways_out = (list(permissions(p.get(f"SecurityGroup{way}", []))) for way in ("Ingress", "Egress"))
     if ways_out:
         close(client, group)
@@ -177,7 +176,7 @@ kind("AWS::S3::BucketPolicy", "s3", again(bucket_policy))(bucket_policy)
 
 @kind("AWS::EKS::Cluster", "eks")
 def cluster(client, p, name):
-    log, tags = p.pop("Logging"), p.pop("Tags")
+    log, tags = p.pop("Logging"), p.pop("Tags", {})
     types = [one["Type"] for one in log["ClusterLogging"]["EnabledTypes"]]
     logging = {"clusterLogging": [{"enabled": True, "types": types}]}
     made = client.create_cluster(**lower(p), tags=tags_of(tags), logging=logging)["cluster"]
