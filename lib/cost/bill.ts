@@ -2,7 +2,7 @@ import { edgeTargetOf, type GatewayModel } from "../model";
 import { lineOf, sumOf, type Item, type Line } from "./lines";
 import { OF_EVERY_CLUSTER, withSidecar } from "./nodes";
 import { podsOf, type Pods } from "./pods";
-import { besideTemplates, FREE, PRICED, Unpriced, type Resource, type Surroundings } from "./resources";
+import { ANY, besideTemplates, beyond, FREE, PRICED, Unpriced, type Resource, type Surroundings } from "./resources";
 import { synthesize, type Synthesized } from "./synthesized";
 import { peakPerSecond, trafficOf, type Usage } from "./usage";
 
@@ -71,18 +71,21 @@ function linesOf(priced: readonly { from: string; item: Item }[]): Line[] {
   return [...merged.values()].map(({ from, item }) => lineOf(from, item));
 }
 
-function cover(resource: Resource, around: Surroundings): { covered: Covered; items: Item[] } {
+/** What becomes of a resource: exactly one of the states. */
+export function cover(resource: Resource, around: Surroundings): { covered: Covered; items: Item[] } {
   const { stack, id, type } = resource;
   const covered = { stack, id, type };
-  if (FREE.has(type)) return { covered: { ...covered, state: "free" }, items: [] };
-  const pricer = PRICED[type];
   const unpriced = (why: string): { covered: Covered; items: Item[] } => ({
     covered: { ...covered, state: "unpriced", why },
     items: [],
   });
-  if (!pricer) return unpriced(`lib/cost/resources does not know the type ${type}.`);
+  const priced = PRICED[type];
+  const takes = priced?.takes ?? FREE[type];
+  if (takes === undefined) return unpriced(`lib/cost/resources does not know the type ${type}.`);
+  const said = takes === ANY ? undefined : beyond(resource.properties, takes);
+  if (said !== undefined) return unpriced(`lib/cost/resources does not know what it costs with ${said}.`);
   try {
-    const items = pricer(resource, around);
+    const items = priced?.price(resource, around) ?? "free";
     if (items === "free") return { covered: { ...covered, state: "free" }, items: [] };
     const state = items.some(({ byUsage }) => !byUsage) ? "priced" : "by usage";
     return { covered: { ...covered, state }, items };

@@ -1,6 +1,7 @@
 import { HOURS, standing, type Item } from "../lines";
 import { INSTANCES, nodesFor, type Instance } from "../nodes";
-import { listed, number, text, at, Unpriced, type Pricer, type Surroundings } from "./resource";
+import { listed, number, text, at, Unpriced, type Priced, type Pricer, type Surroundings } from "./resource";
+import { any } from "./takes";
 
 /** EKS's control plane, and the nodes that the pods ask for. */
 
@@ -53,7 +54,24 @@ const nodes: Pricer = ({ properties, beside }, around) => {
   ];
 };
 
-export const CLUSTER: Readonly<Record<string, Pricer>> = {
-  "AWS::EKS::Cluster": cluster,
-  "AWS::EKS::Nodegroup": nodes,
+export const CLUSTER: Readonly<Record<string, Priced>> = {
+  "AWS::EKS::Cluster": {
+    price: cluster,
+    takes: {
+      ...any(
+        "AccessConfig DeletionProtection EncryptionConfig KubernetesNetworkConfig Logging Name ResourcesVpcConfig",
+      ),
+      ...any("RoleArn StorageConfig Tags Version ZonalShiftConfig ComputeConfig"),
+      // In extended support an hour costs six times as much.
+      UpgradePolicy: { SupportType: ["STANDARD"] },
+    },
+  },
+  "AWS::EKS::Nodegroup": {
+    price: nodes,
+    takes: {
+      ...any("AmiType ClusterName ForceUpdateEnabled InstanceTypes LaunchTemplate NodeRepairConfig NodeRole"),
+      ...any("ScalingConfig Subnets Tags UpdateConfig"),
+      CapacityType: ["ON_DEMAND", "SPOT"],
+    },
+  },
 };

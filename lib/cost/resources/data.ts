@@ -1,6 +1,7 @@
 import { HOURS, standing, used, type Item } from "../lines";
 import { MONTH_DAYS } from "../usage";
-import { at, GIB, listed, MILLION, number, text, Unpriced, type Pricer } from "./resource";
+import { at, GIB, listed, MILLION, number, text, Unpriced, type Priced, type Pricer } from "./resource";
+import { any, type Takes } from "./takes";
 
 /** What outlives a pod: databases, the shared store, search, files, messages, secrets. */
 
@@ -76,21 +77,88 @@ const bucket: Pricer = ({ id, stack, properties }, { usage, traffic }) => {
 /** A message is sent, received and taken out. */
 const CALLS_A_MESSAGE = 3;
 
-export const DATA: Readonly<Record<string, Pricer>> = {
-  "AWS::RDS::DBInstance": database,
-  "AWS::DocDB::DBCluster": documents,
-  "AWS::DocDB::DBInstance": document,
-  "AWS::ElastiCache::ReplicationGroup": sharedStore,
-  "AWS::OpenSearchService::Domain": search,
-  "AWS::S3::Bucket": bucket,
-  "AWS::KMS::Key": () => [standing("secrets and keys", "Key", 1, "kms.key")],
-  "AWS::SecretsManager::Secret": () => [secret("Secret")],
-  // Alarms are seldom.
-  "AWS::SNS::Topic": ({ stack }, { usage }) =>
-    stack === "Messaging" ? [used("messaging", "Messages published", usage.messages / MILLION, "sns.publish")] : [],
-  // The second queue takes what nobody could work on.
-  "AWS::SQS::Queue": ({ properties }, { usage }) =>
-    "RedrivePolicy" in properties
-      ? [used("messaging", "Queue's requests", (CALLS_A_MESSAGE * usage.messages) / MILLION, "sqs.standard")]
-      : [],
+const BUCKET: Takes = {
+  ...any("BucketEncryption LoggingConfiguration OwnershipControls PublicAccessBlockConfiguration Tags"),
+  ...any("VersioningConfiguration"),
+  // No other class of storage.
+  LifecycleConfiguration: {
+    Rules: any("AbortIncompleteMultipartUpload ExpirationInDays Id NoncurrentVersionExpiration Status"),
+  },
+};
+
+export const DATA: Readonly<Record<string, Priced>> = {
+  "AWS::RDS::DBInstance": {
+    price: database,
+    takes: {
+      ...any("AllocatedStorage BackupRetentionPeriod CopyTagsToSnapshot DBInstanceClass DBParameterGroupName"),
+      ...any("DBSubnetGroupName DeletionProtection EnableCloudwatchLogsExports EnableIAMDatabaseAuthentication"),
+      ...any("EnablePerformanceInsights Engine EngineVersion KmsKeyId ManageMasterUserPassword MasterUserSecret"),
+      ...any("MasterUsername MaxAllocatedStorage MonitoringInterval MonitoringRoleArn MultiAZ"),
+      ...any("PerformanceInsightsKMSKeyId Port PubliclyAccessible StorageEncrypted Tags VPCSecurityGroups"),
+      DatabaseInsightsMode: ["standard"],
+      // A week is kept for nothing.
+      PerformanceInsightsRetentionPeriod: [7],
+      StorageType: ["gp3"],
+    },
+  },
+  "AWS::DocDB::DBCluster": {
+    price: documents,
+    takes: {
+      ...any(
+        "BackupRetentionPeriod CopyTagsToSnapshot DBClusterParameterGroupName DBSubnetGroupName DeletionProtection",
+      ),
+      ...any("EnableCloudwatchLogsExports EngineVersion KmsKeyId MasterUserPassword MasterUsername Port"),
+      ...any("StorageEncrypted Tags VpcSecurityGroupIds"),
+      StorageType: ["standard"],
+    },
+  },
+  "AWS::DocDB::DBInstance": { price: document, takes: any("DBClusterIdentifier DBInstanceClass Tags") },
+  "AWS::ElastiCache::ReplicationGroup": {
+    price: sharedStore,
+    takes: {
+      ...any("AtRestEncryptionEnabled AutoMinorVersionUpgrade AutomaticFailoverEnabled CacheNodeType"),
+      ...any("CacheSubnetGroupName Engine EngineVersion KmsKeyId LogDeliveryConfigurations MultiAZEnabled"),
+      ...any("NumNodeGroups Port ReplicasPerNodeGroup ReplicationGroupDescription ReplicationGroupId"),
+      ...any(
+        "SecurityGroupIds SnapshotRetentionLimit Tags TransitEncryptionEnabled TransitEncryptionMode UserGroupIds",
+      ),
+    },
+  },
+  "AWS::OpenSearchService::Domain": {
+    price: search,
+    takes: {
+      ...any("AccessPolicies DomainEndpointOptions DomainName EncryptionAtRestOptions EngineVersion"),
+      ...any("LogPublishingOptions NodeToNodeEncryptionOptions Tags VPCOptions"),
+      ClusterConfig: {
+        ...any("DedicatedMasterCount DedicatedMasterEnabled DedicatedMasterType InstanceCount InstanceType"),
+        ...any("MultiAZWithStandbyEnabled ZoneAwarenessConfig ZoneAwarenessEnabled"),
+      },
+      EBSOptions: { ...any("VolumeSize"), EBSEnabled: [true], VolumeType: ["gp3"] },
+    },
+  },
+  "AWS::S3::Bucket": { price: bucket, takes: BUCKET },
+  "AWS::KMS::Key": {
+    price: () => [standing("secrets and keys", "Key", 1, "kms.key")],
+    takes: any("Description EnableKeyRotation KeyPolicy PendingWindowInDays Tags"),
+  },
+  "AWS::SecretsManager::Secret": {
+    price: () => [secret("Secret")],
+    takes: any("Description GenerateSecretString KmsKeyId Name Tags"),
+  },
+  "AWS::SNS::Topic": {
+    // Alarms are seldom.
+    price: ({ stack }, { usage }) =>
+      stack === "Messaging" ? [used("messaging", "Messages published", usage.messages / MILLION, "sns.publish")] : [],
+    takes: any("KmsMasterKeyId Tags TopicName"),
+  },
+  "AWS::SQS::Queue": {
+    // The second queue takes what nobody could work on.
+    price: ({ properties }, { usage }) =>
+      "RedrivePolicy" in properties
+        ? [used("messaging", "Queue's requests", (CALLS_A_MESSAGE * usage.messages) / MILLION, "sqs.standard")]
+        : [],
+    takes: any(
+      "KmsMasterKeyId MessageRetentionPeriod QueueName RedrivePolicy SqsManagedSseEnabled Tags VisibilityTimeout",
+    ),
+  },
 };

@@ -1,7 +1,9 @@
 import { HOURS, standing, used } from "../lines";
 import { tiered } from "../prices";
 import type { Usage } from "../usage";
-import { GIB, length, MILLION, type Pricer } from "./resource";
+import { FIREWALL_GROUPS } from "../../model/infrastructure";
+import { GIB, length, MILLION, type Priced, type Pricer } from "./resource";
+import { any } from "./takes";
 
 /** What the internet reaches, and the ways out. */
 
@@ -40,26 +42,85 @@ const firewall: Pricer = ({ properties }, { traffic }) => {
   ];
 };
 
+/** Functions of CloudFront's own alone: Lambda@Edge has prices of its own. */
+const BEHAVIOUR = any(
+  "AllowedMethods CachePolicyId CachedMethods Compress FunctionAssociations OriginRequestPolicyId PathPattern ResponseHeadersPolicyId TargetOriginId ViewerProtocolPolicy",
+);
+
 const endpoint: Pricer = ({ properties }) =>
   properties["VpcEndpointType"] === "Interface"
     ? [standing("network", "Interface endpoint", length(properties, "SubnetIds") * HOURS, "vpce.interface.hour")]
     : "free";
 
-export const EDGE: Readonly<Record<string, Pricer>> = {
-  "AWS::ElasticLoadBalancingV2::LoadBalancer": balancer,
-  "AWS::CloudFront::Distribution": distribution,
-  "AWS::CloudFront::Function": (_, { traffic }) => [
-    used("edge", "CloudFront function's calls", traffic.files / MILLION, "cloudfront.functions"),
-  ],
-  "AWS::WAFv2::WebACL": firewall,
-  // One subscription, whatever it protects.
-  "AWS::Shield::Protection": (_, { count }) => [
-    standing("edge", "Shield Advanced", 1 / count("AWS::Shield::Protection"), "shield.advanced"),
-  ],
-  "AWS::EC2::EIP": () => [standing("network", "Public IPv4", HOURS, "ipv4.public")],
-  "AWS::EC2::NatGateway": (_, { usage, count }) => [
-    standing("network", "NAT gateway", HOURS, "nat.hour"),
-    used("network", "Through NAT", usage.natGiB / count("AWS::EC2::NatGateway"), "nat.gb"),
-  ],
-  "AWS::EC2::VPCEndpoint": endpoint,
+/** Groups of AWS's own that are paid for by each request are not among these. */
+const GROUPS = [...FIREWALL_GROUPS];
+
+export const EDGE: Readonly<Record<string, Priced>> = {
+  "AWS::ElasticLoadBalancingV2::LoadBalancer": {
+    price: balancer,
+    takes: {
+      ...any("LoadBalancerAttributes Name SecurityGroups Subnets Tags"),
+      Scheme: ["internet-facing"],
+      Type: ["application"],
+    },
+  },
+  "AWS::CloudFront::Distribution": {
+    price: distribution,
+    takes: {
+      ...any("Tags"),
+      DistributionConfig: {
+        ...any("Aliases Comment CustomErrorResponses DefaultRootObject Enabled HttpVersion IPV6Enabled Logging"),
+        ...any("PriceClass Restrictions WebACLId"),
+        CacheBehaviors: BEHAVIOUR,
+        DefaultCacheBehavior: BEHAVIOUR,
+        Origins: any("CustomOriginConfig DomainName Id OriginAccessControlId OriginPath S3OriginConfig"),
+        // An address of its own costs 600 dollars a month.
+        ViewerCertificate: { ...any("AcmCertificateArn MinimumProtocolVersion"), SslSupportMethod: ["sni-only"] },
+      },
+    },
+  },
+  "AWS::CloudFront::Function": {
+    price: (_, { traffic }) => [
+      used("edge", "CloudFront function's calls", traffic.files / MILLION, "cloudfront.functions"),
+    ],
+    takes: any("AutoPublish FunctionCode FunctionConfig Name Tags"),
+  },
+  "AWS::WAFv2::WebACL": {
+    price: firewall,
+    takes: {
+      ...any("DefaultAction Name Scope Tags VisibilityConfig"),
+      Rules: {
+        ...any("Action Name OverrideAction Priority VisibilityConfig"),
+        Statement: {
+          ...any("RateBasedStatement"),
+          ManagedRuleGroupStatement: { VendorName: ["AWS"], Name: GROUPS },
+        },
+      },
+    },
+  },
+  "AWS::Shield::Protection": {
+    // One subscription, whatever it protects.
+    price: (_, { count }) => [
+      standing("edge", "Shield Advanced", 1 / count("AWS::Shield::Protection"), "shield.advanced"),
+    ],
+    takes: any("Name ResourceArn Tags"),
+  },
+  "AWS::EC2::EIP": {
+    price: () => [standing("network", "Public IPv4", HOURS, "ipv4.public")],
+    takes: any("Domain Tags"),
+  },
+  "AWS::EC2::NatGateway": {
+    price: (_, { usage, count }) => [
+      standing("network", "NAT gateway", HOURS, "nat.hour"),
+      used("network", "Through NAT", usage.natGiB / count("AWS::EC2::NatGateway"), "nat.gb"),
+    ],
+    takes: any("AllocationId SubnetId Tags"),
+  },
+  "AWS::EC2::VPCEndpoint": {
+    price: endpoint,
+    takes: {
+      ...any("PolicyDocument PrivateDnsEnabled RouteTableIds SecurityGroupIds ServiceName SubnetIds Tags VpcId"),
+      VpcEndpointType: ["Gateway", "Interface"],
+    },
+  },
 };

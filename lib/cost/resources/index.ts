@@ -3,10 +3,10 @@ import { CLUSTER } from "./cluster";
 import { DATA } from "./data";
 import { EDGE } from "./edge";
 import { logsOf, LOGS } from "./logs";
-import { GIB, type Pricer, type Surroundings } from "./resource";
+import { GIB, type Priced, type Surroundings } from "./resource";
 
 /** What has a price, by type of resource. */
-export const PRICED: Readonly<Record<string, Pricer>> = { ...CLUSTER, ...DATA, ...EDGE, ...LOGS };
+export const PRICED: Readonly<Record<string, Priced>> = { ...CLUSTER, ...DATA, ...EDGE, ...LOGS };
 
 /** Of three zones that pods stand in, a call leaves its own two times of three, and both of the two pay. */
 const BETWEEN_ZONES = (2 / 3) * 2;
@@ -29,4 +29,5 @@ export function besideTemplates({ usage, traffic, count }: Surroundings): { from
 }
 
 export { FREE } from "./free";
-export { Unpriced, type Pricer, type Resource, type Surroundings } from "./resource";
+export { Unpriced, type Resource, type Surroundings } from "./resource";
+export { ANY, beyond } from "./takes";

@@ -1,6 +1,7 @@
 import { standing, used, type Item } from "../lines";
 import { MONTH_DAYS } from "../usage";
-import { GIB, number, Unpriced, type Pricer } from "./resource";
+import { GIB, number, Unpriced, type Priced, type Pricer } from "./resource";
+import { any } from "./takes";
 
 /** Lines of a month, and those of all months that they are kept for. */
 export const logsOf = (what: string, gib: number, days = MONTH_DAYS): Item[] => [
@@ -25,7 +26,19 @@ const group: Pricer = ({ id, stack, beside, properties }, { usage, traffic }) =>
   throw new Unpriced("lib/cost does not know how much is logged into it.");
 };
 
-export const LOGS: Readonly<Record<string, Pricer>> = {
-  "AWS::Logs::LogGroup": group,
-  "AWS::CloudWatch::Alarm": () => [standing("logs and alarms", "Alarm", 1, "cloudwatch.alarm")],
+export const LOGS: Readonly<Record<string, Priced>> = {
+  "AWS::Logs::LogGroup": {
+    price: group,
+    takes: { ...any("KmsKeyId LogGroupName RetentionInDays Tags"), LogGroupClass: ["STANDARD"] },
+  },
+  "AWS::CloudWatch::Alarm": {
+    price: () => [standing("logs and alarms", "Alarm", 1, "cloudwatch.alarm")],
+    // Of one metric, looked at once a minute or less often; `Metrics` has a price for each.
+    takes: {
+      ...any("AlarmActions AlarmDescription AlarmName ComparisonOperator DatapointsToAlarm Dimensions"),
+      ...any("EvaluationPeriods ExtendedStatistic MetricName Namespace OKActions Statistic Tags Threshold"),
+      ...any("TreatMissingData"),
+      Period: [60, 300],
+    },
+  },
 };

@@ -2,6 +2,7 @@ import type { Item } from "../lines";
 import type { Pods } from "../pods";
 import { isPrice, type PriceName } from "../prices";
 import type { Traffic, Usage } from "../usage";
+import type { Takes } from "./takes";
 
 export type Properties = Readonly<Record<string, unknown>>;
 
@@ -26,6 +27,12 @@ export interface Surroundings {
 
 /** Says what a resource costs; an empty list is nothing at this usage. Throws `Unpriced`. */
 export type Pricer = (resource: Resource, around: Surroundings) => Item[] | "free";
+
+/** How a type is priced, and what of its properties that knows of; whatever else a template says has no price. */
+export interface Priced {
+  takes: Takes;
+  price: Pricer;
+}
 
 /** Why a resource has no price. */
 export class Unpriced extends Error {}
