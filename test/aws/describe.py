@@ -164,5 +164,85 @@ def keys():
     return [kms.get_key_rotation_status(KeyId=k["KeyId"])["KeyRotationEnabled"] for k in found if k["KeyManager"] == "CUSTOMER"]
 
 
+def doors():
+    """Ports that are open to everybody."""
+    rules = boto3.client("ec2").describe_security_groups()["SecurityGroups"]
+    return sorted(
+        [rule["FromPort"], rule["ToPort"]]
+        for group in rules
+        for rule in group["IpPermissions"]
+        if any(way["CidrIp"] == "0.0.0.0/0" for way in rule["IpRanges"])
+    )
+
+
+def buckets():
+    s3 = boto3.client("s3")
+    found = []
+    for name in (bucket["Name"] for bucket in s3.list_buckets()["Buckets"]):
+        if name.startswith("cdk-"):
+            continue
+        block = s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
+        rules = s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
+        statements = json.loads(s3.get_bucket_policy(Bucket=name)["Policy"])["Statement"]
+        cycle = s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
+        found.append(
+            {
+                "public": not all(block.values()),
+                "encrypted": rules[0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"],
+                "plainRefused": any(
+                    one["Effect"] == "Deny" and one.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
+                    for one in statements
+                ),
+                "versioned": s3.get_bucket_versioning(Bucket=name).get("Status") == "Enabled",
+                "ends": cycle[0].get("Expiration") or cycle[0]["NoncurrentVersionExpiration"],
+                "logged": "LoggingEnabled" in s3.get_bucket_logging(Bucket=name),
+            }
+        )
+    return sorted(found, key=json.dumps)
+
+
+def queues():
+    sqs = boto3.client("sqs")
+    urls = sqs.list_queues().get("QueueUrls", [])
+    found = [sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"] for url in urls]
+    return {
+        "plain": sum(one.get("SqsManagedSseEnabled") != "true" for one in found),
+        "retried": sorted(json.loads(one["RedrivePolicy"])["maxReceiveCount"] for one in found if "RedrivePolicy" in one),
+        "encryptedTopics": [
+            bool(boto3.client("sns").get_topic_attributes(TopicArn=topic["TopicArn"])["Attributes"].get("KmsMasterKeyId"))
+            for topic in boto3.client("sns").list_topics()["Topics"]
+        ],
+    }
+
+
+def logs():
+    """Groups whose lines are kept for ever."""
+    pages = boto3.client("logs").get_paginator("describe_log_groups").paginate()
+    return [one["logGroupName"] for page in pages for one in page["logGroups"] if "retentionInDays" not in one]
+
+
+def firewall():
+    waf = boto3.client("wafv2")
+    acl = waf.list_web_acls(Scope="REGIONAL")["WebACLs"][0]
+    rules = waf.get_web_acl(Name=acl["Name"], Id=acl["Id"], Scope="REGIONAL")["WebACL"]["Rules"]
+    return [
+        [one["Name"], *(one.get("Action") or one["OverrideAction"]).keys()] for one in sorted(rules, key=lambda r: r["Priority"])
+    ]
+
+
+def website():
+    items = boto3.client("cloudfront").list_distributions()["DistributionList"].get("Items", [])
+    return [
+        {
+            "hosts": one["Aliases"]["Items"],
+            "tls": one["ViewerCertificate"]["MinimumProtocolVersion"],
+            "plain": one["DefaultCacheBehavior"]["ViewerProtocolPolicy"],
+            "gateway": [[way["PathPattern"], way["ViewerProtocolPolicy"]] for way in one["CacheBehaviors"]["Items"]],
+        }
+        for one in items
+    ]
+
+
 PARTS = [network, database, balancer, roles, cluster, store, alarms, messages, parameters, keys]
+PARTS += [doors, buckets, queues, logs, firewall, website]
 print(json.dumps({part.__name__: part() for part in PARTS}, indent=2))

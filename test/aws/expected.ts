@@ -1,5 +1,5 @@
 import type { GatewayModel } from "../../lib/model";
-import type { Infrastructure } from "../../lib/model/infrastructure";
+import { FIREWALL_GROUPS, type Infrastructure } from "../../lib/model/infrastructure";
 
 /** What describe.py says of a deployed environment, as far as it is asked for here. */
 export interface Described {
@@ -13,6 +13,12 @@ export interface Described {
   messages: { topics: string[]; queues: number };
   parameters: string[];
   keys: boolean[];
+  doors: [from: number, to: number][];
+  buckets: Record<string, unknown>[];
+  queues: { plain: number; retried: number[]; encryptedTopics: boolean[] };
+  logs: string[];
+  firewall: [rule: string, action: string][];
+  website: Record<string, unknown>[];
 }
 
 interface Expectation {
@@ -90,6 +96,46 @@ const rolesOf = ({ secrets }: GatewayModel, { access, cluster }: Infrastructure)
   return (cluster.compute === "nodes" ? 1 : 0) + 2 + (ownSecrets ? 2 : 0) + Object.keys(access).length;
 };
 
+/** What the public reaches, and what is kept of its requests. */
+function edgeExpected(seen: Described, { edge, topics }: Infrastructure): Expectation[] {
+  const { website } = edge;
+  const kept = { public: false, encrypted: "AES256", plainRefused: true };
+  const logs = { ...kept, versioned: false, ends: { Days: 90 }, logged: false };
+  const files = { ...kept, versioned: true, ends: { NoncurrentDays: 30 }, logged: true };
+  const wantedSite = website && {
+    hosts: [website.host],
+    tls: "TLSv1.2_2021",
+    plain: "redirect-to-https",
+    gateway: [[website.apiPath, "redirect-to-https"]],
+  };
+  return [
+    {
+      what: "ports that are open to everybody",
+      seen: seen.doors,
+      wanted: [
+        [80, 80],
+        [443, 443],
+      ],
+    },
+    { what: "buckets", seen: seen.buckets, wanted: website ? [logs, logs, logs, files] : [logs] },
+    {
+      what: "queues, and topics with the one of the alarms",
+      seen: seen.queues,
+      wanted: { plain: 0, retried: topics.map(() => 5), encryptedTopics: [true, ...topics.map(() => true)] },
+    },
+    { what: "lines that are kept for ever", seen: seen.logs, wanted: [] },
+    {
+      what: "firewall's rules",
+      seen: seen.firewall,
+      wanted: [
+        ["AddressRate", "Block"],
+        ...FIREWALL_GROUPS.map((group) => [group, edge.firewall.includes(group) ? "None" : "Count"]),
+      ],
+    },
+    { what: "website", seen: seen.website, wanted: wantedSite ? [wantedSite] : [] },
+  ];
+}
+
 /** What an operator must find of an environment, by its model alone. */
 export function expectationsOf(model: GatewayModel, environment: string, seen: Described): Expectation[] {
   const wanted = model.infrastructure[environment] as Infrastructure;
@@ -102,6 +148,7 @@ export function expectationsOf(model: GatewayModel, environment: string, seen: D
   return [
     ...networkExpected(seen, model, environment),
     ...dataExpected(seen, wanted, name),
+    ...edgeExpected(seen, wanted),
     {
       what: "balancer",
       seen: [balancer["name"], balancer["scheme"], balancer["accessLogs"], balancer["dropsInvalidHeaders"]],

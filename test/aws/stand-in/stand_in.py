@@ -18,10 +18,12 @@ for part in ("", ".validation", ".validation.exceptions"):
 sys.path.insert(0, str(Path(__file__).parent))
 
 import kinds  # noqa: F401  (fills TYPES)
-from made import ENDPOINT, TYPES, aws, kind, plain, refuse
+from afterwards import finish, said_afterwards
+from made import ENDPOINT, TYPES, kind, refuse
 from moto.cloudformation import models, parsing, responses
 from moto.core.responses import ActionResult
 from moto.elbv2.models import FakeLoadBalancer, FakeTargetGroup
+from watched import Watched
 
 PORT, SKIPPED = int(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text())
 ENDPOINT["url"] = f"http://127.0.0.1:{PORT}"
@@ -38,70 +40,6 @@ def unchanged(client, ref, properties, changed):
 
 for skipped, attributes in SKIPPED.items():
     kind(skipped, None, unchanged)(kept(attributes))
-
-# --- what moto's own models of these leave out, said to the service afterwards
-
-
-def network_names(region, ref, p):
-    for name in ("EnableDnsHostnames", "EnableDnsSupport"):
-        aws("ec2", region).modify_vpc_attribute(VpcId=ref, **{name: {"Value": p[name] in (True, "true")}})
-
-
-def bucket_settings(region, ref, p):
-    client = aws("s3", region)
-    own = {"Bucket": ref}
-    if "PublicAccessBlockConfiguration" in p:
-        block = p["PublicAccessBlockConfiguration"]
-        client.put_public_access_block(**own, PublicAccessBlockConfiguration=block)
-    if "VersioningConfiguration" in p:
-        client.put_bucket_versioning(**own, VersioningConfiguration=p["VersioningConfiguration"])
-    if "OwnershipControls" in p:
-        client.put_bucket_ownership_controls(**own, OwnershipControls=p["OwnershipControls"])
-
-
-def role_policies(region, ref, p):
-    client = aws("iam", region)
-    # moto's own writes them as Python would.
-    for own in p.get("Policies", []):
-        policy = json.dumps(own["PolicyDocument"])
-        client.put_role_policy(RoleName=ref, PolicyName=own["PolicyName"], PolicyDocument=policy)
-    now = {one["PolicyArn"] for one in client.list_attached_role_policies(RoleName=ref)["AttachedPolicies"]}
-    # moto's list of AWS's policies is older than this one.
-    wanted = {*p.get("ManagedPolicyArns", [])} - {"arn:aws:iam::aws:policy/AmazonEBSCSIDriverPolicyV2"}
-    for arn in wanted - now:
-        client.attach_role_policy(RoleName=ref, PolicyArn=arn)
-    for arn in now - wanted:
-        client.detach_role_policy(RoleName=ref, PolicyArn=arn)
-
-
-def balancer_attributes(region, ref, p):
-    attributes = [{"Key": a["Key"], "Value": str(a["Value"])} for a in p["LoadBalancerAttributes"]]
-    aws("elbv2", region).modify_load_balancer_attributes(LoadBalancerArn=ref, Attributes=attributes)
-
-
-def target_group_attributes(region, ref, p):
-    attributes = p.get("TargetGroupAttributes", [])
-    aws("elbv2", region).modify_target_group_attributes(TargetGroupArn=ref, Attributes=attributes)
-
-
-AFTERWARDS = {
-    "AWS::EC2::VPC": network_names,
-    "AWS::S3::Bucket": bucket_settings,
-    "AWS::IAM::Role": role_policies,
-    "AWS::ElasticLoadBalancingV2::LoadBalancer": balancer_attributes,
-    "AWS::ElasticLoadBalancingV2::TargetGroup": target_group_attributes,
-}
-
-
-def finish(resource, definition, resources, region):
-    if resource is None or definition["Type"] not in AFTERWARDS:
-        return
-    properties = plain(parsing.clean_json(definition, resources)["Properties"])
-    try:
-        AFTERWARDS[definition["Type"]](region, resource.physical_resource_id, properties)
-    except Exception as error:
-        raise refuse(f"{definition['Type']}: {type(error).__name__}: {error}") from error
-
 
 # --- attributes that moto's own models have not
 
@@ -142,7 +80,7 @@ def strict_class(type_name):
         return TYPES[type_name]
     if type_name.startswith("Custom::") or type_name not in parsing.get_model_map():
         raise refuse(f"nobody makes {type_name}; write how in kinds.py, or into the list of what is skipped")
-    return class_of(type_name)
+    return Watched(class_of(type_name), type_name, said_afterwards(type_name))
 
 
 def output_of(asked, resources):
@@ -166,7 +104,7 @@ def strict_clean(value, resources):
 
 def strict_create(name, definition, resources, account_id, region_name):
     resource = created(name, definition, resources, account_id, region_name)
-    finish(resource, definition, resources, region_name)
+    finish(resource, definition["Type"], region_name)
     return resource
 
 
@@ -174,7 +112,7 @@ def strict_update(name, definition, resources, account_id, region_name):
     resource = updated(name, definition, resources, account_id, region_name)
     if resource is None:
         raise refuse(f"moto has no update of {definition['Type']} ({name}), and would forget it")
-    finish(resource, definition, resources, region_name)
+    finish(resource, definition["Type"], region_name)
     return resource
 
 
