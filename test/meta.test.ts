@@ -233,6 +233,11 @@ describe("documentation", () => {
     expect([...options.filter((o) => !new RegExp(`[ \`]${o}\\b`).test(page)), ...unnamed]).toEqual([]);
   });
 
+  test("the model's JSON Schema is that of the model: npm run schema", () => {
+    const committed = readFileSync(path.join(ROOT, "docs/model.schema.json"), "utf8");
+    expect(JSON.parse(committed)).toEqual(z.toJSONSchema(gatewaySchema, { io: "input" }));
+  });
+
   test("the example of the model's page is a good model", () => {
     const page = readFileSync(path.join(ROOT, "docs/model.md"), "utf8");
     const example = /```yaml\n(name: shop[\s\S]*?)```/.exec(page)?.[1] ?? "";

@@ -1,7 +1,7 @@
 import { ApiObject, type Chart } from "cdk8s";
 import { systemNameOf, type GatewayModel } from "../model";
 import type { Infrastructure } from "../model/infrastructure";
-import { STORE_KEY, STORE_USER, storeSecretOf } from "./places";
+import { STORE_KEY, STORE_USER, storeSecretOf, websiteTargetsOf } from "./places";
 
 /**
  * What the cluster must know of AWS, for an environment that is deployed there: names and endpoints by External Secrets from
@@ -67,6 +67,23 @@ function sharedStore(chart: Chart, { systemName, labels }: Naming, { infrastruct
   }
 }
 
+/** The gateway's pods, told to each balancer that asks them. */
+function bindTargets(
+  chart: Chart,
+  { systemName, labels }: Naming,
+  { edge }: Infrastructure,
+  { name, namespace, port }: NonNullable<InCluster["service"]>,
+): void {
+  for (const group of [systemName, ...(edge.website ? [websiteTargetsOf(systemName)] : [])]) {
+    new ApiObject(chart, `targets-${group}`, {
+      apiVersion: "elbv2.k8s.aws/v1beta1",
+      kind: "TargetGroupBinding",
+      metadata: { name: group, namespace, labels, annotations: wave(5) },
+      spec: { targetGroupName: group, targetType: "ip", serviceRef: { name, port } },
+    });
+  }
+}
+
 const namespacesOf = (workloads: InCluster["workloads"]): string[] => [
   ...new Set(workloads.map(({ namespace }) => namespace)),
 ];
@@ -84,18 +101,7 @@ export function awsObjects(chart: Chart, wanted: InCluster): void {
     });
   }
   if (infrastructure.cache) sharedStore(chart, naming, wanted);
-  if (service) {
-    new ApiObject(chart, "targets", {
-      apiVersion: "elbv2.k8s.aws/v1beta1",
-      kind: "TargetGroupBinding",
-      metadata: { name: naming.systemName, namespace: service.namespace, labels, annotations: wave(5) },
-      spec: {
-        targetGroupName: naming.systemName,
-        targetType: "ip",
-        serviceRef: { name: service.name, port: service.port },
-      },
-    });
-  }
+  if (service) bindTargets(chart, naming, infrastructure, service);
   if (infrastructure.cluster.compute === "auto") {
     // Auto Mode keeps network policies once it is told to.
     new ApiObject(chart, "network-policies", {

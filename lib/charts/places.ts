@@ -70,6 +70,9 @@ export const podPortOf = (model: GatewayModel, target: string): number =>
 export const healthOf = ({ front }: GatewayModel, target: string): { path: string; port?: number } =>
   IN_CLUSTER[target]?.health ?? { path: front.healthPath };
 
+/** The target group that CloudFront's balancer asks, beside the one of the system's own name. AWS takes 32 characters. */
+export const websiteTargetsOf = (systemName: string): string => `${systemName}-web`;
+
 /** The most that the autoscaler makes of the filter. */
 export const MOST_REPLICAS = 10;
 

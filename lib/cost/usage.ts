@@ -98,7 +98,9 @@ export interface Traffic {
   files: number;
   /** Straight to the balancer. */
   direct: number;
-  /** At the balancer, and so in the cluster. */
+  /** By CloudFront, from the gateway. */
+  fetched: number;
+  /** At a balancer, and so in the cluster. */
   balancer: number;
 }
 
@@ -106,7 +108,7 @@ export function trafficOf({ requestsPerDay, websiteShare, staticShare }: Usage, 
   const all = requestsPerDay * MONTH_DAYS;
   const website = hasWebsite ? all * websiteShare : 0;
   const files = website * staticShare;
-  return { all, website, files, direct: all - website, balancer: all - files };
+  return { all, website, files, direct: all - website, fetched: website - files, balancer: all - files };
 }
 
 export const requestsOf = ({ requestsPerDay }: Usage): number => requestsPerDay * MONTH_DAYS;

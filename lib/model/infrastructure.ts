@@ -75,6 +75,29 @@ const search = z.strictObject({
   storageGiB: gibibytes.default(50),
 });
 
+/**
+ * The list of CloudFront's addresses that AWS keeps in a region, by the id that all accounts know it by
+ * (com.amazonaws.global.cloudfront.origin-facing; ids from AWS's blog on that list). A website's gateway is in one of these.
+ */
+export const CLOUDFRONT_ADDRESSES: Readonly<Record<string, string>> = {
+  "ap-northeast-1": "pl-58a04531",
+  "ap-northeast-2": "pl-22a6434b",
+  "ap-south-1": "pl-9aa247f3",
+  "ap-southeast-1": "pl-31a34658",
+  "ap-southeast-2": "pl-b8a742d1",
+  "ca-central-1": "pl-38a64351",
+  "eu-central-1": "pl-a3a144ca",
+  "eu-north-1": "pl-fab65393",
+  "eu-west-1": "pl-4fa04526",
+  "eu-west-2": "pl-93a247fa",
+  "eu-west-3": "pl-75b1541c",
+  "sa-east-1": "pl-5da64334",
+  "us-east-1": "pl-3b927c52",
+  "us-east-2": "pl-b6a144df",
+  "us-west-1": "pl-4ea04527",
+  "us-west-2": "pl-82a045eb",
+};
+
 const website = z.strictObject({
   /** The host that browsers ask; whatever it does not have under `apiPath` is a static file. */
   host: hostname,
@@ -147,6 +170,10 @@ export const infrastructure = z
     /** What the pods of a service account, as `namespace/name`, may use. */
     access: z.record(serviceAccount, z.array(z.enum(REACHABLE)).min(1)).default({}),
   })
+  .refine(
+    ({ edge: { website: wanted }, region }) => !wanted || region in CLOUDFRONT_ADDRESSES,
+    `a website needs a region whose list of CloudFront's addresses we know: ${Object.keys(CLOUDFRONT_ADDRESSES).join(", ")}`,
+  )
   .refine(({ search: wanted, zones }) => !wanted || zones.length === 3, "search needs three zones");
 
 export type Infrastructure = z.output<typeof infrastructure>;

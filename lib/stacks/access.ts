@@ -75,7 +75,7 @@ export class AccessStack extends SystemStack {
       statements: [
         allow(
           ["elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"],
-          [edge.targets.targetGroupArn],
+          [edge.front, ...(edge.website ? [edge.website] : [])].map(({ targets }) => targets.targetGroupArn),
         ),
         allow(
           [

@@ -25,8 +25,10 @@ export class SystemStage extends Stage {
     const edge = new EdgeStack(this, "Edge", { ...props, vpc, pods });
     const messaging = infrastructure.topics.length > 0 ? new MessagingStack(this, "Messaging", props) : undefined;
     new AccessStack(this, "Access", { ...props, cluster: cluster as ICluster, edge, data, secrets, messaging });
-    new ObservabilityStack(this, "Observability", { ...props, balancer: edge.balancer, targets: edge.targets, data });
+    new ObservabilityStack(this, "Observability", { ...props, edge, data });
     const { website } = infrastructure.edge;
-    if (website) new WebsiteStack(this, "Website", { ...props, website });
+    if (website && edge.website) {
+      new WebsiteStack(this, "Website", { ...props, website, gateway: edge.website.balancer });
+    }
   }
 }

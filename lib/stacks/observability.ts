@@ -1,19 +1,20 @@
 import { Duration } from "aws-cdk-lib";
 import { Alarm, ComparisonOperator, Metric, TreatMissingData, type IMetric } from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
-import type { ApplicationLoadBalancer, ApplicationTargetGroup } from "aws-cdk-lib/aws-elasticloadbalancingv2";
 import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Key } from "aws-cdk-lib/aws-kms";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import type { DatabaseInstance } from "aws-cdk-lib/aws-rds";
 import type { Construct } from "constructs";
+import type { Balanced } from "./balancer";
 import type { DataStack } from "./data";
+import type { EdgeStack } from "./edge";
+import type { Infrastructure } from "../model/infrastructure";
 import { SystemStack, type SystemProps } from "./system-stack";
 
 interface Watched {
   data: DataStack;
-  balancer: ApplicationLoadBalancer;
-  targets: ApplicationTargetGroup;
+  edge: EdgeStack;
 }
 
 interface Watching {
@@ -31,8 +32,7 @@ export class ObservabilityStack extends SystemStack {
 
   constructor(scope: Construct, id: string, props: SystemProps & Watched) {
     super(scope, id, props);
-    const { data, infrastructure } = props;
-    const { errorsPerMinute, p95Ms } = infrastructure.alarms;
+    const { data, edge, infrastructure } = props;
     const key = new Key(this, "Key", { description: `Alarms of ${this.systemName}`, enableKeyRotation: true });
     key.grantEncryptDecrypt(new ServicePrincipal("cloudwatch.amazonaws.com"));
     this.#topic = new Topic(this, "Alarms", {
@@ -50,31 +50,36 @@ export class ObservabilityStack extends SystemStack {
       }),
     );
     this.publish("alarms/topic", this.#topic.topicArn);
-    this.#balancer(props, errorsPerMinute, p95Ms);
+    this.#balancer("", edge.front, infrastructure.alarms);
+    if (edge.website) this.#balancer("Website", edge.website, infrastructure.alarms);
     if (data.database) this.#database(data.database);
     if (data.cache) this.#cache(data.cache);
   }
 
   /** By the balancer's own name: what CDK reads it from is the listener's, which would be taken apart at deployment. */
-  #balancer({ balancer, targets }: Watched, errorsPerMinute: number, p95Ms: number): void {
+  #balancer(
+    prefix: string,
+    { balancer, targets }: Balanced,
+    { errorsPerMinute, p95Ms }: Infrastructure["alarms"],
+  ): void {
     const own = { LoadBalancer: balancer.loadBalancerFullName };
     const gateways = { ...own, TargetGroup: targets.targetGroupFullName };
     const metric = (metricName: string, statistic: string, dimensionsMap: Record<string, string>): Metric =>
       new Metric({ namespace: "AWS/ApplicationELB", metricName, statistic, period: MINUTE, dimensionsMap });
-    this.#above("Errors", errorsPerMinute, "answers 5xx of the gateway in a minute", {
+    this.#above(`${prefix}Errors`, errorsPerMinute, "answers 5xx of the gateway in a minute", {
       metric: metric("HTTPCode_Target_5XX_Count", "Sum", gateways),
       periods: 2,
     });
-    this.#above("BalancerErrors", errorsPerMinute, "answers 5xx of the balancer itself in a minute", {
+    this.#above(`${prefix}BalancerErrors`, errorsPerMinute, "answers 5xx of the balancer itself in a minute", {
       metric: metric("HTTPCode_ELB_5XX_Count", "Sum", own),
       periods: 2,
     });
     // In seconds, as the metric is.
-    this.#above("Latency", p95Ms / 1000, "seconds for 95 % of the answers", {
+    this.#above(`${prefix}Latency`, p95Ms / 1000, "seconds for 95 % of the answers", {
       metric: metric("TargetResponseTime", "p95", gateways),
       periods: 3,
     });
-    this.#above("Unhealthy", 0, "gateways that the balancer finds unhealthy", {
+    this.#above(`${prefix}Unhealthy`, 0, "gateways that the balancer finds unhealthy", {
       metric: metric("UnHealthyHostCount", "Maximum", gateways),
       periods: 3,
     });

@@ -14,7 +14,8 @@ import {
   SecurityPolicyProtocol,
   ViewerProtocolPolicy,
 } from "aws-cdk-lib/aws-cloudfront";
-import { HttpOrigin, S3BucketOrigin } from "aws-cdk-lib/aws-cloudfront-origins";
+import { S3BucketOrigin, VpcOrigin } from "aws-cdk-lib/aws-cloudfront-origins";
+import type { ApplicationLoadBalancer } from "aws-cdk-lib/aws-elasticloadbalancingv2";
 import { ARecord, RecordTarget } from "aws-cdk-lib/aws-route53";
 import { CloudFrontTarget } from "aws-cdk-lib/aws-route53-targets";
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership, type IBucket } from "aws-cdk-lib/aws-s3";
@@ -22,7 +23,7 @@ import { CfnProtection } from "aws-cdk-lib/aws-shield";
 import type { Construct } from "constructs";
 import type { Infrastructure } from "../model/infrastructure";
 import { acknowledge } from "./acknowledge";
-import { hostsOf } from "./from-model";
+import { idleOf } from "./balancer";
 import { hostedZone } from "./hosted-zone";
 import { logBucket } from "./log-bucket";
 import { SystemStack, type SystemProps } from "./system-stack";
@@ -42,11 +43,19 @@ const PAGES = `function handler(event) {
   return event.request;
 }`;
 
+/** CloudFront waits for an answer for 30 s by default, and for two minutes at most. */
+const answerWithin = (props: SystemProps): Duration =>
+  Duration.seconds(Math.min(120, Math.max(30, idleOf(props).toSeconds())));
+
 /** Static files from a bucket that nobody reaches directly, and the gateway under the API's path. */
 export class WebsiteStack extends SystemStack {
-  constructor(scope: Construct, id: string, props: SystemProps & { website: Website }) {
+  constructor(
+    scope: Construct,
+    id: string,
+    props: SystemProps & { website: Website; gateway: ApplicationLoadBalancer },
+  ) {
     super(scope, id, props, { env: { region: GLOBAL_REGION } });
-    const { model, environment, infrastructure, website } = props;
+    const { infrastructure, website, gateway } = props;
     const { edge } = infrastructure;
     const zone = hostedZone(this, edge.hostedZone);
     const files = new Bucket(this, "Files", {
@@ -61,7 +70,6 @@ export class WebsiteStack extends SystemStack {
     // CloudFront's standard logs are written with an access list.
     const logs = logBucket(this, "Logs", { objectOwnership: ObjectOwnership.BUCKET_OWNER_PREFERRED });
     const firewall = addFirewall(this, "CLOUDFRONT", `${this.systemName}-website`, props);
-    const gateway = hostsOf(model, environment).find((host) => host !== website.host);
     const distribution = new Distribution(this, "Distribution", {
       domainNames: [website.host],
       certificate: new Certificate(this, "Certificate", {
@@ -87,18 +95,19 @@ export class WebsiteStack extends SystemStack {
           },
         ],
       },
-      ...(gateway !== undefined && {
-        additionalBehaviors: {
-          [website.apiPath]: {
-            // The Host of the client goes with it: the gateway knows the website's host by its own name.
-            origin: new HttpOrigin(gateway, { protocolPolicy: OriginProtocolPolicy.HTTPS_ONLY }),
-            viewerProtocolPolicy: ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
-            allowedMethods: AllowedMethods.ALLOW_ALL,
-            cachePolicy: CachePolicy.CACHING_DISABLED,
-            originRequestPolicy: OriginRequestPolicy.ALL_VIEWER,
-          },
+      additionalBehaviors: {
+        [website.apiPath]: {
+          // The Host of the client goes with it: the gateway knows the website's host by its own name.
+          origin: VpcOrigin.withApplicationLoadBalancer(gateway, {
+            protocolPolicy: OriginProtocolPolicy.HTTPS_ONLY,
+            readTimeout: answerWithin(props),
+          }),
+          viewerProtocolPolicy: ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
+          allowedMethods: AllowedMethods.ALLOW_ALL,
+          cachePolicy: CachePolicy.CACHING_DISABLED,
+          originRequestPolicy: OriginRequestPolicy.ALL_VIEWER,
         },
-      }),
+      },
     });
     acknowledge(distribution, "CFR1", "The model names no countries; who may ask is the gateway's to say.");
     const { distributionArn: resourceArn } = distribution;

@@ -62,13 +62,19 @@ def database():
     ]
 
 
-def balancer():
+def balancers():
+    """What the public asks, and what CloudFront asks."""
     elb = boto3.client("elbv2")
-    one = elb.describe_load_balancers()["LoadBalancers"][0]
+    found = elb.describe_load_balancers()["LoadBalancers"]
+    return [balancer(elb, one) for one in sorted(found, key=lambda one: one["LoadBalancerName"])]
+
+
+def balancer(elb, one):
     arn = {"LoadBalancerArn": one["LoadBalancerArn"]}
-    group = elb.describe_target_groups()["TargetGroups"][0]
+    group = elb.describe_target_groups(**arn)["TargetGroups"][0]
     attributes = {a["Key"]: a["Value"] for a in elb.describe_load_balancer_attributes(**arn)["Attributes"]}
     firewall = boto3.client("wafv2").get_web_acl_for_resource(ResourceArn=one["LoadBalancerArn"])
+    rules = boto3.client("ec2").describe_security_groups(GroupIds=one["SecurityGroups"])["SecurityGroups"][0]
     return {
         "name": one["LoadBalancerName"],
         "scheme": one["Scheme"],
@@ -76,7 +82,14 @@ def balancer():
         "idleTimeout": attributes.get("idle_timeout.timeout_seconds"),
         "accessLogs": attributes.get("access_logs.s3.enabled"),
         "dropsInvalidHeaders": attributes.get("routing.http.drop_invalid_header_fields.enabled"),
+        "clientAddress": attributes.get("routing.http.xff_header_processing.mode", "append"),
         "deletionProtection": attributes.get("deletion_protection.enabled"),
+        "open": sorted(
+            [rule["FromPort"], *[way["CidrIp"] for way in rule["IpRanges"]], *[
+                way["PrefixListId"] for way in rule["PrefixListIds"]
+            ]]
+            for rule in rules["IpPermissions"]
+        ),
         "listeners": sorted(
             [
                 listener["Port"],
@@ -243,6 +256,6 @@ def website():
     ]
 
 
-PARTS = [network, database, balancer, roles, cluster, store, alarms, messages, parameters, keys]
+PARTS = [network, database, balancers, roles, cluster, store, alarms, messages, parameters, keys]
 PARTS += [doors, buckets, queues, logs, firewall, website]
 print(json.dumps({part.__name__: part() for part in PARTS}, indent=2))

@@ -1,11 +1,12 @@
 import type { GatewayModel } from "../../lib/model";
-import { FIREWALL_GROUPS, type Infrastructure } from "../../lib/model/infrastructure";
+import { CLOUDFRONT_ADDRESSES, FIREWALL_GROUPS, type Infrastructure } from "../../lib/model/infrastructure";
 
 /** What describe.py says of a deployed environment, as far as it is asked for here. */
 export interface Described {
   network: { subnets: [zone: string, cidr: string, out: string, publicAddresses: boolean][]; [name: string]: unknown };
   database: Record<string, unknown>[];
-  balancer: Record<string, unknown>;
+  /** What the public asks first, then what CloudFront asks. */
+  balancers: Record<string, unknown>[];
   roles: Record<string, { trusts: unknown; managed: string[]; actions: string[] }>;
   cluster: Record<string, unknown>;
   store: Record<string, unknown>[];
@@ -96,6 +97,68 @@ const rolesOf = ({ secrets }: GatewayModel, { access, cluster }: Infrastructure)
   return (cluster.compute === "nodes" ? 1 : 0) + 2 + (ownSecrets ? 2 : 0) + Object.keys(access).length;
 };
 
+function balancersExpected(
+  { balancers }: Described,
+  { name: system, front, infrastructure }: GatewayModel,
+  environment: string,
+): Expectation[] {
+  const { region, zones, protect, edge } = infrastructure[environment] as Infrastructure;
+  const name = `${system}-${environment}`;
+  const health = edge.target === "istio" ? "/healthz/ready" : front.healthPath;
+  const both = {
+    zones: zones.map((zone) => region + zone),
+    accessLogs: "true",
+    dropsInvalidHeaders: "true",
+    deletionProtection: String(protect),
+  };
+  const targets = { Protocol: front.tls === "gateway" ? "HTTPS" : "HTTP", TargetType: "ip", HealthCheckPath: health };
+  const isPublic = {
+    ...both,
+    name,
+    scheme: "internet-facing",
+    clientAddress: "append",
+    open: [
+      [80, "0.0.0.0/0"],
+      [443, "0.0.0.0/0"],
+    ],
+    listeners: [
+      [80, "HTTP", "redirect"],
+      [443, "HTTPS", "forward"],
+    ],
+    targets: { ...targets, TargetGroupName: name },
+    firewall: name,
+  };
+  // It takes the address that CloudFront wrote, and CloudFront's firewall has looked.
+  const isWebsites = {
+    ...both,
+    name: `${name}-web`,
+    scheme: "internal",
+    clientAddress: "preserve",
+    open: [[443, CLOUDFRONT_ADDRESSES[region]]],
+    listeners: [[443, "HTTPS", "forward"]],
+    targets: { ...targets, TargetGroupName: `${name}-web` },
+    firewall: null,
+  };
+  const asked = balancers.map(({ idleTimeout: _, listeners, targets: group, ...balancer }) => {
+    const { Port: __, ...described } = group as Record<string, unknown>;
+    const ways = listeners as [number, string, string | null, string[]][];
+    return {
+      ...balancer,
+      listeners: ways.map(([port, protocol, , actions]) => [port, protocol, ...actions]),
+      targets: described,
+    };
+  });
+  const policies = balancers.flatMap(({ listeners }) => listeners as [number, string, string | null][]);
+  return [
+    { what: "balancers", seen: asked, wanted: edge.website ? [isPublic, isWebsites] : [isPublic] },
+    {
+      what: "TLS below 1.2",
+      seen: policies.filter(([, protocol, policy]) => protocol === "HTTPS" && !policy?.includes("TLS13")),
+      wanted: [],
+    },
+  ];
+}
+
 /** What the public reaches, and what is kept of its requests. */
 function edgeExpected(seen: Described, { edge, topics }: Infrastructure): Expectation[] {
   const { website } = edge;
@@ -140,42 +203,14 @@ function edgeExpected(seen: Described, { edge, topics }: Infrastructure): Expect
 export function expectationsOf(model: GatewayModel, environment: string, seen: Described): Expectation[] {
   const wanted = model.infrastructure[environment] as Infrastructure;
   const name = `${model.name}-${environment}`;
-  const { balancer, roles, cluster } = seen;
+  const { roles, cluster } = seen;
   const { errorsPerMinute } = wanted.alarms;
-  const listeners = balancer["listeners"] as [number, string, string | null, string[]][];
-  const targets = balancer["targets"] as Record<string, unknown>;
   const pods = Object.entries(roles).filter(([, { trusts }]) => trusts === "pods.eks.amazonaws.com");
   return [
     ...networkExpected(seen, model, environment),
     ...dataExpected(seen, wanted, name),
     ...edgeExpected(seen, wanted),
-    {
-      what: "balancer",
-      seen: [balancer["name"], balancer["scheme"], balancer["accessLogs"], balancer["dropsInvalidHeaders"]],
-      wanted: [name, "internet-facing", "true", "true"],
-    },
-    { what: "balancer's protection", seen: balancer["deletionProtection"], wanted: String(wanted.protect) },
-    { what: "balancer's zones", seen: (balancer["zones"] as string[]).length, wanted: wanted.zones.length },
-    {
-      what: "listeners",
-      seen: listeners.map(([port, protocol, , actions]) => [port, protocol, ...actions]),
-      wanted: [
-        [80, "HTTP", "redirect"],
-        [443, "HTTPS", "forward"],
-      ],
-    },
-    { what: "TLS 1.3", seen: listeners[1]?.[2]?.includes("TLS13"), wanted: true },
-    { what: "firewall of the balancer", seen: balancer["firewall"], wanted: name },
-    {
-      what: "health check",
-      seen: [targets["HealthCheckPath"], targets["TargetGroupName"], targets["Protocol"], targets["TargetType"]],
-      wanted: [
-        wanted.edge.target === "istio" ? "/healthz/ready" : model.front.healthPath,
-        name,
-        model.front.tls === "gateway" ? "HTTPS" : "HTTP",
-        "ip",
-      ],
-    },
+    ...balancersExpected(seen, model, environment),
     {
       what: "cluster",
       seen: cluster,
@@ -198,7 +233,8 @@ export function expectationsOf(model: GatewayModel, environment: string, seen: D
     {
       what: "alarms",
       seen: Object.keys(seen.alarms).length,
-      wanted: 4 + (wanted.database ? 2 : 0) + 2 * (wanted.cache ? 1 + wanted.cache.replicas : 0),
+      wanted:
+        (wanted.edge.website ? 8 : 4) + (wanted.database ? 2 : 0) + 2 * (wanted.cache ? 1 + wanted.cache.replicas : 0),
     },
     {
       what: "External Secrets reads",

@@ -136,8 +136,8 @@ async function deploy(
   const second = await judge(deployment, later(model), environment, `${name}, changed`, tally);
   if (!first || !second) return;
   writeFileSync(path.join(OUTPUT, `${name}.json`), JSON.stringify({ first, second }, null, 2));
-  const { network, database, balancer, roles } = first;
-  process.stdout.write(`${name}, as described: ${JSON.stringify({ network, database, balancer, roles }, null, 2)}\n`);
+  const { network, database, balancers, roles } = first;
+  process.stdout.write(`${name}, as described: ${JSON.stringify({ network, database, balancers, roles }, null, 2)}\n`);
 }
 
 /** What moto says of itself in its log: a type that it leaves out, a call that it does not know. */

@@ -155,11 +155,11 @@ test("the total is within 1 % of what another list of prices gives for the same 
     2 * 0.0256 * 730, // Valkey t4g.small
     3 * 0.073 * 730 + 3 * 0.036 * 730 + 60 * 0.122, // OpenSearch, masters, disks
     3 * (32.85 + 3.65) + 30 * 0.045, // NAT, its addresses, what goes through
-    16.43 + 0.9 + 3 * 3.65, // ALB, its units, its addresses
-    2 * (5 + 5) + (asked + million / 2) * 0.6, // two ACLs of five rules
+    2 * 16.43 + 0.9 + 3 * 3.65, // ALBs for the public and for CloudFront, their units, the first one's addresses
+    2 * (5 + 5) + million * 0.6, // two ACLs of five rules, each of which sees half
     million / 2 + gib(3_300, million / 2) * 0.085 + (million / 4) * 0.1, // CloudFront: requests, transfer, function
     gib(3_300, million / 2) * 0.09 + gib(5_000) * 2 * (2 / 3) * 2 * 0.01, // to the internet, between zones
-    (5 + gib(150)) * (0.5 + 3 * 0.03) + gib(1_200, asked + million / 2) * 0.53 + 10 * 0.1, // logs, alarms
+    (5 + gib(150)) * (0.5 + 3 * 0.03) + gib(1_200, million) * 0.53 + 14 * 0.1, // logs, alarms
     4 * 1 + 2 * 0.4, // keys, secrets
     (1 + 3 * gib(600, asked + million / 2)) * 0.023 + 0.5 + 1.7, // S3, zone, messages
   ];

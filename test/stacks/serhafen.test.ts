@@ -237,6 +237,34 @@ describe("website", () => {
     });
     has("Website", "AWS::CloudFront::OriginAccessControl", {});
   });
+
+  test("asks the gateway by a balancer that nobody else reaches, and that keeps the address CloudFront wrote", () => {
+    has("Edge", "AWS::ElasticLoadBalancingV2::LoadBalancer", {
+      Name: "serhafen-production-web",
+      Scheme: "internal",
+      LoadBalancerAttributes: Match.arrayWith([
+        { Key: "access_logs.s3.enabled", Value: "true" },
+        { Key: "routing.http.xff_header_processing.mode", Value: "preserve" },
+      ]),
+    });
+    has("Edge", "AWS::EC2::SecurityGroupIngress", { SourcePrefixListId: "pl-3b927c52", FromPort: 443, ToPort: 443 });
+    has("Website", "AWS::CloudFront::VpcOrigin", {
+      VpcOriginEndpointConfig: { OriginProtocolPolicy: "https-only", OriginSSLProtocols: ["TLSv1.2"] },
+    });
+    has("Website", "AWS::CloudFront::Distribution", {
+      DistributionConfig: {
+        Origins: Match.arrayWith([Match.objectLike({ VpcOriginConfig: { OriginReadTimeout: 120 } })]),
+      },
+    });
+  });
+
+  test("the balancer of the public adds the client's address itself", () => {
+    const balancers = (all.get("Edge") as Template).findResources("AWS::ElasticLoadBalancingV2::LoadBalancer", {
+      Properties: { Scheme: "internet-facing" },
+    });
+    expect(Object.keys(balancers)).toHaveLength(1);
+    expect(JSON.stringify(balancers)).not.toContain("xff_header_processing");
+  });
 });
 
 describe("alarms", () => {
@@ -249,6 +277,12 @@ describe("alarms", () => {
     alarm("HTTPCode_ELB_5XX_Count", { Threshold: 10, EvaluationPeriods: 2 });
     alarm("TargetResponseTime", { Threshold: 0.5, ExtendedStatistic: "p95" });
     alarm("UnHealthyHostCount", { Threshold: 0 });
+  });
+
+  test("look at both balancers", () => {
+    for (const AlarmName of ["serhafen-production-Errors", "serhafen-production-WebsiteErrors"]) {
+      has("Observability", "AWS::CloudWatch::Alarm", { AlarmName });
+    }
   });
 });
 
@@ -331,6 +365,7 @@ test("what holds data keeps its logical id", () => {
     "Data AWS::RDS::DBInstance DatabaseB269D8BB",
     "Data AWS::SecretsManager::Secret CachePassword1BAF19B5",
     "Edge AWS::ElasticLoadBalancingV2::LoadBalancer Balancer71DDC9D9",
+    "Edge AWS::ElasticLoadBalancingV2::LoadBalancer WebsiteBalancer7D25B4F9",
     "Edge AWS::S3::Bucket AccessLogs8B620ECA",
     "Messaging AWS::KMS::Key Key961B73FD",
     "Messaging AWS::SQS::Queue Failediamevents608CD4CB",

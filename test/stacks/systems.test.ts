@@ -105,7 +105,8 @@ test.each([...models.keys()])("%s: aws.yaml names what the templates make", (sys
   const there = [...named("AWS::SecretsManager::Secret"), ...named("AWS::SSM::Parameter")];
   expect([asked.length > 0, asked.filter((key) => !there.includes(key))]).toEqual([true, []]);
   const bound = of("TargetGroupBinding").map(({ targetGroupName }) => targetGroupName);
-  expect([bound.length, named("AWS::ElasticLoadBalancingV2::TargetGroup")]).toEqual([1, bound]);
+  const website = model.infrastructure["production"]?.edge.website;
+  expect([bound.length, named("AWS::ElasticLoadBalancingV2::TargetGroup")]).toEqual([website ? 2 : 1, bound]);
   const users = resources.filter(({ Type }) => Type === "AWS::ElastiCache::User");
   expect(file).toContain(`rediss://${String(users[0]?.Properties?.["UserName"])}:`);
 });

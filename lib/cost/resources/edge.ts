@@ -14,14 +14,21 @@ function capacityUnits(requests: number, { requestBytes, answerBytes, requestsPe
   return Math.max(carried, perSecond / requestsPerConnection / 25);
 }
 
+/** CloudFront asks one of its own, inside of the network, and fetches from it for nothing. */
 const balancer: Pricer = ({ properties }, { usage, traffic }) => {
-  // CloudFront fetches from a balancer for nothing.
-  const sent = (traffic.direct * usage.answerBytes) / GIB;
+  const isPublic = properties["Scheme"] === "internet-facing";
+  const asked = isPublic ? traffic.direct : traffic.fetched;
+  const sent = (asked * usage.answerBytes) / GIB;
+  const own = isPublic ? "" : ", for CloudFront";
   return [
-    standing("edge", "Application Load Balancer", HOURS, "alb.hour"),
-    used("edge", "Balancer's capacity units", capacityUnits(traffic.balancer, usage) * HOURS, "alb.lcu"),
-    standing("network", "Balancer's public IPv4", length(properties, "Subnets") * HOURS, "ipv4.public"),
-    ...tiered("transfer", sent).map(([price, gib]) => used("network", "Transfer to the internet", gib, price)),
+    standing("edge", `Application Load Balancer${own}`, HOURS, "alb.hour"),
+    used("edge", `Balancer's capacity units${own}`, capacityUnits(asked, usage) * HOURS, "alb.lcu"),
+    ...(isPublic
+      ? [
+          standing("network", "Balancer's public IPv4", length(properties, "Subnets") * HOURS, "ipv4.public"),
+          ...tiered("transfer", sent).map(([price, gib]) => used("network", "Transfer to the internet", gib, price)),
+        ]
+      : []),
   ];
 };
 
@@ -34,7 +41,7 @@ const distribution: Pricer = (_, { usage, traffic }) => {
 };
 
 const firewall: Pricer = ({ properties }, { traffic }) => {
-  const seen = properties["Scope"] === "CLOUDFRONT" ? traffic.website : traffic.balancer;
+  const seen = properties["Scope"] === "CLOUDFRONT" ? traffic.website : traffic.direct;
   return [
     standing("edge", "Web ACL", 1, "waf.acl"),
     standing("edge", "Web ACL's rules", length(properties, "Rules"), "waf.rule"),
@@ -60,7 +67,7 @@ export const EDGE: Readonly<Record<string, Priced>> = {
     price: balancer,
     takes: {
       ...any("LoadBalancerAttributes Name SecurityGroups Subnets Tags"),
-      Scheme: ["internet-facing"],
+      Scheme: ["internet-facing", "internal"],
       Type: ["application"],
     },
   },
@@ -73,7 +80,9 @@ export const EDGE: Readonly<Record<string, Priced>> = {
         ...any("PriceClass Restrictions WebACLId"),
         CacheBehaviors: BEHAVIOUR,
         DefaultCacheBehavior: BEHAVIOUR,
-        Origins: any("CustomOriginConfig DomainName Id OriginAccessControlId OriginPath S3OriginConfig"),
+        Origins: any(
+          "CustomOriginConfig DomainName Id OriginAccessControlId OriginPath S3OriginConfig VpcOriginConfig",
+        ),
         // An address of its own costs 600 dollars a month.
         ViewerCertificate: { ...any("AcmCertificateArn MinimumProtocolVersion"), SslSupportMethod: ["sni-only"] },
       },

@@ -16,6 +16,7 @@ export const FREE: Readonly<Record<string, typeof ANY | Takes>> = {
     "DomainName DomainValidationOptions SubjectAlternativeNames Tags ValidationMethod",
   ),
   "AWS::CloudFront::OriginAccessControl": ANY,
+  "AWS::CloudFront::VpcOrigin": ANY,
   "AWS::DocDB::DBClusterParameterGroup": ANY,
   "AWS::DocDB::DBSubnetGroup": ANY,
   "AWS::EC2::FlowLog": {

@@ -18,7 +18,7 @@ const group: Pricer = ({ id, stack, beside, properties }, { usage, traffic }) =>
   if (id.startsWith("FlowLogs"))
     return logsOf("Flow logs", (traffic.balancer * usage.flowLogBytesPerRequest) / GIB, days);
   if (id.startsWith("FirewallLogs")) {
-    const seen = stack === "Website" ? traffic.website : traffic.balancer;
+    const seen = stack === "Website" ? traffic.website : traffic.direct;
     const logging = Object.values(beside).find(({ Type }) => Type === "AWS::WAFv2::LoggingConfiguration");
     const share = logging?.Properties?.["LoggingFilter"] === undefined ? 1 : usage.matchedShare;
     return logsOf("Firewall's lines", (seen * share * usage.firewallLogBytesPerRequest) / GIB, days);

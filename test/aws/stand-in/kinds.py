@@ -83,6 +83,8 @@ def permissions(rules):
         group = rule.get("SourceSecurityGroupId") or rule.get("DestinationSecurityGroupId")
         if "CidrIp" in rule:
             made["IpRanges"] = [{"CidrIp": rule["CidrIp"], **said}]
+        if "SourcePrefixListId" in rule:
+            made["PrefixListIds"] = [{"PrefixListId": rule["SourcePrefixListId"], **said}]
         if group:
             made["UserIdGroupPairs"] = [{"GroupId": group, **said}]
         yield made
@@ -108,6 +110,13 @@ def security_group(client, p, name):
     if ways_in:
         client.authorize_security_group_ingress(GroupId=group, IpPermissions=ways_in)
     return group, {"GroupId": group, "Id": group, "VpcId": p["VpcId"]}
+
+
+@kind("AWS::EC2::SecurityGroupIngress", "ec2")
+def way_in(client, p, name):
+    group = p.pop("GroupId")
+    made = client.authorize_security_group_ingress(GroupId=group, IpPermissions=list(permissions([p])))
+    return made["SecurityGroupRules"][0]["SecurityGroupRuleId"], {}
 
 
 @kind("Custom::VpcRestrictDefaultSG", "ec2")
