@@ -107,7 +107,10 @@ export default defineGateway({
         ],
       },
       topics: ["payment-events"],
-      access: { "default/payments": ["database", "topics"], "default/groups": ["database", "topics"] },
+      access: {
+        "default/payments": { database: true, publish: ["payment-events"] },
+        "default/groups": { database: true, consume: ["payment-events"] },
+      },
     },
   },
 });

@@ -86,7 +86,7 @@ export default defineGateway({
       documents: { class: "t4g.medium" },
       cache: { nodeType: "cache.t4g.micro" },
       edge: { hostedZone: "noru1.ro" },
-      access: { "default/backend": ["database"] },
+      access: { "default/backend": { database: true, documents: true } },
     },
   },
 });

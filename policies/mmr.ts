@@ -94,7 +94,7 @@ export default defineGateway({
       database: { engine: "mysql" },
       cache: { nodeType: "cache.t4g.medium" },
       edge: { hostedZone: "mmr.com", website: { host: "static.mmr.com" } },
-      access: { "default/backend-1": ["database"], "default/backend-2": ["database"] },
+      access: { "default/backend-1": { database: true }, "default/backend-2": { database: true } },
     },
   },
 });

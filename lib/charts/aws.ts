@@ -1,6 +1,6 @@
 import { ApiObject, type Chart } from "cdk8s";
 import { systemNameOf, type GatewayModel } from "../model";
-import type { Infrastructure } from "../model/infrastructure";
+import type { Access, Infrastructure } from "../model/infrastructure";
 import { STORE_KEY, STORE_USER, storeSecretOf, websiteTargetsOf } from "./places";
 
 /**
@@ -28,21 +28,31 @@ interface Naming {
 
 const PROVIDERS = { parameters: "ParameterStore", secrets: "SecretsManager" };
 
+type Store = keyof typeof PROVIDERS;
+const storeName = (systemName: string, store: Store): string => `${systemName}-${store}`;
+const storeOf = (systemName: string, store: Store): object => ({
+  kind: "ClusterSecretStore",
+  name: storeName(systemName, store),
+});
+
+/** Where External Secrets read, for some namespaces and no other; without auth it is the operator's own role, by Pod Identity. */
+function addStore(
+  chart: Chart,
+  store: Store,
+  { systemName, labels }: Naming,
+  region: string,
+  namespaces: string[],
+): void {
+  new ApiObject(chart, `store-${store}`, {
+    apiVersion: "external-secrets.io/v1",
+    kind: "ClusterSecretStore",
+    metadata: { name: storeName(systemName, store), labels, annotations: wave(-5) },
+    spec: { provider: { aws: { service: PROVIDERS[store], region } }, conditions: [{ namespaces }] },
+  });
+}
+
 /** The shared store's address with its password, as one text, for each workload that asks it and nobody else. */
-function sharedStore(chart: Chart, { systemName, labels }: Naming, { infrastructure, workloads }: InCluster): void {
-  const storeName = (name: keyof typeof PROVIDERS): string => `${systemName}-${name}`;
-  const storeOf = (name: keyof typeof PROVIDERS): object => ({ kind: "ClusterSecretStore", name: storeName(name) });
-  const namespaces = namespacesOf(workloads);
-  for (const name of ["parameters", "secrets"] as const) {
-    // Without auth it is the operator's own role, by Pod Identity.
-    const aws = { service: PROVIDERS[name], region: infrastructure.region };
-    new ApiObject(chart, `store-${name}`, {
-      apiVersion: "external-secrets.io/v1",
-      kind: "ClusterSecretStore",
-      metadata: { name: storeName(name), labels, annotations: wave(-5) },
-      spec: { provider: { aws }, conditions: [{ namespaces }] },
-    });
-  }
+function sharedStore(chart: Chart, { systemName, labels }: Naming, { workloads }: InCluster): void {
   for (const { name, namespace } of workloads) {
     const secret = storeSecretOf(name);
     const address = `rediss://${STORE_USER}:{{ .password }}@{{ .endpoint }}`;
@@ -52,16 +62,56 @@ function sharedStore(chart: Chart, { systemName, labels }: Naming, { infrastruct
       metadata: { name: secret, namespace, labels, annotations: wave(-2) },
       spec: {
         refreshInterval: "1h",
-        secretStoreRef: storeOf("secrets"),
+        secretStoreRef: storeOf(systemName, "secrets"),
         target: { name: secret, template: { data: { [STORE_KEY]: address } } },
         data: [
           { secretKey: "password", remoteRef: { key: `${systemName}/cache` } },
           {
             secretKey: "endpoint",
             remoteRef: { key: `/${systemName}/cache/endpoint` },
-            sourceRef: { storeRef: storeOf("parameters") },
+            sourceRef: { storeRef: storeOf(systemName, "parameters") },
           },
         ],
+      },
+    });
+  }
+}
+
+/** As an environment variable: `TOPIC_IAM_EVENTS`. */
+const variable = (text: string): string => text.toUpperCase().replaceAll("-", "_");
+
+/** What a service account may use, by the names of its variables and of the parameters. */
+const endpointsOf = ({
+  database,
+  documents,
+  search,
+  publish,
+  consume,
+}: Access): [variable: string, parameter: string][] => [
+  ...(database ? [["DATABASE_ENDPOINT", "database/endpoint"] as [string, string]] : []),
+  ...(documents ? [["DOCUMENTS_ENDPOINT", "documents/endpoint"] as [string, string]] : []),
+  ...(search ? [["SEARCH_ENDPOINT", "search/endpoint"] as [string, string]] : []),
+  ...publish.map((topic): [string, string] => [`TOPIC_${variable(topic)}`, `topics/${topic}`]),
+  ...consume.map((topic): [string, string] => [`QUEUE_${variable(topic)}`, `queues/${topic}`]),
+];
+
+/** Where services find what they may use: a Secret for each service account, to be taken by `envFrom`. */
+function endpoints(chart: Chart, { systemName, labels }: Naming, { access }: Infrastructure): void {
+  for (const [account, wanted] of Object.entries(access)) {
+    const [namespace = "", serviceAccount = ""] = account.split("/");
+    const name = `${serviceAccount}-endpoints`;
+    new ApiObject(chart, `endpoints-${namespace}-${serviceAccount}`, {
+      apiVersion: "external-secrets.io/v1",
+      kind: "ExternalSecret",
+      metadata: { name, namespace, labels, annotations: wave(-2) },
+      spec: {
+        refreshInterval: "1h",
+        secretStoreRef: storeOf(systemName, "parameters"),
+        target: { name },
+        data: endpointsOf(wanted).map(([secretKey, parameter]) => ({
+          secretKey,
+          remoteRef: { key: `/${systemName}/${parameter}` },
+        })),
       },
     });
   }
@@ -100,7 +150,15 @@ export function awsObjects(chart: Chart, wanted: InCluster): void {
       metadata: { name, labels, annotations: wave(-10) },
     });
   }
-  if (infrastructure.cache) sharedStore(chart, naming, wanted);
+  const { access, cache, region } = infrastructure;
+  const services = Object.keys(access).map((account) => account.split("/")[0] ?? "");
+  const asking = [...new Set([...(cache ? namespacesOf(workloads) : []), ...services])].sort();
+  if (asking.length > 0) addStore(chart, "parameters", naming, region, asking);
+  if (cache) {
+    addStore(chart, "secrets", naming, region, namespacesOf(workloads));
+    sharedStore(chart, naming, wanted);
+  }
+  endpoints(chart, naming, infrastructure);
   if (service) bindTargets(chart, naming, infrastructure, service);
   if (infrastructure.cluster.compute === "auto") {
     // Auto Mode keeps network policies once it is told to.

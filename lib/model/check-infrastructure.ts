@@ -1,7 +1,7 @@
 import { BlockList } from "node:net";
 import { diagnostic, type Diagnostic } from "../diagnostics";
-import type { Infrastructure, Reachable } from "./infrastructure";
-import { systemNameOf } from "./names";
+import type { Infrastructure } from "./infrastructure";
+import { systemNameOf, userOf } from "./names";
 import type { RawModel } from "./read";
 import { resolveGateway } from "./resolve";
 import type { GatewayModel } from "./schema";
@@ -27,16 +27,30 @@ function covers(networks: readonly string[], inner: string): boolean {
  */
 const balancerNetwork = (cidr: string): string => cidr.replace(/\/\d+$/, "/22");
 
-/** Service accounts that are let to what is not there. */
-function pointless({ access, database, search, topics }: Infrastructure): [account: string, what: Reachable][] {
-  const there: Readonly<Record<Reachable, boolean>> = {
-    database: database !== undefined,
-    search: search !== undefined,
-    topics: topics.length > 0,
-  };
-  return Object.entries(access).flatMap(([account, wanted]) =>
-    wanted.filter((what) => !there[what]).map((what): [string, Reachable] => [account, what]),
-  );
+interface Fault {
+  account: string;
+  why: string;
+  fix: string;
+}
+
+/** Service accounts that are let to what is not there, and those that would be one user of the database. */
+function wrongAccess({ access, topics, ...there }: Infrastructure, environment: string): Fault[] {
+  const users = new Map<string, string>();
+  return Object.entries(access).flatMap(([account, wanted]): Fault[] => {
+    const parts = (["database", "documents", "search"] as const).filter((part) => wanted[part] && !there[part]);
+    const unknown = [...wanted.publish, ...wanted.consume].filter((topic) => !topics.includes(topic));
+    const missing = [...parts, ...unknown.map((topic) => `topic "${topic}"`)].map((what): Fault => {
+      const why = `${environment} has no ${what}, which "${account}" may use.`;
+      return { account, why, fix: "Add it to the infrastructure, or take it out of access." };
+    });
+    const user = userOf(account);
+    const other = users.get(user);
+    if (!wanted.database) return missing;
+    users.set(user, account);
+    if (other === undefined) return missing;
+    const why = `"${other}" and "${account}" would be the same user of the database, "${user}".`;
+    return [...missing, { account, why, fix: "Give one of the service accounts another name." }];
+  });
 }
 
 /** Where the infrastructure of an environment and its routing do not go together. */
@@ -69,12 +83,9 @@ export function checkInfrastructure(raw: RawModel, model: GatewayModel): Diagnos
       const fix = "Add a host for the API; the website asks it under apiPath.";
       found.push(diagnostic("model/unknown-host", `${at}/edge/website`, why, fix, raw.locate(edgePath)));
     }
-    for (const [account, what] of pointless(infrastructure)) {
-      const why = `${environment} has no ${what}, which "${account}" may use.`;
-      const fix = `Add ${what} to the infrastructure, or take it out of access.`;
-      found.push(
-        diagnostic("model/invalid-value", `${at}/access/${account}`, why, fix, raw.locate([...path, "access"])),
-      );
+    for (const { account, why, fix } of wrongAccess(infrastructure, environment)) {
+      const place = raw.locate([...path, "access", account]);
+      found.push(diagnostic("model/invalid-value", `${at}/access/${account}`, why, fix, place));
     }
     const systemName = systemNameOf(model, environment);
     if (systemName.length > MOST_NAME) {

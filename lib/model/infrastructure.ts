@@ -136,9 +136,25 @@ const alarms = z.strictObject({
   p95Ms: z.int().min(1).default(500),
 });
 
-/** What a service account may be let to; the database and the search by the role of its pods, without a password. */
-export const REACHABLE = ["database", "search", "topics"] as const;
-export type Reachable = (typeof REACHABLE)[number];
+/** What the pods of a service account may use, without a password: by the role that they have. */
+const access = z
+  .strictObject({
+    /** As the user of its own name, which its database knows. */
+    database: z.boolean().default(false),
+    /** As the user whose name is the role's ARN. */
+    documents: z.boolean().default(false),
+    search: z.boolean().default(false),
+    /** Topics that it publishes to. */
+    publish: z.array(name).default([]),
+    /** Topics whose queue it empties. */
+    consume: z.array(name).default([]),
+  })
+  .refine(
+    ({ database, documents, search: finds, publish, consume }) =>
+      database || documents || finds || publish.length + consume.length > 0,
+    "name at least one: database, documents, search, publish, consume",
+  );
+export type Access = z.output<typeof access>;
 
 const serviceAccount = z.string().regex(/^[a-z0-9-]{1,63}\/[a-z0-9.-]{1,63}$/, "write namespace/name");
 
@@ -168,7 +184,7 @@ export const infrastructure = z
     /** Topics that services publish to, each with a queue of its own. */
     topics: z.array(name).default([]),
     /** What the pods of a service account, as `namespace/name`, may use. */
-    access: z.record(serviceAccount, z.array(z.enum(REACHABLE)).min(1)).default({}),
+    access: z.record(serviceAccount, access).default({}),
   })
   .refine(
     ({ edge: { website: wanted }, region }) => !wanted || region in CLOUDFRONT_ADDRESSES,

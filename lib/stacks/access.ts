@@ -5,7 +5,8 @@ import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
 import type { Construct } from "constructs";
 import { workloadOf } from "../charts/places";
-import type { Reachable } from "../model/infrastructure";
+import { userOf } from "../model";
+import type { Access } from "../model/infrastructure";
 import { acknowledge } from "./acknowledge";
 import type { DataStack } from "./data";
 import type { EdgeStack } from "./edge";
@@ -117,9 +118,15 @@ export class AccessStack extends SystemStack {
         cluster: props.cluster,
         namespace,
         serviceAccount,
-        statements: wanted.flatMap((what) => this.#statements(what, serviceAccount, props)),
+        statements: [
+          ...(wanted.database ? this.#signIn(userOf(account), props) : []),
+          ...(wanted.search ? this.#search() : []),
+          ...this.#messages(wanted, props),
+        ],
       });
-      if (wanted.includes("search")) {
+      // Its name is the user's in DocumentDB.
+      if (wanted.documents) this.publish(`documents/users/${account}`, role.roleArn);
+      if (wanted.search) {
         const domain = `arn:${this.partition}:es:${this.region}:<AWS::AccountId>:domain/${this.systemName}/*`;
         acknowledge(
           role,
@@ -130,43 +137,31 @@ export class AccessStack extends SystemStack {
     }
   }
 
-  /** The database knows a user of the service account's own name, made with the right to sign in by IAM. */
-  #statements(what: Reachable, user: string, { data, messaging }: Reached): PolicyStatement[] {
-    switch (what) {
-      case "database": {
-        const id = data.database?.instanceResourceId ?? "";
-        const arnFormat = ArnFormat.COLON_RESOURCE_NAME;
-        const resource = this.formatArn({
-          service: "rds-db",
-          resource: "dbuser",
-          resourceName: `${id}/${user}`,
-          arnFormat,
-        });
-        return [allow(["rds-db:connect"], [resource])];
-      }
-      case "search": {
-        const domain = this.formatArn({ service: "es", resource: "domain", resourceName: `${this.systemName}/*` });
-        return [allow(["es:ESHttpGet", "es:ESHttpHead", "es:ESHttpPost", "es:ESHttpPut"], [domain])];
-      }
-      case "topics": {
-        if (!messaging) return [];
-        const { topics, queues, key } = messaging;
-        const arns = queues.map(({ queueArn }) => queueArn);
-        const take = [
-          "sqs:ReceiveMessage",
-          "sqs:DeleteMessage",
-          "sqs:ChangeMessageVisibility",
-          "sqs:GetQueueAttributes",
-        ];
-        return [
-          allow(
-            ["sns:Publish"],
-            topics.map(({ topicArn }) => topicArn),
-          ),
-          allow(take, arns),
-          allow(["kms:GenerateDataKey", "kms:Decrypt"], [key.keyArn]),
-        ];
-      }
-    }
+  /** The database knows the user, who has the right to sign in by IAM. */
+  #signIn(user: string, { data }: Reached): PolicyStatement[] {
+    const resourceName = `${data.database?.instanceResourceId ?? ""}/${user}`;
+    const arnFormat = ArnFormat.COLON_RESOURCE_NAME;
+    return [
+      allow(["rds-db:connect"], [this.formatArn({ service: "rds-db", resource: "dbuser", resourceName, arnFormat })]),
+    ];
+  }
+
+  #search(): PolicyStatement[] {
+    const domain = this.formatArn({ service: "es", resource: "domain", resourceName: `${this.systemName}/*` });
+    return [allow(["es:ESHttpGet", "es:ESHttpHead", "es:ESHttpPost", "es:ESHttpPut"], [domain])];
+  }
+
+  /** Topics have a key of ours; queues are encrypted by SQS, which asks for none. */
+  #messages({ publish, consume }: Access, { messaging }: Reached): PolicyStatement[] {
+    if (!messaging) return [];
+    const topics = publish.flatMap((name) => messaging.topics.get(name)?.topicArn ?? []);
+    const queues = consume.flatMap((name) => messaging.queues.get(name)?.queueArn ?? []);
+    const take = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"];
+    return [
+      ...(topics.length > 0
+        ? [allow(["sns:Publish"], topics), allow(["kms:GenerateDataKey", "kms:Decrypt"], [messaging.key.keyArn])]
+        : []),
+      ...(queues.length > 0 ? [allow(take, queues)] : []),
+    ];
   }
 }

@@ -9,13 +9,18 @@ import { SystemStack, type SystemProps } from "./system-stack";
 
 /** Topics that services publish to, each with a queue, and a second one for what nobody could work on. */
 export class MessagingStack extends SystemStack {
-  readonly topics: ITopic[] = [];
-  readonly queues: Queue[] = [];
+  /** By the model's names. */
+  readonly topics = new Map<string, ITopic>();
+  readonly queues = new Map<string, Queue>();
   readonly key: IKey;
 
   constructor(scope: Construct, id: string, props: SystemProps) {
     super(scope, id, props);
-    const key = new Key(this, "Key", { description: `Messages of ${this.systemName}`, enableKeyRotation: true });
+    const key = new Key(this, "Key", {
+      description: `Messages of ${this.systemName}`,
+      enableKeyRotation: true,
+      removalPolicy: this.kept,
+    });
     key.grantEncryptDecrypt(new ServicePrincipal("sns.amazonaws.com"));
     this.key = key;
     // A key of their own would have to name the topics, and the topics it.
@@ -33,8 +38,8 @@ export class MessagingStack extends SystemStack {
         deadLetterQueue: { queue: failed, maxReceiveCount: 5 },
       });
       topic.addSubscription(new SqsSubscription(queue, { rawMessageDelivery: true }));
-      this.topics.push(topic);
-      this.queues.push(queue);
+      this.topics.set(name, topic);
+      this.queues.set(name, queue);
       this.publish(`topics/${name}`, topic.topicArn);
       this.publish(`queues/${name}`, queue.queueUrl);
     }

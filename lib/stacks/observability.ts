@@ -33,7 +33,11 @@ export class ObservabilityStack extends SystemStack {
   constructor(scope: Construct, id: string, props: SystemProps & Watched) {
     super(scope, id, props);
     const { data, edge, infrastructure } = props;
-    const key = new Key(this, "Key", { description: `Alarms of ${this.systemName}`, enableKeyRotation: true });
+    const key = new Key(this, "Key", {
+      description: `Alarms of ${this.systemName}`,
+      enableKeyRotation: true,
+      removalPolicy: this.kept,
+    });
     key.grantEncryptDecrypt(new ServicePrincipal("cloudwatch.amazonaws.com"));
     this.#topic = new Topic(this, "Alarms", {
       topicName: `${this.systemName}-alarms`,

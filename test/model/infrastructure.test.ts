@@ -68,10 +68,34 @@ test("a website that is the only host", () => {
 });
 
 test("pods that may use what is not there", () => {
-  const access = { "shop/orders": ["database" as const, "topics" as const] };
+  const access = { "shop/orders": { database: true, publish: ["orders"] } };
   expectDiagnostics(faults({ production: { cluster, edge: { hostedZone: "shop.test" }, access } }), [
     { code: "model/invalid-value", at: "shop/infrastructure/production/access/shop/orders" },
     { code: "model/invalid-value", at: "shop/infrastructure/production/access/shop/orders" },
+  ]);
+});
+
+test("two service accounts that would be one user of the database", () => {
+  const access = {
+    "shop/orders": { database: true },
+    "old/orders": { database: true },
+    "mail/orders": { search: true },
+  };
+  const environment = {
+    cluster,
+    edge: { hostedZone: "shop.test" },
+    database: { engine: "mysql" as const },
+    search: {},
+  };
+  expectDiagnostics(faults({ production: { ...environment, access } }), [
+    { code: "model/invalid-value", at: "shop/infrastructure/production/access/old/orders" },
+  ]);
+});
+
+test("a website where we do not know CloudFront's addresses", () => {
+  const edge = { hostedZone: "shop.test", website: { host: "www.shop.test" } };
+  expectDiagnostics(faults({ production: { region: "me-south-1", cluster, edge } }), [
+    { code: "model/invalid-value", at: "shop/infrastructure/production" },
   ]);
 });
 

@@ -41,12 +41,17 @@ test("the Node gateway may read them as well: which of the two runs is the clust
 });
 
 test("a service account may use what the model says, by its own role", () => {
-  const access = { "shop/orders": ["database" as const, "topics" as const], "logging/shipper": ["search" as const] };
+  const access = {
+    "shop/orders": { database: true, documents: true, publish: ["sold"] },
+    "shop/mail": { consume: ["sold"] },
+    "logging/shipper": { search: true },
+  };
   const all = synthesized(model, {
     ...base,
     database: { engine: "postgres" },
+    documents: {},
     search: {},
-    topics: ["sold"],
+    topics: ["sold", "sent"],
     access,
   });
   const template = stack(all, "Access");
@@ -62,6 +67,17 @@ test("a service account may use what the model says, by its own role", () => {
   expect(actionsOf("shoporders")).toEqual(expect.arrayContaining(["rds-db:connect", "sns:Publish"]));
   expect(actionsOf("shoporders")).not.toContain("es:ESHttpPut");
   expect(actionsOf("loggingshipper")).toContain("es:ESHttpPut");
+  expect(actionsOf("shopmail")).toEqual([
+    "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:ReceiveMessage",
+  ]);
+  // Its own topic, and not the other one.
+  const policies = JSON.stringify(template.findResources("AWS::IAM::Policy"));
+  expect([policies.includes("Topicsold"), policies.includes("sent")]).toEqual([true, false]);
+  // The user's name in DocumentDB, for who makes it.
+  template.hasResourceProperties("AWS::SSM::Parameter", { Name: "/shop-production/documents/users/shop/orders" });
 });
 
 test("documents in two zones, with TLS, encrypted, whose password nobody has seen", () => {
