@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -17,9 +17,13 @@ export async function atRevision(
   files: readonly string[],
 ): Promise<{ result: unknown } | { problem: Diagnostic }> {
   const folder = mkdtempSync(path.join(tmpdir(), "gatewright-revision-"));
-  const tree = path.join(folder, "tree");
+  const [tree, archive] = [path.join(folder, "tree"), path.join(folder, "tree.tar")];
   try {
-    await run("git", ["worktree", "add", "--quiet", "--detach", "--", tree, revision]);
+    const { stdout: commit } = await run("git", ["rev-parse", "--verify", "--end-of-options", `${revision}^{commit}`]);
+    // No worktree: the repository would remember one that was broken off.
+    await run("git", ["archive", "--format=tar", `--output=${archive}`, commit.trim()]);
+    mkdirSync(tree);
+    await run("tar", ["-xf", archive, "-C", tree]);
     if (existsSync("node_modules")) symlinkSync(path.resolve("node_modules"), path.join(tree, "node_modules"));
     const argv = ["--import", "tsx", "bin/gatewright.ts", command, "--json", "--", ...files];
     const { stdout } = await run(process.execPath, argv, { cwd: tree, maxBuffer: 64 * 1024 * 1024 });
@@ -32,8 +36,6 @@ export async function atRevision(
     const fix = "Name a commit, branch or tag of this repository that has the command and whose models are good.";
     return { problem: diagnostic("diff/unknown-revision", revision, why, fix) };
   } finally {
-    // Where there is no repository there is nothing to take away.
-    await run("git", ["worktree", "remove", "--force", tree]).catch(() => undefined);
     rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -8,7 +8,8 @@ import type { SystemProps, SystemStack } from "./system-stack";
 const visible = (metricName: string): CfnWebACL.VisibilityConfigProperty => ({
   metricName,
   cloudWatchMetricsEnabled: true,
-  sampledRequestsEnabled: true,
+  // A sample has all headers as they came, tokens with them; the log has what a rule matched.
+  sampledRequestsEnabled: false,
 });
 
 function managed(name: FirewallGroup, priority: number, refuses: boolean): CfnWebACL.RuleProperty {

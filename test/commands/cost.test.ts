@@ -1,6 +1,8 @@
 import { execFileSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { costDiff, type CostResult } from "../../lib/cost";
 import type { Line } from "../../lib/cost/lines";
+import { removeTemporaryDirectories, temporaryDirectory } from "../support";
 
 const line = (what: string, usd: number, from = "Data"): Line => ({
   group: "database",
@@ -47,24 +49,30 @@ test("what is the same is said to be", () => {
   expect(costDiff(bill(line("one", 10)), bill(line("one", 10)))).toContain("Nothing costs more or less.");
 });
 
+const temporary = temporaryDirectory();
+afterAll(removeTemporaryDirectories);
+
 /** The command as it is run: in a process of its own, since it looks at the repository around it. */
 function cost(...args: string[]): { code: number; out: string; err: string } {
   try {
+    const env = { ...process.env, TMPDIR: temporary };
     const argv = ["--import", "tsx", "bin/gatewright.ts", "cost", ...args];
-    return { code: 0, out: execFileSync(process.execPath, argv, { encoding: "utf8", stdio: "pipe" }), err: "" };
+    return { code: 0, out: execFileSync(process.execPath, argv, { encoding: "utf8", stdio: "pipe", env }), err: "" };
   } catch (error) {
     const { status, stdout, stderr } = error as { status: number; stdout: string; stderr: string };
     return { code: status, out: stdout, err: stderr };
   }
 }
 
-const worktrees = (): string => execFileSync("git", ["worktree", "list"], { encoding: "utf8" });
+/** What a comparison could leave behind: of the repository, and for the time that it takes. */
+const left = (): string[] => [
+  execFileSync("git", ["worktree", "list"], { encoding: "utf8" }),
+  ...readdirSync(temporary).filter((name) => name.startsWith("gatewright-")),
+];
 
-test("the command prints the report, and nothing is written", () => {
-  const before = worktrees();
+test("the command prints the report", () => {
   const { code, out } = cost();
   expect([code, out.startsWith("<!-- Generated")]).toEqual([0, true]);
-  expect(worktrees()).toBe(before);
 }, 60_000);
 
 test("of one model, and what another revision had of it", () => {
@@ -72,17 +80,21 @@ test("of one model, and what another revision had of it", () => {
   expect([code, /maternal|mmr|serhafen/.test(out)]).toEqual([0, false]);
 }, 60_000);
 
-test("a revision that is none is told, and leaves no worktree behind", () => {
-  const before = worktrees();
-  const { code, out, err } = cost("--diff", "no-such-revision");
-  expect([code, out]).toEqual([1, ""]);
-  expect(err).toContain("error diff/unknown-revision");
-  expect(worktrees()).toBe(before);
-}, 60_000);
+test.each(["no-such-revision", "--output=x"])(
+  "%s, which is no revision, is told, and leaves nothing behind",
+  (revision) => {
+    const before = left();
+    const { code, out, err } = cost(`--diff=${revision}`);
+    expect([code, out]).toEqual([1, ""]);
+    expect(err).toContain("error diff/unknown-revision");
+    expect(left()).toEqual(before);
+  },
+  60_000,
+);
 
 test("against its own revision, only what is not committed differs", () => {
-  const before = worktrees();
+  const before = left();
   const { code, out } = cost("--diff", "HEAD");
   expect([code, out.startsWith("## Cost, US dollars a month")]).toEqual([0, true]);
-  expect(worktrees()).toBe(before);
+  expect(left()).toEqual(before);
 }, 60_000);
