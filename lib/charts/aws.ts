@@ -1,7 +1,7 @@
 import { ApiObject, type Chart } from "cdk8s";
 import { systemNameOf, type GatewayModel } from "../model";
 import type { Access, Infrastructure } from "../model/infrastructure";
-import { STORE_KEY, STORE_USER, storeSecretOf, websiteTargetsOf } from "./places";
+import { STORE_KEY, STORE_USER, storeSecretOf, targetGroupsOf } from "./places";
 
 /**
  * What the cluster must know of AWS, for an environment that is deployed there: names and endpoints by External Secrets from
@@ -100,7 +100,7 @@ function endpoints(chart: Chart, { systemName, labels }: Naming, { access }: Inf
   for (const [account, wanted] of Object.entries(access)) {
     const [namespace = "", serviceAccount = ""] = account.split("/");
     const name = `${serviceAccount}-endpoints`;
-    new ApiObject(chart, `endpoints-${namespace}-${serviceAccount}`, {
+    new ApiObject(chart, `endpoints_${namespace}_${serviceAccount}`, {
       apiVersion: "external-secrets.io/v1",
       kind: "ExternalSecret",
       metadata: { name, namespace, labels, annotations: wave(-2) },
@@ -120,11 +120,12 @@ function endpoints(chart: Chart, { systemName, labels }: Naming, { access }: Inf
 /** The gateway's pods, told to each balancer that asks them. */
 function bindTargets(
   chart: Chart,
-  { systemName, labels }: Naming,
-  { edge }: Infrastructure,
+  { labels }: Naming,
+  { model, environment, infrastructure }: InCluster,
   { name, namespace, port }: NonNullable<InCluster["service"]>,
 ): void {
-  for (const group of [systemName, ...(edge.website ? [websiteTargetsOf(systemName)] : [])]) {
+  const { front, website } = targetGroupsOf(model, environment);
+  for (const group of [front, ...(infrastructure.edge.website ? [website] : [])]) {
     new ApiObject(chart, `targets-${group}`, {
       apiVersion: "elbv2.k8s.aws/v1beta1",
       kind: "TargetGroupBinding",
@@ -159,7 +160,7 @@ export function awsObjects(chart: Chart, wanted: InCluster): void {
     sharedStore(chart, naming, wanted);
   }
   endpoints(chart, naming, infrastructure);
-  if (service) bindTargets(chart, naming, infrastructure, service);
+  if (service) bindTargets(chart, naming, wanted, service);
   if (infrastructure.cluster.compute === "auto") {
     // Auto Mode keeps network policies once it is told to.
     new ApiObject(chart, "network-policies", {

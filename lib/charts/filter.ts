@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { k8s } from "cdk8s-plus-27";
 import type { Construct } from "constructs";
-import type { GatewayModel } from "../model";
-import { GATEWAY_PORTS, MOST_REPLICAS, STORE_KEY, storeSecretOf, workloadOf } from "./places";
+import { workloadOf, type GatewayModel } from "../model";
+import { GATEWAY_PORTS, MOST_REPLICAS, STORE_KEY, storeSecretOf } from "./places";
 
 interface FilterWorkload {
   model: GatewayModel;

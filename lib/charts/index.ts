@@ -1,9 +1,9 @@
 import { App, Chart, Yaml } from "cdk8s";
-import { edgeTargetOf, type GatewayModel } from "../model";
+import { edgeTargetOf, workloadOf, type GatewayModel } from "../model";
 import type { Compiled, OutputFile } from "../targets";
 import { awsObjects } from "./aws";
 import { filterWorkload } from "./filter";
-import { IN_CLUSTER, workloadOf } from "./places";
+import { placeOf } from "./places";
 
 const HEADS: Readonly<Record<string, string>> = {
   "node-gateway": "# The gateway itself: the filter with listeners of its own.\n",
@@ -15,10 +15,10 @@ function onAws(model: GatewayModel, environment: string): OutputFile[] {
   if (!infrastructure) return [];
   const target = edgeTargetOf(model, environment);
   const chart = new Chart(new App(), "aws", { disableResourceNameHashes: true });
-  const known = model.targets.flatMap((name) => IN_CLUSTER[name] ?? []);
+  const known = model.targets.flatMap((name) => placeOf(name) ?? []);
   const all = known.map(({ proxyNamespace }) => workloadOf(model, proxyNamespace === undefined));
   const workloads = [...new Map(all.map((workload) => [workload.name, workload])).values()];
-  awsObjects(chart, { model, environment, infrastructure, workloads, service: IN_CLUSTER[target]?.service(model) });
+  awsObjects(chart, { model, environment, infrastructure, workloads, service: placeOf(target)?.service(model) });
   const objects = chart.toJson() as unknown[];
   if (objects.length === 0) return [];
   const content =
@@ -32,7 +32,7 @@ function onAws(model: GatewayModel, environment: string): OutputFile[] {
 export function workloads(model: GatewayModel, { gateway, plans, files }: Compiled): OutputFile[] {
   const { system, environment } = gateway;
   const filters = plans.flatMap(({ target }): OutputFile[] => {
-    const place = IN_CLUSTER[target];
+    const place = placeOf(target);
     const plan = place && files.find((f) => f.path === place.plan(system, environment));
     if (!plan) return [];
     const chart = new Chart(new App(), target, { disableResourceNameHashes: true });

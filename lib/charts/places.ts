@@ -1,4 +1,6 @@
-import type { GatewayModel } from "../model";
+import { createHash } from "node:crypto";
+import { edgeTargetOf, systemNameOf, workloadOf, type GatewayModel } from "../model";
+import type { ClusterTarget } from "../model/infrastructure";
 
 /**
  * Where things are in a cluster, and what others must know of the workloads: apart from these, since cdk8s takes a while to
@@ -33,7 +35,7 @@ const servicePort = (model: GatewayModel): number => model.listeners[listenerOf(
 export const GATEWAY_PORTS = { http: 3000, https: 3443 };
 
 /** The targets that run in a cluster. */
-export const IN_CLUSTER: Readonly<Record<string, Place>> = {
+const IN_CLUSTER: Readonly<Record<ClusterTarget, Place>> = {
   istio: {
     plan: (system, environment) => `istio/${system}/${environment}/filter.json`,
     proxyNamespace: (model) => model.kubernetes.istioGateway.namespace,
@@ -62,16 +64,36 @@ export const IN_CLUSTER: Readonly<Record<string, Place>> = {
   },
 };
 
-/** Where a balancer reaches the gateway; outside of a cluster it is where it listens. */
-export const podPortOf = (model: GatewayModel, target: string): number =>
-  (IN_CLUSTER[target]?.podPort ?? servicePort)(model);
+/** Where a target runs in a cluster; nowhere where it does not. */
+export const placeOf = (target: string): Place | undefined =>
+  (IN_CLUSTER as Readonly<Partial<Record<string, Place>>>)[target];
 
 /** Where a balancer asks whether the gateway is well: without a port of its own for that, by the model's path. */
-export const healthOf = ({ front }: GatewayModel, target: string): { path: string; port?: number } =>
-  IN_CLUSTER[target]?.health ?? { path: front.healthPath };
+export const healthOf = ({ front }: GatewayModel, target: ClusterTarget): { path: string; port?: number } =>
+  IN_CLUSTER[target].health ?? { path: front.healthPath };
 
-/** The target group that CloudFront's balancer asks, beside the one of the system's own name. AWS takes 32 characters. */
-export const websiteTargetsOf = (systemName: string): string => `${systemName}-web`;
+interface TargetGroups {
+  port: number;
+  protocol: "HTTP" | "HTTPS";
+  /** Names, by who asks: the public's balancer, and CloudFront's. */
+  front: string;
+  website: string;
+}
+
+/**
+ * The groups that the gateway's pods are in for the balancers. Port and protocol are those of a group for good: the names change
+ * with them, or CloudFormation could not put another in its place. AWS takes 32 characters.
+ */
+export function targetGroupsOf(model: GatewayModel, environment: string): TargetGroups {
+  const port = IN_CLUSTER[edgeTargetOf(model, environment)].podPort(model);
+  const protocol = model.front.tls === "gateway" ? "HTTPS" : "HTTP";
+  const code = createHash("sha256")
+    .update(`${protocol} ${String(port)}`)
+    .digest("hex")
+    .slice(0, 2);
+  const name = systemNameOf(model, environment);
+  return { port, protocol, front: `${name}--g${code}`, website: `${name}--w${code}` };
+}
 
 /** The most that the autoscaler makes of the filter. */
 export const MOST_REPLICAS = 10;
@@ -80,14 +102,3 @@ export const MOST_REPLICAS = 10;
 export const STORE_USER = "gateway";
 export const storeSecretOf = (workload: string): string => `${workload}-store`;
 export const STORE_KEY = "REDIS_URL";
-
-/** Name and namespace of the filter: its address in the model; where it is the gateway itself, `api-gateway`. */
-export function workloadOf(
-  { filter, kubernetes }: GatewayModel,
-  isGateway: boolean,
-): { name: string; namespace: string } {
-  if (isGateway) return { name: "api-gateway", namespace: kubernetes.namespace };
-  const colon = filter.address.lastIndexOf(":");
-  const [name = "gateway-filter", namespace = kubernetes.namespace] = filter.address.slice(0, colon).split(".");
-  return { name, namespace };
-}

@@ -110,6 +110,7 @@ export const groundsOf = (models: readonly GatewayModel[]): Ground[] =>
         front: model.front,
         filter: model.filter,
         "order of routes": order,
+        "pods' access to AWS": model.infrastructure[environment]?.access ?? {},
       };
       const texts = Object.entries(parts).map(([name, part]) => [name, JSON.stringify(part)]);
       return { system: model.name, environment, parts: Object.fromEntries(texts) as Ground["parts"] };

@@ -53,7 +53,7 @@ function groupDiff(group: string, before: AccessResult, after: AccessResult): st
     ...(otherwise.length > 0
       ? ["Other promises:", "", "| host | methods | path | changed |", "| --- | --- | --- | --- |", ...otherwise, ""]
       : []),
-    ...(grounds.length > 0 ? [`Changed for all of its routes: ${grounds.join(", ")}.`, ""] : []),
+    ...(grounds.length > 0 ? [`Changed for the whole environment: ${grounds.join(", ")}.`, ""] : []),
   ];
   return found.length > 0 ? [`### ${group}`, "", ...found] : [];
 }

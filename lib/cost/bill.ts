@@ -79,8 +79,8 @@ export function cover(resource: Resource, around: Surroundings): { covered: Cove
     covered: { ...covered, state: "unpriced", why },
     items: [],
   });
-  const priced = PRICED[type];
-  const takes = priced?.takes ?? FREE[type];
+  const priced = Object.hasOwn(PRICED, type) ? PRICED[type] : undefined;
+  const takes = priced?.takes ?? (Object.hasOwn(FREE, type) ? FREE[type] : undefined);
   if (takes === undefined) return unpriced(`lib/cost/resources does not know the type ${type}.`);
   const said = takes === ANY ? undefined : beyond(resource.properties, takes);
   if (said !== undefined) return unpriced(`lib/cost/resources does not know what it costs with ${said}.`);

@@ -1,5 +1,5 @@
 import { edgeTargetOf, type GatewayModel } from "../model";
-import type { Infrastructure } from "../model/infrastructure";
+import type { ClusterTarget, Infrastructure } from "../model/infrastructure";
 import { billOf, podsIn, type Bill, type Wanted } from "./bill";
 import { INSTANCES, nodesFor } from "./nodes";
 import { synthesize } from "./synthesized";
@@ -15,7 +15,7 @@ export function changed(model: GatewayModel, environment: string, change: Change
 }
 
 /** The model with one target, whose pods the balancer asks. */
-export function behind(model: GatewayModel, environment: string, target: string): GatewayModel {
+export function behind(model: GatewayModel, environment: string, target: ClusterTarget): GatewayModel {
   const narrowed = changed(model, environment, (i) => ({ ...i, edge: { ...i.edge, target } }));
   return { ...narrowed, targets: [target] };
 }
@@ -42,7 +42,7 @@ export interface Solution {
  * The gateways that a system may stand behind. Kong's own configuration is not compiled yet: its pods are those that the
  * usage file states, and the filter beside them is the one behind ingress-nginx.
  */
-const SOLUTIONS: readonly { name: string; target: string; gateway: string }[] = [
+const SOLUTIONS: readonly { name: string; target: ClusterTarget; gateway: string }[] = [
   { name: "Node gateway", target: "node-gateway", gateway: "node-gateway" },
   { name: "Kong, without a database", target: "ingress-nginx", gateway: "kong" },
   { name: "Istio", target: "istio", gateway: "istio" },

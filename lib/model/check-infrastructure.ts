@@ -1,13 +1,13 @@
 import { BlockList } from "node:net";
 import { diagnostic, type Diagnostic } from "../diagnostics";
-import type { Infrastructure } from "./infrastructure";
-import { systemNameOf, userOf } from "./names";
+import { CLUSTER_TARGETS, type Infrastructure } from "./infrastructure";
+import { clusterTargetOf, systemNameOf, userOf, workloadOf } from "./names";
 import type { RawModel } from "./read";
 import { resolveGateway } from "./resolve";
 import type { GatewayModel } from "./schema";
 
-/** OpenSearch takes the shortest names. */
-const MOST_NAME = 28;
+/** A balancer takes 32 characters, and five of them are ours; OpenSearch takes 28. */
+const MOST_NAME = 27;
 
 const isWithin = (host: string, zone: string): boolean => host === zone || host.endsWith(`.${zone}`);
 
@@ -27,6 +27,18 @@ function covers(networks: readonly string[], inner: string): boolean {
  */
 const balancerNetwork = (cidr: string): string => cidr.replace(/\/\d+$/, "/22");
 
+/** Service accounts that have a role of this environment for something else. */
+const RESERVED: readonly string[] = [
+  "external-secrets/external-secrets",
+  "kube-system/aws-load-balancer-controller",
+  "kube-system/ebs-csi-controller-sa",
+];
+
+/** Users that a database of RDS has already. */
+const RESERVED_USERS: readonly string[] = ["root", "rdsadmin", "rds-iam", "admin", "postgres"];
+
+const MOST_MYSQL_USER = 32;
+
 interface Fault {
   account: string;
   why: string;
@@ -34,7 +46,10 @@ interface Fault {
 }
 
 /** Service accounts that are let to what is not there, and those that would be one user of the database. */
-function wrongAccess({ access, topics, ...there }: Infrastructure, environment: string): Fault[] {
+function wrongAccess(model: GatewayModel, environment: string, infrastructure: Infrastructure): Fault[] {
+  const { access, topics, ...there } = infrastructure;
+  const own = [true, false].map((isGateway) => workloadOf(model, isGateway));
+  const reserved = [...RESERVED, ...own.map(({ name, namespace }) => `${namespace}/${name}`)];
   const users = new Map<string, string>();
   return Object.entries(access).flatMap(([account, wanted]): Fault[] => {
     const parts = (["database", "documents", "search"] as const).filter((part) => wanted[part] && !there[part]);
@@ -44,13 +59,35 @@ function wrongAccess({ access, topics, ...there }: Infrastructure, environment: 
       return { account, why, fix: "Add it to the infrastructure, or take it out of access." };
     });
     const user = userOf(account);
-    const other = users.get(user);
-    if (!wanted.database) return missing;
-    users.set(user, account);
-    if (other === undefined) return missing;
-    const why = `"${other}" and "${account}" would be the same user of the database, "${user}".`;
-    return [...missing, { account, why, fix: "Give one of the service accounts another name." }];
+    const other = wanted.database ? users.get(user) : undefined;
+    if (wanted.database) users.set(user, account);
+    const fix = "Give the service account another name.";
+    const why = [
+      ...(RESERVED_USERS.includes(user) && wanted.database ? [`"${user}" is a user that every database has.`] : []),
+      ...(reserved.includes(account) ? [`"${account}" has a role already, for what the cluster itself needs.`] : []),
+      ...(other === undefined
+        ? []
+        : [`"${other}" and "${account}" would be the same user of the database, "${user}".`]),
+      ...(wanted.database && there.database?.engine === "mysql" && user.length > MOST_MYSQL_USER
+        ? [
+            `"${user}" has ${String(user.length)} characters, and MySQL takes ${String(MOST_MYSQL_USER)} of a user's name.`,
+          ]
+        : []),
+    ];
+    return [...missing, ...why.map((text): Fault => ({ account, why: text, fix }))];
   });
+}
+
+/** Paths of a website's host that CloudFront would take for static files. */
+function outsideOf(
+  model: GatewayModel,
+  environment: string,
+  { host, apiPath }: NonNullable<Infrastructure["edge"]["website"]>,
+): string[] {
+  const below = apiPath.replace(/\*$/, "");
+  const routes = resolveGateway(model, environment).hosts.find(({ name }) => name === host)?.routes ?? [];
+  const paths = routes.filter(({ respond }) => !respond).flatMap(({ match }) => match.paths.map(({ value }) => value));
+  return [...new Set(paths)].filter((path) => !`${path}/`.startsWith(below));
 }
 
 /** Where the infrastructure of an environment and its routing do not go together. */
@@ -73,6 +110,17 @@ export function checkInfrastructure(raw: RawModel, model: GatewayModel): Diagnos
       const fix = `Use one of ${model.targets.join(", ")}, or add it to targets.`;
       found.push(diagnostic("plan/unknown-target", `${at}/edge/target`, why, fix, raw.locate(edgePath)));
     }
+    if (!clusterTargetOf(model, environment)) {
+      const why = `None of ${model.targets.join(", ")} runs in a cluster, so the balancer would ask nobody.`;
+      const fix = `Add one of ${CLUSTER_TARGETS.join(", ")} to targets.`;
+      found.push(diagnostic("plan/unknown-target", `${at}/edge/target`, why, fix, raw.locate(["targets"])));
+    }
+    for (const outside of website ? outsideOf(model, environment, website) : []) {
+      const why = `CloudFront sends ${website?.apiPath ?? ""} alone to the gateway, and "${website?.host ?? ""}" has a route at ${outside}.`;
+      const fix =
+        "Write the host's basePath into edge.website.apiPath, such as /api/*, or take the host from the route.";
+      found.push(diagnostic("model/front-disagrees", `${at}/edge/website`, why, fix, raw.locate(edgePath)));
+    }
     if (website && !hosts.includes(website.host)) {
       const why = `There is no host "${website.host}" in ${environment}.`;
       const fix = `Use one of ${hosts.join(", ")}, or add the host.`;
@@ -83,7 +131,7 @@ export function checkInfrastructure(raw: RawModel, model: GatewayModel): Diagnos
       const fix = "Add a host for the API; the website asks it under apiPath.";
       found.push(diagnostic("model/unknown-host", `${at}/edge/website`, why, fix, raw.locate(edgePath)));
     }
-    for (const { account, why, fix } of wrongAccess(infrastructure, environment)) {
+    for (const { account, why, fix } of wrongAccess(model, environment, infrastructure)) {
       const place = raw.locate([...path, "access", account]);
       found.push(diagnostic("model/invalid-value", `${at}/access/${account}`, why, fix, place));
     }
@@ -92,6 +140,11 @@ export function checkInfrastructure(raw: RawModel, model: GatewayModel): Diagnos
       const why = `"${systemName}" has ${String(systemName.length)} characters, and AWS takes ${String(MOST_NAME)} of some names.`;
       const fix = "Shorten the name of the system or of the environment.";
       found.push(diagnostic("model/invalid-value", at, why, fix, raw.locate(path)));
+    }
+    const odd = /^(aws|ssm|internal-)|--/.exec(systemName)?.[0];
+    if (odd !== undefined) {
+      const why = `"${systemName}" has "${odd}" in it, which AWS takes in no name of a parameter, a balancer or a store.`;
+      found.push(diagnostic("model/invalid-value", at, why, "Rename the system or the environment.", raw.locate(path)));
     }
     for (const host of hosts.filter((name) => !isWithin(name, hostedZone))) {
       const why = `"${host}" is not in the zone "${hostedZone}", so nobody could be told where it is.`;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { cidr, hostname, name } from "../policy/values";
+import { cidr, hostname, name, unique } from "../policy/values";
 
 /** What a system needs of AWS in one environment. Every default is that of production. */
 
@@ -13,7 +13,22 @@ const logDays = z.literal([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 
 const gibibytes = z.int().min(1).max(65_536);
 
 /** Three zones of 8,192 addresses for pods, and smaller ones beside them, need as much. */
-const ownCidr = cidr.refine((text) => Number(text.split("/")[1] ?? "32") <= 16, "write a network of /16 or larger");
+const ownCidr = cidr.refine((text) => text.endsWith("/16"), "write a network of /16: AWS makes no larger one");
+
+/** SQS takes 80 characters of a queue's name, which begins with the environment's. */
+const topics = z
+  .array(name.max(50).refine((topic) => topic !== "alarms", "alarms have a topic of their own"))
+  .refine(unique, "name each topic once");
+
+/** Regions that every account has, and those that it may switch on: none of China's or a government's. */
+const REGIONS = [
+  ...(["af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3"] as const),
+  ...(["ap-south-1", "ap-south-2", "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4"] as const),
+  ...(["ap-southeast-5", "ap-southeast-7", "ca-central-1", "ca-west-1", "eu-central-1", "eu-central-2"] as const),
+  ...(["eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-2", "eu-west-3", "il-central-1"] as const),
+  ...(["me-central-1", "me-south-1", "mx-central-1", "sa-east-1"] as const),
+  ...(["us-east-1", "us-east-2", "us-west-1", "us-west-2"] as const),
+] as const;
 
 const network = z.strictObject({
   cidr: ownCidr.default("10.0.0.0/16"),
@@ -116,9 +131,13 @@ export const FIREWALL_GROUPS = [
 ] as const;
 export type FirewallGroup = (typeof FIREWALL_GROUPS)[number];
 
+/** The targets that run in a cluster, where a balancer finds their pods. */
+export const CLUSTER_TARGETS = ["istio", "ingress-nginx", "node-gateway"] as const;
+export type ClusterTarget = (typeof CLUSTER_TARGETS)[number];
+
 const edge = z.strictObject({
-  /** The target whose pods the balancer asks; the first of the model's by default. */
-  target: name.optional(),
+  /** The target whose pods the balancer asks; the first of the model's that runs in a cluster by default. */
+  target: z.enum(CLUSTER_TARGETS).optional(),
   /** Route 53's zone of the hosts; its id stands in Parameter Store under `/gatewright/hosted-zones/<name>`. */
   hostedZone: hostname,
   website: website.optional(),
@@ -145,9 +164,9 @@ const access = z
     documents: z.boolean().default(false),
     search: z.boolean().default(false),
     /** Topics that it publishes to. */
-    publish: z.array(name).default([]),
+    publish: topics.default([]),
     /** Topics whose queue it empties. */
-    consume: z.array(name).default([]),
+    consume: topics.default([]),
   })
   .refine(
     ({ database, documents, search: finds, publish, consume }) =>
@@ -156,19 +175,22 @@ const access = z
   );
 export type Access = z.output<typeof access>;
 
-const serviceAccount = z.string().regex(/^[a-z0-9-]{1,63}\/[a-z0-9.-]{1,63}$/, "write namespace/name");
+const serviceAccount = z
+  .string()
+  .regex(
+    /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/,
+    "write namespace/name, as Kubernetes has them",
+  );
 
 export const infrastructure = z
   .strictObject({
-    region: z
-      .string()
-      .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "write a region, such as us-east-1")
-      .default("us-east-1"),
+    region: z.enum(REGIONS).default("us-east-1"),
     /** Zones of the region, by letter. */
     zones: z
       .array(z.string().regex(/^[a-f]$/))
       .min(2)
       .max(3)
+      .refine(unique, "name each zone once")
       .default(["a", "b", "c"]),
     /** What holds data outlives its stack, and nothing is deleted by mistake. */
     protect: z.boolean().default(true),
@@ -182,14 +204,14 @@ export const infrastructure = z
     edge,
     alarms: alarms.prefault({}),
     /** Topics that services publish to, each with a queue of its own. */
-    topics: z.array(name).default([]),
+    topics: topics.default([]),
     /** What the pods of a service account, as `namespace/name`, may use. */
     access: z.record(serviceAccount, access).default({}),
   })
-  .refine(
-    ({ edge: { website: wanted }, region }) => !wanted || region in CLOUDFRONT_ADDRESSES,
-    `a website needs a region whose list of CloudFront's addresses we know: ${Object.keys(CLOUDFRONT_ADDRESSES).join(", ")}`,
-  )
+  .refine(({ edge: { website: wanted }, region }) => !wanted || region in CLOUDFRONT_ADDRESSES, {
+    path: ["region"],
+    message: `a website needs one of ${Object.keys(CLOUDFRONT_ADDRESSES).join(", ")}, whose list of CloudFront's addresses we know`,
+  })
   .refine(({ search: wanted, zones }) => !wanted || zones.length === 3, "search needs three zones");
 
 export type Infrastructure = z.output<typeof infrastructure>;

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { isMap, isPair, isScalar, LineCounter, parseDocument, type Document } from "yaml";
+import { isMap, isPair, isScalar, LineCounter, parseDocument, visit, type Document } from "yaml";
 import { diagnostic, type Diagnostic, type SourcePosition } from "../diagnostics";
 
 /** A model as it stands in its file, not yet checked, and the way from an address in it to a line. */
@@ -35,6 +35,17 @@ function positionIn(
   return { file };
 }
 
+/** Where keys of that name stand. */
+function keysCalled(document: Document, name: string): number[] {
+  const found: number[] = [];
+  visit(document, {
+    Pair: (_, { key }) => {
+      if (isScalar(key) && key.value === name) found.push(key.range?.[0] ?? 0);
+    },
+  });
+  return found;
+}
+
 const FIX_PARSE = "Correct the file so that it parses; an editor with YAML or TypeScript support shows the place.";
 
 function readYaml(file: string, shown: string): { raw?: RawModel; diagnostics: Diagnostic[] } {
@@ -51,6 +62,14 @@ function readYaml(file: string, shown: string): { raw?: RawModel; diagnostics: D
       return diagnostic("model/unparsable-file", shown, why, FIX_PARSE, { file: shown, line, column: col });
     });
     return { diagnostics };
+  }
+  const [hidden] = keysCalled(document, "__proto__");
+  if (hidden !== undefined) {
+    const { line, col } = counter.linePos(hidden);
+    const why = "A member called __proto__ would be no member: JavaScript keeps something else there.";
+    return {
+      diagnostics: [diagnostic("model/unparsable-file", shown, why, "Rename it.", { file: shown, line, column: col })],
+    };
   }
   const locate: RawModel["locate"] = (address, key) => positionIn(document, counter, shown, address, key);
   return { raw: { file: shown, value: document.toJS({ maxAliasCount: 100 }), locate }, diagnostics: [] };

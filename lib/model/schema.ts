@@ -4,6 +4,7 @@ import { issuerSchema } from "../policy/jwt";
 import { SHAPE_KINDS } from "../policy/route-shape";
 import { infrastructure } from "./infrastructure";
 import {
+  unique,
   cidr,
   contentType,
   duration,
@@ -49,8 +50,6 @@ export const address = z
     "write host:port, such as iam.default.svc.cluster.local:3000",
   )
   .refine((text) => !/:\d+$/.test(text) || Number(text.split(":").at(-1)) <= 65_535, "write a port up to 65535");
-
-const unique = (list: readonly string[]): boolean => new Set(list).size === list.length;
 
 const environments = z.array(name).min(1).optional();
 
@@ -176,7 +175,11 @@ const kubernetes = z.strictObject({
 
 export const gatewaySchema = z.strictObject({
   name,
-  environments: z.array(name).min(1).refine(unique, "name each once").default(["production", "development"]),
+  environments: z
+    .array(name.refine((text) => text !== "constructor", "every object of JavaScript has a member of that name"))
+    .min(1)
+    .refine(unique, "name each once")
+    .default(["production", "development"]),
   targets: z.array(name).min(1).refine(unique, "name each once").default(["nginx", "istio"]),
   front: front.prefault({}),
   listeners: z

@@ -105,6 +105,9 @@ export const name = z
   .max(63)
   .regex(/^[a-z]([a-z0-9-]*[a-z0-9])?$/, "write lower-case letters, digits and hyphens, starting with a letter");
 
+/** Whether nothing stands twice. */
+export const unique = (list: readonly string[]): boolean => new Set(list).size === list.length;
+
 /** The bits of an address as text: two networks can be compared, and what stands below a mask be seen. */
 function bitsOf(address: string): string {
   const binary = (value: number, width: number): string => value.toString(2).padStart(width, "0");

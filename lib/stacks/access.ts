@@ -4,8 +4,7 @@ import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
 import type { Construct } from "constructs";
-import { workloadOf } from "../charts/places";
-import { userOf } from "../model";
+import { userOf, workloadOf } from "../model";
 import type { Access } from "../model/infrastructure";
 import { acknowledge } from "./acknowledge";
 import type { DataStack } from "./data";
@@ -114,7 +113,7 @@ export class AccessStack extends SystemStack {
   #services(props: SystemProps & Reached): void {
     for (const [account, wanted] of Object.entries(props.infrastructure.access)) {
       const [namespace = "", serviceAccount = ""] = account.split("/");
-      const { role } = podRole(this, `${namespace}-${serviceAccount}`, {
+      const { role } = podRole(this, `${namespace}_${serviceAccount}`, {
         cluster: props.cluster,
         namespace,
         serviceAccount,

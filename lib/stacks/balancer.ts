@@ -19,7 +19,7 @@ import {
   TargetType,
 } from "aws-cdk-lib/aws-elasticloadbalancingv2";
 import type { IBucket } from "aws-cdk-lib/aws-s3";
-import { healthOf, podPortOf } from "../charts/places";
+import { healthOf, targetGroupsOf } from "../charts/places";
 import { edgeTargetOf, resolveGateway } from "../model";
 import { balancerIdleMs } from "../targets/front";
 import type { SystemProps, SystemStack } from "./system-stack";
@@ -76,11 +76,10 @@ export function addBalancer(stack: SystemStack, props: EdgeProps, wanted: Wanted
 }
 
 /** Pods register by their own addresses; the balancer speaks TLS to them where the model says so. */
-function targetsOf(stack: SystemStack, props: EdgeProps, { prefix, name, group }: Wanted): ApplicationTargetGroup {
+function targetsOf(stack: SystemStack, props: EdgeProps, { prefix, group }: Wanted): ApplicationTargetGroup {
   const { model, environment, vpc, pods } = props;
-  const target = edgeTargetOf(model, environment);
-  const port = podPortOf(model, target);
-  const health = healthOf(model, target);
+  const { port, protocol, ...groups } = targetGroupsOf(model, environment);
+  const health = healthOf(model, edgeTargetOf(model, environment));
   for (const open of [port, ...(health.port === undefined ? [] : [health.port])]) {
     group.addEgressRule(Peer.securityGroupId(pods.securityGroupId), Port.tcp(open), "Pods");
     new CfnSecurityGroupIngress(stack, `${open === port ? "Pods" : "Health"}From${prefix}Balancer`, {
@@ -93,11 +92,11 @@ function targetsOf(stack: SystemStack, props: EdgeProps, { prefix, name, group }
     });
   }
   return new ApplicationTargetGroup(stack, `${prefix}Gateway`, {
-    targetGroupName: name,
+    targetGroupName: groups[prefix === "" ? "front" : "website"],
     vpc,
     targetType: TargetType.IP,
     port,
-    protocol: model.front.tls === "gateway" ? ApplicationProtocol.HTTPS : ApplicationProtocol.HTTP,
+    protocol: ApplicationProtocol[protocol],
     healthCheck: {
       path: health.path,
       ...(health.port !== undefined && { port: String(health.port), protocol: Protocol.HTTP }),

@@ -27,6 +27,7 @@ export function addCache(
     secretName: `${systemName}/cache`,
     encryptionKey: key,
     generateSecretString: { passwordLength: 64, excludePunctuation: true },
+    removalPolicy: stack.kept,
   });
   acknowledge(
     password,

@@ -5,6 +5,7 @@ import {
   DatabaseInsightsMode,
   DatabaseInstance,
   DatabaseInstanceEngine,
+  EngineLifecycleSupport,
   MysqlEngineVersion,
   ParameterGroup,
   PostgresEngineVersion,
@@ -41,6 +42,10 @@ const ENGINES: Readonly<Record<Wanted["engine"], Engine>> = {
   },
 };
 
+/** RDS has none for MySQL's smallest classes. */
+const hasInsights = ({ engine, class: type }: Wanted): boolean =>
+  !(engine === "mysql" && /^t[34]g?\.(micro|small)$/.test(type));
+
 /** A database that RDS keeps the master password of, and that takes who signs in with IAM. */
 export function addDatabase({ stack, vpc, key, clients }: DataScope, wanted: Wanted): DatabaseInstance {
   const { systemName, protect } = stack;
@@ -60,10 +65,14 @@ export function addDatabase({ stack, vpc, key, clients }: DataScope, wanted: Wan
     parameterGroup: new ParameterGroup(stack, "DatabaseParameters", { engine, parameters }),
     port,
     storageType: StorageType.GP3,
+    // When its version leaves standard support, AWS moves it on; else the price doubles.
+    engineLifecycleSupport: EngineLifecycleSupport.OPEN_SOURCE_RDS_EXTENDED_SUPPORT_DISABLED,
     iamAuthentication: true,
-    databaseInsightsMode: DatabaseInsightsMode.STANDARD,
-    performanceInsightEncryptionKey: key,
-    enablePerformanceInsights: true,
+    ...(hasInsights(wanted) && {
+      databaseInsightsMode: DatabaseInsightsMode.STANDARD,
+      performanceInsightEncryptionKey: key,
+      enablePerformanceInsights: true,
+    }),
     monitoringInterval: Duration.minutes(1),
     cloudwatchLogsExports: logs,
     deletionProtection: protect,

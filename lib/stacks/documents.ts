@@ -21,6 +21,7 @@ export function addDocuments(
   });
   securityGroup.addIngressRule(clients, Port.tcp(PORT), "Pods");
   const cluster = new DatabaseCluster(stack, "Documents", {
+    dbClusterName: systemName,
     engineVersion: "5.0.0",
     vpc,
     vpcSubnets: { subnetType: SubnetType.PRIVATE_ISOLATED },
@@ -52,6 +53,8 @@ export function addDocuments(
   );
   stack.publish("documents/endpoint", cluster.clusterEndpoint.socketAddress);
   const { secret } = cluster;
+  // A snapshot that is restored has the password that it had.
+  secret?.applyRemovalPolicy(stack.kept);
   if (!secret) throw new Error("DocumentDB has no secret for its master password.");
   stack.publish("documents/secret", secret.secretArn);
 }

@@ -12,7 +12,6 @@ import type { IBucket } from "aws-cdk-lib/aws-s3";
 import { CfnProtection } from "aws-cdk-lib/aws-shield";
 import { CfnWebACLAssociation } from "aws-cdk-lib/aws-wafv2";
 import type { Construct } from "constructs";
-import { websiteTargetsOf } from "../charts/places";
 import { CLOUDFRONT_ADDRESSES } from "../model/infrastructure";
 import { acknowledge } from "./acknowledge";
 import { addBalancer, type Balanced, type EdgeProps } from "./balancer";
@@ -80,7 +79,8 @@ export class EdgeStack extends SystemStack {
       allowAllOutbound: false,
     });
     group.addIngressRule(Peer.prefixList(CLOUDFRONT_ADDRESSES[region] ?? ""), Port.tcp(443), "CloudFront");
-    const name = websiteTargetsOf(this.systemName);
+    // No environment's name has two hyphens in a row.
+    const name = `${this.systemName}--web`;
     const made = addBalancer(this, props, { prefix: "Website", name, group, certificate, logs });
     made.balancer.setAttribute("routing.http.xff_header_processing.mode", "preserve");
     return made;

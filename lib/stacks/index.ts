@@ -25,7 +25,7 @@ export class SystemStage extends Stage {
     const edge = new EdgeStack(this, "Edge", { ...props, vpc, pods });
     const messaging = infrastructure.topics.length > 0 ? new MessagingStack(this, "Messaging", props) : undefined;
     new AccessStack(this, "Access", { ...props, cluster: cluster as ICluster, edge, data, secrets, messaging });
-    new ObservabilityStack(this, "Observability", { ...props, edge, data });
+    new ObservabilityStack(this, "Observability", { ...props, edge, data, messaging });
     const { website } = infrastructure.edge;
     if (website && edge.website) {
       new WebsiteStack(this, "Website", { ...props, website, gateway: edge.website.balancer });

@@ -12,6 +12,8 @@ export class MessagingStack extends SystemStack {
   /** By the model's names. */
   readonly topics = new Map<string, ITopic>();
   readonly queues = new Map<string, Queue>();
+  /** What nobody could work on, by topic. */
+  readonly failed = new Map<string, Queue>();
   readonly key: IKey;
 
   constructor(scope: Construct, id: string, props: SystemProps) {
@@ -40,8 +42,10 @@ export class MessagingStack extends SystemStack {
       topic.addSubscription(new SqsSubscription(queue, { rawMessageDelivery: true }));
       this.topics.set(name, topic);
       this.queues.set(name, queue);
+      this.failed.set(name, failed);
       this.publish(`topics/${name}`, topic.topicArn);
       this.publish(`queues/${name}`, queue.queueUrl);
+      this.publish(`failed/${name}`, failed.queueUrl);
     }
   }
 }

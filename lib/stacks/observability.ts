@@ -10,11 +10,14 @@ import type { Balanced } from "./balancer";
 import type { DataStack } from "./data";
 import type { EdgeStack } from "./edge";
 import type { Infrastructure } from "../model/infrastructure";
+import type { MessagingStack } from "./messaging";
 import { SystemStack, type SystemProps } from "./system-stack";
 
 interface Watched {
   data: DataStack;
   edge: EdgeStack;
+  /** None where no service publishes. */
+  messaging: MessagingStack | undefined;
 }
 
 interface Watching {
@@ -32,7 +35,7 @@ export class ObservabilityStack extends SystemStack {
 
   constructor(scope: Construct, id: string, props: SystemProps & Watched) {
     super(scope, id, props);
-    const { data, edge, infrastructure } = props;
+    const { data, edge, infrastructure, messaging } = props;
     const key = new Key(this, "Key", {
       description: `Alarms of ${this.systemName}`,
       enableKeyRotation: true,
@@ -58,6 +61,14 @@ export class ObservabilityStack extends SystemStack {
     if (edge.website) this.#balancer("Website", edge.website, infrastructure.alarms);
     if (data.database) this.#database(data.database);
     if (data.cache) this.#cache(data.cache);
+    if (infrastructure.documents) this.#documents();
+    if (infrastructure.search) this.#search();
+    for (const [name, queue] of messaging?.failed ?? []) {
+      this.#above(`Failed-${name}`, 0, `messages of ${name} that nobody could work on`, {
+        metric: queue.metricApproximateNumberOfMessagesVisible({ period: Duration.minutes(5), statistic: "Maximum" }),
+        periods: 1,
+      });
+    }
   }
 
   /** By the balancer's own name: what CDK reads it from is the listener's, which would be taken apart at deployment. */
@@ -97,6 +108,37 @@ export class ObservabilityStack extends SystemStack {
     });
     this.#below("DatabaseStorage", 5 * GIB, "bytes of the database's storage left", {
       metric: database.metricFreeStorageSpace({ period }),
+      periods: 1,
+    });
+  }
+
+  /** By the names that they have in this environment, so that its stack needs no other. */
+  #documents(): void {
+    const dimensionsMap = { DBClusterIdentifier: this.systemName };
+    const period = Duration.minutes(5);
+    this.#above("DocumentsCpu", 80, "percent of the documents' CPU", {
+      metric: new Metric({
+        namespace: "AWS/DocDB",
+        metricName: "CPUUtilization",
+        statistic: "Maximum",
+        period,
+        dimensionsMap,
+      }),
+      periods: 3,
+    });
+  }
+
+  #search(): void {
+    const dimensionsMap = { DomainName: this.systemName, ClientId: this.account };
+    const of = (metricName: string, statistic: string): IMetric =>
+      new Metric({ namespace: "AWS/ES", metricName, statistic, period: MINUTE, dimensionsMap });
+    this.#above("SearchRed", 0, "parts of the search without any copy", {
+      metric: of("ClusterStatus.red", "Maximum"),
+      periods: 1,
+    });
+    // In MiB, as the metric is.
+    this.#below("SearchStorage", 2_048, "MiB of a search node's storage left", {
+      metric: of("FreeStorageSpace", "Minimum"),
       periods: 1,
     });
   }

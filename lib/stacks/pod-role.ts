@@ -25,7 +25,7 @@ export function podRole(
     ...(managedPolicy !== undefined && { managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName(managedPolicy)] }),
   });
   for (const statement of statements) role.addToPolicy(statement);
-  const association = new CfnPodIdentityAssociation(scope, `${id}-Association`, {
+  const association = new CfnPodIdentityAssociation(role, "Association", {
     clusterName: cluster.clusterName,
     namespace,
     serviceAccount,

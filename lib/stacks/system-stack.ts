@@ -56,7 +56,7 @@ export class SystemStack extends Stack {
 
   /** Tells the cluster's side a name or an endpoint, never a secret: `/serhafen-production/database/endpoint`. */
   publish(name: string, value: string): void {
-    new StringParameter(this, `Parameter-${name.replaceAll("/", "-")}`, {
+    new StringParameter(this, `Parameter-${name.replaceAll("/", "_")}`, {
       parameterName: `/${this.systemName}/${name}`,
       stringValue: value,
       description: `Read by External Secrets; made by ${this.stackName}.`,

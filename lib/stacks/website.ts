@@ -16,7 +16,7 @@ import {
 } from "aws-cdk-lib/aws-cloudfront";
 import { S3BucketOrigin, VpcOrigin } from "aws-cdk-lib/aws-cloudfront-origins";
 import type { ApplicationLoadBalancer } from "aws-cdk-lib/aws-elasticloadbalancingv2";
-import { ARecord, RecordTarget } from "aws-cdk-lib/aws-route53";
+import { AaaaRecord, ARecord, RecordTarget } from "aws-cdk-lib/aws-route53";
 import { CloudFrontTarget } from "aws-cdk-lib/aws-route53-targets";
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership, type IBucket } from "aws-cdk-lib/aws-s3";
 import { CfnProtection } from "aws-cdk-lib/aws-shield";
@@ -114,6 +114,7 @@ export class WebsiteStack extends SystemStack {
     if (edge.shieldAdvanced) new CfnProtection(this, "Shield", { name: `${this.systemName}-website`, resourceArn });
     const target = RecordTarget.fromAlias(new CloudFrontTarget(distribution));
     new ARecord(this, "Name", { zone, recordName: `${website.host}.`, target });
+    new AaaaRecord(this, "Name6", { zone, recordName: `${website.host}.`, target });
     this.publish("website/bucket", files.bucketName);
     this.publish("website/distribution", distribution.distributionId);
   }

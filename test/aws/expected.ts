@@ -1,3 +1,4 @@
+import { targetGroupsOf } from "../../lib/charts/places";
 import type { GatewayModel } from "../../lib/model";
 import { CLOUDFRONT_ADDRESSES, FIREWALL_GROUPS, type Infrastructure } from "../../lib/model/infrastructure";
 
@@ -97,11 +98,9 @@ const rolesOf = ({ secrets }: GatewayModel, { access, cluster }: Infrastructure)
   return (cluster.compute === "nodes" ? 1 : 0) + 2 + (ownSecrets ? 2 : 0) + Object.keys(access).length;
 };
 
-function balancersExpected(
-  { balancers }: Described,
-  { name: system, front, infrastructure }: GatewayModel,
-  environment: string,
-): Expectation[] {
+function balancersExpected({ balancers }: Described, model: GatewayModel, environment: string): Expectation[] {
+  const { name: system, front, infrastructure } = model;
+  const groups = targetGroupsOf(model, environment);
   const { region, zones, protect, edge } = infrastructure[environment] as Infrastructure;
   const name = `${system}-${environment}`;
   const health = edge.target === "istio" ? "/healthz/ready" : front.healthPath;
@@ -125,18 +124,18 @@ function balancersExpected(
       [80, "HTTP", "redirect"],
       [443, "HTTPS", "forward"],
     ],
-    targets: { ...targets, TargetGroupName: name },
+    targets: { ...targets, TargetGroupName: groups.front },
     firewall: name,
   };
   // It takes the address that CloudFront wrote, and CloudFront's firewall has looked.
   const isWebsites = {
     ...both,
-    name: `${name}-web`,
+    name: `${name}--web`,
     scheme: "internal",
     clientAddress: "preserve",
     open: [[443, CLOUDFRONT_ADDRESSES[region]]],
     listeners: [[443, "HTTPS", "forward"]],
-    targets: { ...targets, TargetGroupName: `${name}-web` },
+    targets: { ...targets, TargetGroupName: groups.website },
     firewall: null,
   };
   const asked = balancers.map(({ idleTimeout: _, listeners, targets: group, ...balancer }) => {
@@ -234,7 +233,12 @@ export function expectationsOf(model: GatewayModel, environment: string, seen: D
       what: "alarms",
       seen: Object.keys(seen.alarms).length,
       wanted:
-        (wanted.edge.website ? 8 : 4) + (wanted.database ? 2 : 0) + 2 * (wanted.cache ? 1 + wanted.cache.replicas : 0),
+        (wanted.edge.website ? 8 : 4) +
+        (wanted.documents ? 1 : 0) +
+        (wanted.search ? 2 : 0) +
+        wanted.topics.length +
+        (wanted.database ? 2 : 0) +
+        2 * (wanted.cache ? 1 + wanted.cache.replicas : 0),
     },
     {
       what: "External Secrets reads",

@@ -103,7 +103,7 @@ test.each([
     routes: [{ name: "orders", match: { prefix: ["/orders"] }, service: "orders", policies: jwt() }],
   };
   const [before, after] = [input, { ...input, ...change }].map((all) => resultOf(goodModel(small(all))));
-  expect(accessDiff(before as never, after as never)).toContain(`Changed for all of its routes: ${name}`);
+  expect(accessDiff(before as never, after as never)).toContain(`Changed for the whole environment: ${name}`);
 });
 
 test("what is written in a model breaks no row", () => {

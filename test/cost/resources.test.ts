@@ -1,13 +1,15 @@
 import { cover } from "../../lib/cost/bill";
 import { lineOf } from "../../lib/cost/lines";
-import { beyond, PRICED, type Resource, type Surroundings } from "../../lib/cost/resources";
+import { ANY, beyond, FREE, PRICED, type Resource, type Surroundings } from "../../lib/cost/resources";
 import { environmentUsage, trafficOf, type Usage } from "../../lib/cost/usage";
 
 /**
  * What each type costs, by quantities and dollars that are written here by hand: a million requests a day on a month of 730
- * hours, half of them through CloudFront, half of those for its own files.
+ * hours, three of ten through CloudFront, two of ten of those for its own files.
  */
-const usage: Usage = environmentUsage.parse({ requestsPerDay: 1_000_000, messages: 2_000_000, backupGiB: 70 });
+const usage: Usage = environmentUsage.parse({
+  ...{ requestsPerDay: 1_000_000, websiteShare: 0.3, staticShare: 0.2, messages: 2_000_000, backupGiB: 70 },
+});
 const around: Surroundings = {
   usage,
   traffic: trafficOf(usage, true),
@@ -25,6 +27,7 @@ interface Case {
   costs: [string, number, number][];
 }
 
+const STANDARD = { UpgradePolicy: { SupportType: "STANDARD" } };
 const NODES = {
   AmiType: "AL2023_ARM_64_STANDARD",
   InstanceTypes: ["m7g.large"],
@@ -38,6 +41,7 @@ const TEMPLATE: Resource["beside"] = {
   },
 };
 const DATABASE = {
+  EngineLifecycleSupport: "open-source-rds-extended-support-disabled",
   Engine: "postgres",
   DBInstanceClass: "db.m7g.large",
   AllocatedStorage: "50",
@@ -48,10 +52,10 @@ const DATABASE = {
 const ACL = { Name: "acl", Rules: [{}, {}, {}].map((_, Priority) => ({ Priority })) };
 
 const CASES: Case[] = [
-  { type: "AWS::EKS::Cluster", costs: [["EKS control plane", 730, 73]] },
+  { type: "AWS::EKS::Cluster", properties: STANDARD, costs: [["EKS control plane", 730, 73]] },
   {
     type: "AWS::EKS::Cluster",
-    properties: { ComputeConfig: { Enabled: true } },
+    properties: { ...STANDARD, ComputeConfig: { Enabled: "true" } },
     // Four pods of 0.8 CPU, two on each node of which 1.75 are free: two nodes.
     costs: [
       ["EKS control plane", 730, 73],
@@ -136,15 +140,15 @@ const CASES: Case[] = [
     type: "AWS::S3::Bucket",
     id: "AccessLogsAB12",
     properties: { LifecycleConfiguration: { Rules: [{ ExpirationInDays: 365, Status: "Enabled" }] } },
-    // Twelve months of 22.8 million lines of 600 bytes.
-    costs: [["Balancer's access logs", 152.9697, 3.52]],
+    // Twelve months of 28.6 million lines of 600 bytes.
+    costs: [["Balancer's access logs", 191.7221, 4.41]],
   },
   {
     type: "AWS::S3::Bucket",
     stack: "Website",
     id: "LogsAB12",
     properties: { LifecycleConfiguration: { Rules: [{ ExpirationInDays: 365, Status: "Enabled" }] } },
-    costs: [["CloudFront's logs", 101.9798, 2.35]],
+    costs: [["CloudFront's logs", 61.1879, 1.41]],
   },
   { type: "AWS::KMS::Key", costs: [["Key", 1, 1]] },
   { type: "AWS::SecretsManager::Secret", costs: [["Secret", 1, 0.4]] },
@@ -155,12 +159,12 @@ const CASES: Case[] = [
   {
     type: "AWS::ElasticLoadBalancingV2::LoadBalancer",
     properties: { Subnets: ["a", "b", "c"], Scheme: "internet-facing", Type: "application" },
-    // 5.79 requests a second of 5,000 bytes: 104 MB an hour, where a unit carries 1 GB.
+    // 8.1 requests a second of 5,000 bytes: 146 MB an hour, where a unit carries 1 GB.
     costs: [
       ["Application Load Balancer", 730, 16.43],
-      ["Balancer's capacity units", 76.0417, 0.61],
+      ["Balancer's capacity units", 106.4583, 0.85],
       ["Balancer's public IPv4", 2_190, 10.95],
-      ["Transfer to the internet", 46.7408, 4.21],
+      ["Transfer to the internet", 65.4371, 5.89],
     ],
   },
   {
@@ -168,24 +172,24 @@ const CASES: Case[] = [
     properties: { Subnets: ["a", "b", "c"], Scheme: "internal", Type: "application" },
     costs: [
       ["Application Load Balancer, for CloudFront", 730, 16.43],
-      ["Balancer's capacity units, for CloudFront", 38.0208, 0.3],
+      ["Balancer's capacity units, for CloudFront", 36.5, 0.29],
     ],
   },
   {
     type: "AWS::CloudFront::Distribution",
     costs: [
-      ["CloudFront's requests", 1_520.8333, 15.21],
-      ["CloudFront's transfer", 46.7408, 3.97],
+      ["CloudFront's requests", 912.5, 9.13],
+      ["CloudFront's transfer", 28.0445, 2.38],
     ],
   },
-  { type: "AWS::CloudFront::Function", costs: [["CloudFront function's calls", 7.6042, 0.76]] },
+  { type: "AWS::CloudFront::Function", costs: [["CloudFront function's calls", 1.825, 0.18]] },
   {
     type: "AWS::WAFv2::WebACL",
     properties: { ...ACL, Scope: "REGIONAL" },
     costs: [
       ["Web ACL", 1, 5],
       ["Web ACL's rules", 3, 3],
-      ["Requests that the ACL sees", 15.2083, 9.12],
+      ["Requests that the ACL sees", 21.2917, 12.78],
     ],
   },
   {
@@ -194,7 +198,7 @@ const CASES: Case[] = [
     costs: [
       ["Web ACL", 1, 5],
       ["Web ACL's rules", 3, 3],
-      ["Requests that the ACL sees", 15.2083, 9.12],
+      ["Requests that the ACL sees", 9.125, 5.48],
     ],
   },
   { type: "AWS::Shield::Protection", costs: [["Shield Advanced", 0.5, 1_500]] },
@@ -225,8 +229,8 @@ const CASES: Case[] = [
     id: "FlowLogsAB12",
     properties: { RetentionInDays: 365 },
     costs: [
-      ["Flow logs: taken in", 3.1869, 1.59],
-      ["Flow logs: kept", 38.2424, 1.15],
+      ["Flow logs: taken in", 3.9942, 2],
+      ["Flow logs: kept", 47.9305, 1.44],
     ],
   },
   {
@@ -235,8 +239,8 @@ const CASES: Case[] = [
     properties: { RetentionInDays: 365 },
     beside: { Logging: { Type: "AWS::WAFv2::LoggingConfiguration", Properties: {} } },
     costs: [
-      ["Firewall's lines: taken in", 16.9966, 8.5],
-      ["Firewall's lines: kept", 203.9596, 6.12],
+      ["Firewall's lines: taken in", 23.7953, 11.9],
+      ["Firewall's lines: kept", 285.5435, 8.57],
     ],
   },
   {
@@ -247,8 +251,8 @@ const CASES: Case[] = [
     beside: { Logging: { Type: "AWS::WAFv2::LoggingConfiguration", Properties: { LoggingFilter: {} } } },
     // Two of a hundred.
     costs: [
-      ["Firewall's lines: taken in", 0.3399, 0.17],
-      ["Firewall's lines: kept", 4.0792, 0.12],
+      ["Firewall's lines: taken in", 0.204, 0.1],
+      ["Firewall's lines: kept", 2.4475, 0.07],
     ],
   },
   { type: "AWS::Logs::LogGroup", id: "CacheSlowLog", properties: { RetentionInDays: 30 }, costs: [] },
@@ -287,8 +291,57 @@ describe("what a type costs", () => {
 });
 
 describe("what a template says and nobody has a price for is told", () => {
-  test.each(Object.entries({ ...PRICED }))("%s with a property that we have not heard of", (_, { takes }) => {
-    expect(beyond({ Tags: [], Unheard: 1 }, takes)).toBe("Unheard: 1");
+  const limited = Object.entries(FREE).flatMap(([type, takes]) => (takes === ANY ? [] : [[type, takes] as const]));
+
+  test.each([...Object.entries(PRICED).map(([type, { takes }]) => [type, takes] as const), ...limited])(
+    "%s with a property that we have not heard of",
+    (_, takes) => {
+      expect(beyond({ Unheard: 1 }, takes)).toBe("Unheard: 1");
+    },
+  );
+
+  test("and what we have heard of is what was reviewed", () => {
+    expect({
+      ...Object.fromEntries(Object.entries(PRICED).map(([type, { takes }]) => [type, takes])),
+      ...FREE,
+    }).toMatchSnapshot();
+  });
+
+  // What AWS takes where nothing is said is dearer, or another thing.
+  test.each<[string, Record<string, unknown>]>([
+    ["AWS::EKS::Cluster", {}],
+    ["AWS::RDS::DBInstance", { ...DATABASE, EngineLifecycleSupport: undefined }],
+    ["AWS::RDS::DBInstance", { ...DATABASE, StorageType: undefined }],
+    ["AWS::EKS::Nodegroup", { ...NODES, LaunchTemplate: { Id: { Ref: "Two" } } }],
+    ["AWS::RDS::DBInstance", { ...DATABASE, MultiAZ: { Ref: "Maybe" } }],
+    ["constructor", {}],
+    ["toString", {}],
+  ])("%s with %j has no price", (type, said) => {
+    const properties = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined));
+    const Two = { Type: "x", Properties: { LaunchTemplateData: { BlockDeviceMappings: [{ Ebs: {} }, { Ebs: {} }] } } };
+    const { covered } = cover(resourceOf({ type, properties, beside: { Two }, costs: [] }), around);
+    expect(covered.state).toBe("unpriced");
+  });
+
+  test("a balancer that says no scheme is the public's", () => {
+    const resource = resourceOf({
+      type: "AWS::ElasticLoadBalancingV2::LoadBalancer",
+      properties: { Subnets: ["a"] },
+      costs: [],
+    });
+    expect(cover(resource, around).items.map(({ what }) => what)).toContain("Balancer's public IPv4");
+  });
+
+  test("a balancer whose clients connect for each request has units by connections", () => {
+    const busy = { ...around, usage: { ...usage, requestsPerConnection: 1 } };
+    const resource = resourceOf({
+      type: "AWS::ElasticLoadBalancingV2::LoadBalancer",
+      properties: { Subnets: ["a"] },
+      costs: [],
+    });
+    // 8.1 a second of 25.
+    const units = cover(resource, busy).items.find(({ what }) => what === "Balancer's capacity units");
+    expect(units?.quantity).toBeCloseTo(236.574, 2);
   });
 
   test.each<[string, Record<string, unknown>, string]>([
@@ -316,6 +369,10 @@ describe("what a template says and nobody has a price for is told", () => {
     ],
     ["AWS::CloudWatch::Alarm", { Period: 10 }, "Period: 10"],
     ["AWS::SQS::Queue", { FifoQueue: true }, "FifoQueue: true"],
+    ["AWS::SNS::Subscription", { Protocol: "sms" }, 'Protocol: "sms"'],
+    ["AWS::EC2::Route", { TransitGatewayId: "tgw" }, 'TransitGatewayId: "tgw"'],
+    ["AWS::WAFv2::WebACL", { Rules: [{ Action: { Captcha: {} } }] }, "Rules.Action.Captcha: {}"],
+    ["AWS::EKS::Nodegroup", { AmiType: "WINDOWS_CORE_2022_x86_64" }, 'AmiType: "WINDOWS_CORE_2022_x86_64"'],
     ["AWS::SSM::Parameter", { Tier: "Advanced" }, 'Tier: "Advanced"'],
     ["AWS::Lambda::Function", { Handler: "index.handler" }, 'Handler: "index.handler"'],
     ["AWS::EC2::LaunchTemplate", { LaunchTemplateData: { Monitoring: {} } }, "LaunchTemplateData.Monitoring: {}"],

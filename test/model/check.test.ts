@@ -118,6 +118,7 @@ routes:
   test.each([
     ["a key twice", "name: a\nname: b\n"],
     ["two documents", "name: a\n---\nname: b\n"],
+    ["a member that would be none", "name: a\nservices: { __proto__: { address: b } }\n"],
     ["tabs as indentation", "hosts:\n\tapi.shop.test: {}\n"],
     [
       "a bomb of aliases",

@@ -8,7 +8,8 @@ const cluster = { admins: ["platform"] };
 const base = { cluster, edge: { hostedZone: "shop.test" } };
 const model = goodModel(
   small({
-    hosts: { "api.shop.test": {}, "www.shop.test": {} },
+    hosts: { "api.shop.test": {}, "www.shop.test": { basePath: "/api" } },
+    targets: ["node-gateway"],
     front: { kind: "alb", networks: ["10.0.0.0/16"] },
     secrets: { partner: { awsSecretsManager: "shop/{environment}/partner" }, other: { env: "OTHER" } },
     infrastructure: { production: base },
@@ -77,7 +78,113 @@ test("a service account may use what the model says, by its own role", () => {
   const policies = JSON.stringify(template.findResources("AWS::IAM::Policy"));
   expect([policies.includes("Topicsold"), policies.includes("sent")]).toEqual([true, false]);
   // The user's name in DocumentDB, for who makes it.
-  template.hasResourceProperties("AWS::SSM::Parameter", { Name: "/shop-production/documents/users/shop/orders" });
+  template.hasResourceProperties("AWS::SSM::Parameter", {
+    Name: "/shop-production/documents/users/shop/orders",
+    Value: { "Fn::GetAtt": [Match.stringLikeRegexp("^shoporders"), "Arn"] },
+  });
+  // As the user of its own name, and nobody else's.
+  expect(policies).toContain('/orders"]]}');
+  // No service reads a secret.
+  expect(actionsOf("shoporders")).not.toContain("secretsmanager:GetSecretValue");
+  const messaging = stack(all, "Messaging");
+  messaging.hasResourceProperties("AWS::SSM::Parameter", {
+    Name: "/shop-production/topics/sold",
+    Value: { Ref: Match.stringLikeRegexp("^Topicsold") },
+  });
+  messaging.hasResourceProperties("AWS::SSM::Parameter", {
+    Name: "/shop-production/queues/sold",
+    Value: { Ref: Match.stringLikeRegexp("^Queuesold") },
+  });
+  stack(all, "Observability").hasResourceProperties("AWS::CloudWatch::Alarm", {
+    AlarmName: "shop-production-Failed-sold",
+    MetricName: "ApproximateNumberOfMessagesVisible",
+  });
+});
+
+test("service accounts whose letters are the same have roles of their own", () => {
+  const accounts = ["shop/a-b", "shop/ab", "shop-a/b", "s/hop-a-b"];
+  const access = Object.fromEntries(accounts.map((account) => [account, { database: true, documents: true }]));
+  const all = synthesized(model, { ...base, database: { engine: "postgres" }, documents: {}, access });
+  const found = stack(all, "Access").findResources("AWS::EKS::PodIdentityAssociation");
+  const named = Object.values(found).map(({ Properties }) => {
+    const { Namespace, ServiceAccount } = Properties as { Namespace: string; ServiceAccount: string };
+    return `${Namespace}/${ServiceAccount}`;
+  });
+  expect(named).toEqual(expect.arrayContaining(accounts));
+});
+
+test("a database that has no insights is asked for none", () => {
+  const data = stack(synthesized(model, { ...base, database: { engine: "mysql", class: "t4g.micro" } }), "Data");
+  data.hasResourceProperties("AWS::RDS::DBInstance", {
+    EnablePerformanceInsights: Match.absent(),
+    DatabaseInsightsMode: Match.absent(),
+    EngineLifecycleSupport: "open-source-rds-extended-support-disabled",
+  });
+});
+
+describe("another gateway", () => {
+  const groupOf = (change: Partial<typeof model>): Record<string, unknown> => {
+    const template = stack(synthesized({ ...model, ...change }, base), "Edge");
+    const [group] = Object.values(template.findResources("AWS::ElasticLoadBalancingV2::TargetGroup"));
+    return (group as { Properties: Record<string, unknown> }).Properties;
+  };
+  const groups = [groupOf({}), groupOf({ targets: ["istio"] }), groupOf({ front: { ...model.front, tls: "front" } })];
+
+  test("has a group of another name, since port and protocol of one stay what they are", () => {
+    expect(groups.map(({ Port, Protocol }) => [Port, Protocol])).toEqual([
+      [3443, "HTTPS"],
+      [8443, "HTTPS"],
+      [3000, "HTTP"],
+    ]);
+    expect(new Set(groups.map(({ Name }) => Name)).size).toBe(3);
+  });
+});
+
+describe("a website", () => {
+  const all = synthesized(model, { ...base, edge: { ...base.edge, website: { host: "www.shop.test" } } });
+  const edge = stack(all, "Edge");
+
+  test("has the pods let its balancer in as they do the public's", () => {
+    const groups = Object.values(edge.findResources("AWS::EC2::SecurityGroupIngress"))
+      .map(({ Properties }) => Properties as { FromPort: number; SourceSecurityGroupId?: { "Fn::GetAtt": string[] } })
+      .filter(({ FromPort }) => FromPort === 3443)
+      .map(({ SourceSecurityGroupId }) => SourceSecurityGroupId?.["Fn::GetAtt"][0]);
+    expect(groups.map((id) => id?.replace(/[0-9A-F]{8}$/, "")).sort()).toEqual(["Group", "WebsiteGroup"]);
+  });
+
+  test("has its pods put into both groups by the controller", () => {
+    const policies = JSON.stringify(stack(all, "Access").findResources("AWS::IAM::Policy"));
+    expect(policies).toMatch(/RefGateway/);
+    expect(policies).toMatch(/RefWebsiteGateway/);
+  });
+
+  test("is watched by what its own balancer sees", () => {
+    const alarms = stack(all, "Observability").findResources("AWS::CloudWatch::Alarm");
+    const dimensions = (name: string): string =>
+      JSON.stringify(
+        Object.values(alarms).find(({ Properties }) => (Properties as { AlarmName: string }).AlarmName === name),
+      );
+    expect(dimensions("shop-production-WebsiteErrors")).toContain("WebsiteBalancer");
+    expect(dimensions("shop-production-Errors")).not.toContain("WebsiteBalancer");
+  });
+
+  test("keeps no answer of the gateway, and sends it all of a request", () => {
+    stack(all, "Website").hasResourceProperties("AWS::CloudFront::Distribution", {
+      DistributionConfig: {
+        CacheBehaviors: [
+          // CloudFront's own policies: CachingDisabled and AllViewer.
+          {
+            CachePolicyId: "4135ea2d-6df8-44a3-9df3-4b5a84be39ad",
+            OriginRequestPolicyId: "216adef6-5c7f-47e4-b989-5492eafa07d3",
+          },
+        ],
+        Origins: Match.arrayWith([Match.objectLike({ VpcOriginConfig: { OriginReadTimeout: 60 } })]),
+      },
+    });
+    for (const Type of ["A", "AAAA"]) {
+      stack(all, "Website").hasResourceProperties("AWS::Route53::RecordSet", { Name: "www.shop.test.", Type });
+    }
+  });
 });
 
 test("documents in two zones, with TLS, encrypted, whose password nobody has seen", () => {

@@ -1,6 +1,17 @@
 import { HOURS, standing, type Item } from "../lines";
 import { INSTANCES, nodesFor, type Instance } from "../nodes";
-import { listed, number, text, at, Unpriced, type Priced, type Pricer, type Surroundings } from "./resource";
+import {
+  at,
+  isOn,
+  length,
+  listed,
+  number,
+  text,
+  Unpriced,
+  type Priced,
+  type Pricer,
+  type Surroundings,
+} from "./resource";
 import { any } from "./takes";
 
 /** EKS's control plane, and the nodes that the pods ask for. */
@@ -25,7 +36,10 @@ const AUTO = { type: "m7g.large", diskGiB: 80, least: 2 } as const;
 
 const cluster: Pricer = ({ properties }, around) => {
   const control = standing("cluster", "EKS control plane", HOURS, "eks.cluster");
-  if (at(properties, "ComputeConfig", "Enabled") !== true) return [control];
+  // Where nothing is said, AWS sells extended support.
+  if (at(properties, "UpgradePolicy", "SupportType") !== "STANDARD")
+    throw new Unpriced("It may come into extended support.");
+  if (!isOn(properties, "ComputeConfig", "Enabled")) return [control];
   const count = Math.max(AUTO.least, countOf(around, AUTO.type));
   const what = `${String(count)} × ${AUTO.type}`;
   return [
@@ -46,6 +60,7 @@ const nodes: Pricer = ({ properties, beside }, around) => {
     throw new Unpriced(`${said}: write cluster.nodes.min: ${String(asked)}, or take a larger type.`);
   }
   const template = beside[text(properties, "LaunchTemplate", "Id", "Ref")]?.Properties;
+  if (length(template, "LaunchTemplateData", "BlockDeviceMappings") !== 1) throw new Unpriced("A node has one disk.");
   const disk = number(template, "LaunchTemplateData", "BlockDeviceMappings", 0, "Ebs", "VolumeSize");
   const spot = properties["CapacityType"] === "SPOT" ? ".spot" : "";
   return [
@@ -69,7 +84,9 @@ export const CLUSTER: Readonly<Record<string, Priced>> = {
   "AWS::EKS::Nodegroup": {
     price: nodes,
     takes: {
-      ...any("AmiType ClusterName ForceUpdateEnabled InstanceTypes LaunchTemplate NodeRepairConfig NodeRole"),
+      // Amazon Linux, without a licence.
+      AmiType: ["AL2023_ARM_64_STANDARD", "AL2023_x86_64_STANDARD"],
+      ...any("ClusterName ForceUpdateEnabled InstanceTypes LaunchTemplate NodeRepairConfig NodeRole"),
       ...any("ScalingConfig Subnets Tags UpdateConfig"),
       CapacityType: ["ON_DEMAND", "SPOT"],
     },

@@ -1,23 +1,39 @@
 import { HOURS, standing, used, type Item } from "../lines";
 import { MONTH_DAYS } from "../usage";
-import { at, GIB, listed, MILLION, number, text, Unpriced, type Priced, type Pricer } from "./resource";
+import {
+  GIB,
+  isOn,
+  listed,
+  MILLION,
+  number,
+  text,
+  Unpriced,
+  type Priced,
+  type Pricer,
+  type Surroundings,
+} from "./resource";
 import { any, type Takes } from "./takes";
 
 /** What outlives a pod: databases, the shared store, search, files, messages, secrets. */
 
 const secret = (what: string): Item => standing("secrets and keys", what, 1, "secrets.secret");
 
+const NO_EXTENDED_SUPPORT = "open-source-rds-extended-support-disabled";
+
 const database: Pricer = ({ properties }, { usage }) => {
   const engine = text(properties, "Engine");
   const type = text(properties, "DBInstanceClass").replace(/^db\./, "");
-  const [zones, placed] = properties["MultiAZ"] === true ? [2, ".multi-az"] : [1, ""];
+  // gp2 is what AWS takes where nothing is said, and extended support what it sells.
+  const [storage, support] = [text(properties, "StorageType"), text(properties, "EngineLifecycleSupport")];
+  if (storage !== "gp3" || support !== NO_EXTENDED_SUPPORT) throw new Unpriced(`${storage}, ${support} has no price.`);
+  const [zones, placed] = isOn(properties, "MultiAZ") ? [2, ".multi-az"] : [1, ""];
   const stored = number(properties, "AllocatedStorage");
   const what = `db.${type}, ${engine}, ${zones === 2 ? "in two zones" : "in one zone"}`;
   return [
     standing("database", what, HOURS, listed(`rds.${engine}${placed}.${type}`)),
     standing("database", "Database's storage", zones * stored, "rds.gp3"),
     used("database", "Backups beyond the storage", Math.max(0, usage.backupGiB - stored), "rds.backup"),
-    ...(properties["ManageMasterUserPassword"] === true ? [secret("Database's password")] : []),
+    ...(isOn(properties, "ManageMasterUserPassword") ? [secret("Database's password")] : []),
   ];
 };
 
@@ -51,11 +67,12 @@ const search: Pricer = ({ properties }) => {
       count * HOURS,
       listed(`search.${type.replace(/\.search$/, "")}`),
     );
+  if (text(properties, "EBSOptions", "VolumeType") !== "gp3") throw new Unpriced("Its disks are not gp3.");
   const count = number(config, "InstanceCount");
   const stored = count * number(properties, "EBSOptions", "VolumeSize");
   return [
     instances("data", text(config, "InstanceType"), count),
-    ...(at(config, "DedicatedMasterEnabled") === true
+    ...(isOn(config, "DedicatedMasterEnabled")
       ? [instances("masters", text(config, "DedicatedMasterType"), number(config, "DedicatedMasterCount"))]
       : []),
     standing("search", "Search's storage", stored, "search.gp3"),
@@ -76,6 +93,10 @@ const bucket: Pricer = ({ id, stack, properties }, { usage, traffic }) => {
 
 /** A message is sent, received and taken out. */
 const CALLS_A_MESSAGE = 3;
+
+/** Millions in each topic, which has a queue, and a second one for what nobody could work on. */
+const messagesOfEach = ({ usage, count }: Surroundings): number =>
+  usage.messages / MILLION / (count("AWS::SQS::Queue") / 2);
 
 const BUCKET: Takes = {
   ...any("BucketEncryption LoggingConfiguration OwnershipControls PublicAccessBlockConfiguration Tags"),
@@ -98,6 +119,7 @@ export const DATA: Readonly<Record<string, Priced>> = {
       DatabaseInsightsMode: ["standard"],
       // A week is kept for nothing.
       PerformanceInsightsRetentionPeriod: [7],
+      EngineLifecycleSupport: [NO_EXTENDED_SUPPORT],
       StorageType: ["gp3"],
     },
   },
@@ -107,12 +129,17 @@ export const DATA: Readonly<Record<string, Priced>> = {
       ...any(
         "BackupRetentionPeriod CopyTagsToSnapshot DBClusterParameterGroupName DBSubnetGroupName DeletionProtection",
       ),
-      ...any("EnableCloudwatchLogsExports EngineVersion KmsKeyId MasterUserPassword MasterUsername Port"),
+      ...any(
+        "DBClusterIdentifier EnableCloudwatchLogsExports EngineVersion KmsKeyId MasterUserPassword MasterUsername Port",
+      ),
       ...any("StorageEncrypted Tags VpcSecurityGroupIds"),
       StorageType: ["standard"],
     },
   },
-  "AWS::DocDB::DBInstance": { price: document, takes: any("DBClusterIdentifier DBInstanceClass Tags") },
+  "AWS::DocDB::DBInstance": {
+    price: document,
+    takes: any("DBClusterIdentifier DBInstanceClass DBInstanceIdentifier Tags"),
+  },
   "AWS::ElastiCache::ReplicationGroup": {
     price: sharedStore,
     takes: {
@@ -147,15 +174,15 @@ export const DATA: Readonly<Record<string, Priced>> = {
   },
   "AWS::SNS::Topic": {
     // Alarms are seldom.
-    price: ({ stack }, { usage }) =>
-      stack === "Messaging" ? [used("messaging", "Messages published", usage.messages / MILLION, "sns.publish")] : [],
+    price: ({ stack }, around) =>
+      stack === "Messaging" ? [used("messaging", "Messages published", messagesOfEach(around), "sns.publish")] : [],
     takes: any("KmsMasterKeyId Tags TopicName"),
   },
   "AWS::SQS::Queue": {
     // The second queue takes what nobody could work on.
-    price: ({ properties }, { usage }) =>
+    price: ({ properties }, around) =>
       "RedrivePolicy" in properties
-        ? [used("messaging", "Queue's requests", (CALLS_A_MESSAGE * usage.messages) / MILLION, "sqs.standard")]
+        ? [used("messaging", "Queue's requests", CALLS_A_MESSAGE * messagesOfEach(around), "sqs.standard")]
         : [],
     takes: any(
       "KmsMasterKeyId MessageRetentionPeriod QueueName RedrivePolicy SqsManagedSseEnabled Tags VisibilityTimeout",

@@ -16,7 +16,7 @@ function capacityUnits(requests: number, { requestBytes, answerBytes, requestsPe
 
 /** CloudFront asks one of its own, inside of the network, and fetches from it for nothing. */
 const balancer: Pricer = ({ properties }, { usage, traffic }) => {
-  const isPublic = properties["Scheme"] === "internet-facing";
+  const isPublic = properties["Scheme"] !== "internal";
   const asked = isPublic ? traffic.direct : traffic.fetched;
   const sent = (asked * usage.answerBytes) / GIB;
   const own = isPublic ? "" : ", for CloudFront";
@@ -99,7 +99,9 @@ export const EDGE: Readonly<Record<string, Priced>> = {
     takes: {
       ...any("DefaultAction Name Scope Tags VisibilityConfig"),
       Rules: {
-        ...any("Action Name OverrideAction Priority VisibilityConfig"),
+        ...any("Name OverrideAction Priority VisibilityConfig"),
+        // A puzzle has a price of its own.
+        Action: any("Allow Block Count"),
         Statement: {
           ...any("RateBasedStatement"),
           ManagedRuleGroupStatement: { VendorName: ["AWS"], Name: GROUPS },

@@ -58,6 +58,14 @@ export function number(properties: unknown, ...path: (string | number)[]): numbe
   return parsed;
 }
 
+/** A switch, which CloudFormation takes as text as well; off where nothing is said. */
+export function isOn(properties: unknown, ...path: (string | number)[]): boolean {
+  const value = at(properties, ...path) ?? false;
+  if (![true, false, "true", "false"].includes(value as never))
+    throw new Unpriced(`${path.join(".")} is no plain switch.`);
+  return value === true || value === "true";
+}
+
 export function length(properties: unknown, ...path: (string | number)[]): number {
   const value = at(properties, ...path);
   if (!Array.isArray(value)) throw new Unpriced(`${path.join(".")} is no plain list.`);
