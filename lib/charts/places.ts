@@ -92,7 +92,7 @@ export function targetGroupsOf(model: GatewayModel, environment: string): Target
     .digest("hex")
     .slice(0, 2);
   const name = systemNameOf(model, environment);
-  return { port, protocol, front: `${name}--g${code}`, website: `${name}--w${code}` };
+  return { port, protocol, front: `${name}-g${code}`, website: `${name}-w${code}` };
 }
 
 /** The most that the autoscaler makes of the filter. */

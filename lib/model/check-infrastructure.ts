@@ -6,8 +6,11 @@ import type { RawModel } from "./read";
 import { resolveGateway } from "./resolve";
 import type { GatewayModel } from "./schema";
 
-/** A balancer takes 32 characters, and five of them are ours; OpenSearch takes 28. */
-const MOST_NAME = 27;
+/** OpenSearch takes the shortest names; a balancer takes four more, which are ours. */
+const MOST_NAME = 28;
+
+/** What AWS takes in no name of a parameter, a balancer or a store, and how names of our own end. */
+const ODD_NAME = /^(aws|ssm|internal-)|--|-(web|[gw][0-9a-f]{2})$/;
 
 const isWithin = (host: string, zone: string): boolean => host === zone || host.endsWith(`.${zone}`);
 
@@ -141,9 +144,9 @@ export function checkInfrastructure(raw: RawModel, model: GatewayModel): Diagnos
       const fix = "Shorten the name of the system or of the environment.";
       found.push(diagnostic("model/invalid-value", at, why, fix, raw.locate(path)));
     }
-    const odd = /^(aws|ssm|internal-)|--/.exec(systemName)?.[0];
+    const odd = ODD_NAME.exec(systemName)?.[0];
     if (odd !== undefined) {
-      const why = `"${systemName}" has "${odd}" in it, which AWS takes in no name of a parameter, a balancer or a store.`;
+      const why = `"${systemName}" has "${odd}" in it, which AWS does not take in every name, or which names of ours end with.`;
       found.push(diagnostic("model/invalid-value", at, why, "Rename the system or the environment.", raw.locate(path)));
     }
     for (const host of hosts.filter((name) => !isWithin(name, hostedZone))) {

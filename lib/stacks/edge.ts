@@ -79,8 +79,7 @@ export class EdgeStack extends SystemStack {
       allowAllOutbound: false,
     });
     group.addIngressRule(Peer.prefixList(CLOUDFRONT_ADDRESSES[region] ?? ""), Port.tcp(443), "CloudFront");
-    // No environment's name has two hyphens in a row.
-    const name = `${this.systemName}--web`;
+    const name = `${this.systemName}-web`;
     const made = addBalancer(this, props, { prefix: "Website", name, group, certificate, logs });
     made.balancer.setAttribute("routing.http.xff_header_processing.mode", "preserve");
     return made;

@@ -130,7 +130,7 @@ function balancersExpected({ balancers }: Described, model: GatewayModel, enviro
   // It takes the address that CloudFront wrote, and CloudFront's firewall has looked.
   const isWebsites = {
     ...both,
-    name: `${name}--web`,
+    name: `${name}-web`,
     scheme: "internal",
     clientAddress: "preserve",
     open: [[443, CLOUDFRONT_ADDRESSES[region]]],

@@ -128,6 +128,13 @@ test.each([
   ]);
 });
 
+test.each(["web", "g31"])("an environment whose name ends as a balancer's of ours, -%s", (end) => {
+  const name = `production-${end}`;
+  expectDiagnostics(faults({ [name]: { cluster, edge: { hostedZone: "shop.test" } } }, { environments: [name] }), [
+    { code: "model/invalid-value", at: `shop/infrastructure/${name}` },
+  ]);
+});
+
 test("an environment of a name that every object has", () => {
   const environments = ["constructor", "production"];
   const found = faults({ production: { cluster, edge: { hostedZone: "shop.test" } } }, { environments });

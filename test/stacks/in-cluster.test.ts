@@ -91,7 +91,7 @@ test("both balancers have the gateway's pods, by their own addresses", () => {
     ["gateway", "ip", { name: "api-gateway", port: 443 }],
   ]);
   const names = bindings.map(({ spec }) => spec["targetGroupName"] as string);
-  expect(names.map((name) => name.replace(/[0-9a-f]{2}$/, ""))).toEqual(["shop-production--g", "shop-production--w"]);
+  expect(names.map((name) => name.replace(/[0-9a-f]{2}$/, ""))).toEqual(["shop-production-g", "shop-production-w"]);
 });
 
 test("without a website there is one, and without anything to read no store", () => {

@@ -240,7 +240,7 @@ describe("website", () => {
 
   test("asks the gateway by a balancer that nobody else reaches, and that keeps the address CloudFront wrote", () => {
     has("Edge", "AWS::ElasticLoadBalancingV2::LoadBalancer", {
-      Name: "serhafen-production--web",
+      Name: "serhafen-production-web",
       Scheme: "internal",
       LoadBalancerAttributes: Match.arrayWith([
         { Key: "access_logs.s3.enabled", Value: "true" },
