@@ -1,7 +1,7 @@
 import { ApiObject, type Chart } from "cdk8s";
 import { systemNameOf, type GatewayModel } from "../model";
 import type { Access, Infrastructure } from "../model/infrastructure";
-import { STORE_KEY, STORE_USER, storeSecretOf, targetGroupsOf } from "./places";
+import { STORE_KEY, STORE_USER, storeSecretOf, targetGroupsOf, type Service } from "./places";
 
 /**
  * What the cluster must know of AWS, for an environment that is deployed there: names and endpoints by External Secrets from
@@ -13,8 +13,8 @@ interface InCluster {
   infrastructure: Infrastructure;
   /** The workloads that ask the shared store. */
   workloads: readonly { name: string; namespace: string }[];
-  /** The Service whose pods the balancer asks; none where they are not in the cluster. */
-  service: { name: string; namespace: string; port: number } | undefined;
+  /** The Service whose pods the balancer asks. */
+  service: Service;
 }
 
 /** Argo CD applies the lower first. */
@@ -121,9 +121,9 @@ function endpoints(chart: Chart, { systemName, labels }: Naming, { access }: Inf
 function bindTargets(
   chart: Chart,
   { labels }: Naming,
-  { model, environment, infrastructure }: InCluster,
-  { name, namespace, port }: NonNullable<InCluster["service"]>,
+  { model, environment, infrastructure, service }: InCluster,
 ): void {
+  const { name, namespace, port } = service;
   const { front, website } = targetGroupsOf(model, environment);
   for (const group of [front, ...(infrastructure.edge.website ? [website] : [])]) {
     new ApiObject(chart, `targets-${group}`, {
@@ -140,7 +140,7 @@ const namespacesOf = (workloads: InCluster["workloads"]): string[] => [
 ];
 
 export function awsObjects(chart: Chart, wanted: InCluster): void {
-  const { model, environment, infrastructure, workloads, service } = wanted;
+  const { model, environment, infrastructure, workloads } = wanted;
   const labels = { "app.kubernetes.io/part-of": model.name, "app.kubernetes.io/managed-by": "gatewright" };
   const naming = { systemName: systemNameOf(model, environment), labels };
   // Nothing else makes them.
@@ -160,7 +160,7 @@ export function awsObjects(chart: Chart, wanted: InCluster): void {
     sharedStore(chart, naming, wanted);
   }
   endpoints(chart, naming, infrastructure);
-  if (service) bindTargets(chart, naming, wanted, service);
+  bindTargets(chart, naming, wanted);
   if (infrastructure.cluster.compute === "auto") {
     // Auto Mode keeps network policies once it is told to.
     new ApiObject(chart, "network-policies", {

@@ -7,7 +7,7 @@ import type { ClusterTarget } from "../model/infrastructure";
  * load.
  */
 
-interface Service {
+export interface Service {
   name: string;
   namespace: string;
   port: number;
@@ -67,6 +67,9 @@ const IN_CLUSTER: Readonly<Record<ClusterTarget, Place>> = {
 /** Where a target runs in a cluster; nowhere where it does not. */
 export const placeOf = (target: string): Place | undefined =>
   (IN_CLUSTER as Readonly<Partial<Record<string, Place>>>)[target];
+
+/** The Service of a gateway, whose pods a balancer asks. */
+export const serviceOf = (model: GatewayModel, target: ClusterTarget): Service => IN_CLUSTER[target].service(model);
 
 /** Where a balancer asks whether the gateway is well: without a port of its own for that, by the model's path. */
 export const healthOf = ({ front }: GatewayModel, target: ClusterTarget): { path: string; port?: number } =>

@@ -1,5 +1,5 @@
 import { BlockList } from "node:net";
-import { diagnostic, type Diagnostic } from "../diagnostics";
+import { diagnostic, type Diagnostic, type DiagnosticCode } from "../diagnostics";
 import { CLUSTER_TARGETS, type Infrastructure } from "./infrastructure";
 import { clusterTargetOf, systemNameOf, userOf, workloadOf } from "./names";
 import type { RawModel } from "./read";
@@ -42,128 +42,181 @@ const RESERVED_USERS: readonly string[] = ["root", "rdsadmin", "rds-iam", "admin
 
 const MOST_MYSQL_USER = 32;
 
+/** One environment of a model that is deployed. */
+interface Deployed {
+  model: GatewayModel;
+  environment: string;
+  infrastructure: Infrastructure;
+  /** Names of its hosts. */
+  hosts: readonly string[];
+}
+
 interface Fault {
-  account: string;
+  code: DiagnosticCode;
+  /** Below the environment: what it is about. */
+  at?: string;
   why: string;
   fix: string;
+  /** Address in the model where it can be mended; below the environment, unless it starts at the top. */
+  place?: { below: string[] } | { top: string };
 }
 
-/** Service accounts that are let to what is not there, and those that would be one user of the database. */
-function wrongAccess(model: GatewayModel, environment: string, infrastructure: Infrastructure): Fault[] {
-  const { access, topics, ...there } = infrastructure;
-  const own = [true, false].map((isGateway) => workloadOf(model, isGateway));
-  const reserved = [...RESERVED, ...own.map(({ name, namespace }) => `${namespace}/${name}`)];
-  const users = new Map<string, string>();
-  return Object.entries(access).flatMap(([account, wanted]): Fault[] => {
-    const parts = (["database", "documents", "search"] as const).filter((part) => wanted[part] && !there[part]);
-    const unknown = [...wanted.publish, ...wanted.consume].filter((topic) => !topics.includes(topic));
-    const missing = [...parts, ...unknown.map((topic) => `topic "${topic}"`)].map((what): Fault => {
-      const why = `${environment} has no ${what}, which "${account}" may use.`;
-      return { account, why, fix: "Add it to the infrastructure, or take it out of access." };
-    });
-    const user = userOf(account);
-    const other = wanted.database ? users.get(user) : undefined;
-    if (wanted.database) users.set(user, account);
-    const fix = "Give the service account another name.";
-    const why = [
-      ...(RESERVED_USERS.includes(user) && wanted.database ? [`"${user}" is a user that every database has.`] : []),
-      ...(reserved.includes(account) ? [`"${account}" has a role already, for what the cluster itself needs.`] : []),
-      ...(other === undefined
-        ? []
-        : [`"${other}" and "${account}" would be the same user of the database, "${user}".`]),
-      ...(wanted.database && there.database?.engine === "mysql" && user.length > MOST_MYSQL_USER
-        ? [
-            `"${user}" has ${String(user.length)} characters, and MySQL takes ${String(MOST_MYSQL_USER)} of a user's name.`,
-          ]
-        : []),
-    ];
-    return [...missing, ...why.map((text): Fault => ({ account, why: text, fix }))];
+/** The target whose pods the balancer asks, and whether there are any. */
+function targetFaults({ model, environment, infrastructure }: Deployed): Fault[] {
+  const { target } = infrastructure.edge;
+  const fault = (why: string, fix: string, place: Fault["place"]): Fault => ({
+    ...{ code: "plan/unknown-target", at: "edge/target", why, fix },
+    ...(place && { place }),
   });
+  const known = model.targets.join(", ");
+  if (target !== undefined && !model.targets.includes(target)) {
+    const fix = `Use one of ${known}, or add it to targets.`;
+    return [fault(`This model has no target "${target}".`, fix, { below: ["edge"] })];
+  }
+  if (clusterTargetOf(model, environment)) return [];
+  const why = `None of ${known} runs in a cluster, so the balancer would ask nobody.`;
+  return [fault(why, `Add one of ${CLUSTER_TARGETS.join(", ")} to targets.`, { top: "targets" })];
 }
+
+type Website = NonNullable<Infrastructure["edge"]["website"]>;
 
 /** Paths of a website's host that CloudFront would take for static files. */
-function outsideOf(
-  model: GatewayModel,
-  environment: string,
-  { host, apiPath }: NonNullable<Infrastructure["edge"]["website"]>,
-): string[] {
+function outsideOf({ model, environment }: Deployed, { host, apiPath }: Website): string[] {
   const below = apiPath.replace(/\*$/, "");
   const routes = resolveGateway(model, environment).hosts.find(({ name }) => name === host)?.routes ?? [];
   const paths = routes.filter(({ respond }) => !respond).flatMap(({ match }) => match.paths.map(({ value }) => value));
   return [...new Set(paths)].filter((path) => !`${path}/`.startsWith(below));
 }
 
+function websiteFaults(deployed: Deployed, website: Website): Fault[] {
+  const { environment, hosts } = deployed;
+  const { host, apiPath } = website;
+  const fault = (code: DiagnosticCode, why: string, fix: string): Fault => ({
+    ...{ code, at: "edge/website", why, fix, place: { below: ["edge"] } },
+  });
+  if (!hosts.includes(host)) {
+    const why = `There is no host "${host}" in ${environment}.`;
+    return [fault("model/unknown-host", why, `Use one of ${hosts.join(", ")}, or add the host.`)];
+  }
+  const alone = `"${host}" is the only host of ${environment}: the API would have no name of its own.`;
+  const fix = "Write the host's basePath into edge.website.apiPath, such as /api/*, or take the host from the route.";
+  return [
+    ...outsideOf(deployed, website).map((path) => {
+      const why = `CloudFront sends ${apiPath} alone to the gateway, and "${host}" has a route at ${path}.`;
+      return fault("model/front-disagrees", why, fix);
+    }),
+    ...(hosts.length === 1
+      ? [fault("model/unknown-host", alone, "Add a host for the API; the website asks it under apiPath.")]
+      : []),
+  ];
+}
+
+/** What a service account may use and is not there, and what it cannot be called. */
+function accessFaults({ model, environment, infrastructure }: Deployed): Fault[] {
+  const { access, topics, ...there } = infrastructure;
+  const own = [true, false].map((isGateway) => workloadOf(model, isGateway));
+  const reserved = [...RESERVED, ...own.map(({ name, namespace }) => `${namespace}/${name}`)];
+  const users = new Map<string, string>();
+  return Object.entries(access).flatMap(([account, wanted]) => {
+    const fault = (why: string, fix = "Give the service account another name."): Fault => ({
+      ...{ code: "model/invalid-value", at: `access/${account}`, why, fix, place: { below: ["access", account] } },
+    });
+    const parts = (["database", "documents", "search"] as const).filter((part) => wanted[part] && !there[part]);
+    const unknown = [...wanted.publish, ...wanted.consume].filter((topic) => !topics.includes(topic));
+    const missing = [...parts, ...unknown.map((topic) => `topic "${topic}"`)].map((what) => {
+      const why = `${environment} has no ${what}, which "${account}" may use.`;
+      return fault(why, "Add it to the infrastructure, or take it out of access.");
+    });
+    const taken = reserved.includes(account)
+      ? [fault(`"${account}" has a role already, for what the cluster itself needs.`)]
+      : [];
+    return [
+      ...missing,
+      ...taken,
+      ...(wanted.database ? userFaults(account, there.database, users).map((w) => fault(w)) : []),
+    ];
+  });
+}
+
+/** Why a service account can be no user of the database; it is one of `users` from then on. */
+function userFaults(account: string, database: Infrastructure["database"], users: Map<string, string>): string[] {
+  const user = userOf(account);
+  const other = users.get(user);
+  users.set(user, account);
+  const isLong = database?.engine === "mysql" && user.length > MOST_MYSQL_USER;
+  return [
+    ...(RESERVED_USERS.includes(user) ? [`"${user}" is a user that every database has.`] : []),
+    ...(other === undefined ? [] : [`"${other}" and "${account}" would be the same user of the database, "${user}".`]),
+    ...(isLong
+      ? [
+          `"${user}" has ${String(user.length)} characters, and MySQL takes ${String(MOST_MYSQL_USER)} of a user's name.`,
+        ]
+      : []),
+  ];
+}
+
+/** Names that AWS does not take, and hosts that nobody could be told of. */
+function nameFaults({ model, environment, infrastructure, hosts }: Deployed): Fault[] {
+  const { hostedZone } = infrastructure.edge;
+  const name = systemNameOf(model, environment);
+  const odd = ODD_NAME.exec(name)?.[0];
+  const invalid = (why: string, fix: string): Fault => ({ code: "model/invalid-value", why, fix });
+  const long = `"${name}" has ${String(name.length)} characters, and AWS takes ${String(MOST_NAME)} of some names.`;
+  return [
+    ...(name.length > MOST_NAME ? [invalid(long, "Shorten the name of the system or of the environment.")] : []),
+    ...(odd === undefined
+      ? []
+      : [
+          invalid(
+            `"${name}" has "${odd}" in it, which AWS does not take in every name, or which names of ours end with.`,
+            "Rename the system or the environment.",
+          ),
+        ]),
+    ...hosts
+      .filter((host) => !isWithin(host, hostedZone))
+      .map((host): Fault => {
+        const why = `"${host}" is not in the zone "${hostedZone}", so nobody could be told where it is.`;
+        const fix = "Name the zone that all hosts of the environment are in.";
+        return { code: "model/host-outside-zone", at: "edge/hostedZone", why, fix, place: { below: ["edge"] } };
+      }),
+  ];
+}
+
+/** `front` that is not the balancer that will stand there. */
+function frontFaults({ model: { front }, infrastructure: { network } }: Deployed): Fault[] {
+  const balancers = balancerNetwork(network.cidr);
+  if (front.kind === "alb" && covers(front.networks, balancers)) return [];
+  const why =
+    front.kind === "alb"
+      ? `The balancer's addresses are in ${balancers}, which front.networks does not name.`
+      : `An Application Load Balancer will stand in front, and front.kind is "${front.kind}".`;
+  const fix = `Write front: { kind: alb, networks: [${balancers}] }.`;
+  return [{ code: "model/front-disagrees", at: "network", why, fix, place: { top: "front" } }];
+}
+
 /** Where the infrastructure of an environment and its routing do not go together. */
 export function checkInfrastructure(raw: RawModel, model: GatewayModel): Diagnostic[] {
   return Object.entries(model.infrastructure).flatMap(([environment, infrastructure]) => {
-    const { edge, network } = infrastructure;
     const path = ["infrastructure", environment];
-    const at = `${model.name}/${path.join("/")}`;
+    const address = `${model.name}/${path.join("/")}`;
     if (!model.environments.includes(environment)) {
       const why = `There is no environment "${environment}".`;
       const fix = `Use one of ${model.environments.join(", ")}, or add the environment "${environment}".`;
-      return [diagnostic("model/unknown-environment", at, why, fix, raw.locate(path))];
+      return [diagnostic("model/unknown-environment", address, why, fix, raw.locate(path))];
     }
-    const found: Diagnostic[] = [];
     const hosts = resolveGateway(model, environment).hosts.map(({ name }) => name);
-    const { website, hostedZone, target } = edge;
-    const edgePath = [...path, "edge"];
-    if (target !== undefined && !model.targets.includes(target)) {
-      const why = `This model has no target "${target}".`;
-      const fix = `Use one of ${model.targets.join(", ")}, or add it to targets.`;
-      found.push(diagnostic("plan/unknown-target", `${at}/edge/target`, why, fix, raw.locate(edgePath)));
-    }
-    if (!clusterTargetOf(model, environment)) {
-      const why = `None of ${model.targets.join(", ")} runs in a cluster, so the balancer would ask nobody.`;
-      const fix = `Add one of ${CLUSTER_TARGETS.join(", ")} to targets.`;
-      found.push(diagnostic("plan/unknown-target", `${at}/edge/target`, why, fix, raw.locate(["targets"])));
-    }
-    for (const outside of website ? outsideOf(model, environment, website) : []) {
-      const why = `CloudFront sends ${website?.apiPath ?? ""} alone to the gateway, and "${website?.host ?? ""}" has a route at ${outside}.`;
-      const fix =
-        "Write the host's basePath into edge.website.apiPath, such as /api/*, or take the host from the route.";
-      found.push(diagnostic("model/front-disagrees", `${at}/edge/website`, why, fix, raw.locate(edgePath)));
-    }
-    if (website && !hosts.includes(website.host)) {
-      const why = `There is no host "${website.host}" in ${environment}.`;
-      const fix = `Use one of ${hosts.join(", ")}, or add the host.`;
-      found.push(diagnostic("model/unknown-host", `${at}/edge/website`, why, fix, raw.locate(edgePath)));
-    }
-    if (website && hosts.length === 1 && hosts.includes(website.host)) {
-      const why = `"${website.host}" is the only host of ${environment}: the API would have no name of its own.`;
-      const fix = "Add a host for the API; the website asks it under apiPath.";
-      found.push(diagnostic("model/unknown-host", `${at}/edge/website`, why, fix, raw.locate(edgePath)));
-    }
-    for (const { account, why, fix } of wrongAccess(model, environment, infrastructure)) {
-      const place = raw.locate([...path, "access", account]);
-      found.push(diagnostic("model/invalid-value", `${at}/access/${account}`, why, fix, place));
-    }
-    const systemName = systemNameOf(model, environment);
-    if (systemName.length > MOST_NAME) {
-      const why = `"${systemName}" has ${String(systemName.length)} characters, and AWS takes ${String(MOST_NAME)} of some names.`;
-      const fix = "Shorten the name of the system or of the environment.";
-      found.push(diagnostic("model/invalid-value", at, why, fix, raw.locate(path)));
-    }
-    const odd = ODD_NAME.exec(systemName)?.[0];
-    if (odd !== undefined) {
-      const why = `"${systemName}" has "${odd}" in it, which AWS does not take in every name, or which names of ours end with.`;
-      found.push(diagnostic("model/invalid-value", at, why, "Rename the system or the environment.", raw.locate(path)));
-    }
-    for (const host of hosts.filter((name) => !isWithin(name, hostedZone))) {
-      const why = `"${host}" is not in the zone "${hostedZone}", so nobody could be told where it is.`;
-      const fix = "Name the zone that all hosts of the environment are in.";
-      found.push(diagnostic("model/host-outside-zone", `${at}/edge/hostedZone`, why, fix, raw.locate(edgePath)));
-    }
-    const { kind, networks } = model.front;
-    const balancers = balancerNetwork(network.cidr);
-    if (kind !== "alb" || !covers(networks, balancers)) {
-      const why =
-        kind === "alb"
-          ? `The balancer's addresses are in ${balancers}, which front.networks does not name.`
-          : `An Application Load Balancer will stand in front, and front.kind is "${kind}".`;
-      const fix = `Write front: { kind: alb, networks: [${balancers}] }.`;
-      found.push(diagnostic("model/front-disagrees", `${at}/network`, why, fix, raw.locate(["front"])));
-    }
-    return found;
+    const deployed: Deployed = { model, environment, infrastructure, hosts };
+    const { website } = infrastructure.edge;
+    const faults = [
+      ...targetFaults(deployed),
+      ...(website ? websiteFaults(deployed, website) : []),
+      ...accessFaults(deployed),
+      ...nameFaults(deployed),
+      ...frontFaults(deployed),
+    ];
+    return faults.map(({ code, at, why, fix, place = { below: [] } }) => {
+      const source = raw.locate("top" in place ? [place.top] : [...path, ...place.below]);
+      return diagnostic(code, at === undefined ? address : `${address}/${at}`, why, fix, source);
+    });
   });
 }
