@@ -80,19 +80,16 @@ function sharedStore(chart: Chart, { systemName, labels }: Naming, { workloads }
 /** As an environment variable: `TOPIC_IAM_EVENTS`. */
 const variable = (text: string): string => text.toUpperCase().replaceAll("-", "_");
 
-/** What a service account may use, by the names of its variables and of the parameters. */
-const endpointsOf = ({
-  database,
-  documents,
-  search,
-  publish,
-  consume,
-}: Access): [variable: string, parameter: string][] => [
-  ...(database ? [["DATABASE_ENDPOINT", "database/endpoint"] as [string, string]] : []),
-  ...(documents ? [["DOCUMENTS_ENDPOINT", "documents/endpoint"] as [string, string]] : []),
-  ...(search ? [["SEARCH_ENDPOINT", "search/endpoint"] as [string, string]] : []),
-  ...publish.map((topic): [string, string] => [`TOPIC_${variable(topic)}`, `topics/${topic}`]),
-  ...consume.map((topic): [string, string] => [`QUEUE_${variable(topic)}`, `queues/${topic}`]),
+const PARTS = ["database", "documents", "search"] as const;
+
+/** What a service account may use: variable and parameter. */
+const endpointsOf = (access: Access): [variable: string, parameter: string][] => [
+  ...PARTS.filter((part) => access[part]).map((part): [string, string] => [
+    `${variable(part)}_ENDPOINT`,
+    `${part}/endpoint`,
+  ]),
+  ...access.publish.map((topic): [string, string] => [`TOPIC_${variable(topic)}`, `topics/${topic}`]),
+  ...access.consume.map((topic): [string, string] => [`QUEUE_${variable(topic)}`, `queues/${topic}`]),
 ];
 
 /** Where services find what they may use: a Secret for each service account, to be taken by `envFrom`. */

@@ -111,7 +111,7 @@ function balancersExpected({ balancers }: Described, model: GatewayModel, enviro
     deletionProtection: String(protect),
   };
   const targets = { Protocol: front.tls === "gateway" ? "HTTPS" : "HTTP", TargetType: "ip", HealthCheckPath: health };
-  const isPublic = {
+  const forPublic = {
     ...both,
     name,
     scheme: "internet-facing",
@@ -128,7 +128,7 @@ function balancersExpected({ balancers }: Described, model: GatewayModel, enviro
     firewall: name,
   };
   // It takes the address that CloudFront wrote, and CloudFront's firewall has looked.
-  const isWebsites = {
+  const forWebsite = {
     ...both,
     name: `${name}-web`,
     scheme: "internal",
@@ -149,7 +149,7 @@ function balancersExpected({ balancers }: Described, model: GatewayModel, enviro
   });
   const policies = balancers.flatMap(({ listeners }) => listeners as [number, string, string | null][]);
   return [
-    { what: "balancers", seen: asked, wanted: edge.website ? [isPublic, isWebsites] : [isPublic] },
+    { what: "balancers", seen: asked, wanted: edge.website ? [forPublic, forWebsite] : [forPublic] },
     {
       what: "TLS below 1.2",
       seen: policies.filter(([, protocol, policy]) => protocol === "HTTPS" && !policy?.includes("TLS13")),

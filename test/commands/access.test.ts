@@ -106,6 +106,18 @@ test.each([
   expect(accessDiff(before as never, after as never)).toContain(`Changed for the whole environment: ${name}`);
 });
 
+test("a change of what pods may use of AWS is told", () => {
+  const [before, after] = [{}, { "default/orders": { search: true } }].map((access) => {
+    const edge = { hostedZone: "shop.test" };
+    const production = { cluster: { admins: ["platform"] }, edge, search: {}, access };
+    const front = { kind: "alb" as const, networks: ["10.0.0.0/22"] };
+    return resultOf(goodModel(small({ targets: ["node-gateway"], front, infrastructure: { production } })));
+  });
+  expect(accessDiff(before as never, after as never)).toContain(
+    "Changed for the whole environment: pods' access to AWS.",
+  );
+});
+
 test("what is written in a model breaks no row", () => {
   const odd = accessOf([model({ ...jwt(), authorization: { anyOf: [{ roles: ["a | b"] }] } })]);
   expect(accessTable(odd).split("\n")[2]).toContain("a \\| b");

@@ -307,17 +307,12 @@ describe("what a template says and nobody has a price for is told", () => {
     }).toMatchSnapshot();
   });
 
-  // What AWS takes where nothing is said is dearer, or another thing.
   test.each<[string, Record<string, unknown>]>([
-    ["AWS::EKS::Cluster", {}],
-    ["AWS::RDS::DBInstance", { ...DATABASE, EngineLifecycleSupport: undefined }],
-    ["AWS::RDS::DBInstance", { ...DATABASE, StorageType: undefined }],
     ["AWS::EKS::Nodegroup", { ...NODES, LaunchTemplate: { Id: { Ref: "Two" } } }],
     ["AWS::RDS::DBInstance", { ...DATABASE, MultiAZ: { Ref: "Maybe" } }],
     ["constructor", {}],
     ["toString", {}],
-  ])("%s with %j has no price", (type, said) => {
-    const properties = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined));
+  ])("%s with %j has no price", (type, properties) => {
     const Two = { Type: "x", Properties: { LaunchTemplateData: { BlockDeviceMappings: [{ Ebs: {} }, { Ebs: {} }] } } };
     const { covered } = cover(resourceOf({ type, properties, beside: { Two }, costs: [] }), around);
     expect(covered.state).toBe("unpriced");
@@ -368,6 +363,11 @@ describe("what a template says and nobody has a price for is told", () => {
       'Rules.Statement.ManagedRuleGroupStatement.Name: "AWSManagedRulesBotControlRuleSet"',
     ],
     ["AWS::CloudWatch::Alarm", { Period: 10 }, "Period: 10"],
+    // What AWS takes where nothing is said is dearer, or another thing.
+    ["AWS::EKS::Cluster", {}, "UpgradePolicy.SupportType: what AWS takes by default"],
+    ["AWS::RDS::DBInstance", { StorageType: "gp3" }, "EngineLifecycleSupport: what AWS takes by default"],
+    ["AWS::RDS::DBInstance", { ...DATABASE, StorageType: null }, "StorageType: null"],
+    ["AWS::OpenSearchService::Domain", {}, "EBSOptions.VolumeType: what AWS takes by default"],
     ["AWS::SQS::Queue", { FifoQueue: true }, "FifoQueue: true"],
     ["AWS::SNS::Subscription", { Protocol: "sms" }, 'Protocol: "sms"'],
     ["AWS::EC2::Route", { TransitGatewayId: "tgw" }, 'TransitGatewayId: "tgw"'],

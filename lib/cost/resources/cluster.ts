@@ -1,18 +1,7 @@
 import { HOURS, standing, type Item } from "../lines";
 import { INSTANCES, nodesFor, type Instance } from "../nodes";
-import {
-  at,
-  isOn,
-  length,
-  listed,
-  number,
-  text,
-  Unpriced,
-  type Priced,
-  type Pricer,
-  type Surroundings,
-} from "./resource";
-import { any } from "./takes";
+import { isOn, length, listed, number, text, Unpriced, type Priced, type Pricer, type Surroundings } from "./resource";
+import { any, must } from "./takes";
 
 /** EKS's control plane, and the nodes that the pods ask for. */
 
@@ -36,9 +25,6 @@ const AUTO = { type: "m7g.large", diskGiB: 80, least: 2 } as const;
 
 const cluster: Pricer = ({ properties }, around) => {
   const control = standing("cluster", "EKS control plane", HOURS, "eks.cluster");
-  // Where nothing is said, AWS sells extended support.
-  if (at(properties, "UpgradePolicy", "SupportType") !== "STANDARD")
-    throw new Unpriced("It may come into extended support.");
   if (!isOn(properties, "ComputeConfig", "Enabled")) return [control];
   const count = Math.max(AUTO.least, countOf(around, AUTO.type));
   const what = `${String(count)} × ${AUTO.type}`;
@@ -78,7 +64,7 @@ export const CLUSTER: Readonly<Record<string, Priced>> = {
       ),
       ...any("RoleArn StorageConfig Tags Version ZonalShiftConfig ComputeConfig"),
       // In extended support an hour costs six times as much.
-      UpgradePolicy: { SupportType: ["STANDARD"] },
+      UpgradePolicy: { SupportType: must("STANDARD") },
     },
   },
   "AWS::EKS::Nodegroup": {

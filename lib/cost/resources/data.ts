@@ -12,20 +12,15 @@ import {
   type Pricer,
   type Surroundings,
 } from "./resource";
-import { any, type Takes } from "./takes";
+import { any, must, type Takes } from "./takes";
 
 /** What outlives a pod: databases, the shared store, search, files, messages, secrets. */
 
 const secret = (what: string): Item => standing("secrets and keys", what, 1, "secrets.secret");
 
-const NO_EXTENDED_SUPPORT = "open-source-rds-extended-support-disabled";
-
 const database: Pricer = ({ properties }, { usage }) => {
   const engine = text(properties, "Engine");
   const type = text(properties, "DBInstanceClass").replace(/^db\./, "");
-  // gp2 is what AWS takes where nothing is said, and extended support what it sells.
-  const [storage, support] = [text(properties, "StorageType"), text(properties, "EngineLifecycleSupport")];
-  if (storage !== "gp3" || support !== NO_EXTENDED_SUPPORT) throw new Unpriced(`${storage}, ${support} has no price.`);
   const [zones, placed] = isOn(properties, "MultiAZ") ? [2, ".multi-az"] : [1, ""];
   const stored = number(properties, "AllocatedStorage");
   const what = `db.${type}, ${engine}, ${zones === 2 ? "in two zones" : "in one zone"}`;
@@ -67,7 +62,6 @@ const search: Pricer = ({ properties }) => {
       count * HOURS,
       listed(`search.${type.replace(/\.search$/, "")}`),
     );
-  if (text(properties, "EBSOptions", "VolumeType") !== "gp3") throw new Unpriced("Its disks are not gp3.");
   const count = number(config, "InstanceCount");
   const stored = count * number(properties, "EBSOptions", "VolumeSize");
   return [
@@ -119,8 +113,8 @@ export const DATA: Readonly<Record<string, Priced>> = {
       DatabaseInsightsMode: ["standard"],
       // A week is kept for nothing.
       PerformanceInsightsRetentionPeriod: [7],
-      EngineLifecycleSupport: [NO_EXTENDED_SUPPORT],
-      StorageType: ["gp3"],
+      EngineLifecycleSupport: must("open-source-rds-extended-support-disabled"),
+      StorageType: must("gp3"),
     },
   },
   "AWS::DocDB::DBCluster": {
@@ -160,7 +154,7 @@ export const DATA: Readonly<Record<string, Priced>> = {
         ...any("DedicatedMasterCount DedicatedMasterEnabled DedicatedMasterType InstanceCount InstanceType"),
         ...any("MultiAZWithStandbyEnabled ZoneAwarenessConfig ZoneAwarenessEnabled"),
       },
-      EBSOptions: { ...any("VolumeSize"), EBSEnabled: [true], VolumeType: ["gp3"] },
+      EBSOptions: { ...any("VolumeSize"), EBSEnabled: [true], VolumeType: must("gp3") },
     },
   },
   "AWS::S3::Bucket": { price: bucket, takes: BUCKET },

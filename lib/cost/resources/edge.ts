@@ -59,9 +59,6 @@ const endpoint: Pricer = ({ properties }) =>
     ? [standing("network", "Interface endpoint", length(properties, "SubnetIds") * HOURS, "vpce.interface.hour")]
     : "free";
 
-/** Groups of AWS's own that are paid for by each request are not among these. */
-const GROUPS = [...FIREWALL_GROUPS];
-
 export const EDGE: Readonly<Record<string, Priced>> = {
   "AWS::ElasticLoadBalancingV2::LoadBalancer": {
     price: balancer,
@@ -104,7 +101,8 @@ export const EDGE: Readonly<Record<string, Priced>> = {
         Action: any("Allow Block Count"),
         Statement: {
           ...any("RateBasedStatement"),
-          ManagedRuleGroupStatement: { VendorName: ["AWS"], Name: GROUPS },
+          // Not those of AWS's that are paid for by each request.
+          ManagedRuleGroupStatement: { VendorName: ["AWS"], Name: FIREWALL_GROUPS },
         },
       },
     },
