@@ -21,6 +21,14 @@ interface Question {
   host: string | undefined;
 }
 
+const NO_QUESTION: Question = {
+  method: undefined,
+  target: undefined,
+  client: undefined,
+  route: undefined,
+  host: undefined,
+};
+
 /** What the proxy says of a request, by header; the client can set none of it. */
 type Told = Readonly<Record<string, string>>;
 
@@ -56,8 +64,10 @@ const FORMS: Readonly<Record<DoorForm, (message: IncomingMessage, told: Told) =>
     route: told["x-gateway-route"],
     host: told["host"],
   }),
-  // The controller sends the whole address in one header, and knows no routes.
+  // The controller sends the whole address in one header, and knows no routes. What reads its annotations in its place
+  // (Traefik) asks by X-Forwarded-* instead, and passes on what a client has written here.
   "ingress-nginx": (_message, told) => {
+    if ("x-forwarded-method" in told || "x-forwarded-uri" in told) return NO_QUESTION;
     const [, host, target] = /^https?:\/\/([^/?#]+)(\/.*)$/.exec(told["x-original-url"] ?? "") ?? [];
     return { method: told["x-original-method"], target, client: told["x-real-ip"], route: undefined, host };
   },

@@ -3,7 +3,6 @@ import { resolveGateway, type GatewayModel } from "../model";
 import { planTarget, type Capabilities, type TargetPlan } from "../plan";
 import type { Gateway } from "../policy/gateway";
 import { AS_GATEWAY, BEHIND_A_PROXY, filterFile } from "./filter";
-import { usesProxyProtocol } from "./front";
 import { ingressNginx } from "./ingress-nginx";
 import { istio } from "./istio";
 import { nginx } from "./nginx";
@@ -14,6 +13,7 @@ import { capabilitiesOf, render, type OutputFile, type Target, type TargetInput 
 interface Entry {
   name: string;
   capabilities: Capabilities;
+  refusesFront?: Target<unknown>["refusesFront"];
   render(input: TargetInput): OutputFile[];
 }
 
@@ -21,6 +21,7 @@ function entry<D>(target: Target<D>, filter: typeof BEHIND_A_PROXY, filterPath: 
   return {
     name: target.name,
     capabilities: capabilitiesOf(target, filter),
+    ...(target.refusesFront && { refusesFront: target.refusesFront }),
     render: (input) => [...render(target, input), ...filterFile(input, filterPath(input.gateway))],
   };
 }
@@ -58,11 +59,8 @@ export function compile(model: GatewayModel, environment: string): Result<Compil
     }
     const { retired } = target.capabilities;
     if (retired) diagnostics.push(diagnostic("plan/retired-target", at, retired.since, retired.advice));
-    if (target.name === nodeGateway.name && usesProxyProtocol(model.front)) {
-      const why = "An NLB says who calls by the PROXY protocol, which this target does not read.";
-      const fix = "Put an ALB in front, or use the nginx or istio target.";
-      diagnostics.push(diagnostic("plan/unsupported-front", at, why, fix));
-    }
+    const refused = target.refusesFront?.(model.front);
+    if (refused) diagnostics.push(diagnostic("plan/unsupported-front", at, refused.why, refused.fix));
     const result = planTarget(gateway, target.capabilities, accepted);
     diagnostics.push(...result.diagnostics);
     result.usedDifferences.forEach((d) => used.add(d));

@@ -132,7 +132,7 @@ export type Case = Omit<z.output<typeof testCase>, "request" | "expect" | "steps
   steps: Step[];
 };
 
-const file = z.strictObject({ system: z.string(), cases: z.array(testCase) });
+const file = z.strictObject({ system: z.union([z.string(), z.array(z.string())]), cases: z.array(testCase) });
 
 /** Reads every case file below a folder; a fault names its file. */
 export function readCases(folder: string): Case[] {
@@ -146,14 +146,16 @@ export function readCases(folder: string): Case[] {
       const { system, cases } = parsed.data;
       const twice = cases.find((c, i) => cases.findIndex((other) => other.name === c.name) < i);
       if (twice) throw new Error(`${name}: two cases are named "${twice.name}".`);
-      return cases.map((c): Case => {
-        const { request: one, expect: expected, steps, ...rest } = c;
-        const { times, parallel, sentWithin } = c;
-        const single = one && expected ? [{ request: one, expect: expected, times, parallel, sentWithin }] : [];
-        if (single.length > 0 === (steps !== undefined)) {
-          throw new Error(`${name}: "${c.name}" needs either request and expect, or steps.`);
-        }
-        return { ...rest, system, subject: path.basename(name, ".yaml"), steps: steps ?? single };
-      });
+      return [system].flat().flatMap((of) =>
+        cases.map((c): Case => {
+          const { request: one, expect: expected, steps, ...rest } = c;
+          const { times, parallel, sentWithin } = c;
+          const single = one && expected ? [{ request: one, expect: expected, times, parallel, sentWithin }] : [];
+          if (single.length > 0 === (steps !== undefined)) {
+            throw new Error(`${name}: "${c.name}" needs either request and expect, or steps.`);
+          }
+          return { ...rest, system: of, subject: path.basename(name, ".yaml"), steps: steps ?? single };
+        }),
+      );
     });
 }

@@ -58,7 +58,8 @@ export class Identities {
 
   constructor(readonly system: string) {
     const all = parse(readFileSync(path.join(__dirname, "tokens.yaml"), "utf8")) as Record<string, SystemIdentities>;
-    const found = all[system];
+    // Systems that differ in what stands before them have the same identities.
+    const found = all[system.split("/")[0] ?? ""];
     if (!found) throw new Error(`tokens.yaml has no system "${system}".`);
     this.#system = found;
     for (const alg of new Set([found.issuer.alg, found.issuer.also ?? found.issuer.alg])) {

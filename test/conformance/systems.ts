@@ -1,6 +1,7 @@
 import path from "node:path";
 import { formatDiagnostic, hasErrors } from "../../lib/diagnostics";
-import { loadModel, type GatewayModel } from "../../lib/model";
+import { checkModel, loadModel, type GatewayModel } from "../../lib/model";
+import { FRONT_MODELS } from "./fronts";
 
 const ROOT = path.join(__dirname, "../..");
 
@@ -13,11 +14,20 @@ const MODELS: Readonly<Record<string, string>> = {
 
 const loaded = new Map<string, GatewayModel>();
 
+function load(system: string): ReturnType<typeof loadModel> | undefined {
+  const file = MODELS[system];
+  if (file !== undefined) return loadModel(path.join(ROOT, file));
+  const value = FRONT_MODELS[system];
+  const at = { file: "test/conformance/fronts.ts" };
+  return value && checkModel({ ...at, value, locate: () => at });
+}
+
 export function modelOf(system: string): GatewayModel | undefined {
   const known = loaded.get(system);
-  const file = MODELS[system];
-  if (known || file === undefined) return known;
-  const { value, diagnostics } = loadModel(path.join(ROOT, file));
+  if (known) return known;
+  const found = load(system);
+  if (!found) return undefined;
+  const { value, diagnostics } = found;
   if (!value || hasErrors(diagnostics)) throw new Error(diagnostics.map(formatDiagnostic).join("\n"));
   loaded.set(system, value);
   return value;

@@ -149,6 +149,8 @@ function parseBody(head: Head, method: string, closed: boolean): Buffer | undefi
 export interface Endpoint {
   port: number;
   tls: boolean;
+  /** Who calls is told by the PROXY protocol (version 1), as a balancer tells it. */
+  proxyProtocol?: boolean;
 }
 
 export interface OpenAnswer {
@@ -161,14 +163,11 @@ const ANSWER_LIMIT_MS = 40_000;
 /** Sends a request on a connection of its own and reads the answer; the caller closes the connection. */
 export function send(endpoint: Endpoint, request: WireRequest): Promise<OpenAnswer> {
   return new Promise((resolve, reject) => {
-    const options = { port: endpoint.port, host: "127.0.0.1" };
-    const socket = endpoint.tls
-      ? tls.connect({
-          ...options,
-          servername: net.isIP(request.host) ? "" : request.host.toLowerCase(),
-          rejectUnauthorized: false,
-        })
-      : net.connect(options);
+    const plain = net.connect({ port: endpoint.port, host: "127.0.0.1" });
+    if (endpoint.proxyProtocol)
+      plain.write(`PROXY TCP4 ${request.client} 127.0.0.1 40000 ${String(endpoint.port)}\r\n`);
+    const servername = net.isIP(request.host) ? "" : request.host.toLowerCase().replace(/:\d+$/, "");
+    const socket = endpoint.tls ? tls.connect({ socket: plain, servername, rejectUnauthorized: false }) : plain;
     let data: Buffer = Buffer.alloc(0);
     let started = 0;
     let settled = false;

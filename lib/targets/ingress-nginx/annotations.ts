@@ -11,8 +11,6 @@ const KNOWN: Readonly<Record<string, RegExp>> = {
   "auth-proxy-set-headers": /^[a-z0-9-]+\/[a-z0-9-]+$/,
   "auth-response-headers": LIST,
   "auth-url": /^https?:\/\/[\w.-]+(:\d+)?\/[\w./?=&-]*$/,
-  canary: BOOLEAN,
-  "canary-weight": /^(\d{1,2}|100)$/,
   "cors-allow-credentials": BOOLEAN,
   "cors-allow-headers": LIST,
   "cors-allow-methods": LIST,

@@ -9,7 +9,6 @@ export interface RouteDraft {
   route: Route;
   annotations: Record<string, string>;
   rewrite?: RewriteConfig;
-  canary?: { service: string; weight: number };
 }
 
 export interface HostDraft {

@@ -1,7 +1,6 @@
 import type { z } from "zod";
 import type { cors as corsKind } from "../../policy/cors";
 import { securityHeaderLines, type securityHeaders as securityKind } from "../../policy/response";
-import type { WeightsConfig } from "../../policy/route-shape";
 import type { RetriesConfig, RewriteConfig, TimeoutsConfig } from "../../policy/upstream";
 import type { Claim } from "../../plan";
 import type { Placement } from "../../plan";
@@ -86,14 +85,6 @@ const retries: Apply = (placement, draft) => {
   });
 };
 
-/** A canary Ingress takes a share of the requests: two backends, never more. */
-const weights: Apply = (placement, draft) => {
-  const [first, second] = (placement.config as WeightsConfig).backends;
-  if (!first || !second) return;
-  const weight = Math.round((second.weight / (first.weight + second.weight)) * 100);
-  routeOf(draft, placement).canary = { service: second.service, weight };
-};
-
 const webSocket: Apply = (placement, draft) => {
   const { allowed, idle } = placement.config as { allowed: boolean; idle: number };
   if (!allowed) return;
@@ -133,13 +124,19 @@ const audit: Apply = (_placement, draft) => {
 const DIFFERENCES = {
   cors: {
     name: "ingress-nginx-cors",
-    text: "every OPTIONS of a listed origin is answered as a preflight, and a preflight of another origin goes to the door",
+    text:
+      "every OPTIONS of a listed origin is answered as a preflight, and a preflight of another origin goes to the door; " +
+      "refusals other than 401 carry no CORS headers, no answer says Vary: Origin, and a service's own " +
+      "Access-Control-Allow-Origin passes",
   },
   floodGuard: {
     name: "ingress-nginx-flood-guard",
     text: "each Ingress of a host counts for itself, and the burst is a whole multiple of the rate",
   },
-  rewrite: { name: "ingress-nginx-rewrite", text: "the rest of the path is decoded and escaped anew" },
+  rewrite: {
+    name: "ingress-nginx-rewrite",
+    text: "the rest of the path is decoded and escaped anew, and letters match in any case",
+  },
   retries: {
     name: "ingress-nginx-tries",
     text: "the time-out of a try holds for every method, and a POST whose connection failed is tried again",
@@ -160,7 +157,6 @@ export const ENFORCERS: Partial<Record<KindName, Enforcer<IngressDraft>>> = {
   rewrite: claim(["RewritePrefix"], "afterDoor", rewrite, DIFFERENCES.rewrite),
   timeouts: claim(["TimeoutFirstByte"], "afterDoor", timeouts),
   retries: claim(["RetryIdempotent"], "afterDoor", retries, DIFFERENCES.retries),
-  weights: claim(["BackendWeights"], "afterDoor", weights),
   requestId: claim(["RequestIdKept"], "afterDoor", requestId),
   securityHeaders: claim(["ResponseHeaderSet"], "afterDoor", securityHeaders),
   errorBody: claim(["ErrorBody"], "afterDoor", () => undefined, DIFFERENCES.errorBody),

@@ -1,5 +1,6 @@
 import { App, Chart, Yaml } from "cdk8s";
 import type { OutputFile, Target } from "../target";
+import { trustedHops } from "../front";
 import { beginDraft, type IngressDraft } from "./draft";
 import { ENFORCERS } from "./enforcers";
 import { controllerSettings, ingresses } from "./manifests";
@@ -28,6 +29,23 @@ export const ingressNginx: Target<IngressDraft> = {
     advice: "Plan the move to the istio or nginx target; keep this one for clusters that cannot move yet.",
   },
   enforcers: ENFORCERS,
+  refusesFront(front) {
+    const fix = "Use the nginx or istio target.";
+    const hops = trustedHops(front);
+    if (hops > 1)
+      return {
+        why: "The controller trusts one hop for the client's address, and would count CloudFront's as clients.",
+        fix,
+      };
+    if (hops === 1 && front.networks.length === 0)
+      return {
+        why: "The controller knows a trusted hop by its address alone, and the model names no networks.",
+        fix: "Write the balancer's subnets under front.networks.",
+      };
+    if (front.tls === "front")
+      return { why: "Where TLS ends in front, the controller sees plain http and redirects for ever.", fix };
+    return undefined;
+  },
   begin: beginDraft,
   finish,
 };

@@ -4,6 +4,7 @@ import { identityHeaders } from "../identity-headers";
 import { trustedHops, usesProxyProtocol } from "../front";
 import { longestAnswerMs } from "../through";
 import { routeEntries, type RouteEntry } from "../../policy/gateway";
+import type { RewriteConfig } from "../../policy/upstream";
 import { uncleanPathLines } from "../nginx-syntax";
 import { annotations } from "./annotations";
 import type { HostDraft, IngressDraft, RouteDraft } from "./draft";
@@ -80,33 +81,6 @@ function authAnnotations(draft: IngressDraft, host: HostDraft): Record<string, s
   };
 }
 
-function rules(
-  draft: IngressDraft,
-  host: HostDraft,
-  route: RouteDraft,
-  entries: RouteEntry[],
-  service: string,
-): k8s.IngressSpec {
-  const { model } = draft.input;
-  const { name: serviceName, number } = backendOf(draft, host, service);
-  return {
-    ingressClassName: "nginx",
-    tls: [{ hosts: [host.host.name], secretName: model.certificate.secret }],
-    rules: [
-      {
-        host: host.host.name,
-        http: {
-          paths: entries.map(({ path }) => ({
-            path: route.rewrite ? regexPath(route.rewrite.prefix, path.value, path.type === "Exact") : path.value,
-            pathType: route.rewrite ? "ImplementationSpecific" : path.type === "Exact" ? "Exact" : "Prefix",
-            backend: { service: { name: serviceName, port: { number } } },
-          })),
-        },
-      },
-    ],
-  };
-}
-
 /** The Service that an Ingress leads to, by its short name: the filter's where the host goes through it. */
 function backendOf(
   draft: IngressDraft,
@@ -133,40 +107,79 @@ function throughAnnotations(route: RouteDraft): Record<string, string> {
   };
 }
 
-/** The path below the prefix is the second group, which `rewrite-target` puts behind the replacement. */
-function regexPath(prefix: string, value: string, exact: boolean): string {
+/** The path as a regular expression, and what is sent in its place: `$1` is what stands below the replacement. */
+export function rewritten(
+  { prefix, replacement }: RewriteConfig,
+  value: string,
+  exact: boolean,
+): { path: string; target: string } {
   const escape = (text: string): string => text.replace(/[.+*?^$()[\]{}|\\]/g, "\\$&");
-  const inside = value.slice(prefix.length + 1);
-  return `${escape(prefix)}/(${escape(inside)}${exact ? "" : "(?:/.*)?"})$`;
+  const below = escape(value.slice(prefix.length));
+  if (replacement !== "/")
+    return { path: `${escape(prefix)}(${below}${exact ? "" : "(?:/.*)?"})$`, target: `${replacement}$1` };
+  // The root has its slash already.
+  const inside = below.slice(1);
+  const rest = exact ? `/?(${inside})` : inside === "" ? "(?:/(.*))?" : `/(${inside}(?:/.*)?)`;
+  return { path: `${escape(prefix)}${rest}$`, target: "/$1" };
+}
+
+interface IngressParts {
+  name: string;
+  namespace: string;
+  annotations: Record<string, string>;
+  paths: k8s.HttpIngressPath[];
+}
+
+/**
+ * Routes that agree in everything but their paths are one Ingress; the admission webhook refuses a path that two of them
+ * name, so a prefix that is an exact path as well is written with its slash, which means the same.
+ */
+function ingressesOf(draft: IngressDraft, host: HostDraft): IngressParts[] {
+  const groups = new Map<string, IngressParts>();
+  for (const { entries, route } of byPaths(host)) {
+    // Ingresses live where their services are.
+    const { name, namespace, number } = backendOf(draft, host, route.route.backends[0]?.service ?? "");
+    const shared = {
+      ...host.annotations,
+      ...authAnnotations(draft, host),
+      ...(host.through ? throughAnnotations(route) : route.annotations),
+    };
+    for (const { path } of entries) {
+      const exact = path.type === "Exact";
+      const regex = route.rewrite && rewritten(route.rewrite, path.value, exact);
+      const own = annotations({ ...shared, ...(regex && { "use-regex": "true", "rewrite-target": regex.target }) });
+      const key = JSON.stringify([namespace, own]);
+      const resource = resourceName(draft.input.gateway.system, host.host.name, route.route.name);
+      const group = groups.get(key) ?? { name: resource, namespace, annotations: own, paths: [] };
+      groups.set(key, group);
+      group.paths.push({
+        path: regex?.path ?? path.value,
+        pathType: regex ? "ImplementationSpecific" : exact ? "Exact" : "Prefix",
+        backend: { service: { name, port: { number } } },
+      });
+    }
+  }
+  const parts = [...groups.values()];
+  for (const part of parts) {
+    const taken = new Set(parts.filter((p) => p !== part).flatMap((p) => p.paths.map(({ path }) => path)));
+    part.paths = part.paths.map((p) =>
+      p.pathType === "Prefix" && taken.has(p.path) ? { ...p, path: `${p.path ?? ""}/` } : p,
+    );
+  }
+  return parts;
 }
 
 export function ingresses(scope: Construct, draft: IngressDraft): void {
-  const { system } = draft.input.gateway;
+  const { model } = draft.input;
   for (const host of draft.hosts.values()) {
-    for (const { entries, route } of byPaths(host)) {
-      const service = route.route.backends[0]?.service ?? "";
-      // Ingresses live where their services are.
-      const { namespace } = backendOf(draft, host, service);
-      const rewritten = route.rewrite && {
-        "use-regex": "true",
-        "rewrite-target": `${route.rewrite.replacement === "/" ? "" : route.rewrite.replacement}/$1`,
-      };
-      const name = resourceName(system, host.host.name, route.route.name);
-      const shared = {
-        ...host.annotations,
-        ...authAnnotations(draft, host),
-        ...(host.through ? throughAnnotations(route) : route.annotations),
-        ...rewritten,
-      };
-      new k8s.KubeIngress(scope, name, {
-        metadata: { name, namespace, labels: labels(draft), annotations: annotations(shared) },
-        spec: rules(draft, host, route, entries, service),
-      });
-      if (!route.canary) continue;
-      const canary = { ...shared, canary: "true", "canary-weight": String(route.canary.weight) };
-      new k8s.KubeIngress(scope, `${name}-canary`, {
-        metadata: { name: `${name}-canary`, namespace, labels: labels(draft), annotations: annotations(canary) },
-        spec: rules(draft, host, route, entries, route.canary.service),
+    for (const { name, namespace, annotations: own, paths } of ingressesOf(draft, host)) {
+      new k8s.KubeIngress(scope, `${namespace}/${name}`, {
+        metadata: { name, namespace, labels: labels(draft), annotations: own },
+        spec: {
+          ingressClassName: "nginx",
+          tls: [{ hosts: [host.host.name], secretName: model.certificate.secret }],
+          rules: [{ host: host.host.name, http: { paths } }],
+        },
       });
     }
   }
@@ -180,8 +193,8 @@ export function controllerSettings(scope: Construct, draft: IngressDraft): void 
   const data = {
     ...draft.settings,
     "server-tokens": "false",
-    ...(hops > 0 && { "use-forwarded-headers": "true", "compute-full-forwarded-for": "true" }),
-    ...(hops > 0 && model.front.networks.length > 0 && { "proxy-real-ip-cidr": model.front.networks.join(",") }),
+    // Never `use-forwarded-headers`: a client's X-Forwarded-Host and -Proto would count, whoever stands in front.
+    ...(hops > 0 && { "enable-real-ip": "true", "proxy-real-ip-cidr": model.front.networks.join(",") }),
     ...(usesProxyProtocol(model.front) && { "use-proxy-protocol": "true" }),
     "http-snippet": httpSnippet(draft),
     "location-snippet": LOCATION_SNIPPET,

@@ -13,7 +13,7 @@ import {
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { localReplies } from "./local-replies";
 import { luaTable } from "./lua";
-import { duration, formatText, metadata, MISSING, ONCE, routeName } from "./names";
+import { duration, formatText, metadata, MISSING, ONCE, REDIRECT, routeName } from "./names";
 
 const TYPE = "type.googleapis.com/envoy";
 const HCM = "envoy.filters.network.http_connection_manager";
@@ -64,10 +64,9 @@ function routeRules(host: HostDraft): [string, object][] {
   return [...own, [routeName(name, MISSING), { host: name, name: MISSING, missing: true }]];
 }
 
-const filterMatch = (subFilter?: string, portNumber?: number): NonNullable<Patch["match"]> => ({
+const filterMatch = (subFilter?: string): NonNullable<Patch["match"]> => ({
   context: Context.GATEWAY,
   listener: {
-    ...(portNumber !== undefined && { portNumber }),
     filterChain: { filter: { name: HCM, ...(subFilter !== undefined && { subFilter: { name: subFilter } }) } },
   },
 });
@@ -147,7 +146,6 @@ const setHeader = (key: string, value: string, append_action = "OVERWRITE_IF_EXI
 
 /** Filters in the order in which a request meets them: headers, preflights, CORS, guard, flood guard, Istio's own. */
 function filterChain(draft: IstioDraft): Patch[] {
-  const { http } = draft.input.model.listeners;
   const anyCors = [...draft.hosts.values()].some((h) => h.cors);
   return [
     ...floodGuard(draft),
@@ -159,20 +157,11 @@ function filterChain(draft: IstioDraft): Patch[] {
         ]
       : []),
     insertFirst("gatewright.headers", headerMutation({ response_mutations: [{ remove: "server" }] })),
-    ...(draft.issuers.size > 0
-      ? [
-          {
-            applyTo: ApplyTo.HTTP_UNDERSCORE_FILTER,
-            match: filterMatch("envoy.filters.http.jwt_authn", http.containerPort),
-            patch: { operation: Operation.REMOVE },
-          },
-        ]
-      : []),
   ];
 }
 
 function virtualHostHeaders(draft: IstioDraft): Patch[] {
-  const { https } = draft.input.model.listeners;
+  const { http, https } = draft.input.model.listeners;
   return [...draft.hosts.values()].flatMap((host) => {
     const mutations = [
       ...(host.cors ? [setHeader("vary", "Origin", "APPEND_IF_EXISTS_OR_ADD")] : []),
@@ -183,44 +172,45 @@ function virtualHostHeaders(draft: IstioDraft): Patch[] {
       "@type": `${TYPE}.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute`,
       mutations: { response_mutations: mutations },
     };
-    return [
-      {
-        applyTo: ApplyTo.VIRTUAL_UNDERSCORE_HOST,
-        match: {
-          context: Context.GATEWAY,
-          routeConfiguration: { vhost: { name: `${host.host.name}:${String(https.port)}` } },
-        },
-        patch: { operation: Operation.MERGE, value: { typed_per_filter_config: { "gatewright.headers": config } } },
+    return [https.port, ...(host.redirect ? [] : [http.port])].map((port) => ({
+      applyTo: ApplyTo.VIRTUAL_UNDERSCORE_HOST,
+      match: {
+        context: Context.GATEWAY,
+        routeConfiguration: { vhost: { name: `${host.host.name}:${String(port)}` } },
       },
-    ];
+      patch: { operation: Operation.MERGE, value: { typed_per_filter_config: { "gatewright.headers": config } } },
+    }));
   });
 }
 
 /** What single routes do otherwise: ask no door, look at no token, count their bodies. */
 function routeExceptions(draft: IstioDraft): Patch[] {
   const off = (type: string): object => ({ "@type": `${TYPE}.extensions.filters.http.${type}`, disabled: true });
-  return [...draft.hosts.values()].flatMap((host) =>
-    [...host.routes.values()].flatMap((route) => {
-      const config = {
-        ...(route.door ? {} : { "envoy.filters.http.ext_authz": off("ext_authz.v3.ExtAuthzPerRoute") }),
-        ...(route.checksTokens || draft.issuers.size === 0
-          ? {}
-          : { "envoy.filters.http.jwt_authn": off("jwt_authn.v3.PerRouteConfig") }),
+  const noDoor = { "envoy.filters.http.ext_authz": off("ext_authz.v3.ExtAuthzPerRoute") };
+  const noTokens = draft.issuers.size > 0 && { "envoy.filters.http.jwt_authn": off("jwt_authn.v3.PerRouteConfig") };
+  const patches = (names: readonly string[], config: object): Patch[] => {
+    if (Object.keys(config).length === 0) return [];
+    return names.map((name) => ({
+      applyTo: ApplyTo.HTTP_UNDERSCORE_ROUTE,
+      match: { context: Context.GATEWAY, routeConfiguration: { vhost: { route: { name } } } },
+      patch: { operation: Operation.MERGE, value: { typed_per_filter_config: config } },
+    }));
+  };
+  return [...draft.hosts.values()].flatMap((host) => [
+    ...(host.redirect ? patches([routeName(host.host.name, REDIRECT)], { ...noDoor, ...noTokens }) : []),
+    ...[...host.routes.values()].flatMap((route) =>
+      patches(namesOf(host.host.name, route), {
+        ...(route.door ? {} : noDoor),
+        ...(route.checksTokens ? {} : noTokens),
         ...(counted(route) && {
           [BUFFER]: {
             "@type": `${TYPE}.extensions.filters.http.buffer.v3.BufferPerRoute`,
             buffer: { max_request_bytes: route.countedBytes },
           },
         }),
-      };
-      if (Object.keys(config).length === 0) return [];
-      return namesOf(host.host.name, route).map((name) => ({
-        applyTo: ApplyTo.HTTP_UNDERSCORE_ROUTE,
-        match: { context: Context.GATEWAY, routeConfiguration: { vhost: { route: { name } } } },
-        patch: { operation: Operation.MERGE, value: { typed_per_filter_config: config } },
-      }));
-    }),
-  );
+      }),
+    ),
+  ]);
 }
 
 function connectionManager(draft: IstioDraft): Patch {

@@ -22,7 +22,7 @@ import {
   timeouts,
   weights,
 } from "./upstream";
-import { gateway, nowhereEntry, virtualService } from "./virtual-service";
+import { gateways, nowhereEntry, virtualService } from "./virtual-service";
 
 type Builder = (scope: Construct, draft: IstioDraft) => void;
 
@@ -32,7 +32,7 @@ const virtualServices: Builder = (scope, draft) => {
 
 /** The files, and what stands in each. */
 const FILES: Readonly<Record<string, readonly Builder[]>> = {
-  "gateway.yaml": [gateway],
+  "gateway.yaml": [gateways],
   "routes.yaml": [virtualServices, nowhereEntry],
   "services.yaml": [meshPolicies],
   "security.yaml": [requestAuthentication, doorPolicy, nativeIdentity],

@@ -63,6 +63,8 @@ function subjects(route: RouteDraft, issuers: readonly IssuerRules[]): Pick<Rule
   });
 }
 
+const named = ({ host }: HostDraft): string[] => [host.name, `${host.name}:*`];
+
 function rulesOf(draft: IstioDraft, host: HostDraft): Rule[] {
   const entries = routeEntries(host.host.routes);
   return entries.flatMap((entry, i) => {
@@ -70,7 +72,7 @@ function rulesOf(draft: IstioDraft, host: HostDraft): Rule[] {
     const issuers = [...draft.issuers.values()].filter((r) => route.issuers.includes(r.name));
     const to = operations(entries, i).map(({ methods, notPaths }) => ({
       operation: {
-        hosts: [host.host.name, `${host.host.name}:*`],
+        hosts: named(host),
         paths: patterns(entry),
         methods,
         ...(notPaths.length > 0 && { notPaths }),
@@ -85,13 +87,17 @@ export function nativeIdentity(scope: Construct, draft: IstioDraft): void {
   if (!hosts.some((h) => [...h.routes.values()].some((r) => r.demandsToken))) return;
   const { listeners, kubernetes } = draft.input.model;
   const plain = [...new Set([listeners.http.port, listeners.http.containerPort])].map(String);
+  const redirecting = hosts.filter((h) => h.redirect);
   new AuthorizationPolicy(scope, "identity", {
     metadata: metadata(draft, "identity"),
     spec: {
       selector: { matchLabels: kubernetes.istioGateway.labels },
       action: AuthorizationPolicySpecAction.ALLOW,
-      // The plain port answers nothing but redirects.
-      rules: [{ to: [{ operation: { ports: plain } }] }, ...hosts.flatMap((host) => rulesOf(draft, host))],
+      // Hosts that redirect have nothing else on the plain port.
+      rules: [
+        ...(redirecting.length > 0 ? [{ to: [{ operation: { ports: plain, hosts: redirecting.flatMap(named) } }] }] : []),
+        ...hosts.flatMap((host) => rulesOf(draft, host)),
+      ],
     },
   });
 }

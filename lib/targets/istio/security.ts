@@ -12,18 +12,19 @@ import { Telemetry } from "../../../imports/telemetry.istio.io";
 import { hasDoor, type IstioDraft } from "./draft";
 import { duration, metadata, providerName, splitAddress } from "./names";
 
-/** Every port but the plain one asks the door: a port that nobody thought of is refused, not open. */
+/**
+ * Every port asks the door: one that nobody thought of is refused, not open. What needs nobody's word (open routes, and the
+ * plain port's redirects) says so itself, by its name.
+ */
 export function doorPolicy(scope: Construct, draft: IstioDraft): void {
   if (!hasDoor(draft)) return;
-  const { listeners, kubernetes } = draft.input.model;
-  const plain = [...new Set([listeners.http.port, listeners.http.containerPort])].map(String);
   new AuthorizationPolicy(scope, "door", {
     metadata: metadata(draft, "door"),
     spec: {
-      selector: { matchLabels: kubernetes.istioGateway.labels },
+      selector: { matchLabels: draft.input.model.kubernetes.istioGateway.labels },
       action: AuthorizationPolicySpecAction.CUSTOM,
       provider: { name: providerName(draft) },
-      rules: [{ to: [{ operation: { notPorts: plain } }] }],
+      rules: [{}],
     },
   });
 }

@@ -17,7 +17,7 @@ import { routeEntries, type RouteEntry } from "../../policy/gateway";
 import { IDEMPOTENT } from "../../policy/upstream";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { longestAnswerMs, throughAddress } from "../through";
-import { duration, formatText, metadata, MISSING, nowhere, ONCE, routeName, splitAddress } from "./names";
+import { duration, formatText, metadata, MISSING, nowhere, ONCE, REDIRECT, routeName, splitAddress } from "./names";
 
 /** Headers between the gateway's own parts, and those that Envoy adds for itself: no upstream sees them. */
 const ENVOY = ["x-envoy-decorator-operation", "x-envoy-attempt-count", "x-forwarded-host"];
@@ -183,20 +183,38 @@ function preflights(host: HostDraft, entries: readonly RouteEntry[], to: Part<"r
   return [{ name: routeName(host.host.name, "-preflight"), match, ...corsPolicy(host), ...to }];
 }
 
+/**
+ * Plain http has a Gateway of its own, so that the listener alone decides: a host that redirects has nothing there but the
+ * redirect, whatever X-Forwarded-Proto says. (Istio's `httpsRedirect` would believe that header behind a trusted hop.)
+ */
+const gatewayNames = ({ input }: IstioDraft): { secure: string; plain: string } => ({
+  secure: `${input.gateway.system}-gateway`,
+  plain: `${input.gateway.system}-plain`,
+});
+
 export function virtualService(scope: Construct, draft: IstioDraft, host: HostDraft): void {
+  const { name } = host.host;
   const entries = routeEntries(host.host.routes);
+  const { secure, plain } = gatewayNames(draft);
   const lost = { route: [{ destination: { host: nowhere(draft), port: { number: 80 } } }], retries: { attempts: 0 } };
-  new VirtualService(scope, `virtual-service-${host.host.name}`, {
-    metadata: metadata(draft, host.host.name),
+  new VirtualService(scope, `virtual-service-${name}`, {
+    metadata: metadata(draft, name),
     spec: {
-      hosts: [host.host.name],
-      gateways: [`${draft.input.gateway.system}-gateway`],
+      hosts: [name],
+      gateways: host.redirect ? [secure] : [secure, plain],
       http: [
         ...preflights(host, entries, lost),
         ...merged(entries.flatMap((entry) => forwarding(draft, host, entry))),
-        { name: routeName(host.host.name, MISSING), ...corsPolicy(host), ...lost },
+        { name: routeName(name, MISSING), ...corsPolicy(host), ...lost },
       ],
     },
+  });
+  if (!host.redirect) return;
+  // With the host's own name: a Host header may hold more than a name and a port.
+  const redirect = { scheme: "https", authority: name, redirectCode: 301 };
+  new VirtualService(scope, `redirect-${name}`, {
+    metadata: metadata(draft, `${name}-redirect`),
+    spec: { hosts: [name], gateways: [plain], http: [{ name: routeName(name, REDIRECT), redirect }] },
   });
 }
 
@@ -213,33 +231,23 @@ export function nowhereEntry(scope: Construct, draft: IstioDraft): void {
 }
 
 /** Behind a balancer that speaks TLS without a server name, the gateway must take any. */
-export function gateway(scope: Construct, draft: IstioDraft): void {
-  const { model } = draft.input;
-  const { listeners, front, certificate } = model;
+export function gateways(scope: Construct, draft: IstioDraft): void {
+  const { listeners, front, certificate, kubernetes } = draft.input.model;
   const names = [...draft.hosts.keys()];
-  const redirect = [...draft.hosts.values()].filter((h) => h.redirect).map((h) => h.host.name);
-  const plain = [...draft.hosts.values()].filter((h) => !h.redirect).map((h) => h.host.name);
-  const hosts = front.kind === "none" || front.kind === "nlb" ? names : ["*"];
+  const anyHost = front.kind !== "none" && front.kind !== "nlb";
   const secure = front.tls === "gateway";
   const bind = listeners.bind === undefined ? {} : { bind: listeners.bind };
-  const plainServer = (name: string, of: string[], tls?: { httpsRedirect: boolean }): GatewaySpecServers[] =>
-    of.length > 0
-      ? [{ ...bind, port: { number: listeners.http.port, name, protocol: "HTTP" }, hosts: of, ...(tls && { tls }) }]
-      : [];
-  const plainServers = [...plainServer("http", redirect, { httpsRedirect: true }), ...plainServer("http-plain", plain)];
-  new Gateway(scope, "gateway", {
-    metadata: metadata(draft, "gateway"),
-    spec: {
-      selector: model.kubernetes.istioGateway.labels,
-      servers: [
-        ...plainServers,
-        {
-          ...bind,
-          port: { number: listeners.https.port, name: "https", protocol: secure ? "HTTPS" : "HTTP" },
-          hosts,
-          ...(secure && { tls: { mode: GatewaySpecServersTlsMode.SIMPLE, credentialName: certificate.secret } }),
-        },
-      ],
-    },
+  const add = (name: string, server: GatewaySpecServers): void => {
+    new Gateway(scope, name, {
+      metadata: { ...metadata(draft, ""), name },
+      spec: { selector: kubernetes.istioGateway.labels, servers: [{ ...bind, ...server }] },
+    });
+  };
+  const own = gatewayNames(draft);
+  add(own.secure, {
+    port: { number: listeners.https.port, name: "https", protocol: secure ? "HTTPS" : "HTTP" },
+    hosts: anyHost ? ["*"] : names,
+    ...(secure && { tls: { mode: GatewaySpecServersTlsMode.SIMPLE, credentialName: certificate.secret } }),
   });
+  add(own.plain, { port: { number: listeners.http.port, name: "http", protocol: "HTTP" }, hosts: names });
 }

@@ -53,5 +53,5 @@ export const nginxStand: StandFactory = async ({ system, environment, replicas }
     await until("nginx", () => portOpen(https), part);
     instances.push({ http, https, stop: () => part.stop() });
   }
-  return new RealStand("nginx", around, instances, true);
+  return new RealStand("nginx", around, instances, around.model.front.tls === "gateway");
 };

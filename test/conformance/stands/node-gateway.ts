@@ -13,6 +13,7 @@ export const nodeGatewayStand: StandFactory = async ({ system, environment, repl
   const around = await Around.start(system, "node-gateway", programs.valkey);
   const tls = around.makeDirectory("tls");
   await certificates(tls);
+  const secure = around.model.front.tls === "gateway";
   const instances: Instance[] = [];
   for (let n = 0; n < replicas; n++) {
     const [http = 0, https = 0, filter = 0] = await freePorts(3);
@@ -23,10 +24,9 @@ export const nodeGatewayStand: StandFactory = async ({ system, environment, repl
       LISTEN_PORT: String(filter),
       HTTP_PORT: String(http),
       HTTPS_PORT: String(https),
-      TLS_CERTIFICATE: path.join(tls, "tls.crt"),
-      TLS_KEY: path.join(tls, "tls.key"),
+      ...(secure && { TLS_CERTIFICATE: path.join(tls, "tls.crt"), TLS_KEY: path.join(tls, "tls.key") }),
     });
     instances.push({ http, https });
   }
-  return new RealStand("node-gateway", around, instances, true);
+  return new RealStand("node-gateway", around, instances, secure);
 };

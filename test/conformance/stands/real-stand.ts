@@ -1,3 +1,4 @@
+import { usesProxyProtocol } from "../../../lib/targets/front";
 import type { Case } from "../case";
 import { send, withForwardedFor, type OpenAnswer, type WireRequest } from "../wire";
 import type { Around } from "./around";
@@ -36,7 +37,9 @@ export class RealStand implements Stand {
     this.around.noteSent();
     const at = this.instances[instance % this.instances.length] as Instance;
     const secure = request.scheme === "https";
-    return send({ port: secure ? at.https : at.http, tls: secure && this.tls }, withForwardedFor(request));
+    const proxyProtocol = usesProxyProtocol(this.around.model.front);
+    const endpoint = { port: secure ? at.https : at.http, tls: secure && this.tls, proxyProtocol };
+    return send(endpoint, proxyProtocol ? request : withForwardedFor(request));
   }
 
   revoke(key: string): Promise<void> {
