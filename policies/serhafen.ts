@@ -176,7 +176,7 @@ export default defineGateway({
       name: "mawbs-create",
       match: { exact: unversioned("/mawbs", "/mawbs/"), methods: ["POST"] },
       service: "mawb",
-      policies: { ...uploads, bodySchema: { schema: NEW_MAWB } },
+      policies: { ...uploads, bodySchema: { schema: NEW_MAWB, maxBody: "10MiB" } },
     },
     { name: "hawbs", match: { prefix: unversioned("/hawbs") }, service: "mawb" },
     {

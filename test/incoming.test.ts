@@ -39,16 +39,27 @@ describe("the client where the filter is the gateway itself", () => {
     ["spaces are no part of it", 1, { forwarded: ["  203.0.113.7  "] }, "203.0.113.7"],
     ["the header's name in any case", 1, { more: ["x-FORWARDED-for", "203.0.113.7"] }, "203.0.113.7"],
     ["no other header", 1, { more: ["X-Real-IP", "1.1.1.1", "Forwarded", "for=1.1.1.1"] }, "10.0.0.1"],
+    ["from a stranger: the peer", 1, { peer: "192.0.2.1", forwarded: ["203.0.113.7"] }, "192.0.2.1"],
+    ["its port is no part of it", 1, { forwarded: ["203.0.113.7:40123"] }, "203.0.113.7"],
+    ["nor are brackets and the port of IPv6", 1, { forwarded: ["[2001:DB8:0::1]:99"] }, "2001:db8::1"],
+    ["IPv4 in IPv6 is told as IPv4", 1, { forwarded: ["::ffff:203.0.113.7"] }, "203.0.113.7"],
+    ["leading zeros make no address: the peer", 1, { forwarded: ["203.000.113.007"] }, "10.0.0.1"],
+    ["nor does a name: the peer", 1, { forwarded: ["unknown"] }, "10.0.0.1"],
     ["nor a proxy's word to the filter", 0, { more: ["X-Gateway-Client", "1.1.1.1"] }, "10.0.0.1"],
   ])("%s", (_, hops, asking, client) => {
-    expect(fromClient(message(asking), "https", hops)?.client).toBe(client);
+    expect(fromClient(message(asking), "https", { hops, networks: ["10.0.0.0/16"] })?.client).toBe(client);
   });
 
   test("without one Host there is no request", () => {
-    expect(fromClient(message({ more: ["Host", "other.test"] }), "https", 0)).toBeUndefined();
+    expect(fromClient(message({ more: ["Host", "other.test"] }), "https", { hops: 0, networks: [] })).toBeUndefined();
     const none = { method: "GET", url: "/", rawHeaders: [], headers: {}, socket: {} };
-    expect(fromClient(none as never, "https", 0)).toBeUndefined();
+    expect(fromClient(none as never, "https", { hops: 0, networks: [] })).toBeUndefined();
   });
+});
+
+test("nobody's word counts where no network in front is named", () => {
+  const front = { hops: 1, networks: [] };
+  expect(fromClient(message({ forwarded: ["203.0.113.7"] }), "https", front)?.client).toBe("10.0.0.1");
 });
 
 describe("the client behind a proxy, which alone can say so", () => {
@@ -82,7 +93,7 @@ describe("a client that sends its body in pieces", () => {
   async function read(apartMs: number): Promise<string> {
     let outcome: Promise<string> | undefined;
     const server = createServer((incoming, response) => {
-      outcome = new IncomingBody(incoming, 200).read().then(
+      outcome = new IncomingBody(incoming, 200).read(Infinity).then(
         (body) => String(body),
         () => "broken off",
       );
@@ -118,7 +129,7 @@ test("a body whose client has left before anybody reads it is broken off", async
     const server = createServer((incoming) => {
       incoming.socket.once("close", () => {
         setTimeout(() => {
-          new IncomingBody(incoming).read().then(
+          new IncomingBody(incoming).read(Infinity).then(
             (body) => {
               resolve(String(body));
             },

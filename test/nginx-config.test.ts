@@ -60,6 +60,7 @@ const STOCK = [
   "proxy_headers_hash_max_size",
   "proxy_hide_header",
   "proxy_http_version",
+  "proxy_ignore_headers",
   "proxy_next_upstream",
   "proxy_next_upstream_tries",
   "proxy_pass",

@@ -32,14 +32,20 @@ async function sent(apartMs: number, length: boolean): Promise<number | string> 
     setTimeout: () => undefined,
   });
   const exchange = {
-    request: { method: "POST", headers: [["Host", "s.test"], ...(length ? [["Content-Length", "5"]] : [])] },
+    request: {
+      scheme: "https",
+      host: "s.test",
+      client: "203.0.113.7",
+      method: "POST",
+      headers: [["Host", "s.test"], ...(length ? [["Content-Length", "5"]] : [])],
+    },
     upstream: { set: new Map(), remove: new Set(), target: "/" },
     call: { tries: 1 },
   } as unknown as Exchange;
   const transport = new HttpTransport({
     exchange,
     addresses: { s: `127.0.0.1:${String((service.address() as AddressInfo).port)}` },
-    identityHeaders: [],
+    ofHost: { identityHeaders: [], passedHeaders: [] },
     body: new IncomingBody(message as never),
     connections,
     signal: new AbortController().signal,

@@ -1,5 +1,6 @@
 import { IncomingMessage } from "node:http";
 import { randomUUID } from "node:crypto";
+import { canonicalAddress } from "../policy/client-address";
 import { decideRequest, type Verdict } from "../policy/decide";
 import type { FilterPlan, PlannedHost } from "../policy/filter-plan";
 import { refusalContent } from "../policy/answer";
@@ -118,7 +119,8 @@ function readDoor(
   const form = formOf(message.url ?? "");
   if (!form) return undefined;
   const { headers, told } = sorted(message.rawHeaders);
-  const { method, target, client, route, host } = FORMS[form](message, told);
+  const { method, target, client: said, route, host } = FORMS[form](message, told);
+  const client = canonicalAddress(said ?? "");
   if (!method || !target || !host || !client || (!route && form !== "ingress-nginx")) return undefined;
   if (!/^[A-Z]+$/.test(method)) return undefined;
   const request = {

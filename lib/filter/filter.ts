@@ -11,7 +11,7 @@ import { Desk } from "./desk";
 import { RemoteKeys, type KeyNote, type KeyTimes } from "./keys";
 import { givenLogs, standardLogs, type Logs } from "./log";
 import { Metrics } from "./metrics";
-import { Overload, type OverloadLimits } from "./overload";
+import { Overload, type OverloadLimits, type Place } from "./overload";
 import { send } from "./plain-answer";
 import { RedisStore } from "./redis-store";
 import { Secrets, type SecretTimes } from "./secrets";
@@ -197,11 +197,19 @@ export class Filter implements Running {
     await this.#logs.flush();
   }
 
-  enter(response?: ServerResponse): boolean {
-    if (this.#stopping) response?.setHeader("connection", "close");
+  enter(response: ServerResponse): boolean {
+    if (this.#stopping) response.setHeader("connection", "close");
     if (this.#overload.enter()) return true;
     this.#metrics.shed();
     return false;
+  }
+
+  /** A place for a whole exchange; nothing where there is too much to do, or for this client. */
+  place(client: string, response?: ServerResponse): Place | undefined {
+    if (this.#stopping) response?.setHeader("connection", "close");
+    const place = this.#overload.place(client);
+    if (!place) this.#metrics.shed();
+    return place;
   }
 
   /** A connection that was handed over is no longer the server's: it ends with the filter. */

@@ -1,6 +1,9 @@
 import type { IncomingMessage } from "node:http";
 import { Transform, type Readable } from "node:stream";
+import { contains } from "../policy/addresses";
 import { BodyTooLarge } from "../policy/call";
+import { canonicalAddress } from "../policy/client-address";
+import type { FilterPlan } from "../policy/filter-plan";
 import type { GatewayRequest, HeaderLine, RequestBody } from "../policy";
 
 /** A request that comes in on one of our listeners, as policies see it. */
@@ -73,9 +76,11 @@ export class IncomingBody implements RequestBody {
     return Math.max(this.#declared ?? 0, this.#readBytes) > maxBytes;
   }
 
-  read(): Promise<Buffer | undefined> {
-    this.#read ??= this.#collect();
-    return this.#read;
+  async read(maxBytes: number): Promise<Buffer | undefined> {
+    if ((this.#declared ?? 0) > maxBytes) return undefined;
+    this.#read ??= this.#collect(Math.min(maxBytes, MOST_READ));
+    const bytes = await this.#read;
+    return bytes && bytes.length <= maxBytes ? bytes : undefined;
   }
 
   /** What was read, or the bytes as they come; the stream breaks with `BodyTooLarge`. */
@@ -97,7 +102,7 @@ export class IncomingBody implements RequestBody {
     return this.message.pipe(counted);
   }
 
-  #collect(): Promise<Buffer | undefined> {
+  #collect(maxBytes: number): Promise<Buffer | undefined> {
     const { message } = this;
     const chunks: Buffer[] = [];
     return new Promise((resolve, reject) => {
@@ -109,7 +114,7 @@ export class IncomingBody implements RequestBody {
       const keep = (chunk: Buffer): void => {
         this.#readBytes += chunk.length;
         chunks.push(chunk);
-        if (this.#readBytes <= Math.min(this.#max, MOST_READ)) return;
+        if (this.#readBytes <= Math.min(this.#max, maxBytes)) return;
         message.off("data", keep).pause();
         resolve(undefined);
       };
@@ -132,12 +137,13 @@ export function fromProxy(
   const lines = headerLines(message.rawHeaders);
   const host = onlyValue(lines, "host");
   const route = onlyValue(lines, "x-gateway-route");
-  const client = onlyValue(lines, proxy === "ingress-nginx" ? "x-real-ip" : "x-gateway-client");
+  const client = canonicalAddress(onlyValue(lines, proxy === "ingress-nginx" ? "x-real-ip" : "x-gateway-client") ?? "");
   const { method, url } = message;
   if (!host || !client || !method || !url || (!route && proxy !== "ingress-nginx")) return undefined;
   const headers = lines.filter(([name]) => !OF_PROXY.test(name));
   const request: GatewayRequest = {
-    scheme: "https",
+    // The proxy's own word on it.
+    scheme: onlyValue(lines, "x-forwarded-proto") === "http" ? "http" : "https",
     method,
     host: hostName(host),
     target: url,
@@ -149,26 +155,28 @@ export function fromProxy(
   return { request, ...(route && { route }) };
 }
 
-/** Address of whoever has opened the connection; IPv4 as such. */
-export const peerOf = ({ socket }: IncomingMessage): string => (socket.remoteAddress ?? "").replace(/^::ffff:/, "");
+/** Who in front is believed, and how many of them. */
+type TrustedFront = Pick<FilterPlan["front"], "hops" | "networks">;
 
-/** The client, as the trusted hops in front tell: the N-th address from the right, never the whole list. */
-function clientOf(message: IncomingMessage, lines: readonly HeaderLine[], hops: number): string {
+/** Address of whoever has opened the connection. */
+export const peerOf = ({ socket }: IncomingMessage): string => canonicalAddress(socket.remoteAddress ?? "") ?? "";
+
+/**
+ * The client, as the trusted hops in front tell: the N-th address from the right, never the whole list. It is the peer where
+ * that is none of the networks in front, or where what is told is no address.
+ */
+function clientOf(message: IncomingMessage, lines: readonly HeaderLine[], { hops, networks }: TrustedFront): string {
   const peer = peerOf(message);
-  if (hops === 0) return peer;
+  if (hops === 0 || !contains(networks, peer)) return peer;
   const forwarded = lines.filter(([name]) => name.toLowerCase() === "x-forwarded-for").map(([, value]) => value);
-  const list = forwarded
-    .join(",")
-    .split(",")
-    .map((address) => address.trim());
-  return list.at(-hops) || peer;
+  return canonicalAddress(forwarded.join(",").split(",").at(-hops) ?? "") ?? peer;
 }
 
 /** A request of a client, where the filter is the gateway itself. */
 export function fromClient(
   message: IncomingMessage,
   scheme: "http" | "https",
-  hops: number,
+  front: TrustedFront,
 ): GatewayRequest | undefined {
   const lines = headerLines(message.rawHeaders);
   const host = onlyValue(lines, "host");
@@ -180,7 +188,7 @@ export function fromClient(
     host: hostName(host),
     target: url,
     headers: lines,
-    client: clientOf(message, lines, hops),
+    client: clientOf(message, lines, front),
     headBytes: headBytes(method, url, lines),
     body: new IncomingBody(message),
   };

@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import type { Server as TlsServer } from "node:https";
-import { BlockList, isIPv6, type AddressInfo, type Socket } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
+import { contains } from "../policy/addresses";
 import type { FilterPlan } from "../policy/filter-plan";
 import type { Filter } from "./filter";
 import { peerOf } from "./incoming";
@@ -40,15 +41,9 @@ export async function listen(server: AnyServer, port: number, host: string): Pro
 
 /** The balancer's own question: any Host, but nobody else may ask, and a client's request has passed it. */
 export function isHealthCheck({ front }: FilterPlan): (message: IncomingMessage, response: ServerResponse) => boolean {
-  const networks = new BlockList();
-  for (const network of front.networks) {
-    const [address = "", bits] = network.split("/");
-    networks.addSubnet(address, Number(bits ?? (isIPv6(address) ? 128 : 32)), isIPv6(address) ? "ipv6" : "ipv4");
-  }
   return (message, response) => {
     if (message.url !== front.healthPath || message.headers["x-forwarded-for"] !== undefined) return false;
-    const peer = peerOf(message);
-    if (!networks.check(peer, isIPv6(peer) ? "ipv6" : "ipv4")) return false;
+    if (!contains(front.networks, peerOf(message))) return false;
     message.resume();
     send(response, { status: 200, headers: [["content-type", "text/plain"]], body: "healthy" });
     return true;
@@ -91,26 +86,26 @@ export function exchanges(
   const server = create((message, response) => {
     if (own(message, response)) return;
     const arrived = arrive(message);
-    if (!arrived) unreadable(response);
-    else if (!filter.enter(response)) shed(message, response);
-    else
-      void serve(filter, arrived, message, response).finally(() => {
-        filter.leave();
-      });
+    if (!arrived) {
+      unreadable(response);
+      return;
+    }
+    const place = filter.place(arrived.request.client, response);
+    if (!place) {
+      shed(message, response);
+      return;
+    }
+    if (hasBody(message)) place.receive(message);
+    void serve(filter, arrived, message, response).finally(place.leave);
   });
   server.on("clientError", refuseUnparsable);
   server.on("upgrade", (message: IncomingMessage, socket: Socket, head: Buffer) => {
     filter.hold(socket);
     const arrived = hasBody(message) ? undefined : arrive(message);
-    if (!arrived) {
-      socket.end(BARE_400);
-    } else if (!filter.enter()) {
-      socket.end(BARE_429);
-    } else {
-      void serveUpgrade(filter, arrived, socket, head, () => {
-        filter.leave();
-      });
-    }
+    const place = arrived && filter.place(arrived.request.client);
+    if (!arrived) socket.end(BARE_400);
+    else if (!place) socket.end(BARE_429);
+    else void serveUpgrade(filter, arrived, socket, head, place.leave);
   });
   return server;
 }

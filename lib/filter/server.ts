@@ -78,7 +78,7 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
     const from =
       (scheme: "http" | "https") =>
       (message: IncomingMessage): Arrived | undefined => {
-        const request = fromClient(message, scheme, plan.front.hops);
+        const request = fromClient(message, scheme, filter.plan.front);
         return request && { request };
       };
     const limits = clientLimits(plan);

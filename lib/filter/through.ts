@@ -78,7 +78,7 @@ async function judge(
   const transport = new HttpTransport({
     exchange,
     addresses: plan.services,
-    identityHeaders: host?.identityHeaders ?? [],
+    ofHost: verdict.host as PlannedHost,
     body: request.body as IncomingBody,
     connections,
     signal,
@@ -109,6 +109,14 @@ function failedReply({ verdict }: Told): Reply {
   return { status: FAILED.status, headers: [...headers, ["x-gateway-reason", FAILED.reason]], body: Buffer.from(body) };
 }
 
+/** Tells of a client that leaves in the middle of its body, also where it has been answered without the rest of it. */
+function onLeaving(message: IncomingMessage, then: () => void): void {
+  if (message.complete) return;
+  const { socket } = message;
+  socket.once("close", then);
+  message.once("end", () => socket.off("close", then));
+}
+
 /** An ordinary exchange. */
 export async function serve(
   running: Running,
@@ -123,6 +131,10 @@ export async function serve(
   response.once("close", () => {
     if (!response.writableFinished) gone.abort();
   });
+  if ((arrived.request.body as IncomingBody).exists)
+    onLeaving(message, () => {
+      gone.abort();
+    });
   try {
     const { verdict, host, answer } = await decided(
       running,

@@ -1,11 +1,14 @@
 import http, { type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
-import { HOP_BY_HOP, serviceHeaders } from "../policy/answer";
+import { HOP_BY_HOP, serviceHeaders, type HostHeaders } from "../policy/answer";
 import { BodyTooLarge, type Transport } from "../policy/call";
 import { NoAnswer } from "../policy/no-answer";
 import type { Exchange, HeaderLine, ServiceAnswer } from "../policy";
 import { ClientGone, headerLines, type IncomingBody } from "./incoming";
+
+/** How long a service may go on reading a request that it has answered. */
+const LINGER_MS = 10_000;
 
 /** An answer that nobody reads on for this long is given up. */
 const IDLE_MS = 60_000;
@@ -32,7 +35,7 @@ export interface UpgradedAnswer extends ServiceAnswer {
 interface Call {
   exchange: Exchange;
   addresses: Readonly<Record<string, string>>;
-  identityHeaders: readonly string[];
+  ofHost: HostHeaders;
   body: IncomingBody;
   connections: Connections;
   /** The client has gone. */
@@ -52,7 +55,7 @@ export class HttpTransport implements Transport {
   /** A body that may be sent again must be had whole. */
   async prepare(): Promise<void> {
     const { body, exchange } = this.call;
-    if (exchange.call.tries > 1 && body.exists) await body.read();
+    if (exchange.call.tries > 1 && body.exists) await body.read(Infinity);
   }
 
   async send(service: string, firstByteMs: number, untilMs: number): Promise<UpgradedAnswer> {
@@ -71,8 +74,8 @@ export class HttpTransport implements Transport {
   }
 
   #headers(content: Buffer | Readable | undefined): string[] {
-    const { exchange, identityHeaders, websocket } = this.call;
-    const lines = serviceHeaders(exchange, identityHeaders).filter(([name]) => {
+    const { exchange, ofHost, websocket } = this.call;
+    const lines = serviceHeaders(exchange, ofHost).filter(([name]) => {
       const key = name.toLowerCase();
       return key !== "expect" && (key !== "content-length" || !Buffer.isBuffer(content));
     });
@@ -113,12 +116,13 @@ export class HttpTransport implements Transport {
     };
     const gone = (): void => {
       fail(new ClientGone());
+      // An answer may have come before the body was read: whoever would send the rest of it is not there any more.
+      request.destroy();
     };
     const settle = (): boolean => {
       if (settled) return false;
       settled = true;
       clearTimeout(timer);
-      signal.removeEventListener("abort", gone);
       return true;
     };
     const fail = (error: Error): void => {
@@ -146,11 +150,23 @@ export class HttpTransport implements Transport {
       if (streamed) endMs += Date.now() - startMs;
       wait(firstByteMs);
     });
+    request.once("close", () => {
+      signal.removeEventListener("abort", gone);
+    });
     request.on("error", () => {
       fail(new NoAnswer(connected ? "reset" : "connect-failure"));
     });
     request.on("response", (message) => {
       if (!settle()) return;
+      // A service that has said all and reads no more holds nobody's connection.
+      message.once("end", () => {
+        if (request.writableFinished) return;
+        const unread = setTimeout(() => request.destroy(), LINGER_MS);
+        unread.unref();
+        request.once("close", () => {
+          clearTimeout(unread);
+        });
+      });
       resolve(this.#answer(message, endMs));
     });
     request.on("upgrade", (message, socket: Socket, head) => {
@@ -165,6 +181,7 @@ export class HttpTransport implements Transport {
     // A client that breaks off is no fault of the service.
     content.once("error", (error) => {
       fail(error instanceof BodyTooLarge ? error : new ClientGone());
+      request.destroy();
     });
     content.pipe(request);
   }

@@ -62,11 +62,12 @@ function toPolicies(model: GatewayModel, policies: Policies): ConfiguredPolicy[]
       return { kind: "jwt", config: { ...jwt, rules } };
     }
     if (kind === "headerHygiene") {
-      const { drop, single } = config as { drop: string[]; single: string[] };
+      const { drop, single, ...rest } = config as { drop: string[]; single: string[]; pass: string[] };
       const chosenBy = model.routes.flatMap((r) => Object.keys(r.match.headers ?? {}));
       return {
         kind: "headerHygiene",
         config: {
+          ...rest,
           drop: [...new Set([...drop, ...identityHeaders(model)])],
           single: [...new Set([...single, ...chosenBy])],
         },

@@ -1,4 +1,4 @@
-import { BlockList, isIPv6 } from "node:net";
+import { BlockList, isIP, isIPv6 } from "node:net";
 import { z } from "zod";
 import type { Feature } from "./feature";
 import { policyKind } from "./kind";
@@ -20,7 +20,8 @@ function listOf(networks: readonly string[]): BlockList {
   return list;
 }
 
-function contains(networks: readonly string[], address: string): boolean {
+/** Whether an address in its canonical form is in one of the networks. */
+export function contains(networks: readonly string[], address: string): boolean {
   return listOf(networks).check(address, isIPv6(address) ? "ipv6" : "ipv4");
 }
 
@@ -37,9 +38,10 @@ export const addresses = policyKind({
     if (config.deny.length > 0) features.push("AddressDenyList");
     return features;
   },
-  decide(config, { request }) {
-    const denied = contains(config.deny, request.client);
-    const outside = config.allow.length > 0 && !contains(config.allow, request.client);
+  decide(config, { request: { client } }) {
+    // Of one that cannot be read nobody knows where it belongs.
+    const denied = isIP(client) === 0 || contains(config.deny, client);
+    const outside = config.allow.length > 0 && !contains(config.allow, client);
     if (!denied && !outside) return undefined;
     return { status: 403, reason: "address-not-allowed", message: "The client address is not allowed." };
   },

@@ -1,6 +1,7 @@
 import type { ErrorBodyConfig } from "./response";
 import { errorBody, renderErrorBody } from "./response";
-import type { Exchange, HeaderLine, Refusal } from "./kind";
+import { isSteering } from "./header-hygiene";
+import { headerValues, type Exchange, type GatewayRequest, type HeaderLine, type Refusal } from "./kind";
 
 /** How an answer looks when it leaves the gateway, whoever made it. */
 
@@ -17,11 +18,11 @@ export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
-/** A service's headers without those that policies remove, and without what it says of its own make. */
+/** A service's headers without those that policies remove, without what it says of its own make, and what nginx would obey. */
 export function serviceAnswerHeaders({ response }: Exchange, headers: readonly HeaderLine[]): HeaderLine[] {
   return headers.filter(([name]) => {
     const key = name.toLowerCase();
-    return key !== "server" && !response.remove.has(key);
+    return key !== "server" && !key.startsWith("x-accel-") && !response.remove.has(key);
   });
 }
 
@@ -46,10 +47,43 @@ export function refusalContent(
   return { headers: [...own, ["content-type", "application/json"]], body };
 }
 
+/** What a host says of the headers that its services get, beside what policies decide for one request. */
+export interface HostHeaders {
+  /** Set from an identity, on whatever route: no client's pass. */
+  identityHeaders: readonly string[];
+  /** Names that steer a service, and pass here all the same. */
+  passedHeaders: readonly string[];
+}
+
+/** What the gateway says of a request to the service. */
+const forwarded = ({ client, scheme, host }: GatewayRequest): readonly HeaderLine[] => [
+  ["x-forwarded-for", client],
+  ["x-forwarded-proto", scheme],
+  ["x-forwarded-host", host],
+  ["x-forwarded-port", scheme === "https" ? "443" : "80"],
+];
+
+/** Names that `Connection` says belong to one connection (RFC 9110 section 7.6.1). */
+const named = (request: GatewayRequest): string[] =>
+  headerValues(request, "connection").flatMap((value) => value.split(",").map((name) => name.trim().toLowerCase()));
+
 /** The request's headers as the service gets them. */
-export function serviceHeaders({ request, upstream }: Exchange, identityHeaders: readonly string[]): HeaderLine[] {
+export function serviceHeaders(
+  { request, upstream }: Exchange,
+  { identityHeaders, passedHeaders }: HostHeaders,
+): HeaderLine[] {
   const { set, remove } = upstream;
+  const ofConnection = named(request);
+  const own = forwarded(request).filter(
+    ([name]) => !passedHeaders.includes(name) && !set.has(name) && !remove.has(name),
+  );
   const drops = (name: string): boolean =>
-    HOP_BY_HOP.has(name) || remove.has(name) || set.has(name) || identityHeaders.includes(name);
-  return [...request.headers.filter(([name]) => !drops(name.toLowerCase())), ...set.entries()];
+    HOP_BY_HOP.has(name) ||
+    remove.has(name) ||
+    set.has(name) ||
+    identityHeaders.includes(name) ||
+    (ofConnection.includes(name) && name !== "host") ||
+    own.some(([header]) => header === name) ||
+    (isSteering(name) && !passedHeaders.includes(name));
+  return [...request.headers.filter(([name]) => !drops(name.toLowerCase())), ...own, ...set.entries()];
 }

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { policyKind, TOO_LARGE, type Refusal } from "./kind";
 import { plainMediaType } from "./media-type";
 import { AmbiguousJson, parseStrictJson } from "./strict-json";
+import { judgedBody } from "./values";
 
 /** What is asked of the body of a request. */
 
@@ -54,6 +55,27 @@ const jsonSchema = z.record(z.string(), z.unknown()).superRefine((schema, contex
   }
 });
 
+const names = new WeakMap<Schema, ReadonlySet<string>>();
+
+/** The members that a schema speaks of, wherever: a service that passes over case would take another spelling for one. */
+function namesIn(schema: Schema): ReadonlySet<string> {
+  let found = names.get(schema);
+  if (!found) {
+    const collected = new Set<string>();
+    const collect = (value: unknown): void => {
+      if (typeof value !== "object" || value === null) return;
+      for (const [keyword, item] of Object.entries(value)) {
+        if (keyword === "properties") for (const name of Object.keys(item as object)) collected.add(name);
+        collect(item);
+      }
+    };
+    collect(schema);
+    found = collected;
+    names.set(schema, found);
+  }
+  return found;
+}
+
 const escapePointer = (name: string): string => name.replace(/~/g, "~0").replace(/\//g, "~1");
 
 /** Where and what, without the value: it may be secret. */
@@ -77,20 +99,20 @@ const refusal = (...details: { path: string; message: string }[]): Refusal => ({
 /** A JSON body that fits its schema (JSON Schema 2020-12); another is refused with the reasons. */
 export const bodySchema = policyKind({
   kind: "bodySchema",
-  schema: z.strictObject({ schema: jsonSchema }),
+  schema: z.strictObject({ schema: jsonSchema, maxBody: judgedBody }),
   phase: "body",
   sees: "body",
   perHost: false,
   requires: () => ["BodySchema"],
   async decide(config, { request }) {
-    const bytes = await request.body?.read();
+    const bytes = await request.body?.read(config.maxBody);
     if (!bytes) return TOO_LARGE;
     if (!/^application\/([\w.-]+\+)?json$/.test(plainMediaType(request) ?? "")) {
       return refusal({ path: "", message: "must be application/json in UTF-8, not encoded" });
     }
     let value: unknown;
     try {
-      value = parseStrictJson(bytes);
+      value = parseStrictJson(bytes, { knownNames: namesIn(config.schema) });
     } catch (error) {
       const message = error instanceof AmbiguousJson ? error.message : "must be JSON";
       return refusal({ path: "", message });

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
+import { addressGroup } from "./client-address";
 import type { Feature } from "./feature";
 import { policyKind, userKey, type Exchange, type SharedStore, type State } from "./kind";
 import { asksForWebSocket } from "./web-socket";
@@ -14,7 +15,7 @@ const keys = z
 
 function counterOf(kinds: z.output<typeof keys>, { system, environment, identity, request }: Exchange): string {
   const byUser = kinds[0] === "user" && identity !== undefined;
-  const owner = byUser ? userKey(identity) : `address:${request.client}`;
+  const owner = byUser ? userKey(identity) : `address:${addressGroup(request.client)}`;
   return `connections:{${system}:${environment}:${owner}}`;
 }
 

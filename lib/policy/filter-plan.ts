@@ -1,7 +1,8 @@
+import type { HostHeaders } from "./answer";
 import type { Host, Route } from "./gateway";
 import type { ErrorBodyConfig } from "./response";
 
-export const FORMAT_VERSION = 3;
+export const FORMAT_VERSION = 4;
 
 /** What one filter is to do: the policies of one gateway that its proxy leaves to it. Plain JSON, written by `synth`. */
 export interface FilterPlan {
@@ -35,9 +36,8 @@ export interface SecretPlace {
   awsSecretsManager?: string | undefined;
 }
 
-export interface PlannedHost extends Host {
+export interface PlannedHost extends Host, HostHeaders {
   errorBody?: ErrorBodyConfig;
-  identityHeaders: readonly string[];
   routes: readonly PlannedRoute[];
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { addressGroup } from "./client-address";
 import { policyKind } from "./kind";
 import { burstOf, rateShape, retryAfter } from "./rate";
 
@@ -26,7 +27,7 @@ export const floodGuard = policyKind({
   requires: () => ["FloodGuardByClientAddress"],
   async decide(config, { request }, state) {
     const counter = {
-      key: `guard:${request.host}:${request.client}`,
+      key: `guard:${request.host}:${addressGroup(request.client)}`,
       requests: config.requests,
       perMs: config.per,
       burst: burstOf(config),

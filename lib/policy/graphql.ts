@@ -2,7 +2,9 @@ import { type DocumentNode, Kind, parse, type SelectionSetNode, visit } from "gr
 import { z } from "zod";
 import { policyKind, TOO_LARGE, type Decision, type GatewayRequest } from "./kind";
 import { plainMediaType } from "./media-type";
-import { parseStrictJson } from "./strict-json";
+import { namesOf } from "./spellings";
+import { foldCase, parseStrictJson } from "./strict-json";
+import { judgedBody } from "./values";
 import { asksForWebSocket } from "./web-socket";
 
 const schema = z.strictObject({
@@ -13,23 +15,32 @@ const schema = z.strictObject({
   /** Words of one query: what a parser would have to read. */
   maxTokens: z.int().min(10).max(100_000).default(2_000),
   introspection: z.boolean().default(false),
+  maxBody: judgedBody,
 });
 
 type Limits = z.output<typeof schema>;
 
 const refuse = (reason: string, message: string): Decision => ({ status: 400, reason: `graphql-${reason}`, message });
 
+/** Members of a request (GraphQL over HTTP, section 5.3). */
+const MEMBERS: ReadonlySet<string> = new Set(["query", "variables", "operationName", "extensions"]);
+const FOLDED: ReadonlySet<string> = new Set([...MEMBERS].map(foldCase));
+
 /** The queries of a request; nothing where it has no form that a GraphQL server takes. */
 function queriesOf(request: GatewayRequest, body: Buffer): string[] | undefined {
   const at = request.target.indexOf("?");
-  const inTarget = new URLSearchParams(at < 0 ? "" : request.target.slice(at + 1)).getAll("query");
-  if (request.method === "GET") return inTarget.length === 1 ? inTarget : undefined;
-  // Servers disagree on which of two queries counts.
+  const parameters = new URLSearchParams(at < 0 ? "" : request.target.slice(at + 1));
+  const inTarget = parameters.getAll("query");
+  // Servers disagree on which of two queries counts, and on what is a spelling of its name.
+  if ([...parameters.keys()].some((key) => key !== "query" && namesOf(key, "query"))) return undefined;
+  if (request.method === "GET") return body.length === 0 && inTarget.length === 1 ? inTarget : undefined;
   if (inTarget.length > 0) return undefined;
   if (plainMediaType(request) !== "application/json") return undefined;
   try {
     const value = parseStrictJson(body);
     const list = (Array.isArray(value) ? value : [value]) as ({ query?: unknown } | null)[];
+    const isMisspelt = (key: string): boolean => !MEMBERS.has(key) && FOLDED.has(foldCase(key));
+    if (list.some((item) => Object.keys(item ?? {}).some(isMisspelt))) return undefined;
     const queries = list.map((item) => item?.query);
     return queries.length > 0 && queries.every((q) => typeof q === "string") ? queries : undefined;
   } catch {
@@ -108,7 +119,7 @@ export const graphql = policyKind({
   requires: () => ["GraphqlLimits"],
   async decide(config, { request }) {
     if (isSubscription(request)) return undefined;
-    const body = (await request.body?.read()) ?? undefined;
+    const body = await request.body?.read(config.maxBody);
     if (!body) return TOO_LARGE;
     const queries = queriesOf(request, body);
     if (!queries) return refuse("unreadable", "The request holds no GraphQL query that can be read.");

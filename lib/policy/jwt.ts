@@ -119,7 +119,7 @@ async function revoked(
     return { status: 401, reason: "jwt-no-id", message: "The token has no id." };
   }
   try {
-    if (!(await state.shared.has(config.key.replace("{jti}", jti)))) return undefined;
+    if (!(await state.shared.has(config.key.replace("{jti}", () => jti)))) return undefined;
     return { status: 401, reason: "jwt-revoked", message: "The token was revoked." };
   } catch {
     if (config.onFailure === "allow") return undefined;

@@ -21,8 +21,8 @@ export type HeaderLine = readonly [name: string, value: string];
 export interface RequestBody {
   /** States the largest size, in bytes, counted as they come. True when the body is known to be larger. */
   limit(maxBytes: number): boolean;
-  /** The whole body; nothing when it is larger than the limit. Rejects when the client breaks off. */
-  read(): Promise<Buffer | undefined>;
+  /** The whole body; nothing when it is larger than the limit, or than `maxBytes`. Rejects when the client breaks off. */
+  read(maxBytes: number): Promise<Buffer | undefined>;
 }
 
 /** A request as the gateway has received it. */

@@ -1,14 +1,19 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { claimAt } from "./claims";
+import { addressGroup } from "./client-address";
 import { notNow, policyKind, TOO_LARGE, type Exchange, type GatewayRequest, type Refusal } from "./kind";
 import { plainMediaType } from "./media-type";
 import { retryAfter } from "./rate";
 import { parseStrictJson } from "./strict-json";
-import { claimPath, duration } from "./values";
+import { bareText, namesOf } from "./spellings";
+import { claimPath, duration, judgedBody } from "./values";
 
 const schema = z.strictObject({
-  /** The member of the body that says who wants in: a text, compared in lower case without white space around it. */
+  /**
+   * The member of the body that says who wants in: a text, compared without case, width, accents, white space and characters
+   * that nobody sees. A body that does not name exactly one is 400.
+   */
   field: claimPath.default("email"),
   attempts: z.int().min(1).max(1_000).default(5),
   per: duration.prefault("15m"),
@@ -17,51 +22,69 @@ const schema = z.strictObject({
   status: z.int().min(400).max(499).default(401),
   /** `clientAddress` as well: nobody can lock out somebody else, and an attacker with many addresses is slowed less. */
   by: z.enum(["field", "fieldAndClientAddress"]).default("field"),
+  maxBody: judgedBody,
 });
 
-/** Whom a body names: nobody, or not to be told for sure. */
-const UNREADABLE: unique symbol = Symbol("unreadable");
+/** Whom a request names: exactly one, or it is not to be told for sure. */
+type Named = string | undefined;
 
-function inForm(body: Buffer, name: string): string | undefined | typeof UNREADABLE {
+const lastOf = (path: string): string => path.slice(path.lastIndexOf(".") + 1);
+
+/** Whether a reader may take the name for the field's, or for the last member of its path. */
+const isField = (key: string, field: string): boolean => namesOf(key, field) || namesOf(key, lastOf(field));
+
+function inForm(body: Buffer, field: string): Named {
   const form = new URLSearchParams(body.toString("utf8"));
-  // Some read `email[]` as one more way to write `email`.
-  if ([...form.keys()].some((key) => key.startsWith(`${name}[`))) return UNREADABLE;
-  const values = form.getAll(name);
+  const [key, ...others] = [...form.keys()].filter((k) => isField(k, field));
+  const value = key === field && others.length === 0 ? form.get(field) : null;
   // Bytes that are no UTF-8 become this character here, and something else elsewhere.
-  return values.length > 1 || values[0]?.includes("\ufffd") ? UNREADABLE : values[0];
+  return value === null || value.includes("\ufffd") ? undefined : value;
 }
 
-function inJson(body: Buffer, path: string): string | undefined | typeof UNREADABLE {
+/** Members at any depth that could be the field. */
+function membersLike(value: unknown, field: string): number {
+  if (typeof value !== "object" || value === null) return 0;
+  let count = 0;
+  for (const [name, item] of Object.entries(value)) {
+    if (!Array.isArray(value) && isField(name, field)) count += 1;
+    count += membersLike(item, field);
+  }
+  return count;
+}
+
+function inJson(body: Buffer, field: string): Named {
   try {
-    const value = claimAt(parseStrictJson(body) as Record<string, unknown>, path);
-    return value === undefined || typeof value === "string" ? value : UNREADABLE;
+    const claims = parseStrictJson(body) as Record<string, unknown>;
+    const value = claimAt(claims, field);
+    return typeof value === "string" && membersLike(claims, field) === 1 ? value : undefined;
   } catch {
-    return UNREADABLE;
+    return undefined;
   }
 }
 
-/** In any other form the service might read a name that was not counted. */
-function nameIn(request: GatewayRequest, body: Buffer, path: string): string | undefined | typeof UNREADABLE {
-  if (body.length === 0) return undefined;
+/** In any other form, or beside the body, the service might read a name that was not counted. */
+function nameIn(request: GatewayRequest, body: Buffer, field: string): Named {
+  const at = request.target.indexOf("?");
+  const parameters = new URLSearchParams(at < 0 ? "" : request.target.slice(at + 1));
+  if ([...parameters.keys()].some((key) => isField(key, field))) return undefined;
   const type = plainMediaType(request);
-  if (type === "application/json") return inJson(body, path);
-  return type === "application/x-www-form-urlencoded" ? inForm(body, path) : UNREADABLE;
+  if (type === "application/json") return inJson(body, field);
+  return type === "application/x-www-form-urlencoded" ? inForm(body, field) : undefined;
 }
 
-/** The key that attempts are counted under; nothing where the body names nobody, a refusal where that is not plain. */
+/** The key that attempts are counted under; a refusal where the request does not plainly name one subject. */
 async function keyOf(
-  { field, by }: Pick<z.output<typeof schema>, "field" | "by">,
+  { field, by, maxBody }: Pick<z.output<typeof schema>, "field" | "by" | "maxBody">,
   { request, system, environment }: Exchange,
-): Promise<string | undefined | Refusal> {
-  const body = await request.body?.read();
+): Promise<string | Refusal> {
+  const body = await request.body?.read(maxBody);
   if (request.body && !body) return TOO_LARGE;
-  const name = body ? nameIn(request, body, field) : UNREADABLE;
-  if (name === UNREADABLE) {
+  const subject = bareText((body && nameIn(request, body, field)) ?? "");
+  if (subject === "") {
     return { status: 400, reason: "lockout-unreadable", message: `The body does not say ${field} plainly.` };
   }
-  if (name === undefined) return undefined;
-  const who = createHash("sha256").update(name.trim().toLowerCase()).digest("base64url");
-  const from = by === "field" ? "" : `:${request.client}`;
+  const who = createHash("sha256").update(subject).digest("base64url");
+  const from = by === "field" ? "" : `:${addressGroup(request.client)}`;
   return `lockout:{${system}:${environment}:${who}${from}}`;
 }
 
@@ -80,7 +103,6 @@ export const lockout = policyKind({
   requires: () => ["LoginLockout"],
   async around({ attempts, per, blockFor, onFailure, status, ...config }, exchange, state, call) {
     const key = await keyOf(config, exchange);
-    if (key === undefined) return call();
     if (typeof key === "object") return { by: "gateway", refusal: key };
     let store = state.shared;
     let waitMs: number;

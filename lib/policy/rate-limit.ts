@@ -1,16 +1,19 @@
 import { z } from "zod";
+import { addressGroup } from "./client-address";
 import type { Feature } from "./feature";
 import { notNow, policyKind, userKey, type Counter, type Decision, type Exchange } from "./kind";
 import { burstOf, rateShape, retryAfter } from "./rate";
 import { name } from "./values";
 
+const ipv6Network = z.strictObject({ ipv6Prefix: z.int().min(32).max(128).default(64) });
+
 const limit = z.strictObject({
   /** Routes that name the same limit share its counters. */
   name,
   ...rateShape,
-  /** The first of these that the request has; a request without any counts by its address. */
+  /** The first of these that the request has; a request that has none is not counted. IPv6 addresses count by network. */
   key: z
-    .array(z.enum(["apiKey", "user", "clientAddress"]))
+    .array(z.union([z.enum(["apiKey", "user", "clientAddress"]), z.strictObject({ clientAddress: ipv6Network })]))
     .min(1)
     .default(["user", "clientAddress"]),
   scope: z.enum(["cluster", "replica"]).default("cluster"),
@@ -18,23 +21,25 @@ const limit = z.strictObject({
 
 type Limit = z.output<typeof limit>;
 
-function counterOf(limit: Limit, { system, environment, identity, apiKey, request }: Exchange): Counter {
-  const owners = {
-    apiKey: apiKey === undefined ? undefined : `key:${encodeURIComponent(apiKey)}`,
-    user: identity && userKey(identity),
-    clientAddress: `address:${request.client}`,
-  };
-  const key = limit.key.map((kind) => owners[kind]).find((owner) => owner !== undefined) ?? owners.clientAddress;
-  return {
-    key: `limit:{${system}:${environment}:${key}}:${limit.name}`,
-    requests: limit.requests,
-    perMs: limit.per,
-    burst: burstOf(limit),
-  };
+/** Who is counted; nothing where the request has no owner of that kind. */
+function ownerOf(kind: Limit["key"][number], { identity, apiKey, request }: Exchange): string | undefined {
+  if (kind === "apiKey") return apiKey === undefined ? undefined : `key:${encodeURIComponent(apiKey)}`;
+  if (kind === "user") return identity && userKey(identity);
+  const prefix = kind === "clientAddress" ? undefined : kind.clientAddress.ipv6Prefix;
+  return `address:${addressGroup(request.client, prefix)}`;
 }
 
-const countersOf = (config: { limits: Limit[] }, scope: Limit["scope"], exchange: Exchange): Counter[] =>
-  config.limits.filter((l) => l.scope === scope).map((l) => counterOf(l, exchange));
+function countersOf({ limits }: { limits: Limit[] }, scope: Limit["scope"], exchange: Exchange): Counter[] {
+  const { system, environment } = exchange;
+  return limits.flatMap((limit): Counter[] => {
+    if (limit.scope !== scope) return [];
+    let owner: string | undefined;
+    for (const kind of limit.key) owner ??= ownerOf(kind, exchange);
+    if (owner === undefined) return [];
+    const key = `limit:{${system}:${environment}:${owner}}:${limit.name}`;
+    return [{ key, requests: limit.requests, perMs: limit.per, burst: burstOf(limit) }];
+  });
+}
 
 function judged(waitMs: number): Decision {
   if (waitMs === 0) return undefined;
@@ -69,7 +74,8 @@ export const rateLimit = policyKind({
     for (const { key, scope } of config.limits) {
       if (key.includes("user")) features.add("RateLimitByUser");
       if (key.includes("apiKey")) features.add("RateLimitByApiKey");
-      features.add("RateLimitByClientAddress");
+      if (key.some((kind) => kind === "clientAddress" || typeof kind === "object"))
+        features.add("RateLimitByClientAddress");
       features.add(scope === "cluster" ? "RateLimitCluster" : "RateLimitReplica");
     }
     return [...features];

@@ -1,87 +1,119 @@
-/** What one parser may read differently from another. */
+/** What one parser may read differently from another, or what would take too long to read. */
 export class AmbiguousJson extends Error {}
+
+export interface JsonBounds {
+  /** Objects and arrays that may be open at once; 64 by default. */
+  maxDepth?: number;
+  /** Members, items and brackets of the whole text; 100,000 by default. */
+  maxTokens?: number;
+  /** Escapes in texts; 500,000 by default. */
+  maxEscapes?: number;
+  /** Whether members of one object may differ in nothing but case: many readers do not tell them apart. */
+  caseMatters?: boolean;
+  /** Names that the reader looks for: the same name in another case is no other name. */
+  knownNames?: ReadonlySet<string>;
+}
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Members that some languages take for the parts of an object itself. */
 const TRAPS = new Set(["__proto__", "constructor", "prototype"]);
 
+const [QUOTE, BACKSLASH, COLON, COMMA, LETTER_U] = [0x22, 0x5c, 0x3a, 0x2c, 0x75];
+const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d];
+
+/** As readers that pass over case compare: the Kelvin sign is a k to them, and a long s an s. */
+export const foldCase = (name: string): string =>
+  /^[a-z0-9_-]*$/.test(name) ? name : name.toUpperCase().toLowerCase();
+
 /** Halves of a character alone, and the character that ends a text in C. */
 function isPlain(text: string): boolean {
   return !text.includes("\0") && (text as string & { isWellFormed(): boolean }).isWellFormed();
 }
 
-/** One pass over text that is JSON already: the names of each open object, as they come. */
-function refuseAmbiguous(text: string, maxDepth: number): void {
+/** The end of a text that begins behind its first quote: the place of its last one. */
+function endOf(text: string, from: number): number {
+  for (let at = from; ;) {
+    const end = text.indexOf('"', at);
+    if (end < 0) throw new SyntaxError("A text has no end.");
+    let slashes = 0;
+    while (text.charCodeAt(end - 1 - slashes) === BACKSLASH && end - slashes > from) slashes += 1;
+    if (slashes % 2 === 0) return end;
+    at = end + 1;
+  }
+}
+
+/** One pass over text that may be anything: it ends at the first bound that is met, before anybody has parsed it. */
+function scan(text: string, bounds: JsonBounds): void {
+  const { maxDepth = 64, maxTokens = 100_000, maxEscapes = 500_000, caseMatters = false, knownNames } = bounds;
+  /** Names of each open object so far; nothing for an array. */
   const open: (Set<string> | undefined)[] = [];
-  const tokens = /"(?:[^"\\]|\\.)*"|[{}[\]]/g;
-  for (let match = tokens.exec(text); match; match = tokens.exec(text)) {
-    const [token] = match;
-    if (token === "}" || token === "]") {
-      open.pop();
-    } else if (token === "{" || token === "[") {
-      open.push(token === "{" ? new Set() : undefined);
+  let tokens = 0;
+  let escapes = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
+      const from = at + 1;
+      at = endOf(text, from);
+      let next = at + 1;
+      while (text.charCodeAt(next) <= 0x20) next += 1;
+      const isName = text.charCodeAt(next) === COLON;
+      const raw = text.slice(from, at);
+      let hex = false;
+      for (let slash = raw.indexOf("\\"); slash >= 0; slash = raw.indexOf("\\", slash + 2)) {
+        hex ||= raw.charCodeAt(slash + 1) === LETTER_U;
+        escapes += 1;
+        if (escapes > maxEscapes) throw new AmbiguousJson("It has too many escapes.");
+      }
+      // UTF-8 itself has no half characters, and a text no bare NUL: only escapes have.
+      const value = hex || (isName && raw.includes("\\")) ? (JSON.parse(`"${raw}"`) as string) : raw;
+      if (hex && !isPlain(value)) throw new AmbiguousJson("A text has a character that not every reader takes.");
+      if (isName) note(open.at(-1), value, caseMatters, knownNames);
+    } else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
+      tokens += 1;
+      open.push(code === OPEN_BRACE ? new Set() : undefined);
       if (open.length > maxDepth) throw new AmbiguousJson("It is too deep.");
-    } else {
-      const value = token.includes("\\") ? (JSON.parse(token) as string) : token.slice(1, -1);
-      if (!isPlain(value)) throw new AmbiguousJson("A text has a character that not every reader takes.");
-      if (isName(text, tokens.lastIndex)) note(open.at(-1), value);
+    } else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) {
+      open.pop();
+    } else if (code === COMMA) {
+      tokens += 1;
     }
+    if (tokens > maxTokens) throw new AmbiguousJson("It has too many members.");
   }
 }
 
-function isName(text: string, from: number): boolean {
-  let at = from;
-  while (text.charCodeAt(at) <= 0x20) at += 1;
-  return text[at] === ":";
+const folded = new WeakMap<ReadonlySet<string>, ReadonlySet<string>>();
+
+function foldedOf(names: ReadonlySet<string>): ReadonlySet<string> {
+  let found = folded.get(names);
+  if (!found) {
+    found = new Set([...names].map(foldCase));
+    folded.set(names, found);
+  }
+  return found;
 }
 
-function note(names: Set<string> | undefined, name: string): void {
+function note(
+  names: Set<string> | undefined,
+  name: string,
+  caseMatters: boolean,
+  known: JsonBounds["knownNames"],
+): void {
   if (TRAPS.has(name)) throw new AmbiguousJson(`"${name}" is no name for a member.`);
-  if (names?.has(name)) throw new AmbiguousJson(`"${name}" stands twice.`);
-  names?.add(name);
-}
-
-const [QUOTE, BACKSLASH, BRACKET, BRACE] = [0x22, 0x5c, 0x5b, 0x7b];
-
-/** Names and texts in a value; no number at all where a name is a trap. */
-function textsOf(value: unknown): number {
-  if (typeof value === "string") return 1;
-  if (typeof value !== "object" || value === null) return 0;
-  let count = 0;
-  if (Array.isArray(value)) {
-    for (const item of value) count += textsOf(item);
-    return count;
+  const key = caseMatters ? name : foldCase(name);
+  if (names?.has(key)) throw new AmbiguousJson(`"${name}" stands twice${key === name ? "" : ", but for case"}.`);
+  names?.add(key);
+  if (known && !known.has(name) && foldedOf(known).has(key)) {
+    throw new AmbiguousJson(`"${name}" is a name in another case.`);
   }
-  for (const name in value) {
-    count += TRAPS.has(name) ? NaN : 1 + textsOf((value as Record<string, unknown>)[name]);
-  }
-  return count;
 }
 
 /**
- * True for most of what comes: each text between quotes is in the value, so that no member has stood twice and was lost,
- * and there are no more brackets than may be open at once. It says nothing of escapes, which are looked at closely.
+ * Parses UTF-8 JSON that every parser reads alike (RFC 8259 sections 4 and 8.2): no member twice, no half characters, within
+ * its bounds, which are looked at first. Throws `AmbiguousJson`, or a `SyntaxError` or `TypeError` for what is no JSON.
  */
-function isPlainlyGood(bytes: Buffer, value: unknown, maxDepth: number): boolean {
-  let quotes = 0;
-  let opened = 0;
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i];
-    if (byte === QUOTE) quotes += 1;
-    else if (byte === BRACE || byte === BRACKET) opened += 1;
-    else if (byte === BACKSLASH) return false;
-  }
-  return opened <= maxDepth && quotes === 2 * textsOf(value);
-}
-
-/**
- * Parses UTF-8 JSON that every parser reads alike (RFC 8259 sections 4 and 8.2): no member twice, no half characters, no
- * deeper than `maxDepth`. Throws for anything else.
- */
-export function parseStrictJson(bytes: Buffer, maxDepth = 64): unknown {
+export function parseStrictJson(bytes: Buffer, bounds: JsonBounds = {}): unknown {
   const text = utf8.decode(bytes);
-  const value: unknown = JSON.parse(text);
-  if (!isPlainlyGood(bytes, value, maxDepth)) refuseAmbiguous(text, maxDepth);
-  return value;
+  scan(text, bounds);
+  return JSON.parse(text);
 }

@@ -43,7 +43,8 @@ export interface IssuerRules {
 export type Verified = { identity: Identity } | { reason: string; message: string };
 
 const MAX_TOKEN_BYTES = 8192;
-const MAX_DEPTH = 16;
+/** Claims of other names are other claims (RFC 7519 section 4). */
+const TOKEN_JSON = { maxDepth: 16, caseMatters: true };
 /** Seconds up to the year 5138: more are milliseconds, or nonsense. */
 const LATEST = 1e11;
 const refuse = (reason: string, message: string): Verified => ({ reason: `jwt-${reason}`, message });
@@ -66,7 +67,7 @@ function decodeObject(segment: string): Record<string, unknown> | undefined {
   const bytes = decodeBase64url(segment);
   if (!bytes) return undefined;
   try {
-    const value: unknown = parseStrictJson(bytes, MAX_DEPTH);
+    const value: unknown = parseStrictJson(bytes, TOKEN_JSON);
     return typeof value === "object" && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : undefined;

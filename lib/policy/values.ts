@@ -27,6 +27,12 @@ export const size = z
     return Number(digits) * SIZE_UNITS[unit];
   });
 
+/**
+ * The largest body that is judged, whatever `bodySize` lets pass: it is held in memory, and read while others wait. 1 MiB by
+ * default, 16 MiB at most.
+ */
+export const judgedBody = size.refine((bytes) => bytes <= 16 * 1024 ** 2, "write at most 16MiB").prefault("1MiB");
+
 /** Header field name (RFC 9110 section 5.1) of letters, digits and hyphens, which every proxy passes on; lower case. */
 export const headerName = z
   .string()

@@ -1,3 +1,4 @@
+import type { HostHeaders } from "../policy/answer";
 import { configOf, type Host } from "../policy/gateway";
 
 /** Headers that the door sets from an identity, on whatever route of the host. */
@@ -8,6 +9,15 @@ export function identityHeaders(host: Host): string[] {
     return [...Object.keys(jwt?.claimHeaders ?? {}), ...Object.keys(tenant?.headers ?? {})];
   });
   return [...new Set(names)].sort();
+}
+
+/** Names that steer a service, and pass here all the same. */
+export function passedHeaders({ policies }: Host): string[] {
+  return (configOf(policies, "headerHygiene") as { pass: string[] } | undefined)?.pass ?? [];
+}
+
+export function hostHeaders(host: Host): HostHeaders {
+  return { identityHeaders: identityHeaders(host), passedHeaders: passedHeaders(host) };
 }
 
 /** Headers that the door looks at beside those that it sets. */

@@ -11,6 +11,8 @@ const FRONTS: Readonly<Record<string, NonNullable<GatewayInput["front"]>>> = {
   "alb-ends-tls": { kind: "alb", tls: "front", networks: ["10.0.0.0/16"] },
   nlb: { kind: "nlb" },
   "cloudfront-alb": { kind: "cloudfront-alb", networks: ["10.0.0.0/16"] },
+  /** The runner is not of these networks. */
+  stranger: { kind: "alb", networks: ["192.0.2.0/24"] },
   cloudflare: { kind: "cloudflare", networks: ["10.0.0.0/16"] },
 };
 
@@ -29,6 +31,27 @@ function behind(name: string, front: NonNullable<GatewayInput["front"]>): Gatewa
     },
     routes: [
       { name: "door", match: { prefix: ["/door"] }, service: "one" },
+      {
+        name: "inside",
+        match: { prefix: ["/inside"] },
+        service: "one",
+        policies: { jwt: null, addresses: { allow: ["203.0.113.0/24"] } },
+      },
+      {
+        name: "outside",
+        match: { prefix: ["/outside"] },
+        service: "one",
+        policies: { jwt: null, addresses: { deny: ["203.0.113.0/24", "2001:db8:66::/48"] } },
+      },
+      {
+        name: "limited",
+        match: { prefix: ["/limited"] },
+        service: "one",
+        policies: {
+          jwt: null,
+          rateLimit: { limits: [{ name: "few", requests: 2, per: "1h", key: ["clientAddress"] }] },
+        },
+      },
       { name: "open", match: { prefix: ["/open"] }, service: "one", policies: { jwt: null } },
       { name: "through", match: { prefix: ["/through"] }, service: "one", policies: { compression: {} } },
       { name: "answer", match: { exact: ["/answer"] }, respond: { status: 200, body: "{}" } },

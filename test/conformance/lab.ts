@@ -6,13 +6,14 @@ const open = { mode: "open" as const, issuers: ["main"] };
 export default defineGateway({
   name: "lab",
   targets: ["nginx", "istio"],
-  front: { kind: "alb" },
+  front: { kind: "alb", networks: ["10.0.0.0/16"] },
   hosts: {
     "lab.test": {},
     "flood.lab.test": { policies: { floodGuard: { requests: 5, per: "1s", burst: 9 }, cors: null } },
     "raw.lab.test": {
       policies: {
         pathHygiene: { except: ["/files"] },
+        headerHygiene: { pass: ["x-forwarded-prefix"] },
         requestLine: { methods: ["GET", "POST"], maxUri: "1KiB", maxHead: "4KiB" },
         errorBody: {
           members: { success: false, statusCode: "{status}", text: '$host "{reason}" 100% \\ {requestId}' },

@@ -6,7 +6,7 @@ const WRITES: ("POST" | "PUT" | "PATCH" | "DELETE")[] = ["POST", "PUT", "PATCH",
 export default defineGateway({
   name: "sessions",
   targets: ["nginx", "istio", "node-gateway"],
-  front: { kind: "alb" },
+  front: { kind: "alb", networks: ["10.0.0.0/16"] },
   hosts: { "sessions.test": {} },
   secrets: { "jwt-secret": { env: "SESSIONS_JWT_SECRET" } },
   issuers: {

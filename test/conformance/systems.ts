@@ -54,6 +54,9 @@ export interface Addresses {
   certificates: string;
 }
 
+/** Networks of a front that the runner is never part of (RFC 5737). */
+export const STRANGERS = "192.0.2.0/24";
+
 /** Environment variable in which a run gives a secret to the filter. */
 export const secretVariable = (name: string): string => `SECRET_${name.toUpperCase().replace(/-/g, "_")}`;
 
@@ -73,7 +76,8 @@ export function placedModel(model: GatewayModel, at: Addresses): GatewayModel {
     secrets: Object.fromEntries(secrets) as GatewayModel["secrets"],
     services: Object.fromEntries(services) as GatewayModel["services"],
     issuers: Object.fromEntries(issuers) as GatewayModel["issuers"],
-    front: { ...model.front, ...(model.front.networks.length > 0 && { networks: ["127.0.0.0/8"] }) },
+    // The runner is the trusted hop, but where a system has only strangers in front.
+    front: { ...model.front, networks: model.front.networks.map((n) => (n === STRANGERS ? n : "127.0.0.0/8")) },
     listeners: {
       bind: "127.0.0.1",
       http: { port: at.http, containerPort: at.http },

@@ -85,7 +85,7 @@ function planOf(service: number, keys: number): FilterPlan {
     ],
   }));
   return {
-    formatVersion: 3,
+    formatVersion: 4,
     system: "fuzz",
     environment: "test",
     proxy: "nginx",
@@ -94,7 +94,7 @@ function planOf(service: number, keys: number): FilterPlan {
     redis: "",
     front: { kind: "none", hops: 0, networks: [], healthPath: "/healthz", tls: "gateway", idleMs: 75_000 },
     services: { one: `127.0.0.1:${String(service)}` },
-    hosts: [{ name: "fuzz.test", identityHeaders: ["x-tenant"], policies: [], routes }],
+    hosts: [{ name: "fuzz.test", identityHeaders: ["x-tenant"], passedHeaders: [], policies: [], routes }],
   };
 }
 

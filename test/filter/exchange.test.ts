@@ -32,7 +32,7 @@ async function gateway(
   service: number,
   policies: FilterPlan["hosts"][number]["routes"][number]["policies"] = [],
 ): Promise<{ filter: RunningFilter; port: number }> {
-  const host = { identityHeaders: [], policies: [] };
+  const host = { identityHeaders: [], passedHeaders: [], policies: [] };
   const all = {
     name: "all",
     match: { paths: [{ type: "PathPrefix" as const, value: "/" }] },
@@ -41,7 +41,7 @@ async function gateway(
     through: true,
   };
   const plan: FilterPlan = {
-    formatVersion: 3,
+    formatVersion: 4,
     system: "exchanges",
     environment: "test",
     proxy: "nginx",
@@ -288,4 +288,39 @@ test("an exchange is a span of the caller's trace, and the service's parent", as
   } finally {
     delete process.env["OTEL_EXPORTER_OTLP_ENDPOINT"];
   }
+});
+
+describe.each([
+  ["with a length", "Content-Length: 100000\r\n\r\nxxxx"],
+  ["in chunks", "Transfer-Encoding: chunked\r\n\r\n4\r\nxxxx\r\n"],
+])("a client that leaves in the middle of a body %s", (_, body) => {
+  test.each<[string, RequestListener]>([
+    ["answered without it", (_message, response) => response.end("early")],
+    ["not answered", () => undefined],
+    ["read and not answered", (message) => message.resume()],
+  ])("leaves no connection to a service that has %s", async (_what, listener) => {
+    let open = 0;
+    const service = http.createServer(listener);
+    service.on("connection", (socket) => {
+      open += 1;
+      socket.once("close", () => (open -= 1));
+    });
+    await new Promise<void>((resolve) => service.listen(0, "127.0.0.1", resolve));
+    cleanUp.push(() => {
+      service.closeAllConnections();
+      return new Promise((resolve) => service.close(resolve));
+    });
+    const { port } = await gateway((service.address() as AddressInfo).port);
+    const clients = Array.from({ length: 20 }, () => connect(port, "127.0.0.1"));
+    for (const client of clients) {
+      client.on("error", () => undefined);
+      client.write(`POST /a HTTP/1.1\r\n${OWN}${body}`);
+    }
+    await until(() => open === clients.length);
+    expect(open).toBe(clients.length);
+    await sleep(50);
+    for (const client of clients) client.destroy();
+    await until(() => open === 0);
+    expect(open).toBe(0);
+  });
 });

@@ -55,10 +55,10 @@ function planOf(kinds: readonly KindName[]): FilterPlan {
     match: { paths: [{ type: "PathPrefix" as const, value: "/" }] },
     backends: [{ service: "one", weight: 100 }],
   };
-  const host = { identityHeaders: [], policies: [] };
+  const host = { identityHeaders: [], passedHeaders: [], policies: [] };
   const { port } = service.address() as AddressInfo;
   return {
-    formatVersion: 3,
+    formatVersion: 4,
     system: "faults",
     environment: "test",
     proxy: "nginx",

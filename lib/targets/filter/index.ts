@@ -5,7 +5,7 @@ import { FORMAT_VERSION, type FilterPlan } from "../../policy/filter-plan";
 import type { ErrorBodyConfig } from "../../policy/response";
 import { clientIdleMs, trustedHops } from "../front";
 import type { OutputFile, TargetInput } from "../target";
-import { identityHeaders } from "../identity-headers";
+import { hostHeaders } from "../identity-headers";
 import { DOOR, EDGE, THROUGH } from "./claims";
 
 const claims = (supports: Readonly<Record<string, Claim["supports"]>>): Capabilities["door"] =>
@@ -62,7 +62,7 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
       return {
         name: host.name,
         ...(errorBody && { errorBody }),
-        identityHeaders: identityHeaders(host),
+        ...hostHeaders(host),
         policies: kept(host.name, "", host.policies),
         routes: host.routes.map((r) => {
           const through = mine.some((p) => p.place === "through" && p.host === host.name && p.route === r.name);

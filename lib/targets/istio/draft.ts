@@ -52,6 +52,7 @@ export interface HostDraft {
   dropMalformed: boolean;
   drop: readonly string[];
   single: readonly string[];
+  pass: readonly string[];
   cors?: z.output<(typeof cors)["schema"]>;
   guard?: { requests: number; perMs: number; burst: number };
   securityHeaders: Readonly<Record<string, string>>;
@@ -89,6 +90,7 @@ export function beginDraft(input: TargetInput): IstioDraft {
       dropMalformed: false,
       drop: [],
       single: [],
+      pass: [],
       securityHeaders: {},
       keepsRequestId: false,
       log: false,

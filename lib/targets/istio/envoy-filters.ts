@@ -2,7 +2,9 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { Construct } from "constructs";
 import Handlebars from "handlebars";
+import { STEERING_FAMILIES, STEERING_HEADERS } from "../../policy/header-hygiene";
 import { clientIdleMs } from "../front";
+import { identityHeaders } from "../identity-headers";
 import {
   EnvoyFilter,
   EnvoyFilterSpecConfigPatchesApplyTo as ApplyTo,
@@ -24,7 +26,15 @@ function guardScript(draft: IstioDraft, preflights: boolean): string {
   const hosts = Object.fromEntries([...draft.hosts.values()].map((h) => [h.host.name, hostRules(h)]));
   const routes = Object.fromEntries([...draft.hosts.values()].flatMap(routeRules));
   const template = Handlebars.compile(readFileSync(TEMPLATE, "utf8"), { noEscape: true, strict: true });
-  return template({ hosts: luaTable(hosts), routes: luaTable(routes), preflights: String(preflights) });
+  const listed = (names: readonly string[]): object => Object.fromEntries(names.map((name) => [name, true]));
+  return template({
+    hosts: luaTable(hosts),
+    routes: luaTable(routes),
+    steering: luaTable(listed(STEERING_HEADERS)),
+    families: luaTable(STEERING_FAMILIES),
+    plainPort: luaTable(String(draft.input.model.listeners.http.containerPort)),
+    preflights: String(preflights),
+  });
 }
 
 function hostRules(host: HostDraft): object {
@@ -40,6 +50,7 @@ function hostRules(host: HostDraft): object {
     exempt: host.exempt.length > 0 ? host.exempt : undefined,
     drop_dotted: host.dropMalformed || undefined,
     drop: host.drop.length > 0 ? host.drop : undefined,
+    pass: host.pass.length > 0 ? Object.fromEntries(host.pass.map((name) => [name, true])) : undefined,
     single: host.single.length > 0 ? Object.fromEntries(host.single.map((name) => [name, true])) : undefined,
   };
 }
@@ -52,12 +63,15 @@ const namesOf = (host: string, route: RouteDraft): string[] => {
 
 function routeRules(host: HostDraft): [string, object][] {
   const { name } = host.host;
+  const identity = identityHeaders(host.host);
   const own = [...host.routes.values()].flatMap((route): [string, object][] => {
     const rules = {
       host: name,
       name: route.route.name,
       max_body: route.maxBodyBytes,
       refuses_upgrade: route.refusesUpgrade || undefined,
+      // Whoever is asked compares them with the token first.
+      drop: route.door || route.through || identity.length === 0 ? undefined : identity,
     };
     return namesOf(name, route).map((own) => [own, rules]);
   });

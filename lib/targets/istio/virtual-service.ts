@@ -11,7 +11,7 @@ import {
   type VirtualServiceSpecHttp,
   type VirtualServiceSpecHttpMatch,
 } from "../../../imports/networking.istio.io";
-import { PROXY_HEADERS } from "../../policy/header-hygiene";
+import { OWN_HEADERS } from "../../policy/header-hygiene";
 import { CORS_HEADERS } from "../../policy/cors";
 import { routeEntries, type RouteEntry } from "../../policy/gateway";
 import { IDEMPOTENT } from "../../policy/upstream";
@@ -19,8 +19,13 @@ import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { longestAnswerMs, throughAddress } from "../through";
 import { duration, formatText, metadata, MISSING, nowhere, ONCE, REDIRECT, routeName, splitAddress } from "./names";
 
-/** Headers between the gateway's own parts, and those that Envoy adds for itself: no upstream sees them. */
-const ENVOY = ["x-envoy-decorator-operation", "x-envoy-attempt-count", "x-forwarded-host"];
+/** What Envoy adds for itself behind the guard: no upstream sees it. */
+const ENVOY = ["attempt-count", "decorator-operation", "expected-rq-timeout-ms", "external-address", "internal", "original-path"].map(
+  (word) => `x-envoy-${word}`,
+);
+
+/** Words to nginx, which it does not pass on either. */
+const ACCEL = ["redirect", "expires", "limit-rate", "buffering", "charset"].map((word) => `x-accel-${word}`);
 
 /** What the filter is told by the guard. */
 const TOLD = ["x-gateway-client", "x-gateway-route"];
@@ -66,12 +71,16 @@ const formatted = (set: Readonly<Record<string, string>> = {}): Record<string, s
 
 function headerChanges(host: HostDraft, route: RouteDraft): Part<"headers"> {
   const { requestHeaders, responseHeaders } = route;
-  const hidden = [...(host.cors ? CORS_HEADERS : []), ...(responseHeaders?.remove ?? [])];
+  const hidden = [...(host.cors ? CORS_HEADERS : []), ...(route.through ? [] : ACCEL), ...(responseHeaders?.remove ?? [])];
   return {
     headers: {
       request: {
-        set: { "x-forwarded-proto": "https", ...formatted(requestHeaders?.set) },
-        remove: [...PROXY_HEADERS.filter((name) => !route.through || !TOLD.includes(name)), ...ENVOY, ...(requestHeaders?.remove ?? [])],
+        ...(requestHeaders && { set: formatted(requestHeaders.set) }),
+        remove: [
+          ...OWN_HEADERS.filter((name) => !route.through || !TOLD.includes(name)),
+          ...ENVOY,
+          ...(requestHeaders?.remove ?? []),
+        ],
       },
       ...((hidden.length > 0 || responseHeaders) && {
         response: {

@@ -3,19 +3,46 @@ import { trustedHops, usesProxyProtocol } from "../front";
 
 /** What belongs to the edge of the gateway: listeners and the client's address. */
 
+const OCTET = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
+const IPV4 = `${OCTET}(?:\\.${OCTET}){3}`;
+const GROUP = "[0-9a-f]{1,4}";
+/** Every place that `::` may stand in (RFC 4291 section 2.2). */
+const IPV6 = [
+  `(?:${GROUP}:){7}${GROUP}`,
+  `(?:${GROUP}:){1,7}:`,
+  ...Array.from({ length: 6 }, (_, i) => `(?:${GROUP}:){1,${String(6 - i)}}(?::${GROUP}){1,${String(i + 1)}}`),
+  `:(?::${GROUP}){1,7}`,
+  "::",
+].join("|");
+
+interface ClientMap {
+  from: string;
+  patterns: string[];
+  otherwise: string;
+}
+
 /**
- * The client is the N-th address from the right of X-Forwarded-For, where N hops are trusted to append to it; with
- * fewer addresses than hops it is the peer.
+ * The client is the N-th address from the right of X-Forwarded-For, where N hops are trusted to append to it: without port
+ * and brackets, and an IPv4 address as such. It is the peer where that is none of the networks in front, or where what is
+ * told there is no address.
  */
-export function clientAddressMap(front: GatewayModel["front"]): { from: string; pattern?: string; otherwise: string } {
-  if (usesProxyProtocol(front)) return { from: '""', otherwise: "$proxy_protocol_addr" };
+export function clientAddressMap(front: GatewayModel["front"]): ClientMap {
+  if (usesProxyProtocol(front)) return { from: '""', patterns: [], otherwise: "$proxy_protocol_addr" };
   const hops = trustedHops(front);
-  if (hops === 0) return { from: '""', otherwise: "$remote_addr" };
-  const peer = front.networks.length > 0 ? "1:(?:.*[,\\s])?" : "(?:^|[,\\s])";
-  const after = hops === 1 ? "" : `(?:,[^,]*){${String(hops - 1)}}`;
+  if (hops === 0 || front.networks.length === 0) return { from: '""', patterns: [], otherwise: "$remote_addr" };
+  const behind = hops === 1 ? "" : `(?:,[^,]*+){${String(hops - 1)}}`;
+  const address = (form: string): string => `"~*^1:(?:.*,)?[ \\t]*+${form}[ \\t]*+${behind}$"`;
+  const client = (form: string): string => `(?<gateway_forwarded>${form})`;
+  const port = "(?::\\d{1,5})?";
   return {
-    from: front.networks.length > 0 ? '"$gateway_balancer:$http_x_forwarded_for"' : "$http_x_forwarded_for",
-    pattern: `"~${front.networks.length > 0 ? "^" : ""}${peer}(?<gateway_forwarded>[0-9A-Fa-f.:]+)\\s*${after}$"`,
+    from: '"$gateway_balancer:$http_x_forwarded_for"',
+    patterns: [
+      address(`${client(IPV4)}${port}`),
+      address(`::ffff:${client(IPV4)}`),
+      address(`\\[::ffff:${client(IPV4)}\\]${port}`),
+      address(client(IPV6)),
+      address(`\\[${client(IPV6)}\\]${port}`),
+    ],
     otherwise: "$remote_addr",
   };
 }

@@ -1,10 +1,10 @@
 import { clientIdleMs } from "../front";
 import type { Host } from "../../policy/gateway";
-import { PROXY_HEADERS } from "../../policy/header-hygiene";
+import { FORWARDED_HEADERS, OWN_HEADERS, STEERING_HEADERS } from "../../policy/header-hygiene";
 import { IDEMPOTENT } from "../../policy/upstream";
 import type { Check, HeaderExpression, NginxDraft, RouteDraft, ServerDraft } from "./draft";
 import { text, time, headerVariable } from "../nginx-syntax";
-import { identityHeaders } from "../identity-headers";
+import { identityHeaders, passedHeaders } from "../identity-headers";
 import { longestAnswerMs, throughAddress } from "../through";
 import { clientAddressMap, listenerView } from "./edge";
 import { errorLines, errorLocations, errorTexts } from "./errors";
@@ -89,7 +89,7 @@ function throughLines(server: ServerDraft, route: RouteDraft, variant: Variant):
     `set $gateway_route ${text(name)};`,
     ...errorLines(server, true),
     ...timeLines(route, variant),
-    ...headers("proxy_set_header", lastOfEach([...passedHeaders(server), ...told])),
+    ...headers("proxy_set_header", lastOfEach([...requestHeadersOf(server), ...told])),
     "proxy_pass http://gateway_through$request_uri;",
   ];
 }
@@ -123,22 +123,30 @@ const checkLine = ({ condition, status }: Check, body?: string): string =>
 
 const hasDoor = (server: ServerDraft): boolean => [...server.routes.values()].some((route) => route.door);
 
-function passedHeaders(server: ServerDraft): HeaderExpression[] {
+const FORWARDED: readonly HeaderExpression[] = [
+  ["X-Forwarded-For", "$gateway_client"],
+  ["X-Forwarded-Proto", "$gateway_scheme"],
+  ["X-Forwarded-Host", "$host"],
+  ["X-Forwarded-Port", "$gateway_forwarded_port"],
+];
+
+function requestHeadersOf(server: ServerDraft): HeaderExpression[] {
+  const passed = passedHeaders(server.host);
   return [
     ["Host", "$host"],
     ["Connection", "$gateway_connection"],
     ["Upgrade", "$gateway_upgrade"],
-    ["X-Forwarded-For", "$gateway_forwarded_for"],
-    ["X-Forwarded-Proto", "https"],
-    ["X-Forwarded-Host", "$host"],
-    ...PROXY_HEADERS.map((name): HeaderExpression => [name, '""']),
+    ...FORWARDED.filter(([name]) => !passed.includes(name.toLowerCase())),
+    ...[...OWN_HEADERS, ...STEERING_HEADERS]
+      .filter((name) => !passed.includes(name))
+      .map((name): HeaderExpression => [name, '""']),
     ...server.requestHeaders,
   ];
 }
 
 function baseRequestHeaders(server: ServerDraft): HeaderExpression[] {
   return lastOfEach([
-    ...passedHeaders(server),
+    ...requestHeadersOf(server),
     ...identityHeaders(server.host).map((name): HeaderExpression => [name, hasDoor(server) ? `$gateway_set_${headerVariable(name)}` : '""']),
   ]);
 }
@@ -181,6 +189,7 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
       ...(asks ? doorLines(server.host) : []),
       // With a body of their own: an error_page would come back through these lines, and be refused again.
       ...(server.errorBody === undefined ? [] : ["default_type application/json;"]),
+      checkLine({ condition: "$gateway_names_headers", status: 400 }, server.errorBody),
       ...server.checks.map((check) => checkLine(check, server.errorBody)),
     ],
     locations: [
@@ -189,6 +198,16 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
       ...errorLocations(server),
     ],
   };
+}
+
+/** What `Connection` may name: its own options, and headers that of which no line of a client reaches a service. */
+function connectionNames({ servers }: NginxDraft): string[] {
+  const own = [...servers.values()].flatMap(({ host, requestHeaders }) => [
+    ...identityHeaders(host),
+    ...requestHeaders.map(([name]) => name.toLowerCase()),
+  ]);
+  const options = ["close", "keep-alive", "upgrade", "te", "http2-settings"];
+  return [...new Set([...options, ...FORWARDED_HEADERS, ...own])].sort();
 }
 
 function upstreams(draft: NginxDraft): object[] {
@@ -218,6 +237,7 @@ export function viewOf(draft: NginxDraft): object {
     clientIdle: time(clientIdleMs(model.front, gateway)),
     httpListen: listenerView(model, model.listeners.http.port, false),
     httpsListen: listenerView(model, model.listeners.https.port, true),
+    connectionNames: connectionNames(draft).join("|"),
     redirects: redirects.length > 0 ? redirects.join(" ") : undefined,
     tls: model.front.tls === "gateway",
     networks: model.front.networks.length > 0 ? [...new Set(model.front.networks)] : undefined,

@@ -4,12 +4,14 @@ import type { HeaderLine, Refusal, RequestBody, ServiceAnswer, SharedStore, Stat
 import { answerHeaders, refusalContent, serviceAnswerHeaders, serviceHeaders } from "../../../lib/policy/answer";
 import { callService, type Transport } from "../../../lib/policy/call";
 import { NoAnswer } from "../../../lib/policy/no-answer";
+import { canonicalAddress } from "../../../lib/policy/client-address";
 import { decideRequest, Findings, policiesInOrder, type Verdict } from "../../../lib/policy/decide";
 import { configOf, type Gateway, type Host, type Route } from "../../../lib/policy/gateway";
 import { aloneState, MemoryStore } from "../../../lib/policy/memory-store";
 import type { ErrorBodyConfig } from "../../../lib/policy/response";
+import { hostHeaders } from "../../../lib/targets/identity-headers";
 import { Identities } from "../identities";
-import { modelOf } from "../systems";
+import { modelOf, STRANGERS } from "../systems";
 import { echoOf, Services, type Seen } from "../upstreams";
 import { headBytes, withForwardedFor, type WireAnswer, type WireRequest } from "../wire";
 import type { Case } from "../case";
@@ -36,9 +38,9 @@ class WireBody implements RequestBody {
     return (this.wire.body?.length ?? 0) > maxBytes;
   }
 
-  read(): Promise<Buffer | undefined> {
+  read(maxBytes: number): Promise<Buffer | undefined> {
     const bytes = this.wire.body ?? Buffer.alloc(0);
-    return Promise.resolve(bytes.length > this.#max ? undefined : bytes);
+    return Promise.resolve(bytes.length > Math.min(this.#max, maxBytes) ? undefined : bytes);
   }
 }
 
@@ -54,6 +56,8 @@ class DecideStand implements Stand {
   readonly services = new Services();
   readonly identities: Identities;
   readonly #gateway: Gateway;
+  /** The runner is the hop in front. */
+  readonly #trusted: boolean;
   readonly #reasons = new Map<string, string>();
   /** One for each replica: what is shared is the same object. */
   #replicas: Replica[] = [];
@@ -64,6 +68,7 @@ class DecideStand implements Stand {
     const model = modelOf(system);
     if (!model) throw new Error(`No model for ${system}`);
     this.#gateway = resolveGateway(model, environment);
+    this.#trusted = !model.front.networks.includes(STRANGERS);
   }
 
   begin(testCase: Case): Promise<void> {
@@ -104,7 +109,7 @@ class DecideStand implements Stand {
         host,
         target: request.target,
         headers: request.headers,
-        client: request.client,
+        client: this.#trusted ? (canonicalAddress(request.client) ?? "127.0.0.1") : "127.0.0.1",
         headBytes: headBytes(wire).length,
         body: new WireBody(wire),
       },
@@ -196,11 +201,15 @@ class DecideStand implements Stand {
   ): Promise<ServiceAnswer> {
     if (this.services.isDown(service)) return Promise.reject(new NoAnswer("connect-failure"));
     const { exchange } = verdict;
+    const ofHost = hostHeaders(verdict.host as Host);
     const seen: Seen = {
       service,
       method: request.method,
       path: exchange.upstream.target,
-      headers: [["host", request.host], ...serviceHeaders(exchange, []).filter(([n]) => n.toLowerCase() !== "host")],
+      headers: [
+        ["host", request.host],
+        ...serviceHeaders(exchange, ofHost).filter(([n]) => n.toLowerCase() !== "host"),
+      ],
       body: request.body ?? Buffer.alloc(0),
     };
     const answering = this.services.next(seen);
