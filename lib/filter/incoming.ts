@@ -1,12 +1,30 @@
-import type { IncomingMessage } from "node:http";
+import { IncomingMessage } from "node:http";
 import { Transform, type Readable } from "node:stream";
 import { contains } from "../policy/addresses";
-import { BodyTooLarge } from "../policy/call";
 import { canonicalAddress } from "../policy/client-address";
 import type { FilterPlan } from "../policy/filter-plan";
-import type { GatewayRequest, HeaderLine, RequestBody } from "../policy";
+import { BodyRefused, STALLED, TOO_LARGE, type GatewayRequest, type HeaderLine, type RequestBody } from "../policy";
 
 /** A request that comes in on one of our listeners, as policies see it. */
+
+/** Requests that offer another protocol; not a field, since Node writes it before there are any. */
+const offering = new WeakSet<IncomingMessage>();
+
+/**
+ * A request whose offers of protocols other than WebSocket are passed over (RFC 9110 section 7.8). Node would take its body
+ * from it otherwise, whatever is offered: it asks for this property once the headers are there.
+ */
+export class ClientMessage extends IncomingMessage {
+  get upgrade(): boolean {
+    if (!offering.has(this)) return false;
+    const offers = headerLines(this.rawHeaders).filter(([name]) => name.toLowerCase() === "upgrade");
+    return offers.some(([, value]) => /(^|,)\s*websocket\s*(,|$)/i.test(value));
+  }
+  set upgrade(asked: boolean) {
+    if (asked) offering.add(this);
+    else offering.delete(this);
+  }
+}
 
 export function headerLines(raw: readonly string[]): HeaderLine[] {
   const lines: HeaderLine[] = [];
@@ -44,7 +62,7 @@ export class ClientGone extends Error {}
 const MOST_READ = 64 * 1024 * 1024;
 
 /** A client that stops in the middle of its body for this long is not heard any more, whoever waits for it. */
-const IDLE_MS = 60_000;
+const IDLE_MS = 30_000;
 
 /** The body of a request, read or passed on as it comes, and counted. */
 export class IncomingBody implements RequestBody {
@@ -52,6 +70,8 @@ export class IncomingBody implements RequestBody {
   #max = Infinity;
   #readBytes = 0;
   #read: Promise<Buffer | undefined> | undefined;
+  /** Tells whoever waits for the body that no more of it comes. */
+  #onStall: (() => void) | undefined;
 
   constructor(
     private readonly message: IncomingMessage,
@@ -60,7 +80,10 @@ export class IncomingBody implements RequestBody {
     const length = message.headers["content-length"];
     this.#declared = length === undefined ? undefined : Number(length);
     if (!this.exists) return;
-    message.setTimeout(idleMs, () => message.socket.destroy());
+    message.setTimeout(idleMs, () => {
+      if (this.#onStall) this.#onStall();
+      else message.socket.destroy();
+    });
     message.once("end", () => {
       message.setTimeout(0);
     });
@@ -83,20 +106,20 @@ export class IncomingBody implements RequestBody {
     return bytes && bytes.length <= maxBytes ? bytes : undefined;
   }
 
-  /** What was read, or the bytes as they come; the stream breaks with `BodyTooLarge`. */
+  /** What was read, or the bytes as they come; the stream breaks with `BodyRefused`. */
   async passOn(): Promise<Buffer | Readable | undefined> {
-    if (this.#read) return (await this.#read) ?? Promise.reject(new BodyTooLarge());
+    if (this.#read) return (await this.#read) ?? Promise.reject(new BodyRefused(TOO_LARGE));
     if (!this.exists) return undefined;
-    if (this.#declared !== undefined) return this.message;
     const max = this.#max;
     let length = 0;
     const counted = new Transform({
       transform(chunk: Buffer, _encoding, done) {
         length += chunk.length;
-        if (length > max) done(new BodyTooLarge());
+        if (length > max) done(new BodyRefused(TOO_LARGE));
         else done(null, chunk);
       },
     });
+    this.#onStall = () => counted.destroy(new BodyRefused(STALLED));
     // Not a pipeline: it would close the client's connection, which is still to be answered.
     this.message.once("error", (error) => counted.destroy(error));
     return this.message.pipe(counted);
@@ -111,6 +134,9 @@ export class IncomingBody implements RequestBody {
       };
       if (message.destroyed) gone();
       message.once("close", gone);
+      this.#onStall = () => {
+        reject(new BodyRefused(STALLED));
+      };
       const keep = (chunk: Buffer): void => {
         this.#readBytes += chunk.length;
         chunks.push(chunk);
@@ -120,6 +146,7 @@ export class IncomingBody implements RequestBody {
       };
       message.on("data", keep);
       message.once("end", () => {
+        this.#onStall = undefined;
         resolve(Buffer.concat(chunks));
       });
       message.once("error", gone);

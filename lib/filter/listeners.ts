@@ -12,16 +12,20 @@ export const LIMITS = {
   // Above what a gateway passes on, so that the door never refuses for size what the proxy has accepted.
   maxHeaderSize: 96 * 1024,
   keepAliveTimeout: 120_000,
+  // Whoever takes longer to say what he wants is not heard; a body has a time for its pauses alone (`IncomingBody`).
+  headersTimeout: 15_000,
   requestTimeout: 0,
+  connectionsCheckingInterval: 1_000,
 };
 
-/** Of clients themselves: whoever takes longer to say what he wants is not heard. */
-export const clientLimits = ({ front }: FilterPlan): typeof LIMITS & { headersTimeout: number } => ({
-  ...LIMITS,
-  keepAliveTimeout: front.idleMs,
-  headersTimeout: 15_000,
-  requestTimeout: 300_000,
-});
+/** Of clients themselves. */
+export const clientLimits = ({ front }: FilterPlan): typeof LIMITS => ({ ...LIMITS, keepAliveTimeout: front.idleMs });
+
+/** How long a TLS handshake may take, in milliseconds. */
+export const HANDSHAKE_MS = 15_000;
+
+/** Nobody but probes and collectors asks for health and metrics. */
+export const MOST_ADMIN_CONNECTIONS = 64;
 
 /** Exchanges that are under way when the listeners close may take this long. */
 const LAST_MS = 15_000;

@@ -4,8 +4,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { FilterPlan } from "../policy/filter-plan";
 import { DoorMessage } from "./door";
 import { Filter, type CoreOptions } from "./filter";
-import { fromClient, fromProxy } from "./incoming";
-import { clientLimits, close, exchanges, isHealthCheck, LIMITS, listen, type AnyServer } from "./listeners";
+import { ClientMessage, fromClient, fromProxy } from "./incoming";
+import {
+  clientLimits,
+  close,
+  exchanges,
+  HANDSHAKE_MS,
+  isHealthCheck,
+  LIMITS,
+  listen,
+  MOST_ADMIN_CONNECTIONS,
+  type AnyServer,
+} from "./listeners";
 import { notFound } from "./plain-answer";
 import type { Arrived } from "./through";
 import { Tracing } from "./tracing";
@@ -64,15 +74,19 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
     });
   };
   const plain = (listener: RequestListener): Server => createServer(LIMITS, listener);
+  const ofProxy = (listener: RequestListener): Server =>
+    createServer({ ...LIMITS, IncomingMessage: ClientMessage }, listener);
   // Its Host is a header like all others there: the door itself refuses questions without one.
   const door = { ...LIMITS, IncomingMessage: DoorMessage, requireHostHeader: false };
   const port = gateway ? 0 : await open(createServer(door, doorOnly), options.port);
-  const adminPort = await open(plain(health), options.adminPort ?? 0);
+  const admin = plain(health);
+  admin.maxConnections = MOST_ADMIN_CONNECTIONS;
+  const adminPort = await open(admin, options.adminPort ?? 0);
   const fromBehind = (message: IncomingMessage): Arrived | undefined => fromProxy(message, plan.proxy);
   const throughPort =
     gateway || options.throughPort === undefined
       ? undefined
-      : await open(exchanges(filter, plain, fromBehind), options.throughPort);
+      : await open(exchanges(filter, ofProxy, fromBehind), options.throughPort);
   let bound: RunningFilter["gateway"];
   if (gateway) {
     const from =
@@ -81,12 +95,14 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
         const request = fromClient(message, scheme, filter.plan.front);
         return request && { request };
       };
-    const limits = clientLimits(plan);
+    const limits = { ...clientLimits(plan), IncomingMessage: ClientMessage };
     const toClients = (listener: RequestListener): Server => createServer(limits, listener);
     const http = await open(exchanges(filter, toClients, from("http")), gateway.http);
     const { certificate } = gateway;
     const secure = (listener: RequestListener): AnyServer =>
-      certificate ? createTlsServer({ ...limits, ...certificate }, listener) : toClients(listener);
+      certificate
+        ? createTlsServer({ ...limits, ...certificate, handshakeTimeout: HANDSHAKE_MS }, listener)
+        : toClients(listener);
     const https = await open(exchanges(filter, secure, from("https"), isHealthCheck(plan)), gateway.https);
     bound = { http, https };
   }

@@ -2,9 +2,9 @@ import http, { type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { HOP_BY_HOP, serviceHeaders, type HostHeaders } from "../policy/answer";
-import { BodyTooLarge, type Transport } from "../policy/call";
+import type { Transport } from "../policy/call";
 import { NoAnswer } from "../policy/no-answer";
-import type { Exchange, HeaderLine, ServiceAnswer } from "../policy";
+import { BodyRefused, type Exchange, type HeaderLine, type ServiceAnswer } from "../policy";
 import { ClientGone, headerLines, type IncomingBody } from "./incoming";
 
 /** How long a service may go on reading a request that it has answered. */
@@ -180,7 +180,7 @@ export class HttpTransport implements Transport {
     }
     // A client that breaks off is no fault of the service.
     content.once("error", (error) => {
-      fail(error instanceof BodyTooLarge ? error : new ClientGone());
+      fail(error instanceof BodyRefused ? error : new ClientGone());
       request.destroy();
     });
     content.pipe(request);

@@ -59,7 +59,8 @@ function toPolicies(model: GatewayModel, policies: Policies): ConfiguredPolicy[]
         const issuer = model.issuers[name];
         return issuer ? [issuerRules(name, issuer)] : [];
       });
-      return { kind: "jwt", config: { ...jwt, rules } };
+      const amongHeaderRoutes = model.routes.some((r) => r.match.headers !== undefined);
+      return { kind: "jwt", config: { ...jwt, rules, amongHeaderRoutes } };
     }
     if (kind === "headerHygiene") {
       const { drop, single, ...rest } = config as { drop: string[]; single: string[]; pass: string[] };

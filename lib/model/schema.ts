@@ -189,6 +189,10 @@ export const gatewaySchema = z.strictObject({
       http: listener.prefault({ port: 80, containerPort: 8080 }),
       https: listener.prefault({ port: 443, containerPort: 8443 }),
     })
+    .refine(
+      ({ http, https }) => ![http.port, http.containerPort].some((p) => [https.port, https.containerPort].includes(p)),
+      "give http and https ports of their own",
+    )
     .prefault({}),
   /** Kubernetes secret of the certificate, and where nginx finds its files. */
   certificate: z

@@ -1,11 +1,12 @@
 import { z } from "zod";
 import type { Feature } from "./feature";
 import { policyKind } from "./kind";
+import { wholeName } from "./values";
 
 const alternative = z
   .strictObject({
-    roles: z.array(z.string().min(1).max(128)).default([]),
-    scopes: z.array(z.string().min(1).max(128)).default([]),
+    roles: z.array(wholeName).default([]),
+    scopes: z.array(wholeName).default([]),
   })
   .refine((a) => a.roles.length + a.scopes.length > 0, "name a role or a scope");
 

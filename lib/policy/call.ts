@@ -1,7 +1,7 @@
 import type { ConfiguredPolicy, Route } from "./gateway";
 import { kindNamed } from "./index";
 import {
-  TOO_LARGE,
+  BodyRefused,
   type Answer,
   type Exchange,
   type FailureCause,
@@ -11,14 +11,11 @@ import {
 } from "./kind";
 import { NoAnswer, noAnswer } from "./no-answer";
 
-/** The body of the request has turned out to be larger than its limit. */
-export class BodyTooLarge extends Error {}
-
 /** Sends a request to a service once. */
 export interface Transport {
   /** What must be had before the first try, in the client's time and not in the service's. */
   prepare?(): Promise<void>;
-  /** Rejects with `NoAnswer`, or with `BodyTooLarge`; `untilMs` ends the answer's body too. */
+  /** Rejects with `NoAnswer`, or with `BodyRefused`; `untilMs` ends the answer's body too. */
   send(service: string, firstByteMs: number, untilMs: number): Promise<ServiceAnswer>;
   /** Lets go of an answer that nobody reads. */
   discard(answer: ServiceAnswer): void;
@@ -38,7 +35,7 @@ async function tryAll(exchange: Exchange, service: string, state: State, transpo
       if (left === 1 || !retryOn.has(String(answer.status))) return answer;
       transport.discard(answer);
     } catch (error) {
-      if (error instanceof BodyTooLarge) return { by: "gateway", refusal: TOO_LARGE };
+      if (error instanceof BodyRefused) return { by: "gateway", refusal: error.refusal };
       if (!(error instanceof NoAnswer)) throw error;
       cause = error.kind === "timeout" ? "timeout" : "no-answer";
       if (!retryOn.has(error.kind)) break;

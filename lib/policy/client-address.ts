@@ -22,7 +22,7 @@ export function canonicalAddress(text: string): string | undefined {
 }
 
 /** The eight groups of an IPv6 address, without an IPv4 address in it. */
-function groupsOf(address: string): number[] {
+export function groupsOf(address: string): number[] {
   const [head = "", tail] = address.split("::");
   const read = (part: string): number[] => (part === "" ? [] : part.split(":").map((group) => parseInt(group, 16)));
   const [left, right] = [read(head), read(tail ?? "")];

@@ -11,6 +11,7 @@ import {
 } from "./gateway";
 import { KINDS, kindNamed, PHASES, phaseNumber } from "./index";
 import {
+  BodyRefused,
   headerValues,
   type Decision,
   type Exchange,
@@ -211,9 +212,13 @@ function askAll(asked: readonly Asked[], from: number, deciding: Deciding): Prom
     if (findings?.skips(kind) || (deciding.headOnly && kind.sees === "body")) continue;
     const word = decide(config, exchange, state);
     if (word instanceof Promise) {
-      return word.then((decision) => {
+      const goOn = (decision: Decision): Promise<void> | undefined => {
         take(deciding, kind, decision);
         return askAll(asked, at + 1, deciding);
+      };
+      return word.then(goOn, (error: unknown) => {
+        if (error instanceof BodyRefused) return goOn(error.refusal);
+        throw error;
       });
     }
     take(deciding, kind, word);

@@ -32,6 +32,7 @@ export const FEATURES = {
   HmacSignature: "requests signed by a shared key, each once",
   HttpsRedirect: "port 80 answers 301 to the same host, path and query",
   JwtAlgorithmBinding: "a key verifies only the algorithm it was published for",
+  JwtAmongHeaderRoutes: "identity on a host whose routes are chosen by headers as well",
   JwtAudience: "audience checked, refusal 401",
   JwtClaimHeaders: "claims passed to the upstream as headers",
   JwtFromCookie: "the token in a cookie",

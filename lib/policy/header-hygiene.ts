@@ -4,7 +4,9 @@ import { headerValues, policyKind } from "./kind";
 import { headerName } from "./values";
 
 /** Words between the gateway's own parts. */
-export const OWN_HEADERS = ["client", "host", "method", "route", "target"].map((word) => `x-gateway-${word}`);
+export const OWN_HEADERS = ["client", "host", "method", "network", "route", "target"].map(
+  (word) => `x-gateway-${word}`,
+);
 
 /** What services may rely on: the gateway says it, whatever a client has said (RFC 7239 has another form for the same). */
 export const FORWARDED_HEADERS = [

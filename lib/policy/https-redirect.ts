@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { policyKind } from "./kind";
+import { UNCLEAN } from "./path-hygiene";
 
 /** Plain http is answered with a redirect to the same host, path and query; nobody is asked who they are. */
 export const httpsRedirect = policyKind({
@@ -11,6 +12,8 @@ export const httpsRedirect = policyKind({
   requires: () => ["HttpsRedirect"],
   decide(config, { request }) {
     if (request.scheme !== "http") return undefined;
+    // An absolute form, or no path at all: it would be the rest of a host's name.
+    if (!request.target.startsWith("/")) return UNCLEAN;
     const location = `https://${request.host}${request.target}`;
     return {
       status: config.status,

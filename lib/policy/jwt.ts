@@ -4,7 +4,7 @@ import { cookieValues } from "./cookies";
 import { headerValues, notNow, policyKind, type Decision, type Exchange, type Identity, type State } from "./kind";
 import { ALGORITHM_NAMES, type IssuerRules, type Verified } from "./token";
 import { claimAt, isPrintable } from "./claims";
-import { claimPath, duration, name, ownHeaderName } from "./values";
+import { claimPath, duration, name, ownHeaderName, wholeName } from "./values";
 import { asksForWebSocket } from "./web-socket";
 
 /** Who issues tokens, and what they must be like. */
@@ -22,9 +22,9 @@ export const issuerSchema = z.strictObject({
   /** The secret of HS256 tokens, by its name in `secrets`: 32 bytes or more. */
   secret: name.optional(),
   /** Any one of these must be in `aud`; empty only where tokens carry none. */
-  audiences: z.array(z.string().min(1)).default([]),
+  audiences: z.array(wholeName).default([]),
   algorithms: z.array(z.enum(ALGORITHM_NAMES)).min(1).default(["RS256"]),
-  type: z.strictObject({ claim: claimPath, value: z.string().min(1), optional: z.boolean().default(false) }).optional(),
+  type: z.strictObject({ claim: claimPath, value: wholeName, optional: z.boolean().default(false) }).optional(),
   user: claimPath.default("sub"),
   /** The user claim is a whole number; texts are refused then, and numbers otherwise. */
   numericUser: z.boolean().default(false),
@@ -144,8 +144,8 @@ const schema = z.strictObject({
   claimHeaders: z.record(ownHeaderName, claimPath).default({}),
 });
 
-/** A `jwt` policy with its issuers put in by the model. */
-export type JwtConfig = z.output<typeof schema> & { rules: readonly IssuerRules[] };
+/** What the model puts into a `jwt` policy: its issuers, and whether any route of it is chosen by headers. */
+export type JwtConfig = z.output<typeof schema> & { rules: readonly IssuerRules[]; amongHeaderRoutes: boolean };
 
 const KEYS_AWAY = notNow("keys-away", "Tokens cannot be checked now.");
 
@@ -204,6 +204,7 @@ export const jwt = policyKind({
     if (config.revocation) features.push("JwtRevocation");
     if (rules.some((r) => r.roleCodes !== undefined)) features.push("JwtPackedRoles");
     if (rules.some((r) => r.algorithms.includes("HS256"))) features.push("JwtSharedSecret");
+    if ((config as JwtConfig).amongHeaderRoutes) features.push("JwtAmongHeaderRoutes");
     return features;
   },
   decide(config, exchange, state) {

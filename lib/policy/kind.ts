@@ -21,7 +21,7 @@ export type HeaderLine = readonly [name: string, value: string];
 export interface RequestBody {
   /** States the largest size, in bytes, counted as they come. True when the body is known to be larger. */
   limit(maxBytes: number): boolean;
-  /** The whole body; nothing when it is larger than the limit, or than `maxBytes`. Rejects when the client breaks off. */
+  /** The whole body; nothing when it is larger than the limit, or than `maxBytes`. Rejects when the client breaks off, with `BodyRefused` when it stalls. */
   read(maxBytes: number): Promise<Buffer | undefined>;
 }
 
@@ -106,6 +106,21 @@ export function notNow(reason: string, message: string): Refusal {
 
 /** What every reader of a body says of one that is larger than it may be. */
 export const TOO_LARGE: Refusal = { status: 413, reason: "body-too-large", message: "The body is too large." };
+
+/** A client that stops in the middle of its body. */
+export const STALLED: Refusal = {
+  status: 408,
+  reason: "body-stalled",
+  message: "The request was not sent in time.",
+  headers: { connection: "close" },
+};
+
+/** The body of the request cannot be had, which the client is answered with. */
+export class BodyRefused extends Error {
+  constructor(readonly refusal: Refusal) {
+    super(refusal.message);
+  }
+}
 
 /** Why there is no answer of a service. */
 export type FailureCause = "breaker-open" | "no-answer" | "timeout";

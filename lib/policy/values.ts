@@ -84,7 +84,8 @@ export const hostname = z
   .regex(
     /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/,
     "write a host name in lower case without port, such as api.example.com",
-  );
+  )
+  .refine((text) => !/(^|\.)\d+$/.test(text), "write a host name whose last label is no number");
 
 /** Path of a match or a prefix: absolute, clean, of unreserved characters (RFC 3986). */
 export const path = z
@@ -104,6 +105,13 @@ export const exactPath = z.union([
     .regex(/.\/$/)
     .refine((text) => path.safeParse(text.slice(0, -1)).success, "write an absolute path, such as /users or /users/"),
 ]);
+
+/** A role, scope or audience: it is compared whole, and proxies would take a star in it for a pattern. */
+export const wholeName = z
+  .string()
+  .min(1)
+  .max(1024)
+  .refine((text) => !text.includes("*"), "write the whole name: a star is no pattern here");
 
 /** A name of something in the model; it becomes part of file, upstream and route names. */
 export const name = z

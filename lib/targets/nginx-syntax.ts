@@ -1,4 +1,4 @@
-import { UNCLEAN_PATH } from "../policy/path-hygiene";
+import { UNCLEAN_PATH, UTF8_PATH } from "../policy/path-hygiene";
 
 /** How things are spelled in nginx configuration, whoever writes it. */
 
@@ -39,12 +39,13 @@ const [dotSegment, ...ambiguous] = UNCLEAN_PATH;
 
 const uncleanLine = (pattern: string): readonly [string, string] => [`"~${pattern.replace(/[\\"]/g, "\\$&")}"`, "1"];
 
-/** Lines of a map over a raw path that tell unclean ones; exempt prefixes may have all but dot segments. */
+/** Lines of a map over a raw path that tell unclean ones, the first that fits; exempt prefixes may have all but dot segments. */
 export function uncleanPathLines(except: readonly string[]): (readonly [pattern: string, value: string])[] {
   return [
-    ["default", '""'],
+    ["default", "1"],
     uncleanLine(dotSegment),
     ...except.map((prefix) => [`"~^${regexText(prefix)}(/|$)"`, '""'] as const),
     ...ambiguous.map(uncleanLine),
+    [`"~${UTF8_PATH.replace(/\*\$$/, "*+$")}"`, '""'],
   ];
 }

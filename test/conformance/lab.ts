@@ -286,6 +286,7 @@ export default defineGateway({
         connections: { max: 2, key: ["user", "clientAddress"] },
       },
     },
+    { name: "sockets", match: { prefix: ["/sockets"] }, service: "one", policies: { webSocket: { allowed: true } } },
     {
       name: "graphql",
       match: { exact: ["/graphql"] },

@@ -180,28 +180,32 @@ test("those who wait for a call whose client leaves make one call more, and no t
   expect(calls).toBe(2);
 });
 
-test.each(["h2c", "websocket", "anything"])(
-  "a body in a request for %s never gets lost on its way",
-  async (protocol) => {
+/** Node takes the body from whoever offers another protocol: it would be missing at the service, or be read as a request. */
+describe.each(["h2c", "websocket", "anything"])("a body in a request that offers %s", (protocol) => {
+  const smuggled = "GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n";
+  const chunk = `${smuggled.length.toString(16)}\r\n${smuggled}\r\n0\r\n\r\n`;
+
+  test.each([
+    ["with a length", `Content-Length: ${String(smuggled.length)}\r\n\r\n${smuggled}`],
+    ["in chunks", `Transfer-Encoding: chunked\r\n\r\n${chunk}`],
+  ])("never gets lost on its way, %s", async (_, framed) => {
     const seen: string[] = [];
     const service = await listening((message, response) => {
-      seen.push(`${message.method ?? ""} ${message.url ?? ""}`);
-      response.end("ok");
+      let body = "";
+      message.on("data", (part: Buffer) => (body += part.toString()));
+      message.once("end", () => {
+        seen.push(`${message.url ?? ""} ${body}`);
+        response.end("ok");
+      });
     });
     const { port } = await gateway(service);
     const upgrade = `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n`;
-    for (const framing of [
-      "Content-Length: 143\r\n\r\n",
-      "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
-    ]) {
-      expect(await sendRaw(port, `POST /one HTTP/1.1\r\n${OWN}${upgrade}${framing}`)).toMatch(/^HTTP\/1.1 400 /);
-    }
-    const smuggled = "GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n";
-    await sendRaw(port, `POST /two HTTP/1.1\r\n${OWN}Content-Length: ${String(smuggled.length)}\r\n\r\n${smuggled}`);
-    expect(seen).toEqual(["POST /two"]);
-    expect(await sendRaw(port, `GET /three HTTP/1.1\r\n${OWN}${upgrade}\r\n`)).toMatch(/^HTTP\/1.1 (200|403|502) /);
-  },
-);
+    const answer = await sendRaw(port, `POST /one HTTP/1.1\r\n${OWN}${upgrade}${framed}`);
+    expect(answer).toMatch(protocol === "websocket" ? /^HTTP\/1.1 400 / : /^HTTP\/1.1 200 /);
+    expect(answer.match(/HTTP\/1.1/g)).toHaveLength(1);
+    expect(seen).toEqual(protocol === "websocket" ? [] : [`/one ${smuggled}`]);
+  });
+});
 
 test("a client that leaves takes the call to the service with it, and the log says so", async () => {
   let left = false;

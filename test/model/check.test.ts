@@ -444,7 +444,11 @@ describe("what a model becomes", () => {
       }),
     );
     const [host] = resolveGateway(model, "production").hosts;
-    expect(configOf(host?.policies ?? [], "headerHygiene")).toEqual({ drop: ["x-own", "x-user"], single: [] });
+    expect(configOf(host?.policies ?? [], "headerHygiene")).toEqual({
+      drop: ["x-own", "x-user"],
+      single: [],
+      pass: [],
+    });
   });
 
   test("what an environment lacks is not there: hosts, services with their routes, routes", () => {

@@ -1,8 +1,8 @@
 import type { Answer, Exchange, ServiceAnswer, State } from "../../lib/policy";
-import { BodyTooLarge, callService, chooseService, type Transport } from "../../lib/policy/call";
+import { callService, chooseService, type Transport } from "../../lib/policy/call";
 import { NoAnswer } from "../../lib/policy/no-answer";
 import type { Backend, ConfiguredPolicy, Route } from "../../lib/policy/gateway";
-import { kindNamed, type KindName } from "../../lib/policy";
+import { BodyRefused, kindNamed, TOO_LARGE, type KindName } from "../../lib/policy";
 import { aloneState } from "../../lib/policy/memory-store";
 
 /** One call of a service with all its tries, by a transport whose time is only counted. */
@@ -24,7 +24,7 @@ class Script implements Transport {
     const next = this.tries[Math.min(this.sent.length, this.tries.length - 1)] ?? 200;
     this.sent.push({ service, firstByteMs, leftMs: untilMs - this.nowMs });
     this.nowMs += next === "timeout" ? firstByteMs : this.takesMs;
-    if (next === "body-too-large") return Promise.reject(new BodyTooLarge());
+    if (next === "body-too-large") return Promise.reject(new BodyRefused(TOO_LARGE));
     if (next instanceof Error) return Promise.reject(next);
     if (typeof next === "string") return Promise.reject(new NoAnswer(next));
     return Promise.resolve({ by: "service", status: next, headers: [], body: Buffer.alloc(0) });

@@ -8,6 +8,7 @@ export const DOOR: Claims = {
   addresses: ["AddressAllowList", "AddressDenyList"],
   jwt: [
     "JwtRequired",
+    "JwtAmongHeaderRoutes",
     "JwtOptional",
     "JwtAlgorithmBinding",
     "JwtAudience",

@@ -19,7 +19,8 @@ export interface RouteDraft {
   maxBodyBytes?: number;
   /** A body without a length is counted here. */
   countedBytes?: number;
-  refusesUpgrade: boolean;
+  /** WebSockets are taken, and may be silent for so long. */
+  webSocketIdleMs?: number;
   rewrite?: RewriteConfig;
   requestHeaders?: HeaderChangeConfig;
   responseHeaders?: HeaderChangeConfig;
@@ -73,7 +74,6 @@ export function beginDraft(input: TargetInput): IstioDraft {
   const routeDraft = (host: Host, route: Route): RouteDraft => ({
     route,
     chosenByMatch: !needsMatching(route),
-    refusesUpgrade: false,
     door: !route.respond && ways.asksDoor(host.name, route.name),
     through: !route.respond && ways.isThrough(host.name, route.name),
     checksTokens: false,

@@ -59,10 +59,9 @@ export const bodySize: Enforcer<IstioDraft> = {
   },
 };
 
-/** Envoy's buffer filter, behind the door, so that nobody's body is held before he has shown who he is. */
 export const bodyCount: Enforcer<IstioDraft> = {
   supports: ["BodySizeCounted"],
-  stage: "afterDoor",
+  stage: "beforeDoor",
   apply(placement, draft) {
     routeOf(draft, placement).countedBytes = (placement.config as { max: number }).max;
   },
@@ -72,7 +71,8 @@ export const webSocket: Enforcer<IstioDraft> = {
   supports: ["WebSocketUpgrade"],
   stage: "beforeDoor",
   apply(placement, draft) {
-    routeOf(draft, placement).refusesUpgrade = !(placement.config as { allowed: boolean }).allowed;
+    const { allowed, idle } = placement.config as { allowed: boolean; idle: number };
+    if (allowed) routeOf(draft, placement).webSocketIdleMs = idle;
   },
 };
 

@@ -27,8 +27,11 @@ function checkTokens(placement: Placement, draft: IstioDraft): JwtConfig {
   return config;
 }
 
-/** Istio's own check of tokens, for those who take its differences: RequestAuthentication and AuthorizationPolicy. */
-const nativeJwt: Enforcer<IstioDraft> = {
+/**
+ * Istio's own check of tokens, for those who take its differences: RequestAuthentication and AuthorizationPolicy. It is never
+ * kept beside the door: istiod fetches keys every 20 minutes, and would refuse what the door admits.
+ */
+export const jwt: Enforcer<IstioDraft> = {
   supports: JWT_FEATURES,
   stage: "beforeDoor",
   difference: DIFFERENCE,
@@ -38,19 +41,6 @@ const nativeJwt: Enforcer<IstioDraft> = {
     route.demandsToken = true;
   },
 };
-
-/** The same check once more behind the door: a token that passed the filter by mistake does not pass Envoy. */
-const backupJwt: Enforcer<IstioDraft> = {
-  // What it does not look at, it lets the filter judge alone.
-  supports: [...JWT_FEATURES, "JwtOptional", "JwtRevocation", "JwtFromWebSocketProtocol", "JwtFromCookie", "JwtPackedRoles"],
-  stage: "afterDoor",
-  backup: true,
-  apply(placement, draft) {
-    checkTokens(placement, draft);
-  },
-};
-
-export const jwt: readonly Enforcer<IstioDraft>[] = [nativeJwt, backupJwt];
 
 export const authorization: Enforcer<IstioDraft> = {
   supports: ["AuthorizationByRole"],

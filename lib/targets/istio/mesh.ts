@@ -1,5 +1,5 @@
 import { stringify } from "yaml";
-import { trustedHops, usesProxyProtocol } from "../front";
+import { usesProxyProtocol } from "../front";
 import { askedHeaders, identityHeaders } from "../identity-headers";
 import { hasDoor, type IstioDraft } from "./draft";
 import { duration, providerName, splitAddress } from "./names";
@@ -22,7 +22,8 @@ const ACCESS_LOG = {
   ms: "%DURATION%",
   bytes: "%BYTES_SENT%",
   user: "%REQ(X-USER-ID)%",
-  client: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+  client: "%DYNAMIC_METADATA(gatewright:client)%",
+  peer: "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%",
   upstream: "%UPSTREAM_HOST%",
   reason: "%RESP(X-GATEWAY-REASON)%",
   details: "%RESPONSE_CODE_DETAILS%",
@@ -34,7 +35,6 @@ export function meshConfig(draft: IstioDraft): string {
   const filter = splitAddress(model.filter.address);
   const headers = [...new Set(gateway.hosts.flatMap(identityHeaders))].sort();
   const asked = [...new Set(gateway.hosts.flatMap(askedHeaders))].sort();
-  const hops = trustedHops(model.front);
   const provider = {
     name: providerName(draft),
     envoyExtAuthzHttp: {
@@ -50,7 +50,7 @@ export function meshConfig(draft: IstioDraft): string {
     },
   };
   const topology = {
-    ...(hops > 0 && { numTrustedProxies: hops }),
+    // No trusted proxies: the guard script looks at whose word X-Forwarded-For is.
     ...(usesProxyProtocol(model.front) && { proxyProtocol: {} }),
   };
   const config = {

@@ -1,4 +1,4 @@
-import type { IstioDraft } from "./draft";
+import type { IstioDraft, RouteDraft } from "./draft";
 
 /** Names that several manifests must agree on. */
 
@@ -16,10 +16,23 @@ export const REDIRECT = "-redirect";
 /** Methods that are sent once only have a route of their own. */
 export const ONCE = "/once";
 
+/** Handshakes of WebSockets. */
+export const UPGRADE = "/upgrade";
+
 /** A host without endpoints: what ends up there is answered by nobody. */
 export function nowhere(draft: IstioDraft): string {
   return `nowhere.${draft.input.gateway.system}.internal`;
 }
+
+/** The names of a route in Envoy: what is sent once, and handshakes, have routes of their own. */
+export function namesOf(host: string, route: RouteDraft): string[] {
+  const full = routeName(host, route.route.name);
+  const kinds = route.retries || route.through ? ["", ONCE] : [""];
+  return [...kinds.map((kind) => full + kind), ...(hasHandshakes(route) ? [full + UPGRADE] : [])];
+}
+
+/** A handshake has no body to be counted, and may be silent for as long as the model says. */
+export const hasHandshakes = (route: RouteDraft): boolean => route.webSocketIdleMs !== undefined && !route.respond;
 
 export function providerName(draft: IstioDraft): string {
   return `gatewright-${draft.input.gateway.system}`;

@@ -55,10 +55,12 @@ function subjects(route: RouteDraft, issuers: readonly IssuerRules[]): Pick<Rule
     const from = [{ source: { requestPrincipals: [`${rules.issuer ?? ""}/*`] } }];
     const type = rules.type ? [{ key: claimKey(rules.type.claim), values: [rules.type.value] }] : [];
     const alternatives = route.anyOf ?? [{ roles: [] }];
-    return alternatives.map(({ roles }) => {
-      const role = roles.length > 0 ? [{ key: claimKey(rules.roles ?? ""), values: roles }] : [];
+    // Nobody has a role by an issuer that says of none.
+    return alternatives.flatMap(({ roles }) => {
+      if (roles.length > 0 && rules.roles === undefined) return [];
+      const role = rules.roles !== undefined && roles.length > 0 ? [{ key: claimKey(rules.roles), values: roles }] : [];
       const when = [...type, ...role];
-      return { from, ...(when.length > 0 && { when }) };
+      return [{ from, ...(when.length > 0 && { when }) }];
     });
   });
 }
@@ -82,22 +84,20 @@ function rulesOf(draft: IstioDraft, host: HostDraft): Rule[] {
   });
 }
 
+/** Whether any route is kept by Istio alone. */
+export function demandsTokens(draft: IstioDraft): boolean {
+  return [...draft.hosts.values()].some((h) => [...h.routes.values()].some((r) => r.demandsToken));
+}
+
 export function nativeIdentity(scope: Construct, draft: IstioDraft): void {
-  const hosts = [...draft.hosts.values()];
-  if (!hosts.some((h) => [...h.routes.values()].some((r) => r.demandsToken))) return;
-  const { listeners, kubernetes } = draft.input.model;
-  const plain = [...new Set([listeners.http.port, listeners.http.containerPort])].map(String);
-  const redirecting = hosts.filter((h) => h.redirect);
+  if (!demandsTokens(draft)) return;
   new AuthorizationPolicy(scope, "identity", {
     metadata: metadata(draft, "identity"),
     spec: {
-      selector: { matchLabels: kubernetes.istioGateway.labels },
+      selector: { matchLabels: draft.input.model.kubernetes.istioGateway.labels },
       action: AuthorizationPolicySpecAction.ALLOW,
-      // Hosts that redirect have nothing else on the plain port.
-      rules: [
-        ...(redirecting.length > 0 ? [{ to: [{ operation: { ports: plain, hosts: redirecting.flatMap(named) } }] }] : []),
-        ...hosts.flatMap((host) => rulesOf(draft, host)),
-      ],
+      // By no port: redirects are left out by their name (envoy-filters.ts).
+      rules: [...draft.hosts.values()].flatMap((host) => rulesOf(draft, host)),
     },
   });
 }

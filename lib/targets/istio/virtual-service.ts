@@ -17,7 +17,7 @@ import { routeEntries, type RouteEntry } from "../../policy/gateway";
 import { IDEMPOTENT } from "../../policy/upstream";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { longestAnswerMs, throughAddress } from "../through";
-import { duration, formatText, metadata, MISSING, nowhere, ONCE, REDIRECT, routeName, splitAddress } from "./names";
+import { duration, formatText, metadata, hasHandshakes, MISSING, nowhere, ONCE, REDIRECT, routeName, UPGRADE, splitAddress } from "./names";
 
 /** What Envoy adds for itself behind the guard: no upstream sees it. */
 const ENVOY = ["attempt-count", "decorator-operation", "expected-rq-timeout-ms", "external-address", "internal", "original-path"].map(
@@ -149,10 +149,19 @@ function forwarding(draft: IstioDraft, host: HostDraft, entry: RouteEntry): Virt
     const directResponse = { status: respond.status, body: { string: respond.body } };
     return [{ name, match: matches(entry, route, methods), ...corsPolicy(host), headers, directResponse }];
   }
+  // A handshake is a GET: it is sent once, and its way is as it was.
+  const upgrade = hasHandshakes(route) && (methods === undefined || methods.includes("GET"));
+  const handshake = (match: VirtualServiceSpecHttpMatch): VirtualServiceSpecHttpMatch => ({
+    ...match,
+    headers: { ...match.headers, upgrade: { regex: "(?i)websocket" } },
+  });
   const repeatable = IDEMPOTENT.filter((m) => methods === undefined || methods.includes(m));
   const twice = (route.retries !== undefined || route.through) && repeatable.length > 0;
   const single = methods?.filter((m) => !repeatable.includes(m as (typeof IDEMPOTENT)[number]));
   return [
+    ...(upgrade
+      ? [{ name: name + UPGRADE, match: matches(entry, route, ["GET"]).map(handshake), ...common, ...tries(route, !twice) }]
+      : []),
     ...(twice ? [{ name, match: matches(entry, route, repeatable), ...common, ...tries(route, false) }] : []),
     ...(twice && single?.length === 0
       ? []
@@ -222,7 +231,8 @@ export function virtualService(scope: Construct, draft: IstioDraft, host: HostDr
   // With the host's own name: a Host header may hold more than a name and a port.
   const redirect = { scheme: "https", authority: name, redirectCode: 301 };
   new VirtualService(scope, `redirect-${name}`, {
-    metadata: metadata(draft, `${name}-redirect`),
+    // No host's own name: the last label of one is no number.
+    metadata: metadata(draft, `${name}.80`),
     spec: { hosts: [name], gateways: [plain], http: [{ name: routeName(name, REDIRECT), redirect }] },
   });
 }
@@ -243,6 +253,7 @@ export function nowhereEntry(scope: Construct, draft: IstioDraft): void {
 export function gateways(scope: Construct, draft: IstioDraft): void {
   const { listeners, front, certificate, kubernetes } = draft.input.model;
   const names = [...draft.hosts.keys()];
+  if (names.length === 0) return;
   const anyHost = front.kind !== "none" && front.kind !== "nlb";
   const secure = front.tls === "gateway";
   const bind = listeners.bind === undefined ? {} : { bind: listeners.bind };

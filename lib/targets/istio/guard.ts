@@ -1,0 +1,76 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import Handlebars from "handlebars";
+import { isIPv6 } from "node:net";
+import { STEERING_FAMILIES, STEERING_HEADERS } from "../../policy/header-hygiene";
+import { trustedHops } from "../front";
+import { identityHeaders } from "../identity-headers";
+import { groupsOf } from "../../policy/client-address";
+import type { HostDraft, IstioDraft } from "./draft";
+import { luaTable } from "./lua";
+import { MISSING, namesOf, routeName } from "./names";
+
+const TEMPLATE = path.join(__dirname, "../../../templates/istio/guard.lua.hbs");
+
+/** Scripts of one gateway: the same code, before the CORS filter for preflights and behind it for everything else. */
+export function guardScript(draft: IstioDraft, preflights: boolean): string {
+  const hosts = Object.fromEntries([...draft.hosts.values()].map((h) => [h.host.name, hostRules(h)]));
+  const routes = Object.fromEntries([...draft.hosts.values()].flatMap(routeRules));
+  const template = Handlebars.compile(readFileSync(TEMPLATE, "utf8"), { noEscape: true, strict: true });
+  const { front, listeners } = draft.input.model;
+  const listed = (names: readonly string[]): object => Object.fromEntries(names.map((name) => [name, true]));
+  return template({
+    hosts: luaTable(hosts),
+    routes: luaTable(routes),
+    steering: luaTable(listed(STEERING_HEADERS)),
+    families: luaTable(STEERING_FAMILIES),
+    plainPort: luaTable(String(listeners.http.containerPort)),
+    hops: String(trustedHops(front)),
+    networks: luaTable(front.networks.map(networkRule)),
+    preflights: String(preflights),
+  });
+}
+
+/** A network as numbers: bytes of IPv4, groups of IPv6. */
+function networkRule(network: string): object {
+  const [address = "", bits] = network.split("/");
+  const v6 = isIPv6(address);
+  const parts = v6 ? groupsOf(address) : address.split(".").map(Number);
+  return { parts, width: v6 ? 16 : 8, bits: Number(bits ?? (v6 ? 128 : 32)) };
+}
+
+function hostRules(host: HostDraft): object {
+  return {
+    methods: host.methods && Object.fromEntries(host.methods.map((m) => [m, true])),
+    allow: host.methods?.join(", "),
+    max_uri: host.maxUri,
+    max_head: host.maxHead,
+    origins: host.cors && Object.fromEntries(host.cors.origins.map((origin) => [origin, true])),
+    expose: host.cors?.exposeHeaders.join(","),
+    credentials: host.cors?.credentials || undefined,
+    clean_paths: host.cleanPaths || undefined,
+    exempt: host.exempt.length > 0 ? host.exempt : undefined,
+    drop_dotted: host.dropMalformed || undefined,
+    drop: host.drop.length > 0 ? host.drop : undefined,
+    pass: host.pass.length > 0 ? Object.fromEntries(host.pass.map((name) => [name, true])) : undefined,
+    single: host.single.length > 0 ? Object.fromEntries(host.single.map((name) => [name, true])) : undefined,
+  };
+}
+
+function routeRules(host: HostDraft): [string, object][] {
+  const { name } = host.host;
+  const identity = identityHeaders(host.host);
+  const own = [...host.routes.values()].flatMap((route): [string, object][] => {
+    const rules = {
+      host: name,
+      name: route.route.name,
+      max_body: route.maxBodyBytes,
+      refuses_upgrade: route.webSocketIdleMs === undefined || undefined,
+      // Whoever is asked compares them with the token first.
+      drop: route.door || route.through || identity.length === 0 ? undefined : identity,
+    };
+    return namesOf(name, route).map((own) => [own, rules]);
+  });
+  return [...own, [routeName(name, MISSING), { host: name, name: MISSING, missing: true }]];
+}
+
