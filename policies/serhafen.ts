@@ -12,7 +12,7 @@ const NAME = { type: "string", minLength: 1, maxLength: 100 };
 const NEW_USER = {
   type: "object",
   properties: {
-    email: { type: "string", format: "email" },
+    email: { type: "string", format: "email", maxLength: 320 },
     firstName: NAME,
     lastName: NAME,
     roles: { type: "array", maxItems: 10, items: { type: "string" } },
@@ -97,7 +97,15 @@ export default defineGateway({
     rateLimit: { limits: [{ name: "calls", requests: 100, per: "1m" }] },
     timeouts: { firstByte: "10s", total: "10s" },
     retries: { tries: 3, perTry: "2s" },
-    circuitBreaker: { errorPercent: 50, minimumCalls: 20, window: "10s", openFor: "30s" },
+    // Its page counts every 5xx, whoever has called.
+    circuitBreaker: {
+      errorPercent: 50,
+      minimumCalls: 20,
+      minimumCallers: 1,
+      window: "10s",
+      openFor: "30s",
+      counts: ["5xx", "noAnswer"],
+    },
     compression: { encodings: ["br", "gzip"], above: "1KiB" },
   },
   // The clusters that still run ingress-nginx, until they have moved to Istio.

@@ -60,8 +60,11 @@ describe("features", () => {
       webSocketProtocol: true,
       cookie: "a",
       revocation: {},
+      amongHeaderRoutes: true,
+      claimHeaders: { a: "b", c: ["d.e"] },
       rules: [
         {
+          user: "sub",
           audiences: ["a"],
           type: {},
           numericUser: true,
@@ -76,6 +79,7 @@ describe("features", () => {
       { limits: ["cluster", "replica"].map((scope) => ({ key: ["apiKey", "user", "clientAddress"], scope })) },
     ],
     connections: [{ key: ["user"] }],
+    webSocket: [{ allowed: true, closeAtExpiry: true }],
     timeouts: [{ firstByte: 1, total: 1 }],
     requestHeaders: [{ set: { a: "b" }, remove: ["a"] }],
     responseHeaders: [{ set: { a: "b" }, remove: ["a"] }],

@@ -11,6 +11,7 @@ interface FilterWorkload {
   plan: string;
   /** Namespace of the proxy that asks; none where the filter is the gateway itself. */
   proxyNamespace?: string;
+  proxyLabels?: Record<string, string>;
   /** Istio's: services that take mutual TLS only are called through a sidecar. */
   inMesh?: boolean;
 }
@@ -207,15 +208,18 @@ export function filterWorkload(scope: Construct, workload: FilterWorkload): void
 }
 
 /**
- * Only the proxies may ask, or the balancer where it is the gateway: whoever could ask could tell it who he is. Metrics are
- * for the cluster.
+ * Only the proxies' pods may ask, or the balancer where it is the gateway: whoever could ask could tell it who he is. Metrics
+ * are for who collects them.
  */
 function networkPolicy(
   scope: Construct,
-  { model, proxyNamespace }: FilterWorkload,
+  { model, proxyNamespace, proxyLabels }: FilterWorkload,
   { name, namespace, ports, labels }: Names,
 ): void {
-  const proxies = { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": proxyNamespace ?? "" } } };
+  const inNamespace = (of: string): k8s.NetworkPolicyPeer => ({
+    namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": of } },
+  });
+  const proxies = { ...inNamespace(proxyNamespace ?? ""), podSelector: { matchLabels: proxyLabels ?? {} } };
   const balancers = model.front.networks.map((cidr) => ({ ipBlock: { cidr } }));
   const asks = proxyNamespace === undefined ? balancers : [proxies];
   const from = asks.length > 0 ? { from: asks } : {};
@@ -227,7 +231,8 @@ function networkPolicy(
       policyTypes: ["Ingress"],
       ingress: [
         { ...from, ports: ports.map((p) => to(p.containerPort)) },
-        { from: [{ namespaceSelector: {} }], ports: [to(model.filter.adminPort)] },
+        // Probes come from the node, which no policy keeps out.
+        { from: [inNamespace(model.kubernetes.monitoringNamespace)], ports: [to(model.filter.adminPort)] },
       ],
     },
   });

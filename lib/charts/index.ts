@@ -40,6 +40,7 @@ export function workloads(model: GatewayModel, { gateway, plans, files }: Compil
       environment,
       plan: plan.content,
       ...(proxyNamespace !== undefined && { proxyNamespace }),
+      ...(place.proxyLabels && { proxyLabels: place.proxyLabels(model) }),
       inMesh: target === "istio",
     });
     const head =

@@ -19,6 +19,8 @@ interface Place {
   plan: (system: string, environment: string) => string;
   /** Namespace of the proxy that asks the filter; none where the filter is the gateway itself. */
   proxyNamespace?: (model: GatewayModel) => string;
+  /** Its pods there: nobody else in the namespace may ask. */
+  proxyLabels?: (model: GatewayModel) => Record<string, string>;
   /** The Service whose pods a balancer asks. */
   service: (model: GatewayModel) => Service;
   /** Port of the pods behind it; a balancer knows them by their own addresses. */
@@ -39,6 +41,7 @@ const IN_CLUSTER: Readonly<Record<ClusterTarget, Place>> = {
   istio: {
     plan: (system, environment) => `istio/${system}/${environment}/filter.json`,
     proxyNamespace: (model) => model.kubernetes.istioGateway.namespace,
+    proxyLabels: (model) => model.kubernetes.istioGateway.labels,
     service: (model) => {
       const { namespace, labels } = model.kubernetes.istioGateway;
       return { name: `istio-${labels["istio"] ?? "ingressgateway"}`, namespace, port: servicePort(model) };
@@ -49,6 +52,7 @@ const IN_CLUSTER: Readonly<Record<ClusterTarget, Place>> = {
   "ingress-nginx": {
     plan: (system, environment) => `nginx/${system}/${environment}/ingress-nginx/filter.json`,
     proxyNamespace: () => "ingress-nginx",
+    proxyLabels: () => ({ "app.kubernetes.io/name": "ingress-nginx", "app.kubernetes.io/component": "controller" }),
     service: (model) => ({
       name: "ingress-nginx-controller",
       namespace: "ingress-nginx",

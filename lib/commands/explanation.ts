@@ -2,7 +2,9 @@ import { randomUUID } from "node:crypto";
 import type { GatewayModel } from "../model";
 import { KINDS, PHASES, type GatewayRequest, type HeaderLine, type PolicyKind } from "../policy";
 import { decideRequest, Findings, type Verdict } from "../policy/decide";
+import { claimAt, claimMembers, claimText, type ClaimPath } from "../policy/claims";
 import { configOf, type ConfiguredPolicy, type Gateway } from "../policy/gateway";
+import type { JwtConfig } from "../policy/jwt";
 import { aloneState } from "../policy/memory-store";
 import type { Compiled } from "../targets";
 import { Proofs } from "./proofs";
@@ -45,9 +47,9 @@ function withoutBodies(gateway: Gateway): Gateway {
 }
 
 /** Puts a value at a dotted path. */
-function claimsWith(path: string, value: unknown): Record<string, unknown> {
-  const [first = "", ...rest] = path.split(".");
-  return { [first]: rest.length === 0 ? value : claimsWith(rest.join("."), value) };
+function claimsWith(path: ClaimPath, value: unknown): Record<string, unknown> {
+  const [first = "", ...rest] = claimMembers(path);
+  return { [first]: rest.length === 0 ? value : claimsWith(rest, value) };
 }
 
 /** A token as an issuer would sign it that the route accepts, or that is named. */
@@ -136,6 +138,26 @@ function notesOf(steps: Explanation["steps"]): string[] {
   ];
 }
 
+/** Claims that the route goes by, and the token does not have. */
+function absentClaims({ exchange: { identity }, route }: Verdict): string[] {
+  if (!identity || !route) return [];
+  const rules = (configOf(route.policies, "jwt") as JwtConfig | undefined)?.rules.find(
+    (r) => r.name === identity.issuer,
+  );
+  const anyOf = (
+    configOf(route.policies, "authorization") as { anyOf: { roles: string[]; scopes: string[] }[] } | undefined
+  )?.anyOf;
+  const tenant = (configOf(route.policies, "tenant") as { headers: Record<string, ClaimPath> } | undefined)?.headers;
+  const paths = [
+    ...(anyOf?.some((a) => a.roles.length > 0) && rules?.roles !== undefined ? [rules.roles] : []),
+    ...(anyOf?.some((a) => a.scopes.length > 0) && rules?.scopes !== undefined ? [rules.scopes] : []),
+    ...Object.values(tenant ?? {}),
+  ];
+  return paths
+    .filter((path) => claimAt(identity.claims, path) === undefined)
+    .map((path) => `The claim ${claimText(path)} is not in the token.`);
+}
+
 /** What happens to a request, phase by phase, and who sees to it on each target. */
 export async function explain(
   model: GatewayModel,
@@ -185,6 +207,6 @@ export async function explain(
       places,
     }));
   const isProofAsked = findings.steps.some((s) => PHASES[s.phase] >= PHASES.credentials);
-  const notes = [...(isProofAsked ? proofs.notes : []), ...notesOf(steps)];
+  const notes = [...(isProofAsked ? proofs.notes : []), ...absentClaims(verdict), ...notesOf(steps)];
   return { route: verdict.route?.name, steps, outcome: outcomeOf(verdict), notes };
 }

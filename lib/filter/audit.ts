@@ -1,4 +1,5 @@
 import { claimAt } from "../policy/claims";
+import { tenantName } from "../policy/tenant";
 import type { Verdict } from "../policy/decide";
 import { configOf } from "../policy/gateway";
 import { headerValues, pathOf, type Answer, type GatewayRequest } from "../policy";
@@ -36,7 +37,7 @@ export function callerOf({ exchange: { identity }, route }: Verdict): Caller {
   if (!identity) return NOBODY;
   const tenant = route && (configOf(route.policies, "tenant") as { headers: Record<string, string> } | undefined);
   if (!tenant) return { user: identity.user, tenant: undefined };
-  const claims = Object.values(tenant.headers).map((claim) => claimAt(identity.claims, claim));
+  const claims = Object.values(tenant.headers).map((claim) => tenantName(claimAt(identity.claims, claim)));
   return { user: identity.user, tenant: claims.filter((c) => typeof c === "string").join("/") || undefined };
 }
 

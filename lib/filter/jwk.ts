@@ -26,11 +26,26 @@ function isSafeEd25519(x: string): boolean {
   return y < P25519 && !SMALL_ORDER.has(y);
 }
 
+const SMALL_PRIMES = Array.from({ length: 165 }, (_, i) => i + 3).filter((n) => {
+  for (let d = 2; d * d <= n; d++) if (n % d === 0) return false;
+  return true;
+});
+
+/** Powers of 65537 by each small prime: a modulus of a weak generator (CVE-2017-15361, ROCA) is one of them by all. */
+const ROCA = SMALL_PRIMES.map((prime) => {
+  const powers = new Set<number>();
+  for (let power = 1; !powers.has(power); power = (power * 65_537) % prime) powers.add(power);
+  return { prime: BigInt(prime), powers };
+});
+
+const isRoca = (modulus: bigint): boolean => ROCA.every(({ prime, powers }) => powers.has(Number(modulus % prime)));
+
 /** A modulus of 2048 bits or more and an exponent that are odd, as they are when somebody has made the key. */
 function isSafeRsa(jwk: JsonWebKey, key: KeyObject): boolean {
   const { modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
-  const modulus = Buffer.from(jwk.n ?? "", "base64url");
-  return modulusLength >= 2048 && publicExponent >= 3n && publicExponent % 2n === 1n && (modulus.at(-1) ?? 0) % 2 === 1;
+  const modulus = BigInt(`0x${Buffer.from(jwk.n ?? "", "base64url").toString("hex") || "0"}`);
+  const odd = publicExponent >= 3n && publicExponent % 2n === 1n && modulus % 2n === 1n;
+  return modulusLength >= 2048 && odd && !isRoca(modulus);
 }
 
 function isSafe(jwk: JsonWebKey, key: KeyObject): boolean {

@@ -39,12 +39,32 @@ export const KEY_TIMES: KeyTimes = { refreshMs: 5 * 60_000, maxStaleMs: 24 * 3_6
 export function parseKeySet(text: string): PublishedKey[] {
   const { keys } = JSON.parse(text) as { keys?: unknown };
   if (!Array.isArray(keys) || keys.length > MAX_KEYS) throw new Error("The key set has no list of keys, or too many.");
-  const usable = (keys as unknown[]).flatMap((jwk) => publishedKey(jwk) ?? []);
+  if ((keys as unknown[]).some(isPrivate)) throw new Error("The key set publishes a private key.");
+  const usable: PublishedKey[] = [];
+  for (const jwk of keys as unknown[]) {
+    const key = publishedKey(jwk);
+    // The same key may be there twice, and one id stand for keys of other kinds or algorithms (RFC 7517 section 4.5).
+    if (key && !usable.some((other) => isSameKey(other, key))) usable.push(key);
+  }
   if (usable.length === 0) throw new Error("The key set has no key for signatures.");
-  const kids = usable.flatMap((k) => k.kid ?? []);
-  if (new Set(kids).size !== kids.length) throw new Error("The key set has one kid twice.");
+  const clash = usable.find((k, i) => k.kid !== undefined && usable.slice(0, i).some((other) => areOneName(other, k)));
+  if (clash) throw new Error("The key set has two keys under one kid.");
   return usable;
 }
+
+/** Whoever reads it could sign as the issuer (RFC 7518 section 6): no key of that set is to be relied on. */
+const isPrivate = (jwk: unknown): boolean =>
+  typeof jwk === "object" && jwk !== null && (jwk as { kty?: unknown }).kty !== "oct" && "d" in jwk;
+
+const isSameKey = (a: PublishedKey, b: PublishedKey): boolean =>
+  a.kid === b.kid && a.alg === b.alg && a.key.equals(b.key);
+
+/** Two keys that one token could mean. */
+const areOneName = (a: PublishedKey, b: PublishedKey): boolean =>
+  a.kid === b.kid &&
+  a.key.asymmetricKeyType === b.key.asymmetricKeyType &&
+  (a.alg === undefined || b.alg === undefined || a.alg === b.alg) &&
+  !a.key.equals(b.key);
 
 async function readKeySet(url: string, signal: AbortSignal): Promise<string> {
   const answer = await fetch(url, { redirect: "error", signal });

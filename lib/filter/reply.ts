@@ -111,6 +111,34 @@ export function writeRaw(socket: Socket, { status, headers, body }: Reply): void
   body.pipe(socket);
 }
 
+/** How often a token that can be revoked is looked for while its connection is open. */
+const RECHECK_MS = 10_000;
+/** No timer waits longer. */
+const LONGEST_MS = 2_147_483_647;
+
+/** A connection lasts no longer than the token that it began with. */
+function endWithToken({ validUntilMs, stillGood }: Exchange, client: Socket, end: () => void): void {
+  const timers: NodeJS.Timeout[] = [];
+  if (validUntilMs !== undefined)
+    timers.push(setTimeout(end, Math.min(LONGEST_MS, Math.max(0, validUntilMs - Date.now()))));
+  if (stillGood) {
+    const look = (): void => {
+      // While nobody knows, it goes on as it began.
+      stillGood().then(
+        (good) => {
+          if (!good) end();
+        },
+        () => undefined,
+      );
+    };
+    timers.push(setInterval(look, RECHECK_MS));
+  }
+  for (const timer of timers) timer.unref();
+  client.once("close", () => {
+    for (const timer of timers) clearTimeout(timer);
+  });
+}
+
 /** Joins both sides of an accepted handshake until either ends, or both are silent for too long. */
 export function join(
   exchange: Exchange,
@@ -118,6 +146,7 @@ export function join(
   clientHead: Buffer,
   answer: UpgradedAnswer,
   idleMs: number,
+  closesAtExpiry: boolean,
 ): Promise<void> {
   const service = answer.socket as Socket;
   const own = serviceAnswerHeaders(exchange, answer.headers);
@@ -144,6 +173,7 @@ export function join(
       setTimeout(end, LINGER_MS).unref();
     });
   }
+  if (closesAtExpiry) endWithToken(exchange, client, end);
   client.pipe(service);
   service.pipe(client);
   return new Promise((resolve) => client.once("close", resolve));

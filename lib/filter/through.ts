@@ -157,7 +157,8 @@ export async function serve(
   trace?.end(record);
 }
 
-const NEVER_IDLE = 0;
+/** Where the proxy in front keeps the promises of WebSockets. */
+const OF_PROXY = { idle: 0, closeAtExpiry: false };
 
 /**
  * A handshake for a WebSocket: the connection lasts as long as both sides want it. `answered` is told when it is no longer
@@ -192,8 +193,9 @@ export async function serveUpgrade(
     told.answer = answer;
     note();
     if (answer.by === "service" && (answer as UpgradedAnswer).socket) {
-      const webSocket = configOf(verdict.route?.policies ?? [], "webSocket") as { idle: number } | undefined;
-      await join(verdict.exchange, socket, head, answer, webSocket?.idle ?? NEVER_IDLE);
+      const { idle, closeAtExpiry } = (configOf(verdict.route?.policies ?? [], "webSocket") ??
+        OF_PROXY) as typeof OF_PROXY;
+      await join(verdict.exchange, socket, head, answer, idle, closeAtExpiry);
     } else {
       writeRaw(socket, replyTo(verdict.exchange, host, answer));
     }

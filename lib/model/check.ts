@@ -1,9 +1,19 @@
 import type { z } from "zod";
-import { diagnostic, type Diagnostic, type DiagnosticCode, type Result, type SourcePosition } from "../diagnostics";
+import {
+  diagnostic,
+  hasErrors,
+  type Diagnostic,
+  type DiagnosticCode,
+  type Result,
+  type SourcePosition,
+} from "../diagnostics";
 import type { KindName } from "../policy";
 import { configOf, routeEntries, type Route, type RouteEntry } from "../policy/gateway";
 import type { JwtConfig } from "../policy/jwt";
+import { checkCautions } from "./check-cautions";
 import { checkInfrastructure } from "./check-infrastructure";
+import { checkWords } from "./check-words";
+import { trustedHops } from "./front";
 import { findProblems, nearest } from "./problems";
 import type { RawModel } from "./read";
 import { resolveGateway } from "./resolve";
@@ -149,6 +159,7 @@ function checkEnvironment(raw: RawModel, model: GatewayModel, environment: strin
       const fix = "Give one of them another path, other methods or other headers.";
       found.push(diagnostic("model/overlapping-routes", at, why, fix, source(entry.route.name)));
     });
+    found.push(...checkCautions(host.routes.map((route) => ({ model, host, route, source: source(route.name) }))));
     for (const route of host.routes) {
       if (!route.respond) found.push(...sharedByMistake(model, route, source(route.name)));
       const jwt = configOf(route.policies, "jwt") as JwtConfig | undefined;
@@ -168,6 +179,14 @@ function checkEnvironment(raw: RawModel, model: GatewayModel, environment: strin
   return found;
 }
 
+/** X-Forwarded-For counts from the networks in front, and from nobody else. */
+function checkFront(raw: RawModel, { name, front }: GatewayModel): Diagnostic[] {
+  if (trustedHops(front) === 0 || front.networks.length > 0) return [];
+  const why = `${front.kind} tells who calls by X-Forwarded-For, and anybody could: no networks are named.`;
+  const fix = "Write the addresses of what stands in front under front.networks.";
+  return [diagnostic("model/untrusted-front", `${name}/front/networks`, why, fix, raw.locate(["front"]))];
+}
+
 /** Checks a model whole: every fault of form and of meaning, in one run. */
 export function checkModel(raw: RawModel): Result<GatewayModel> {
   const parsed = gatewaySchema.safeParse(raw.value);
@@ -175,7 +194,8 @@ export function checkModel(raw: RawModel): Result<GatewayModel> {
   const problems = findProblems(raw);
   diagnostics.push(...problems);
   if (!parsed.success || problems.length > 0) return { diagnostics };
+  diagnostics.push(...checkFront(raw, parsed.data), ...checkWords(raw, parsed.data));
   diagnostics.push(...parsed.data.environments.flatMap((e) => checkEnvironment(raw, parsed.data, e)));
   diagnostics.push(...checkInfrastructure(raw, parsed.data));
-  return diagnostics.length > 0 ? { diagnostics } : { value: parsed.data, diagnostics };
+  return hasErrors(diagnostics) ? { diagnostics } : { value: parsed.data, diagnostics };
 }

@@ -11,6 +11,7 @@ export function loadModel(file: string): Result<GatewayModel> {
 }
 
 export { checkModel } from "./check";
+export { trustedHops } from "./front";
 export { edgeTargetOf, systemNameOf, userOf, workloadOf } from "./names";
 export { resolveGateway, secretsOf } from "./resolve";
 export { defineGateway, gatewaySchema, type GatewayInput, type GatewayModel } from "./schema";

@@ -11,6 +11,8 @@ const DEFAULTS: Readonly<Partial<Record<KindName, unknown>>> = {
   headerHygiene: {},
   bodySize: { max: "1MiB" },
   webSocket: {},
+  // Where a WebSocket begins with a token.
+  connections: { max: 100, key: ["user"] },
   floodGuard: {},
   timeouts: {},
   requestId: {},
@@ -51,7 +53,8 @@ function identityHeaders(model: GatewayModel): string[] {
   return [...new Set(all.flatMap((p) => Object.keys(p.jwt?.claimHeaders ?? {})))].sort();
 }
 
-function toPolicies(model: GatewayModel, policies: Policies): ConfiguredPolicy[] {
+/** `cors` is the host's. */
+function toPolicies(model: GatewayModel, host: string, cors: unknown, policies: Policies): ConfiguredPolicy[] {
   return Object.entries(policies).map(([kind, config]) => {
     if (kind === "jwt") {
       const jwt = config as JwtConfig;
@@ -60,7 +63,8 @@ function toPolicies(model: GatewayModel, policies: Policies): ConfiguredPolicy[]
         return issuer ? [issuerRules(name, issuer)] : [];
       });
       const amongHeaderRoutes = model.routes.some((r) => r.match.headers !== undefined);
-      return { kind: "jwt", config: { ...jwt, rules, amongHeaderRoutes } };
+      const listed = (cors as { origins: string[] } | undefined)?.origins ?? [];
+      return { kind: "jwt", config: { ...jwt, rules, amongHeaderRoutes, origins: [...listed, `https://${host}`] } };
     }
     if (kind === "headerHygiene") {
       const { drop, single, ...rest } = config as { drop: string[]; single: string[]; pass: string[] };
@@ -114,7 +118,21 @@ function shapeOf(model: GatewayModel, route: RouteModel, policies: Policies): Po
   };
 }
 
-function resolveRoute(model: GatewayModel, hostName: string, route: RouteModel): Route {
+/** What WebSockets need besides: an end with their token, and a cap for each user. */
+function ofHandshakes(policies: Policies): Policies {
+  const { connections, ...others } = policies;
+  const webSocket = policies.webSocket as { allowed: boolean; closeAtExpiry: boolean } | undefined;
+  const jwt = policies.jwt as JwtConfig | undefined;
+  const hasTokens = jwt !== undefined && jwt.mode !== "open";
+  const wanted = connections !== defaults.connections || (webSocket?.allowed === true && hasTokens);
+  return {
+    ...others,
+    ...(webSocket && { webSocket: { ...webSocket, closeAtExpiry: webSocket.closeAtExpiry && hasTokens } }),
+    ...(connections !== undefined && wanted && { connections }),
+  };
+}
+
+function resolveRoute(model: GatewayModel, hostName: string, cors: unknown, route: RouteModel): Route {
   const host = model.hosts[hostName];
   const services = servicesOf(route);
   const servicePolicies = services.length === 1 ? model.services[services[0] as string]?.policies : undefined;
@@ -129,22 +147,15 @@ function resolveRoute(model: GatewayModel, hostName: string, route: RouteModel):
         }
       : route.policies;
   const base: Policies = basePath === undefined ? {} : { rewrite: { prefix: basePath, replacement: "/" } };
-  const policies = inherit(
-    ROUTE_KINDS,
-    defaults,
-    model.policies,
-    host?.policies ?? {},
-    servicePolicies ?? {},
-    base,
-    own,
-  );
+  const layers = [defaults, model.policies, host?.policies ?? {}, servicePolicies ?? {}, base, own];
+  const policies = ofHandshakes(inherit(ROUTE_KINDS, ...layers));
   const { methods, headers } = route.match;
   return {
     name: route.name,
     match: { paths: pathsOf(route, host?.basePath), ...(methods && { methods }), ...(headers && { headers }) },
     backends: route.backends ?? services.map((service) => ({ service, weight: 100 })),
     ...(route.respond && { respond: route.respond }),
-    policies: toPolicies(model, { ...policies, ...shapeOf(model, route, policies) }),
+    policies: toPolicies(model, hostName, cors, { ...policies, ...shapeOf(model, route, policies) }),
   };
 }
 
@@ -163,8 +174,8 @@ export function resolveGateway(model: GatewayModel, environment: string): Gatewa
       const routes = model.routes.filter((r) => present(r) && (r.hosts === undefined || r.hosts.includes(name)));
       return {
         name,
-        policies: toPolicies(model, policies),
-        routes: routes.map((route) => resolveRoute(model, name, route)),
+        policies: toPolicies(model, name, policies.cors, policies),
+        routes: routes.map((route) => resolveRoute(model, name, policies.cors, route)),
       };
     });
   return { system: model.name, environment, hosts };

@@ -9,7 +9,7 @@ import {
   contentType,
   duration,
   exactPath,
-  headerName,
+  matchHeaderName,
   hostname,
   method,
   name,
@@ -73,7 +73,7 @@ const match = z
     prefix: z.array(path).default([]),
     methods: z.array(method).min(1).optional(),
     headers: z
-      .record(headerName, z.string().regex(/^[\x21-\x7e]{1,256}$/, "write visible ASCII without spaces"))
+      .record(matchHeaderName, z.string().regex(/^[\x21-\x7e]{1,256}$/, "write visible ASCII without spaces"))
       .optional(),
   })
   .refine((m) => m.exact.length + m.prefix.length > 0, "name at least one path under exact or prefix");
@@ -164,6 +164,8 @@ const filter = z.strictObject({
 const kubernetes = z.strictObject({
   /** Namespace of the filter and of the Ingresses. */
   namespace: name.default("gateway"),
+  /** Namespace of whoever collects metrics. */
+  monitoringNamespace: name.default("monitoring"),
   /** Namespace and labels of Istio's ingress gateway. */
   istioGateway: z
     .strictObject({

@@ -4,6 +4,8 @@ import addFormats from "ajv-formats";
 import { z } from "zod";
 import { policyKind, TOO_LARGE, type Refusal } from "./kind";
 import { plainMediaType } from "./media-type";
+import { exactMultiples } from "./exact-decimals";
+import { missingBounds } from "./schema-bounds";
 import { AmbiguousJson, parseStrictJson } from "./strict-json";
 import { judgedBody } from "./values";
 
@@ -31,6 +33,7 @@ function compile(schema: Schema): Validators {
   const compiler = (allErrors: boolean): ValidateFunction => {
     const ajv = new Ajv2020({ allErrors, strict: true, allowUnionTypes: true, messages: true });
     addFormats(ajv);
+    exactMultiples(ajv);
     return ajv.compile(schema);
   };
   return { first: compiler(false), all: compiler(true) };
@@ -52,7 +55,9 @@ const jsonSchema = z.record(z.string(), z.unknown()).superRefine((schema, contex
     validatorsOf(schema);
   } catch (error) {
     context.addIssue({ code: "custom", message: `write a JSON Schema (2020-12): ${(error as Error).message}` });
+    return;
   }
+  for (const message of missingBounds(schema)) context.addIssue({ code: "custom", message });
 });
 
 const names = new WeakMap<Schema, ReadonlySet<string>>();

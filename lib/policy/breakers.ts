@@ -4,6 +4,8 @@ export interface BreakerRules {
   errorPercent: number;
   /** Calls below which nothing is judged. */
   minimumCalls: number;
+  /** Different callers whose calls must have failed: what one of them does closes no service for all others. */
+  minimumCallers: number;
   windowMs: number;
   openForMs: number;
 }
@@ -19,7 +21,7 @@ class Breaker {
   #probing = false;
   /** Another number for each state: a call that was sent in one says nothing of the next. */
   #epoch = 0;
-  #slices: { start: number; calls: number; errors: number }[] = [];
+  #slices: { start: number; calls: number; errors: number; callers: Set<string> }[] = [];
 
   stateAt(nowMs: number): BreakerState {
     return this.#state === "open" && nowMs >= this.#openUntil ? "half-open" : this.#state;
@@ -45,7 +47,7 @@ class Breaker {
   }
 
   /** Tells how an admitted call has ended; nothing is known of one that the client broke off. */
-  record(outcome: "ok" | "error" | "unknown", rules: BreakerRules, nowMs: number, epoch: number): void {
+  record(outcome: "ok" | "error" | "unknown", caller: string, rules: BreakerRules, nowMs: number, epoch: number): void {
     if (epoch !== this.#epoch) return;
     if (this.#state === "half-open") {
       this.#probing = false;
@@ -54,23 +56,27 @@ class Breaker {
       return;
     }
     if (outcome === "unknown") return;
-    this.#count(outcome === "error", rules, nowMs);
+    this.#count(outcome === "error", caller, rules, nowMs);
     const calls = this.#slices.reduce((sum, s) => sum + s.calls, 0);
     const errors = this.#slices.reduce((sum, s) => sum + s.errors, 0);
-    if (calls >= rules.minimumCalls && errors * 100 >= calls * rules.errorPercent) this.#open(rules, nowMs);
+    if (calls < rules.minimumCalls || errors * 100 < calls * rules.errorPercent) return;
+    const callers = new Set(this.#slices.flatMap((s) => [...s.callers]));
+    if (callers.size >= rules.minimumCallers) this.#open(rules, nowMs);
   }
 
-  #count(error: boolean, { windowMs }: BreakerRules, nowMs: number): void {
+  #count(error: boolean, caller: string, { windowMs, minimumCallers }: BreakerRules, nowMs: number): void {
     this.#slices = this.#slices.filter((s) => s.start > nowMs - windowMs);
     const width = windowMs / SLICES;
     const start = Math.floor(nowMs / width) * width;
     let slice = this.#slices.at(-1);
     if (slice?.start !== start) {
-      slice = { start, calls: 0, errors: 0 };
+      slice = { start, calls: 0, errors: 0, callers: new Set() };
       this.#slices.push(slice);
     }
     slice.calls += 1;
-    if (error) slice.errors += 1;
+    if (!error) return;
+    slice.errors += 1;
+    if (slice.callers.size < minimumCallers) slice.callers.add(caller);
   }
 
   #open(rules: BreakerRules, nowMs: number): void {

@@ -1,21 +1,40 @@
 import { z } from "zod";
 import type { BreakerRules } from "./breakers";
-import { policyKind, type Answer } from "./kind";
+import { addressGroup } from "./client-address";
+import { policyKind, userKey, type Answer, type Exchange } from "./kind";
 import { retryAfter } from "./rate";
 import { duration } from "./values";
 
-const failed = (answer: Answer): boolean =>
-  answer.by === "service" ? answer.status >= 500 : answer.cause === "no-answer" || answer.cause === "timeout";
+const counted = z.union([z.int().min(500).max(599), z.enum(["5xx", "noAnswer"])]);
+type Counted = z.output<typeof counted>;
+
+function failed(answer: Answer, counts: readonly Counted[]): boolean {
+  if (answer.by === "gateway")
+    return counts.includes("noAnswer") && ["no-answer", "timeout"].includes(answer.cause ?? "");
+  return counts.includes(answer.status) || (answer.status >= 500 && counts.includes("5xx"));
+}
+
+/** Who is told from others: by the token, the key, or the address. */
+function callerOf({ identity, apiKey, request }: Exchange): string {
+  if (identity) return userKey(identity);
+  return apiKey === undefined ? addressGroup(request.client) : `key:${apiKey}`;
+}
 
 /**
- * Stops calling a service that fails: 5xx answers, time-outs and missing answers are errors, and a call with all its tries
- * counts once. Each replica judges by what it has seen itself; routes that lead to one service share its breaker.
+ * Stops calling a service that fails: what `counts` names are errors, and a call with all its tries counts once. Each replica judges by what it has seen itself; routes that lead to one service share its breaker.
  */
 export const circuitBreaker = policyKind({
   kind: "circuitBreaker",
   schema: z.strictObject({
     errorPercent: z.int().min(1).max(100).default(50),
     minimumCalls: z.int().min(1).max(10_000).default(20),
+    /** Different callers whose calls must have failed before it opens. */
+    minimumCallers: z.int().min(1).max(100).default(3),
+    /**
+     * Statuses that are errors, `5xx` for all of them; `noAnswer`: no connection, a reset, a time-out. A service's 500 is
+     * often the fault of one request.
+     */
+    counts: z.array(counted).min(1).default([502, 503, 504, "noAnswer"]),
     window: duration.prefault("10s"),
     /** How long it stays open before one call may try again. */
     openFor: duration.prefault("30s"),
@@ -24,8 +43,8 @@ export const circuitBreaker = policyKind({
   sees: "response",
   perHost: false,
   requires: () => ["CircuitBreakerByErrorShare"],
-  async around({ errorPercent, minimumCalls, window, openFor }, exchange, state, call) {
-    const rules: BreakerRules = { errorPercent, minimumCalls, windowMs: window, openForMs: openFor };
+  async around({ errorPercent, minimumCalls, minimumCallers, counts, window, openFor }, exchange, state, call) {
+    const rules: BreakerRules = { errorPercent, minimumCalls, minimumCallers, windowMs: window, openForMs: openFor };
     const breaker = state.breakers.of(exchange.service ?? "");
     const { waitMs, epoch } = breaker.admit(state.nowMs());
     if (waitMs > 0) {
@@ -40,10 +59,10 @@ export const circuitBreaker = policyKind({
     let outcome: "ok" | "error" | "unknown" = "unknown";
     try {
       const answer = await call();
-      outcome = failed(answer) ? "error" : "ok";
+      outcome = failed(answer, counts) ? "error" : "ok";
       return answer;
     } finally {
-      breaker.record(outcome, rules, state.nowMs(), epoch);
+      breaker.record(outcome, callerOf(exchange), rules, state.nowMs(), epoch);
     }
   },
 });

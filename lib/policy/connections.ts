@@ -13,9 +13,14 @@ const keys = z
   .min(1)
   .default(["user", "clientAddress"]);
 
-function counterOf(kinds: z.output<typeof keys>, { system, environment, identity, request }: Exchange): string {
-  const byUser = kinds[0] === "user" && identity !== undefined;
-  const owner = byUser ? userKey(identity) : `address:${addressGroup(request.client)}`;
+/** The first of the kinds that the request has; nothing where it has none, and is not counted. */
+function counterOf(
+  kinds: z.output<typeof keys>,
+  { system, environment, identity, request }: Exchange,
+): string | undefined {
+  const kind = kinds.find((k) => k === "clientAddress" || identity !== undefined);
+  if (kind === undefined) return undefined;
+  const owner = kind === "user" && identity ? userKey(identity) : `address:${addressGroup(request.client)}`;
   return `connections:{${system}:${environment}:${owner}}`;
 }
 
@@ -57,6 +62,7 @@ export const connections = policyKind({
   async decide(config, exchange, state) {
     if (!asksForWebSocket(exchange.request)) return undefined;
     const key = counterOf(config.key, exchange);
+    if (key === undefined) return undefined;
     const id = randomUUID();
     const store = await leased(state.shared, key, id, config.max, state);
     if (!store) {

@@ -34,6 +34,7 @@ export const FEATURES = {
   JwtAlgorithmBinding: "a key verifies only the algorithm it was published for",
   JwtAmongHeaderRoutes: "identity on a host whose routes are chosen by headers as well",
   JwtAudience: "audience checked, refusal 401",
+  JwtClaimAnyName: "claims whose names have dots, slashes or other signs",
   JwtClaimHeaders: "claims passed to the upstream as headers",
   JwtFromCookie: "the token in a cookie",
   JwtFromWebSocketProtocol: "the token of a handshake among its sub-protocols",
@@ -71,6 +72,7 @@ export const FEATURES = {
   TenantFromClaims: "tenant headers agree with the claims and are filled in from them",
   TimeoutFirstByte: "time to the first byte of the answer",
   TimeoutTotal: "time to the end of the answer, all tries included",
+  WebSocketCloseAtExpiry: "an open WebSocket ends when its token expires or is revoked",
   WebSocketUpgrade: "WebSocket handshakes only where the route allows them",
 } as const;
 

@@ -1,9 +1,18 @@
 import { z } from "zod";
 import type { Feature } from "./feature";
 import { cookieValues } from "./cookies";
-import { headerValues, notNow, policyKind, type Decision, type Exchange, type Identity, type State } from "./kind";
+import {
+  headerValues,
+  notNow,
+  policyKind,
+  type Decision,
+  type Exchange,
+  type GatewayRequest,
+  type Identity,
+  type State,
+} from "./kind";
 import { ALGORITHM_NAMES, type IssuerRules, type Verified } from "./token";
-import { claimAt, isPrintable } from "./claims";
+import { claimAt, claimHeader, claimMembers, isPrintable } from "./claims";
 import { claimPath, duration, name, ownHeaderName, wholeName } from "./values";
 import { asksForWebSocket } from "./web-socket";
 
@@ -14,7 +23,12 @@ export const issuerSchema = z.strictObject({
   /** Where its keys are published (RFC 7517); only an issuer whose tokens are all signed by a secret has none. */
   jwks: z
     .strictObject({
-      url: z.url({ protocol: /^https?$/ }),
+      url: z
+        .url({ protocol: /^https?$/ })
+        .refine(
+          (url) => !/^[^/]*\/\/[^/?#]*@/.test(url),
+          "write it without user and password: it stands in logs and outputs",
+        ),
       /** Plain http must be allowed by name; use it inside a cluster only. */
       allowHttp: z.boolean().default(false),
     })
@@ -144,12 +158,25 @@ const schema = z.strictObject({
   claimHeaders: z.record(ownHeaderName, claimPath).default({}),
 });
 
-/** What the model puts into a `jwt` policy: its issuers, and whether any route of it is chosen by headers. */
-export type JwtConfig = z.output<typeof schema> & { rules: readonly IssuerRules[]; amongHeaderRoutes: boolean };
+/** What the model puts into a `jwt` policy. */
+export type JwtConfig = z.output<typeof schema> & {
+  rules: readonly IssuerRules[];
+  /** Some route of it is chosen by headers. */
+  amongHeaderRoutes: boolean;
+  /** Whose pages may open a WebSocket with a token from a cookie: those that CORS lists, and the host's own. */
+  origins: readonly string[];
+};
 
 const KEYS_AWAY = notNow("keys-away", "Tokens cannot be checked now.");
 
 type PlainConfig = z.output<typeof schema>;
+
+/** A browser sends cookies with a handshake whoever's page asks for it, and CORS does not stop it (RFC 6455 section 10.2). */
+function isOwnPage({ origins }: JwtConfig, request: GatewayRequest): boolean {
+  if (!asksForWebSocket(request)) return true;
+  const [origin, ...others] = headerValues(request, "origin");
+  return origin !== undefined && others.length === 0 && origins.includes(origin);
+}
 
 /** What follows from a token that was looked at: who calls, and what the upstream hears of him. */
 function admit(
@@ -164,19 +191,25 @@ function admit(
     return { status: 401, reason, message, headers };
   };
   if ("reason" in verified) return invalid(verified.reason, verified.message);
+  if (exchange.tokenFrom === "cookie" && !isOwnPage(config as JwtConfig, exchange.request)) {
+    return { status: 403, reason: "cross-origin-handshake", message: "No WebSocket is opened from this origin." };
+  }
   const { identity } = verified;
   const accept = (): undefined => {
     exchange.identity = identity;
+    const skewMs = (config as JwtConfig).rules.find((r) => r.name === identity.issuer)?.clockSkewMs ?? 0;
+    exchange.validUntilMs = Number(identity.claims["exp"]) * 1000 + skewMs;
     for (const header in config.claimHeaders) {
-      const value = claimAt(identity.claims, config.claimHeaders[header] ?? "");
-      const text = typeof value === "number" ? String(value) : value;
-      if (typeof text === "string" && isPrintable(text)) exchange.upstream.set.set(header, text);
+      const text = claimHeader(claimAt(identity.claims, config.claimHeaders[header] ?? ""));
+      if (text !== undefined) exchange.upstream.set.set(header, text);
     }
   };
   if (!config.revocation) {
     accept();
     return undefined;
   }
+  const { revocation: revocable } = config;
+  exchange.stillGood = async () => (await revoked(revocable, identity.claims, state)) === undefined;
   return revoked(config.revocation, identity.claims, state).then((refusal) => {
     if (!refusal) accept();
     return refusal?.status === 401 ? invalid(refusal.reason, refusal.message) : refusal;
@@ -205,6 +238,14 @@ export const jwt = policyKind({
     if (rules.some((r) => r.roleCodes !== undefined)) features.push("JwtPackedRoles");
     if (rules.some((r) => r.algorithms.includes("HS256"))) features.push("JwtSharedSecret");
     if ((config as JwtConfig).amongHeaderRoutes) features.push("JwtAmongHeaderRoutes");
+    const paths = [
+      ...rules.flatMap((r) => [r.user, r.roles, r.scopes, r.type?.claim]),
+      ...Object.values(config.claimHeaders),
+    ];
+    const plain = paths
+      .flatMap((path) => (path === undefined ? [] : claimMembers(path)))
+      .every((m) => /^[\w-]+$/.test(m));
+    if (!plain) features.push("JwtClaimAnyName");
     return features;
   },
   decide(config, exchange, state) {

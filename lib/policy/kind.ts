@@ -60,6 +60,10 @@ export interface Exchange {
   identity?: Identity;
   /** Where the verified token was. */
   tokenFrom?: "header" | "cookie" | "protocol";
+  /** When the token's word ends, with the clock skew, in milliseconds. */
+  validUntilMs?: number;
+  /** Whether the token is still good, where it can be revoked; rejects while nobody knows. */
+  stillGood?: () => Promise<boolean>;
   /** Id of the API key. */
   apiKey?: string;
   /** The tenant, as the values of its claims. */

@@ -7,14 +7,14 @@ import { plainMediaType } from "./media-type";
 import { retryAfter } from "./rate";
 import { parseStrictJson } from "./strict-json";
 import { bareText, namesOf } from "./spellings";
-import { claimPath, duration, judgedBody } from "./values";
+import { duration, judgedBody, memberPath } from "./values";
 
 const schema = z.strictObject({
   /**
    * The member of the body that says who wants in: a text, compared without case, width, accents, white space and characters
    * that nobody sees. A body that does not name exactly one is 400.
    */
-  field: claimPath.default("email"),
+  field: memberPath.default("email"),
   attempts: z.int().min(1).max(1_000).default(5),
   per: duration.prefault("15m"),
   blockFor: duration.prefault("15m"),

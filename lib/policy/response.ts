@@ -86,6 +86,9 @@ export const requestId = policyKind({
   },
 });
 
+/** What stands for a value in the form of errors. */
+export const ERROR_WORDS = ["{reason}", "{message}", "{requestId}", "{status}"];
+
 /** The JSON form of errors that the gateway makes. Members are texts, in which four words in braces stand for values. */
 export const errorBody = policyKind({
   kind: "errorBody",

@@ -6,14 +6,18 @@ import { claimPath, ownHeaderName } from "./values";
 /** Words that some programs take for no tenant, or for all of them. */
 const NO_TENANT = ["*", "null", "undefined"];
 
-/** Visible ASCII with spaces inside at most, and no list: what every reader takes for this one tenant. */
-function isTenant(value: unknown): value is string {
-  return (
+/**
+ * A claim as a tenant's name: visible ASCII with spaces inside at most, and no list, which every reader takes for this one
+ * tenant; a whole number in its one spelling. Nothing for anything else.
+ */
+export function tenantName(value: unknown): string | undefined {
+  if (Number.isSafeInteger(value)) return String(value);
+  const good =
     typeof value === "string" &&
     /^[!-~]([ -~]*[!-~])?$/.test(value) &&
     !value.includes(",") &&
-    !NO_TENANT.includes(value)
-  );
+    !NO_TENANT.includes(value);
+  return good ? value : undefined;
 }
 
 /**
@@ -34,19 +38,18 @@ export const tenant = policyKind({
     const { request, identity, upstream } = exchange;
     const values: string[] = [];
     for (const [header, claim] of Object.entries(config.headers)) {
-      const value = identity && claimAt(identity.claims, claim);
+      const value = identity && tenantName(claimAt(identity.claims, claim));
       const said = headerValues(request, header);
-      const known = isTenant(value);
       if (identity && said.some((s) => s !== value)) {
         return { status: 403, reason: "tenant-mismatch", message: `${header} does not agree with the token.` };
       }
       if (identity && said.length > 1) {
         return { status: 403, reason: "tenant-repeated", message: `${header} was sent more than once.` };
       }
-      if (identity && config.required && !known) {
+      if (identity && config.required && value === undefined) {
         return { status: 403, reason: "tenant-missing", message: "The token names no tenant." };
       }
-      if (known) {
+      if (value !== undefined) {
         upstream.set.set(header, value);
         values.push(value);
       } else {

@@ -1,5 +1,5 @@
 import { constants, createHmac, timingSafeEqual, verify, type KeyObject } from "node:crypto";
-import { claimAt, namesAt } from "./claims";
+import { claimAt, namesAt, type ClaimPath } from "./claims";
 import type { Identity, KeySource } from "./kind";
 import { parseStrictJson } from "./strict-json";
 
@@ -29,14 +29,14 @@ export interface IssuerRules {
   audiences: readonly string[];
   algorithms: readonly Algorithm[];
   /** Claim that tells access tokens from others; `optional` lets tokens without it pass. */
-  type?: { claim: string; value: string; optional: boolean } | undefined;
-  user: string;
+  type?: { claim: ClaimPath; value: string; optional: boolean } | undefined;
+  user: ClaimPath;
   /** The user claim is a whole number, which RFC 7519 does not have for `sub`. */
   numericUser: boolean;
-  roles?: string | undefined;
+  roles?: ClaimPath | undefined;
   /** Names of the codes in a packed text. */
   roleCodes?: Readonly<Record<string, string>> | undefined;
-  scopes?: string | undefined;
+  scopes?: ClaimPath | undefined;
   clockSkewMs: number;
 }
 
@@ -122,7 +122,7 @@ function isTime(value: unknown): value is number {
 }
 
 /** Packed codes name roles of the table and nothing else: a part of a text is never a role. */
-function rolesAt(claims: Record<string, unknown>, path: string, codes: IssuerRules["roleCodes"]): string[] {
+function rolesAt(claims: Record<string, unknown>, path: ClaimPath, codes: IssuerRules["roleCodes"]): string[] {
   const value = claimAt(claims, path);
   if (!codes || typeof value !== "string") return namesAt(claims, path);
   if (!/^(\[[^[\]]+\])*$/.test(value)) return [];
@@ -162,8 +162,9 @@ function checkClaims(claims: Record<string, unknown>, rules: IssuerRules, nowMs:
 /** A token that is well-formed and asks for what its issuer accepts; nothing of it is proven yet. */
 interface Readable {
   claims: Record<string, unknown>;
-  rules: IssuerRules;
-  alg: Algorithm;
+  /** Those whose name it bears, who may be several: first who has its audience. */
+  issuers: readonly IssuerRules[];
+  alg: string;
   kid: string | undefined;
   /** What was signed. */
   input: string;
@@ -184,24 +185,43 @@ function read(token: string, issuers: readonly IssuerRules[]): Readable | Verifi
   const signature = decodeBase64url(token.slice(second + 1));
   if (!header || !claims || !signature) return MALFORMED;
   const { iss } = claims;
-  const rules =
-    issuers.find((i) => i.issuer !== undefined && i.issuer === iss) ??
-    // An issuer that puts no name into its tokens has not made one that bears a name.
-    issuers.find((i) => i.issuer === undefined && iss === undefined);
-  if (!rules) return refuse("issuer", "The token is from another issuer.");
-  const { alg, kid, crit, b64, zip } = header;
+  // An issuer that puts no name into its tokens has not made one that bears a name.
+  const named = issuers.filter((i) => i.issuer === iss);
+  if (named.length === 0) return refuse("issuer", "The token is from another issuer.");
+  const { alg, kid, crit, b64, zip, typ } = header;
   if (crit !== undefined || b64 !== undefined || zip !== undefined)
     return refuse("critical", "The token has extensions that are not known.");
-  if (typeof alg !== "string" || !(rules.algorithms as readonly string[]).includes(alg)) {
-    return refuse("algorithm", "The token's algorithm is not accepted.");
-  }
+  // A logout token, a proof of possession (RFC 8725 section 3.11): no access token, whoever has signed it.
+  if (typeof typ === "string" && /\+jwt$/i.test(typ) && !/^(application\/)?at\+jwt$/i.test(typ))
+    return refuse("other-use", "The token is for another use.");
+  // Whoever sends it would have to prove that he has the key (RFC 7800), which a bearer does not.
+  if (claims["cnf"] !== undefined) return refuse("bound", "The token is bound to a key.");
   if (kid !== undefined && typeof kid !== "string") return MALFORMED;
-  return { claims, rules, alg: alg as Algorithm, kid, input: token.slice(0, second), signature };
+  const chosen = named.length === 1 ? named : byAudience(named, claims["aud"]);
+  return {
+    claims,
+    issuers: chosen,
+    alg: typeof alg === "string" ? alg : "",
+    kid,
+    input: token.slice(0, second),
+    signature,
+  };
+}
+
+function byAudience(issuers: readonly IssuerRules[], aud: unknown): readonly IssuerRules[] {
+  const fits = ({ audiences }: IssuerRules): boolean => audiences.some((a) => [aud].flat().includes(a));
+  return [...issuers.filter(fits), ...issuers.filter((i) => !fits(i))];
 }
 
 type Candidates = readonly (KeyObject | undefined)[] | undefined;
 
-function prove({ claims, rules, alg, input, signature }: Readable, candidates: Candidates, nowMs: number): Verified {
+function prove(
+  { claims, input, signature }: Readable,
+  rules: IssuerRules,
+  alg: Algorithm,
+  candidates: Candidates,
+  nowMs: number,
+): Verified {
   const fitting = (candidates ?? []).filter((key) => key !== undefined).filter((key) => keyFits(alg, key));
   if (fitting.length === 0) return refuse("unknown-key", "The token's key is not known.");
   if (!fitting.some((key) => signatureHolds(alg, key, input, signature))) {
@@ -223,8 +243,31 @@ export function verifyToken(
 ): Verified | Promise<Verified> {
   const found = read(token, issuers);
   if (!("input" in found)) return found;
-  const { rules, kid, alg } = found;
-  if (alg === "HS256") return prove(found, keys.secrets?.(rules.name), nowMs);
+  const by = (at: number): Verified | Promise<Verified> => {
+    const rules = found.issuers[at] as IssuerRules;
+    const verified = verifiedBy(found, rules, keys, nowMs);
+    if (found.issuers.length === at + 1) return verified;
+    // What the first says of it is told, where none takes it.
+    const next = (own: Verified): Verified | Promise<Verified> => {
+      if ("identity" in own) return own;
+      const other = by(at + 1);
+      const better = (late: Verified): Verified => ("identity" in late ? late : own);
+      return other instanceof Promise ? other.then(better) : better(other);
+    };
+    return verified instanceof Promise ? verified.then(next) : next(verified);
+  };
+  return by(0);
+}
+
+/** One issuer's word on a token. */
+function verifiedBy(found: Readable, rules: IssuerRules, keys: KeySource, nowMs: number): Verified | Promise<Verified> {
+  const { kid } = found;
+  if (!(rules.algorithms as readonly string[]).includes(found.alg)) {
+    return refuse("algorithm", "The token's algorithm is not accepted.");
+  }
+  const alg = found.alg as Algorithm;
+  if (alg === "HS256") return prove(found, rules, alg, keys.secrets?.(rules.name), nowMs);
   const key = keys.find(rules.name, kid, alg);
-  return key instanceof Promise ? key.then((late) => prove(found, [late], nowMs)) : prove(found, [key], nowMs);
+  const proven = (known: KeyObject | undefined): Verified => prove(found, rules, alg, [known], nowMs);
+  return key instanceof Promise ? key.then(proven) : proven(key);
 }

@@ -39,6 +39,15 @@ export const headerName = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/, "write a header name of letters, digits and hyphens")
   .transform((name) => name.toLowerCase());
 
+/** A header that routes may be chosen by: none of the connection's own, which proxies take before they choose. */
+export const matchHeaderName = headerName.refine(
+  (name) =>
+    !/^(connection|keep-alive|te|trailer|transfer-encoding|upgrade|host|content-length|expect|proxy-.*|x-gateway-.*|x-envoy-.*)$/.test(
+      name,
+    ),
+  "write a header that belongs to no connection and no proxy",
+);
+
 /** What frames a message, belongs to one connection, or is a word between proxies: nobody's to set. */
 const NOT_OURS =
   /^(host|content-length|transfer-encoding|connection|keep-alive|te|trailer|upgrade|expect|proxy-.*|x-gateway-.*|x-envoy-.*)$/;
@@ -167,7 +176,13 @@ export const origin = z
 
 export const method = z.enum(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
-/** Path into a token's claims, members joined by dots: `realm_access.roles`. */
-export const claimPath = z
+/** Path of a member, names joined by dots: `user.name`. */
+export const memberPath = z
   .string()
   .regex(/^[A-Za-z_][\w:/-]*(\.[A-Za-z_][\w:/-]*)*$/, "write a claim name, or a path with dots");
+
+/**
+ * Path into a token's claims: members joined by dots (`realm_access.roles`), or a list of members where one has a dot itself
+ * (`["resource_access", "field.api", "roles"]`). A text with `://` in it is one member.
+ */
+export const claimPath = z.union([memberPath, z.array(z.string().min(1).max(256)).min(1).max(16)]);

@@ -17,11 +17,14 @@ export const webSocket = policyKind({
     allowed: z.boolean().default(false),
     /** How long an open connection may be silent. */
     idle: duration.prefault("1h"),
+    /** Ends an open connection when the token that it began with expires, or is revoked. */
+    closeAtExpiry: z.boolean().default(true),
   }),
   phase: "declaredBody",
   sees: "head",
   perHost: false,
-  requires: () => ["WebSocketUpgrade"],
+  requires: ({ allowed, closeAtExpiry }) =>
+    allowed && closeAtExpiry ? ["WebSocketUpgrade", "WebSocketCloseAtExpiry"] : ["WebSocketUpgrade"],
   decide(config, { request }) {
     if (!asksForWebSocket(request)) return undefined;
     // Whoever passes its body on as the words of another protocol says what the client likes (RFC 6455 section 4.1).

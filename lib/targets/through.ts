@@ -33,6 +33,12 @@ export function longestAnswerMs(route: Route): number {
   return Math.max(timeouts?.total ?? Math.max(tries, timeouts?.firstByte ?? 15_000)) + MARGIN_MS;
 }
 
+/** What a proxy must let pass where the filter looks at handshakes. */
+export function handshakes(route: Route): { webSocketIdleMs?: number } {
+  const webSocket = configOf(route.policies, "webSocket") as { allowed: boolean; idle: number } | undefined;
+  return webSocket?.allowed ? { webSocketIdleMs: webSocket.idle } : {};
+}
+
 /** Where the filter takes whole routes: the host of its door, and a port of its own. */
 export function throughAddress({ filter }: GatewayModel): { host: string; port: number } {
   return { host: filter.address.slice(0, filter.address.lastIndexOf(":")), port: filter.throughPort };

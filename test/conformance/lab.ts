@@ -35,6 +35,13 @@ export default defineGateway({
       roles: "roles",
       scopes: "scope",
     },
+    // The same issuer, read in another way.
+    dotted: {
+      issuer: "https://issuer.lab.test",
+      jwks: { url: "https://issuer.lab.test/keys" },
+      audiences: ["lab-api"],
+      roles: ["resource_access", "field.api", "roles"],
+    },
     numbers: {
       issuer: "https://numbers.lab.test",
       jwks: { url: "https://numbers.lab.test/keys" },
@@ -74,6 +81,30 @@ export default defineGateway({
       match: { prefix: ["/main"] },
       service: "one",
       policies: { jwt: { issuers: ["main"], claimHeaders: { "x-user-id": "sub", "x-user-roles": "roles" } } },
+    },
+    {
+      name: "claims",
+      match: { prefix: ["/claims"] },
+      service: "one",
+      policies: {
+        jwt: {
+          issuers: ["dotted"],
+          claimHeaders: {
+            "x-groups": "groups",
+            "x-own": "https://lab.test/own",
+            "x-dotted": ["nested", "a.b"],
+            "x-flag": "flag",
+            "x-name": "name",
+            "x-count": "count",
+          },
+        },
+      },
+    },
+    {
+      name: "claims-roles",
+      match: { prefix: ["/claims/roles"] },
+      service: "one",
+      policies: { jwt: { issuers: ["dotted"] }, authorization: { anyOf: [{ roles: ["editor"] }] } },
     },
     {
       name: "both",
@@ -322,7 +353,7 @@ export default defineGateway({
       match: { prefix: ["/fallback"] },
       service: "one",
       policies: {
-        circuitBreaker: { minimumCalls: 2, openFor: "2s" },
+        circuitBreaker: { minimumCalls: 2, minimumCallers: 1, openFor: "2s", counts: ["5xx", "noAnswer"] },
         timeouts: { firstByte: "1s" },
         fallback: {
           status: 503,
@@ -339,6 +370,15 @@ export default defineGateway({
       policies: {
         timeouts: { firstByte: "1s", total: "2s" },
         fallback: { on: ["no-answer", "timeout"], status: 502, body: '{"error":"Internal proxy error"}' },
+      },
+    },
+    {
+      name: "patient",
+      match: { prefix: ["/patient"] },
+      service: "two",
+      policies: {
+        jwt: { mode: "optional", issuers: ["main"] },
+        circuitBreaker: { minimumCalls: 2, openFor: "2s" },
       },
     },
     {

@@ -23,6 +23,7 @@ export default defineGateway({
   },
   services: { app: { address: "app.sessions.svc.cluster.local:3001" } },
   policies: {
+    cors: { origins: ["https://app.sessions.test"], credentials: true },
     jwt: {
       issuers: ["own"],
       cookie: "access_token",
@@ -65,6 +66,7 @@ export default defineGateway({
       service: "app",
       policies: { jwt: { mode: "open", issuers: ["own"] }, csrf: null, lockout: { onFailure: "deny" } },
     },
+    { name: "live", match: { prefix: ["/live"] }, service: "app", policies: { webSocket: { allowed: true } } },
     { name: "me", match: { prefix: ["/me"] }, service: "app" },
     {
       name: "users",

@@ -367,7 +367,7 @@ describe("what a model becomes", () => {
     // A body that declares nothing has the same limit.
     expect(configOf(policies, "bodyCount")).toEqual({ max: 1024 ** 2 });
     expect(configOf(policies, "timeouts")).toEqual({ firstByte: 15_000 });
-    expect(configOf(policies, "webSocket")).toEqual({ allowed: false, idle: 3_600_000 });
+    expect(configOf(policies, "webSocket")).toEqual({ allowed: false, idle: 3_600_000, closeAtExpiry: false });
   });
 
   test("the nearest policy wins: gateway, host, service, route; null takes away; lists are replaced", () => {

@@ -74,6 +74,8 @@ describe("what goes through the filter", () => {
       [
         ...["jwt", "tenant", "authorization", "rateLimit", "bodyCount", "bodySchema"],
         ...["rewrite", "timeouts", "retries", "cache", "circuitBreaker", "compression"],
+        // Of the one route that takes WebSockets.
+        ...["webSocket", "connections"],
       ].sort(),
     );
     expect(kindsAt(placements, "native").sort()).toEqual(

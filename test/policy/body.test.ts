@@ -16,11 +16,11 @@ const bodySchema = kindNamed("bodySchema") as typeof BodySchema;
 const SCHEMA = {
   type: "object",
   properties: {
-    email: { type: "string", format: "email" },
+    email: { type: "string", format: "email", maxLength: 100 },
     age: { type: "integer", minimum: 0 },
     tags: { type: "array", items: { type: "string" } },
     "a/b~c": { type: "object", properties: { x: { const: 1 } }, required: ["x"], additionalProperties: false },
-    secret: { type: "string", pattern: "^[a-z]+$" },
+    secret: { type: "string", pattern: "^[a-z]+$", maxLength: 100 },
   },
   required: ["email"],
   additionalProperties: false,

@@ -1,6 +1,12 @@
 import { CircuitBreakers, type BreakerRules, type BreakerState } from "../../lib/policy/breakers";
 
-const RULES: BreakerRules = { errorPercent: 50, minimumCalls: 4, windowMs: 10_000, openForMs: 30_000 };
+const RULES: BreakerRules = {
+  errorPercent: 50,
+  minimumCallers: 1,
+  minimumCalls: 4,
+  windowMs: 10_000,
+  openForMs: 30_000,
+};
 
 type Breaker = ReturnType<CircuitBreakers["of"]>;
 type Outcome = Parameters<Breaker["record"]>[0];
@@ -26,7 +32,7 @@ class Bench {
 
   /** Tells of the oldest call that is under way. */
   record(outcome: Outcome): void {
-    this.breaker.record(outcome, { ...RULES, ...this.rules }, this.now, this.#sent.shift() ?? -1);
+    this.breaker.record(outcome, "a", { ...RULES, ...this.rules }, this.now, this.#sent.shift() ?? -1);
   }
 
   /** Calls that end at once, `o` well and `x` badly; those that are not admitted are not told of. */
@@ -185,8 +191,8 @@ describe("several services", () => {
     const breakers = new CircuitBreakers();
     const [one, two] = [breakers.of("one"), breakers.of("two")];
     for (let i = 0; i < 4; i++) {
-      one.record("error", RULES, 0, one.admit(0).epoch);
-      two.record("ok", RULES, 0, two.admit(0).epoch);
+      one.record("error", "a", RULES, 0, one.admit(0).epoch);
+      two.record("ok", "a", RULES, 0, two.admit(0).epoch);
     }
     expect(breakers.of("one").admit(1).waitMs).toBe(29_999);
     expect(breakers.of("two").admit(1).waitMs).toBe(0);
@@ -201,7 +207,7 @@ describe("several services", () => {
     const told = (breakers: CircuitBreakers, count: number, rules: Partial<BreakerRules>, nowMs: number): void => {
       const breaker = breakers.of("s");
       for (let i = 0; i < count; i++) {
-        breaker.record("error", { ...RULES, ...rules }, nowMs, breaker.admit(nowMs).epoch);
+        breaker.record("error", "a", { ...RULES, ...rules }, nowMs, breaker.admit(nowMs).epoch);
       }
     };
 
@@ -222,5 +228,29 @@ describe("several services", () => {
       told(breakers, 2, {}, 2_002);
       expect(breakers.of("s").stateAt(2_002)).toBe("open");
     });
+  });
+});
+
+describe("callers", () => {
+  const callers = (names: readonly string[], minimumCallers: number): BreakerState => {
+    const breaker = new CircuitBreakers().of("s");
+    const rules = { ...RULES, minimumCallers, minimumCalls: 4 };
+    for (const name of names) breaker.record("error", name, rules, 0, breaker.admit(0).epoch);
+    return breaker.stateAt(0);
+  };
+
+  test("one of them, however often, closes no service for all others", () => {
+    expect(
+      callers(
+        Array.from({ length: 100 }, () => "a"),
+        3,
+      ),
+    ).toBe("closed");
+    expect(callers(["a", "b", "a", "b", "a", "b"], 3)).toBe("closed");
+  });
+
+  test("several of them do", () => {
+    expect(callers(["a", "b", "c", "a"], 3)).toBe("open");
+    expect(callers(["a", "a", "a", "a"], 1)).toBe("open");
   });
 });

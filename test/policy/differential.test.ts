@@ -180,6 +180,18 @@ const STRICTER: readonly Reason[] = [
     example: { claims: { nbf: -1 } },
   },
   {
+    name: "a key that the sender would have to have",
+    why: "A bearer proves nothing of it (RFC 7800).",
+    holds: ({ claims }) => claims["cnf"] !== undefined,
+    example: { claims: { cnf: { jkt: "x" } } },
+  },
+  {
+    name: "another use",
+    why: "A logout token or a proof of possession is no access token (RFC 8725 section 3.11).",
+    holds: ({ header }) => /\+jwt$/i.test(String(header["typ"])) && !/at\+jwt$/i.test(String(header["typ"])),
+    example: { header: { typ: "dpop+jwt" } },
+  },
+  {
     name: "no user",
     why: "Limits and audit go by the user: it is a text that is not empty.",
     holds: ({ claims: { sub } }) => typeof sub !== "string" || sub === "",

@@ -84,7 +84,7 @@ describe("tenant", () => {
   test.each<[string, Record<string, unknown>]>([
     ["no claim", { unit: "U1" }],
     ["an empty claim", { unit: "U1", place: { country: "" } }],
-    ["a number", { unit: "U1", place: { country: 7 } }],
+    ["a fraction", { unit: "U1", place: { country: 7.5 } }],
     ["a list", { unit: "U1", place: { country: ["CL"] } }],
     ["null", { unit: "U1", place: null }],
     ["an object with a text of its own", { unit: "U1", place: { country: { toString: "CL" } } }],

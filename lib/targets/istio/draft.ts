@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Placement } from "../../plan";
+import type { ClaimPath } from "../../policy/claims";
 import type { cors } from "../../policy/cors";
 import type { Host, Route } from "../../policy/gateway";
 import type { ErrorBodyConfig } from "../../policy/response";
@@ -7,7 +8,7 @@ import { needsMatching, type RespondConfig, type WeightsConfig } from "../../pol
 import type { HeaderChangeConfig, RewriteConfig } from "../../policy/upstream";
 import type { IssuerRules } from "../../policy/token";
 import type { TargetInput } from "../target";
-import { filterWays } from "../through";
+import { filterWays, handshakes } from "../through";
 
 /** Manifests in the making: enforcers note what is kept, the builders turn it into objects. */
 
@@ -36,7 +37,7 @@ export interface RouteDraft {
   /** The issuers whose tokens it takes. */
   issuers: readonly string[];
   /** Claims that the native form passes on as headers. */
-  claimHeaders?: Readonly<Record<string, string>>;
+  claimHeaders?: Readonly<Record<string, ClaimPath>>;
   /** A token is demanded natively. */
   demandsToken: boolean;
   anyOf?: readonly { roles: string[]; scopes: string[] }[];
@@ -76,6 +77,7 @@ export function beginDraft(input: TargetInput): IstioDraft {
     chosenByMatch: !needsMatching(route),
     door: !route.respond && ways.asksDoor(host.name, route.name),
     through: !route.respond && ways.isThrough(host.name, route.name),
+    ...(ways.isThrough(host.name, route.name) && handshakes(route)),
     checksTokens: false,
     issuers: [],
     demandsToken: false,

@@ -5,6 +5,7 @@ import {
   type AuthorizationPolicySpecRules as Rule,
 } from "../../../imports/security.istio.io";
 import { routeEntries, type RouteEntry } from "../../policy/gateway";
+import { claimMembers, type ClaimPath } from "../../policy/claims";
 import type { IssuerRules } from "../../policy/token";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { metadata } from "./names";
@@ -46,7 +47,8 @@ function operations(entries: readonly RouteEntry[], at: number): { methods: stri
   return [...groups.values()];
 }
 
-const claimKey = (path: string): string => `request.auth.claims${path.split(".").map((p) => `[${p}]`).join("")}`;
+const claimKey = (path: ClaimPath): string =>
+  `request.auth.claims${claimMembers(path).map((p) => `[${p}]`).join("")}`;
 
 /** Who may take a route: one entry for each issuer and each alternative of roles. */
 function subjects(route: RouteDraft, issuers: readonly IssuerRules[]): Pick<Rule, "from" | "when">[] {

@@ -10,6 +10,7 @@ import {
 import { DestinationRule } from "../../../imports/networking.istio.io";
 import { Telemetry } from "../../../imports/telemetry.istio.io";
 import { hasDoor, type IstioDraft } from "./draft";
+import { claimMembers } from "../../policy/claims";
 import { duration, metadata, providerName, splitAddress } from "./names";
 
 /**
@@ -42,7 +43,7 @@ export function requestAuthentication(scope: Construct, draft: IstioDraft): void
     // Without this Istio would take a token from the query as well.
     fromHeaders: [{ name: "Authorization", prefix: "Bearer " }],
     ...(claimHeaders.size > 0 && {
-      outputClaimToHeaders: [...claimHeaders.entries()].map(([header, claim]) => ({ header, claim })),
+      outputClaimToHeaders: [...claimHeaders.entries()].map(([header, claim]) => ({ header, claim: claimMembers(claim).join(".") })),
     }),
   }));
   if (rules.length === 0) return;

@@ -2,7 +2,7 @@ import type { Host, Route } from "../../policy/gateway";
 import { needsMatching, type RespondConfig } from "../../policy/route-shape";
 import type { Placement } from "../../plan";
 import type { TargetInput } from "../target";
-import { filterWays } from "../through";
+import { filterWays, handshakes } from "../through";
 import { variablePart } from "../nginx-syntax";
 
 /** A configuration in the making: enforcers add to it, the view turns it into text. Values are nginx expressions. */
@@ -100,6 +100,7 @@ export function beginDraft(input: TargetInput): NginxDraft {
         hiddenHeaders: [],
         door: ways.asksDoor(host.name, route.name),
         through: ways.isThrough(host.name, route.name),
+        ...(ways.isThrough(host.name, route.name) && handshakes(route)),
       },
     ]);
     const server: ServerDraft = {

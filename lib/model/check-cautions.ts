@@ -1,0 +1,88 @@
+import { diagnostic, type Diagnostic, type SourcePosition } from "../diagnostics";
+import { configOf, type Host, type Route } from "../policy/gateway";
+import type { JwtConfig } from "../policy/jwt";
+import type { GatewayModel } from "./schema";
+
+/** What is allowed, and seldom what was meant: warnings, but for what no list of origins can make safe. */
+
+interface Of {
+  model: GatewayModel;
+  host: Host;
+  route: Route;
+  source: SourcePosition;
+}
+
+const asks = (route: Route): JwtConfig | undefined => {
+  const jwt = configOf(route.policies, "jwt") as JwtConfig | undefined;
+  return jwt === undefined || jwt.mode === "open" ? undefined : jwt;
+};
+
+function webSocketByCookie({ host, route }: Of): readonly [Diagnostic["code"], string, string, string] | undefined {
+  const webSocket = configOf(route.policies, "webSocket") as { allowed: boolean } | undefined;
+  if (!webSocket?.allowed || asks(route)?.cookie === undefined || configOf(host.policies, "cors")) return undefined;
+  const why = `Browsers send the cookie with a handshake from any page, and ${host.name} has no list of origins.`;
+  return ["model/web-socket-any-origin", "webSocket", why, "Name the pages' origins in cors of the host."];
+}
+
+function publicAnswer({ route }: Of): readonly [Diagnostic["code"], string, string, string] | undefined {
+  const set = (configOf(route.policies, "responseHeaders") as { set: Record<string, string> } | undefined)?.set;
+  const keyed = configOf(route.policies, "apiKey") ?? configOf(route.policies, "signature");
+  if (!/\bpublic\b/i.test(set?.["cache-control"] ?? "") || (!asks(route) && !keyed)) return undefined;
+  const why = "Caches may give what is answered to one caller to others, since Cache-Control says public.";
+  return ["model/public-answer", "responseHeaders", why, 'Write "private" or "no-store".'];
+}
+
+function lockoutAlone({ route }: Of): readonly [Diagnostic["code"], string, string, string] | undefined {
+  const lockout = configOf(route.policies, "lockout") as { by: string } | undefined;
+  const limits = (configOf(route.policies, "rateLimit") as { limits: { key: unknown[] }[] } | undefined)?.limits ?? [];
+  const byAddress = limits.some(({ key }) => key.some((k) => k === "clientAddress" || typeof k === "object"));
+  if (lockout?.by !== "field" || byAddress) return undefined;
+  const why = "One address may try one password on every name, and lock out all of them.";
+  return ["model/lockout-alone", "lockout", why, "Add a rateLimit with key: [clientAddress] to the route."];
+}
+
+function claimsBesideCache({ route }: Of): readonly [Diagnostic["code"], string, string, string] | undefined {
+  const cache = configOf(route.policies, "cache") as { by: string } | undefined;
+  const sent = Object.keys(asks(route)?.claimHeaders ?? {});
+  if (cache?.by !== "tenant" || sent.length === 0) return undefined;
+  const why = `The service hears ${sent.join(", ")} of one user, and its answer goes to all of the tenant.`;
+  return ["model/cache-by-tenant", "cache", why, 'Set by to "user" where the answer depends on the user.'];
+}
+
+function widerThanHost({ model, host, route }: Of): readonly [Diagnostic["code"], string, string, string] | undefined {
+  type Lists = { allow: string[]; deny: string[] } | null | undefined;
+  const outer = (model.hosts[host.name]?.policies.addresses ?? model.policies.addresses) as Lists;
+  const own = configOf(route.policies, "addresses") as Lists;
+  if (!outer) return undefined;
+  const allows = outer.allow.length > 0 && (own?.allow ?? []).some((n) => !outer.allow.includes(n));
+  const opens = outer.allow.length > 0 && (own?.allow ?? []).length === 0;
+  const forgets = outer.deny.some((n) => !(own?.deny ?? []).includes(n));
+  if (!allows && !opens && !forgets) return undefined;
+  const why = `It replaces the address lists around it, and lets in whom ${host.name} keeps out.`;
+  return [
+    "model/wider-than-host",
+    "addresses",
+    why,
+    "Repeat what holds around it, or take the route's own lists away.",
+  ];
+}
+
+const CHECKS = [webSocketByCookie, publicAnswer, lockoutAlone, claimsBesideCache, widerThanHost];
+
+/** Each once for a host's routes that give the same reason: who has taken it for one has taken it for all. */
+export function checkCautions(routes: readonly Of[]): Diagnostic[] {
+  return CHECKS.flatMap((check) => {
+    const groups = new Map<string, { said: NonNullable<ReturnType<typeof check>>; of: Of; others: string[] }>();
+    for (const of of routes) {
+      const said = of.route.respond ? undefined : check(of);
+      if (!said) continue;
+      const known = groups.get(said[2]);
+      if (known) known.others.push(of.route.name);
+      else groups.set(said[2], { said, of, others: [] });
+    }
+    return [...groups.values()].map(({ said: [code, kind, why, fix], of, others }) => {
+      const also = others.length > 0 ? ` The same holds for ${others.join(", ")}.` : "";
+      return diagnostic(code, `${of.model.name}/routes/${of.route.name}/policies/${kind}`, why + also, fix, of.source);
+    });
+  });
+}

@@ -1,0 +1,116 @@
+import { diagnostic, type Diagnostic } from "../diagnostics";
+import { ERROR_WORDS } from "../policy/response";
+import type { RawModel } from "./read";
+import type { GatewayModel } from "./schema";
+
+/**
+ * Words of strangers: what is a pattern, a variable or a secret where it comes from, and would be plain text here. A wider
+ * route would answer in the place of the one that was meant, or a secret stand in every output.
+ */
+
+const PATH_PATTERNS: readonly (readonly [form: RegExp, what: string])[] = [
+  [/\*/, "a star stands for nothing but itself"],
+  [/(^|\/):[A-Za-z]/, "a segment that begins with a colon is no parameter"],
+  [/[()]/, "parentheses are no group"],
+  [/\$\d|\$\{/, "a dollar sign is no reference to a group"],
+  [/\.\+/, "a dot and a plus sign stand for themselves"],
+];
+
+const VALUE_PATTERNS = /^\^|\$$|\.\*|\.\+|\\[dwsDWS]|\(\?|\[[^\]]*\][*+?{]|^\*|\*$|\|/;
+
+/** Where somebody else's program would put in a value: `${name}`, `{{ name }}`, and `{name}` alone. */
+const VARIABLE = /\$\{[^}]*\}|\{\{[^}]*\}\}/;
+const WORD = /\{[A-Za-z_][\w.]*\}/;
+
+const SECRET_NAMES = /^(authorization|cookie|x-api-key|api-key|.*-(token|secret|password|key))$/;
+const SECRET_VALUES = /^(bearer|basic) \S{8,}|eyJ[\w-]{8,}\.|^(sk|pk|ghp|xox[bp])[_-]\w{8,}|-----BEGIN/i;
+
+type Place = readonly (string | number)[];
+
+interface Texts {
+  policies: GatewayModel["routes"][number]["policies"] | GatewayModel["policies"];
+  at: string;
+  path: Place;
+}
+
+/** Every layer of policies, by its address. */
+function layers(model: GatewayModel): Texts[] {
+  const named = (group: "hosts" | "services"): Texts[] =>
+    Object.entries(model[group]).map(([name, { policies }]) => ({
+      policies,
+      at: `${group}/${name}/policies`,
+      path: [group, name, "policies"],
+    }));
+  return [
+    { policies: model.policies, at: "policies", path: ["policies"] },
+    ...named("hosts"),
+    ...named("services"),
+    ...model.routes.map(({ name, policies }, i) => ({
+      policies,
+      at: `routes/${name}/policies`,
+      path: ["routes", i, "policies"],
+    })),
+  ];
+}
+
+export function checkWords(raw: RawModel, model: GatewayModel): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  const add = (code: Diagnostic["code"], at: string, path: Place, why: string, fix: string): number =>
+    found.push(diagnostic(code, `${model.name}/${at}`, why, fix, raw.locate(path)));
+  model.routes.forEach(({ name, match, respond }, i) => {
+    const at = `routes/${name}`;
+    for (const path of [...match.exact, ...match.prefix]) {
+      const said = PATH_PATTERNS.find(([form]) => form.test(path))?.[1];
+      if (said === undefined) continue;
+      const fix = "Write the prefix in front of it, and name what lies below in routes of their own.";
+      add("model/pattern-as-text", `${at}/match`, ["routes", i, "match"], `In ${path} ${said}.`, fix);
+    }
+    for (const [header, value] of Object.entries(match.headers ?? {})) {
+      if (!VALUE_PATTERNS.test(value)) continue;
+      const why = `${header} is compared with ${value} as it stands: this is no regular expression.`;
+      const fix = "Write a value as clients send it; a route for each, where there are several.";
+      add("model/pattern-as-text", `${at}/match/headers`, ["routes", i, "match", "headers"], why, fix);
+    }
+    const path = ["routes", i, "respond"];
+    if (respond)
+      variables(respond.body, "respond", (why, fix) => add("model/variable-as-text", `${at}/respond`, path, why, fix));
+  });
+  for (const { policies, at, path } of layers(model)) {
+    const { requestHeaders, responseHeaders, fallback } = policies;
+    const { errorBody } = policies as GatewayModel["policies"];
+    for (const [kind, headers] of Object.entries({ requestHeaders, responseHeaders })) {
+      for (const [header, value] of Object.entries(headers?.set ?? {})) {
+        const place = `${at}/${kind}/set/${header}`;
+        const where = [...path, kind, "set", header];
+        variables(value, header, (why, fix) => add("model/variable-as-text", place, where, why, fix));
+        if (kind === "responseHeaders" || !(SECRET_NAMES.test(header) || SECRET_VALUES.test(value))) continue;
+        const why = `${header} looks like a secret, and would stand in every output, in the repository and in the cluster.`;
+        add("model/secret-in-the-open", place, where, why, "Let the service read it from a secret of its own.");
+      }
+    }
+    if (fallback) {
+      const where = [...path, "fallback"];
+      variables(fallback.body, "body", (why, fix) => add("model/variable-as-text", `${at}/fallback`, where, why, fix));
+    }
+    for (const [member, text] of Object.entries(errorBody?.members ?? {})) {
+      const word =
+        typeof text === "string"
+          ? (text.match(/\$?\{[^}]*\}/g) ?? []).find((w) => !ERROR_WORDS.includes(w))
+          : undefined;
+      if (word === undefined) continue;
+      const why = `${word} in ${member} would go out as it stands.`;
+      const fix = `Use ${ERROR_WORDS.join(", ")}, or a plain text.`;
+      add("model/variable-as-text", `${at}/errorBody`, [...path, "errorBody"], why, fix);
+    }
+  }
+  return found;
+}
+
+function variables(text: string, name: string, say: (why: string, fix: string) => void): void {
+  const word = VARIABLE.exec(text)?.[0] ?? (/^[[{]/.test(text.trim()) ? undefined : WORD.exec(text)?.[0]);
+  if (word === undefined) return;
+  say(
+    `${word} in ${name} would go out as it stands: nothing is put in its place.`,
+    "Write the value itself, or leave it to the service.",
+  );
+}
