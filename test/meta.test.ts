@@ -56,7 +56,6 @@ describe("features", () => {
     jwt: ["required", "optional"].map((mode) => ({
       mode,
       issuers: ["a", "b"],
-      claimHeaders: { a: "b" },
       webSocketProtocol: true,
       cookie: "a",
       revocation: {},

@@ -28,7 +28,7 @@ const SECRET_VALUES = /^(bearer|basic) \S{8,}|eyJ[\w-]{8,}\.|^(sk|pk|ghp|xox[bp]
 type Place = readonly (string | number)[];
 
 interface Texts {
-  policies: GatewayModel["routes"][number]["policies"] | GatewayModel["policies"];
+  policies: GatewayModel["policies"];
   at: string;
   path: Place;
 }
@@ -36,7 +36,7 @@ interface Texts {
 /** Every layer of policies, by its address. */
 function layers(model: GatewayModel): Texts[] {
   const named = (group: "hosts" | "services"): Texts[] =>
-    Object.entries(model[group]).map(([name, { policies }]) => ({
+    Object.entries<{ policies: GatewayModel["policies"] }>(model[group]).map(([name, { policies }]) => ({
       policies,
       at: `${group}/${name}/policies`,
       path: [group, name, "policies"],
@@ -76,8 +76,7 @@ export function checkWords(raw: RawModel, model: GatewayModel): Diagnostic[] {
       variables(respond.body, "respond", (why, fix) => add("model/variable-as-text", `${at}/respond`, path, why, fix));
   });
   for (const { policies, at, path } of layers(model)) {
-    const { requestHeaders, responseHeaders, fallback } = policies;
-    const { errorBody } = policies as GatewayModel["policies"];
+    const { requestHeaders, responseHeaders, fallback, errorBody } = policies;
     for (const [kind, headers] of Object.entries({ requestHeaders, responseHeaders })) {
       for (const [header, value] of Object.entries(headers?.set ?? {})) {
         const place = `${at}/${kind}/set/${header}`;

@@ -8,10 +8,10 @@ const NO_TENANT = ["*", "null", "undefined"];
 
 /**
  * A claim as a tenant's name: visible ASCII with spaces inside at most, and no list, which every reader takes for this one
- * tenant; a whole number in its one spelling. Nothing for anything else.
+ * tenant; a whole number above 0 in its one spelling. Nothing for anything else.
  */
 export function tenantName(value: unknown): string | undefined {
-  if (Number.isSafeInteger(value)) return String(value);
+  if (Number.isSafeInteger(value) && (value as number) > 0) return String(value);
   const good =
     typeof value === "string" &&
     /^[!-~]([ -~]*[!-~])?$/.test(value) &&

@@ -146,7 +146,7 @@ describe("time", () => {
 describe("what stands around the call", () => {
   const policies = [
     policy("fallback", { status: 200, body: "instead" }),
-    policy("circuitBreaker", { minimumCalls: 2, errorPercent: 50 }),
+    policy("circuitBreaker", { minimumCalls: 2, minimumCallers: 1, errorPercent: 50 }),
   ];
 
   test("a breaker counts a call with all its tries once", async () => {

@@ -130,13 +130,8 @@ const documents: Record<string, string> = {
   "things that are no keys": keySet(null, 1, "x", [], {}, true),
   "101 keys": keySet(...Array.from({ length: 101 }, (_, i) => ({ ...ec, kid: String(i) }))),
   "10,000 keys": keySet(...Array.from({ length: 10_000 }, (_, i) => ({ ...ec, kid: String(i) }))),
-  "one kid twice": keySet(sound, { ...rsa, kid: "sound" }),
-  "one key twice": keySet(sound, sound),
-  "one kid twice, of which one is no good": keySet(
-    sound,
-    { ...rsa, kid: "sound", use: "enc" },
-    { ...ed, kid: "sound" },
-  ),
+  "two keys under one kid": keySet(sound, jwk(ecPair("P-256").publicKey, { kid: "sound" })),
+  "a key with its private half": keySet(sound, { ...rsa, kid: "open", d: "AQAB" }),
   "keys in a member of that name's prototype": '{"__proto__":{"keys":[]}}',
   "a key set within a key set": keySet({ keys: [sound] }),
   "10,000 lists in one another": `{"keys":${"[".repeat(10_000)}${"]".repeat(10_000)}}`,
@@ -215,4 +210,17 @@ describe("a signature by such a key proves nothing", () => {
     const token = make({ alg: "EdDSA", key: other.privateKey });
     expect(verdict(await verify(token, { keys: published(sets) }))).toBe("jwt-unknown-key");
   });
+});
+
+test.each<[string, string, number]>([
+  ["the same key twice", keySet(sound, sound), 1],
+  [
+    "one kid for keys of several kinds (RFC 7517 section 4.5)",
+    keySet(sound, { ...rsa, kid: "sound" }, { ...ed, kid: "sound" }),
+    3,
+  ],
+  ["one key for several algorithms", keySet({ ...rsa, kid: "a", alg: "RS256" }, { ...rsa, kid: "a", alg: "PS256" }), 2],
+  ["a key of a secret beside it, which verifies nothing", keySet(sound, { kty: "oct", k: "AQAB", kid: "secret" }), 1],
+])("a set may have %s", (_, text, count) => {
+  expect(parseKeySet(text)).toHaveLength(count);
 });
