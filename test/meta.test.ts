@@ -83,7 +83,7 @@ describe("features", () => {
     requestHeaders: [{ set: { a: "b" }, remove: ["a"] }],
     responseHeaders: [{ set: { a: "b" }, remove: ["a"] }],
     retries: [{ tries: 2 }],
-    weights: [{ backends: [1, 2, 3] }],
+    weights: [{ backends: [1, 2, 3], triesOthers: true }],
   };
   const required = new Set<Feature>(
     KINDS.flatMap((kind) => (configs[kind.kind] ?? [{}]).flatMap((config) => (kind as PolicyKind).requires(config))),

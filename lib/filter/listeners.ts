@@ -80,6 +80,22 @@ const BARE_429 = bare("429 Too Many Requests", "Retry-After: 1", "X-Gateway-Reas
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 
+/** A client that has its answer before it has sent its body keeps its place until it has, or leaves. */
+function whenRead(message: IncomingMessage, then: () => void): void {
+  if (message.complete || message.socket.destroyed || !hasBody(message)) {
+    then();
+    return;
+  }
+  const { socket } = message;
+  const end = (): void => {
+    message.off("end", end);
+    socket.off("close", end);
+    then();
+  };
+  message.once("end", end);
+  socket.once("close", end);
+}
+
 /** A listener for whole exchanges, ordinary ones and handshakes. */
 export function exchanges(
   filter: Filter,
@@ -100,7 +116,9 @@ export function exchanges(
       return;
     }
     if (hasBody(message)) place.receive(message);
-    void serve(filter, arrived, message, response).finally(place.leave);
+    void serve(filter, arrived, message, response).finally(() => {
+      whenRead(message, place.leave);
+    });
   });
   server.on("clientError", refuseUnparsable);
   server.on("upgrade", (message: IncomingMessage, socket: Socket, head: Buffer) => {

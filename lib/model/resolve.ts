@@ -100,6 +100,11 @@ function leadsAlike(a: RouteModel, b: RouteModel): boolean {
   return a.respond === undefined && b.respond === undefined && servicesOf(a).join() === servicesOf(b).join();
 }
 
+function triesOthers(backends: readonly { weight: number }[], policies: Policies): boolean {
+  const tries = (policies.retries as { tries: number } | undefined)?.tries ?? 1;
+  return tries > 1 && backends.filter((b) => b.weight > 0).length > 1;
+}
+
 /** What the route's own shape asks of a target. */
 function shapeOf(model: GatewayModel, route: RouteModel, policies: Policies): Policies {
   const bodySize = route.respond ? undefined : (policies.bodySize as { max: number } | undefined);
@@ -114,7 +119,7 @@ function shapeOf(model: GatewayModel, route: RouteModel, policies: Policies): Po
       matching: { byMethod: divides && match.methods !== undefined, byHeader: divides && match.headers !== undefined },
     }),
     ...(respond && { respond }),
-    ...(backends && { weights: { backends } }),
+    ...(backends && { weights: { backends, triesOthers: triesOthers(backends, policies) } }),
   };
 }
 

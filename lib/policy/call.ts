@@ -22,12 +22,18 @@ export interface Transport {
 }
 
 /** All tries of one call, within its time. */
-async function tryAll(exchange: Exchange, service: string, state: State, transport: Transport): Promise<Answer> {
+async function tryAll(
+  exchange: Exchange,
+  services: readonly string[],
+  state: State,
+  transport: Transport,
+): Promise<Answer> {
   const { tries, perTryMs, retryOn, totalMs = Infinity } = exchange.call;
   await transport.prepare?.();
   const untilMs = state.nowMs() + totalMs;
   let cause: Exclude<FailureCause, "breaker-open"> = "timeout";
-  for (let left = tries; left > 0; left--) {
+  for (let left = tries, at = 0; left > 0; left--, at++) {
+    const service = services[at < services.length ? at : 1 + ((at - 1) % (services.length - 1))] ?? services[0] ?? "";
     const leftMs = untilMs - state.nowMs();
     if (leftMs <= 0) return noAnswer("timeout");
     try {
@@ -62,12 +68,14 @@ export function callService(
 ): Promise<Answer> {
   const service = chooseService(route);
   exchange.service = service;
+  // What was not answered by one backend is asked of the others; those without a share are asked nothing.
+  const others = route.backends.filter((b) => b.weight > 0 && b.service !== service).map((b) => b.service);
   const around = policies
     .map(({ kind, config }) => ({ kind: kindNamed(kind), config }))
     .filter(({ kind }) => kind.around !== undefined)
     // What is done to every answer is done last.
     .sort((a, b) => Number(b.kind.phase === "response") - Number(a.kind.phase === "response"));
-  const innermost = (): Promise<Answer> => tryAll(exchange, service, state, transport);
+  const innermost = (): Promise<Answer> => tryAll(exchange, [service, ...new Set(others)], state, transport);
   return around.reduceRight<() => Promise<Answer>>(
     (call, { kind, config }) =>
       () =>

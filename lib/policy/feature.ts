@@ -65,6 +65,7 @@ export const FEATURES = {
   ResponseHeaderRemove: "remove response headers of the upstream",
   ResponseHeaderSet: "set response headers, on refusals too",
   RetryIdempotent: "tries of idempotent methods only",
+  RetryOtherBackend: "a try that one backend has not answered goes to another",
   RewritePrefix: "replace a path prefix towards the upstream",
   RouteByHeader: "routes to different places on one path, by header",
   RouteByMethod: "routes to different places on one path, by method",

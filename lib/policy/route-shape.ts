@@ -36,12 +36,19 @@ export const respond = policyKind({
 /** Share of requests by backend, in parts of the sum of the weights. */
 export const weights = policyKind({
   kind: "weights",
-  schema: z.strictObject({ backends: z.array(z.strictObject({ service: z.string(), weight: z.int() })) }),
+  schema: z.strictObject({
+    backends: z.array(z.strictObject({ service: z.string(), weight: z.int() })),
+    /** A request that one backend has not answered is asked of the others. */
+    triesOthers: z.boolean(),
+  }),
   phase: "upstream",
   sees: "head",
   perHost: false,
-  requires: (config): Feature[] =>
-    config.backends.length > 2 ? ["BackendWeights", "BackendWeightsSeveral"] : ["BackendWeights"],
+  requires: (config): Feature[] => [
+    "BackendWeights",
+    ...(config.backends.length > 2 ? (["BackendWeightsSeveral"] as const) : []),
+    ...(config.triesOthers ? (["RetryOtherBackend"] as const) : []),
+  ],
 });
 
 export type RespondConfig = z.output<(typeof respond)["schema"]>;

@@ -163,6 +163,15 @@ export default defineGateway({
       ],
     },
     {
+      name: "two-backends",
+      match: { prefix: ["/two-backends"] },
+      backends: [
+        { service: "one", weight: 50 },
+        { service: "two", weight: 50 },
+      ],
+      policies: { retries: { tries: 3, perTry: "1s" } },
+    },
+    {
       name: "moved",
       match: { prefix: ["/old"] },
       service: "one",

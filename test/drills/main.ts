@@ -7,6 +7,7 @@ import { floodDrills } from "./flood";
 import { keyServerDrills } from "./key-server";
 import { keycloakDrills } from "./keycloak";
 import { loadDrills } from "./load-run";
+import { oneCallerDrills } from "./one-caller";
 import { overloadDrills } from "./overload";
 import { proxyDrills } from "./proxy";
 import { reloadDrills } from "./reload";
@@ -28,6 +29,7 @@ const DRILLS: readonly Drill[] = [
   ...storeIllDrills,
   ...secretsDrills,
   ...overloadDrills,
+  ...oneCallerDrills,
   ...shutdownDrills,
   ...floodDrills,
   ...auditDrills,

@@ -8,7 +8,7 @@ export default defineGateway({
   name: "drill",
   environments: ["production"],
   targets: ["nginx"],
-  front: { kind: "alb", tls: "front", trustedHops: 1 },
+  front: { kind: "alb", tls: "front", trustedHops: 1, networks: ["127.0.0.0/8"] },
   hosts: { "api.drill.test": {} },
   issuers: {
     main: {

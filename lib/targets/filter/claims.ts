@@ -50,7 +50,7 @@ export const THROUGH: Claims = {
   requestHeaders: ["RequestHeaderSet", "RequestHeaderRemove"],
   timeouts: ["TimeoutFirstByte", "TimeoutTotal"],
   retries: ["RetryIdempotent"],
-  weights: ["BackendWeights", "BackendWeightsSeveral"],
+  weights: ["BackendWeights", "BackendWeightsSeveral", "RetryOtherBackend"],
   fallback: ["FallbackAnswer"],
   cache: ["ResponseCache"],
   circuitBreaker: ["CircuitBreakerByErrorShare"],

@@ -34,6 +34,8 @@ export interface RouteDraft {
   /** The target sent to the upstream. */
   target: string;
   backend?: string;
+  /** What one backend has not answered is asked of the others. */
+  triesOthers?: boolean;
   requestHeaders: HeaderExpression[];
   responseHeaders: HeaderExpression[];
   hiddenHeaders: string[];

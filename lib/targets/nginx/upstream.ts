@@ -1,7 +1,7 @@
 import type { HeaderChangeConfig, RetriesConfig, RewriteConfig, TimeoutsConfig } from "../../policy/upstream";
 import type { RespondConfig, WeightsConfig } from "../../policy/route-shape";
 import type { Enforcer } from "../target";
-import { addMap, nameFor, routeOf, type NginxDraft } from "./draft";
+import { addMap, nameFor, routeOf, type NginxDraft, type RouteDraft } from "./draft";
 import { escapeText, regexText, text } from "../nginx-syntax";
 
 /** On raw bytes: the target that nginx has decoded is never sent on. */
@@ -52,20 +52,24 @@ export const retries: Enforcer<NginxDraft> = {
   },
 };
 
+/** The upstream of a backend whose tries go on at the route's others; no service has such a name. */
+export const othersOf = (service: string, { route }: RouteDraft): string => `${service}_or_others_of_${route.name}`;
+
 export const weights: Enforcer<NginxDraft> = {
-  supports: ["BackendWeights", "BackendWeightsSeveral"],
+  supports: ["BackendWeights", "BackendWeightsSeveral", "RetryOtherBackend"],
   stage: "afterDoor",
   apply(placement, draft) {
-    const { backends } = placement.config as WeightsConfig;
+    const { backends, triesOthers } = placement.config as WeightsConfig;
+    const route = routeOf(draft, placement);
     const sum = backends.reduce((total, b) => total + b.weight, 0);
     const variable = nameFor(draft.names, "gateway_backend", placement.host, placement.route ?? "");
     const used = backends.filter((b) => b.weight > 0);
     const parts = used.map((b, i) => ({
       share: i === used.length - 1 ? "*" : `${((b.weight / sum) * 100).toFixed(2)}%`,
-      backend: b.service,
+      backend: triesOthers ? othersOf(b.service, route) : b.service,
     }));
     draft.splits.push({ variable, parts });
-    routeOf(draft, placement).backend = `$${variable}`;
+    Object.assign(route, { backend: `$${variable}`, triesOthers });
   },
 };
 

@@ -7,6 +7,8 @@ import { text, time, headerVariable } from "../nginx-syntax";
 import { identityHeaders, passedHeaders } from "../identity-headers";
 import { longestAnswerMs, throughAddress } from "../through";
 import { clientAddressMap, listenerView } from "./edge";
+import { othersOf } from "./upstream";
+import { handshakeChecks } from "./web-socket";
 import { errorLines, errorLocations, errorTexts } from "./errors";
 import { headers, lastOfEach, responseHeaderLines } from "./header-lines";
 import { matchLocations, routeLocation, type LocationView } from "./match-locations";
@@ -94,6 +96,10 @@ function throughLines(server: ServerDraft, route: RouteDraft, variant: Variant):
   ];
 }
 
+/** Where handshakes go through, the filter keeps what is promised of them, and nginx says what is none. */
+const checksOf = ({ checks, through, webSocketIdleMs }: RouteDraft): Check[] =>
+  through && webSocketIdleMs !== undefined ? [...checks, ...handshakeChecks(true)] : checks;
+
 function routeLocations(server: ServerDraft, route: RouteDraft): LocationView[] {
   const { name } = route.route;
   const { respond } = route;
@@ -108,7 +114,7 @@ function routeLocations(server: ServerDraft, route: RouteDraft): LocationView[] 
     location: `= ${routeLocation(name)}${variant === "" ? "" : `/${variant}`}`,
     lines: [
       "internal;",
-      ...(variant === "" ? route.checks.map((check) => checkLine(check)) : []),
+      ...(variant === "" ? checksOf(route).map((check) => checkLine(check)) : []),
       ...(respond ? [] : variantLines(route, variant)),
       ...(route.maxBodyBytes === undefined ? ["client_max_body_size 0;"] : [`client_max_body_size ${String(route.maxBodyBytes)};`]),
       ...(route.responseHeaders.length > 0 ? responseHeaderLines([...server.responseHeaders, ...route.responseHeaders]) : []),
@@ -211,19 +217,27 @@ function connectionNames({ servers }: NginxDraft): string[] {
 }
 
 function upstreams(draft: NginxDraft): object[] {
+  const addressOf = (service: string): string => draft.input.model.services[service]?.address ?? "";
   const tries = new Map<string, number>();
+  const withOthers = new Map<string, string[]>();
   for (const server of draft.servers.values()) {
-    for (const { route, retries, through } of server.routes.values()) {
-      if (through) continue;
-      for (const { service } of route.backends) {
-        tries.set(service, Math.max(tries.get(service) ?? 1, retries?.tries ?? 1));
+    for (const route of server.routes.values()) {
+      if (route.through) continue;
+      const count = route.retries?.tries ?? 1;
+      const used = route.route.backends.filter((b) => b.weight > 0).map((b) => b.service);
+      for (const { service } of route.route.backends) {
+        if (!route.triesOthers) tries.set(service, Math.max(tries.get(service) ?? 1, count));
+      }
+      if (!route.triesOthers) continue;
+      for (const service of used) {
+        const others = used.filter((other) => other !== service);
+        const next = Array.from({ length: count - 1 }, (_, i) => `${addressOf(others[i % others.length] ?? "")} backup`);
+        withOthers.set(othersOf(service, route), [addressOf(service), ...next]);
       }
     }
   }
-  return [...tries.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, count]) => ({
-    name,
-    servers: Array.from({ length: count }, () => draft.input.model.services[name]?.address),
-  }));
+  const own = [...tries.entries()].map(([name, count]) => [name, Array.from({ length: count }, () => addressOf(name))] as const);
+  return [...own, ...withOthers].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, servers]) => ({ name, servers }));
 }
 
 export function viewOf(draft: NginxDraft): object {

@@ -1,5 +1,11 @@
 import type { Enforcer } from "../target";
-import { routeOf, type NginxDraft } from "./draft";
+import { routeOf, type Check, type NginxDraft } from "./draft";
+
+/** What no handshake may be like; nginx tells the filter of none of it where a route goes through. */
+export const handshakeChecks = (allowed: boolean): Check[] => [
+  { condition: "$gateway_false_handshake", status: 400 },
+  { condition: allowed ? "$gateway_upgrade = list" : "$gateway_upgrade", status: 403 },
+];
 
 export const webSocket: Enforcer<NginxDraft> = {
   supports: ["WebSocketUpgrade"],
@@ -8,7 +14,6 @@ export const webSocket: Enforcer<NginxDraft> = {
     const config = placement.config as { allowed: boolean; idle: number };
     const route = routeOf(draft, placement);
     if (config.allowed) route.webSocketIdleMs = config.idle;
-    route.checks.push({ condition: "$gateway_false_handshake", status: 400 });
-    route.checks.push({ condition: config.allowed ? "$gateway_upgrade = list" : "$gateway_upgrade", status: 403 });
+    route.checks.push(...handshakeChecks(config.allowed));
   },
 };

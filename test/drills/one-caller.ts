@@ -1,0 +1,215 @@
+import { readdirSync, writeFileSync } from "node:fs";
+import http from "node:http";
+import net, { type AddressInfo } from "node:net";
+import path from "node:path";
+import { checkModel, type GatewayInput } from "../../lib/model";
+import { compile } from "../../lib/targets";
+import { freePair, freePorts, portOpen, startPart, until } from "../parts/process";
+import { Connection } from "./connection";
+import type { Drill, Run } from "./drill";
+import { quantile } from "./load";
+import { sleep } from "./wait";
+
+/** One caller does his worst: others do not notice, and nothing of his is left when he has gone. */
+
+const ROOT = path.join(__dirname, "../..");
+/** Of the others, while he is at it. */
+const P99_MS = 50;
+
+const MODEL: GatewayInput = {
+  name: "callers",
+  targets: ["node-gateway"],
+  environments: ["production"],
+  front: { kind: "alb", tls: "front", networks: ["127.0.0.0/8"] },
+  hosts: { "api.callers.test": { policies: { floodGuard: null } } },
+  services: { one: { address: "127.0.0.1:1" } },
+  routes: [
+    { name: "open", match: { prefix: ["/open"] }, service: "one", policies: { bodySize: { max: "10MiB" } } },
+    {
+      name: "judged",
+      match: { prefix: ["/judged"] },
+      service: "one",
+      policies: { bodySize: { max: "10MiB" }, bodySchema: { schema: { type: "object" } } },
+    },
+    { name: "graphql", match: { exact: ["/graphql"] }, service: "one", policies: { graphql: {} } },
+  ],
+};
+
+interface Gateway {
+  pid: number;
+  port: number;
+  admin: number;
+  /** Connections that are open at the service. */
+  atService(): number;
+}
+
+/** A service that answers at once and never reads a body, behind the Node gateway. */
+async function start(run: Run): Promise<Gateway> {
+  let open = 0;
+  const service = http.createServer((_message, response) => response.end("ok"));
+  service.on("connection", (socket) => {
+    open += 1;
+    socket.once("close", () => (open -= 1));
+  });
+  await new Promise<void>((resolve) => service.listen(0, "127.0.0.1", resolve));
+  run.after(() => {
+    service.closeAllConnections();
+    return new Promise((resolve) => service.close(resolve));
+  });
+  const at = { file: "test/drills/one-caller.ts" };
+  const address = `127.0.0.1:${String((service.address() as AddressInfo).port)}`;
+  const model = checkModel({ ...at, value: { ...MODEL, services: { one: { address } } }, locate: () => at }).value;
+  const plan = model && compile(model, "production").value?.files.find((f) => f.path.endsWith("plan.json"));
+  if (!plan) throw new Error("The model does not compile.");
+  const file = path.join(run.directory, "plan.json");
+  writeFileSync(file, plan.content);
+  const [plain = 0, port = 0, door = 0] = await freePorts(3);
+  const admin = await freePair();
+  const ports = { LISTEN_PORT: door, HTTP_PORT: plain, HTTPS_PORT: port, ADMIN_PORT: admin };
+  const env = {
+    ...process.env,
+    ...Object.fromEntries(Object.entries(ports).map(([name, value]) => [name, String(value)])),
+    REDIS_URL: "redis://127.0.0.1:1",
+  };
+  const part = startPart(process.execPath, ["--import", "tsx", path.join(ROOT, "bin/filter.ts"), file], {
+    logFile: path.join(run.directory, "filter.log"),
+    env,
+    cwd: ROOT,
+  });
+  run.after(() => part.stop());
+  await until("the gateway", () => portOpen(port), part);
+  return { pid: part.pid, port, admin, atService: () => open };
+}
+
+const headOf = (method: string, target: string, client: string, more = ""): string =>
+  `${method} ${target} HTTP/1.1\r\nHost: api.callers.test\r\nX-Forwarded-For: ${client}\r\n${more}\r\n`;
+
+const descriptors = (pid: number): number => readdirSync(`/proc/${String(pid)}/fd`).length;
+
+/** What others see for as long as something goes on: each asks when the one before was answered. */
+async function others(run: Run, { port }: Gateway, during: Promise<unknown>): Promise<void> {
+  const over = new AbortController();
+  void during.finally(() => {
+    over.abort();
+  });
+  const ms: number[] = [];
+  const statuses: Record<string, number> = {};
+  const connection = await Connection.open(port);
+  while (!over.signal.aborted || ms.length < 50) {
+    const answer = await connection.ask(Buffer.from(headOf("GET", "/open", "203.0.113.9")), 10_000);
+    statuses[String(answer.status)] = (statuses[String(answer.status)] ?? 0) + 1;
+    ms.push(answer.ms);
+    await sleep(2);
+  }
+  connection.close();
+  await during;
+  ms.sort((a, b) => a - b);
+  run.note(`others: ${String(ms.length)} requests, p99 ${quantile(ms, 0.99).toFixed(1)} ms`);
+  run.equal("others", Object.keys(statuses), ["200"]);
+  run.atMost("p99 ms of others", quantile(ms, 0.99), P99_MS);
+}
+
+/** Sends one request and gives the status, however long it takes. */
+function send(port: number, text: string): Promise<number> {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, "127.0.0.1", () => socket.write(text));
+    let got = "";
+    socket.setTimeout(30_000, () => socket.destroy());
+    socket.on("data", (chunk: Buffer) => {
+      got += chunk.toString("latin1");
+      if (got.includes("\r\n\r\n")) socket.destroy();
+    });
+    socket.on("error", () => undefined);
+    socket.on("close", () => {
+      resolve(Number(/^HTTP\/1.1 (\d+)/.exec(got)?.[1] ?? 0));
+    });
+  });
+}
+
+/** Bodies that are dear to read: at the bound of what is judged, and far above it. */
+const deep: Drill = {
+  name: "41 one caller sends bodies that are dear to read",
+  async run(run) {
+    const gateway = await start(run);
+    const mebibyte = 1024 * 1024;
+    const bodies: readonly (readonly [string, string])[] = [
+      ["/judged", "[".repeat(mebibyte)],
+      ["/judged", "[".repeat(10 * mebibyte)],
+      ["/judged", `[${"1,".repeat(mebibyte / 2 - 2)}1]`],
+      ["/judged", `{${Array.from({ length: 40_000 }, (_, i) => `"m${String(i)}":[{}]`).join(",")}}`],
+      ["/judged", `{"a":"${"\\u0061".repeat(mebibyte / 6 - 10)}"}`],
+      ["/graphql", `{"query":"${"{a".repeat(200_000)}"}`],
+    ];
+    const statuses = new Set<number>();
+    const worst = async (): Promise<void> => {
+      const until = performance.now() + 3_000;
+      for (let i = 0; performance.now() < until; i++) {
+        const [target, body] = bodies[i % bodies.length] ?? ["", ""];
+        const length = `Content-Type: application/json\r\nContent-Length: ${String(body.length)}\r\n`;
+        statuses.add(await send(gateway.port, headOf("POST", target, "198.51.100.7", length) + body));
+      }
+    };
+    await others(run, gateway, worst());
+    run.equal(
+      "his own",
+      [...statuses].filter((s) => ![200, 400, 413].includes(s)),
+      [],
+    );
+  },
+};
+
+/** Bodies that begin and never end, more than there are places: his share is his own. */
+const slow: Drill = {
+  name: "42 one caller begins thousands of bodies and leaves",
+  async run(run) {
+    const gateway = await start(run);
+    const before = descriptors(gateway.pid);
+    const head = headOf("POST", "/open", "198.51.100.7", "Content-Length: 100000\r\n");
+    const sockets: net.Socket[] = [];
+    const begin = async (): Promise<void> => {
+      for (let i = 0; i < 5_100; i++) {
+        const socket = net.connect(gateway.port, "127.0.0.1", () => socket.write(`${head}x`));
+        socket.on("error", () => undefined);
+        sockets.push(socket);
+        if (i % 100 === 99) await sleep(30);
+      }
+    };
+    await others(run, gateway, begin());
+    run.atMost("connections to the service", gateway.atService(), 600);
+    for (const socket of sockets) socket.destroy();
+    await sleep(1_000);
+    run.atMost("connections to the service a second after he has left", gateway.atService(), 2);
+    await sleep(4_000);
+    run.atMost("descriptors more than before", descriptors(gateway.pid) - before, 5);
+  },
+};
+
+/** Half a head, on every port that anybody can reach: 15 seconds, and no longer. */
+const halfHeads: Drill = {
+  name: "43 one caller never ends his heads",
+  async run(run) {
+    const gateway = await start(run);
+    const before = descriptors(gateway.pid);
+    const sockets = [gateway.port, gateway.admin].flatMap((port) =>
+      Array.from({ length: 320 }, (_, i) => {
+        const socket = net.connect(port, "127.0.0.1", () => {
+          if (i % 2 === 0) socket.write("GET /open HTTP/1.1\r\nHost: api.ca");
+        });
+        socket.on("error", () => undefined);
+        socket.resume();
+        return socket;
+      }),
+    );
+    run.after(() => {
+      for (const socket of sockets) socket.destroy();
+      return Promise.resolve();
+    });
+    await others(run, gateway, sleep(18_000));
+    run.equal("still open", sockets.filter((s) => !s.closed).length, 0);
+    run.atMost("descriptors more than before", descriptors(gateway.pid) - before, 5);
+    const health = await fetch(`http://127.0.0.1:${String(gateway.admin)}/actuator/liveness`);
+    run.equal("live", health.status, 200);
+  },
+};
+
+export const oneCallerDrills: readonly Drill[] = [deep, slow, halfHeads];
