@@ -25,6 +25,12 @@ export function contains(networks: readonly string[], address: string): boolean 
   return listOf(networks).check(address, isIPv6(address) ? "ipv6" : "ipv4");
 }
 
+/** Of an address that cannot be read nobody knows where it belongs. */
+function admits({ allow, deny }: { allow: string[]; deny: string[] }, client: string): boolean {
+  if (isIP(client) === 0 || contains(deny, client)) return false;
+  return allow.length === 0 || contains(allow, client);
+}
+
 /** Networks that may call (`allow`; none listed means all), and networks that may not (`deny`, which wins). */
 export const addresses = policyKind({
   kind: "addresses",
@@ -38,11 +44,8 @@ export const addresses = policyKind({
     if (config.deny.length > 0) features.push("AddressDenyList");
     return features;
   },
-  decide(config, { request: { client } }) {
-    // Of one that cannot be read nobody knows where it belongs.
-    const denied = isIP(client) === 0 || contains(config.deny, client);
-    const outside = config.allow.length > 0 && !contains(config.allow, client);
-    if (!denied && !outside) return undefined;
+  decide(config, { request }) {
+    if (admits(config, request.client)) return undefined;
     return { status: 403, reason: "address-not-allowed", message: "The client address is not allowed." };
   },
 });

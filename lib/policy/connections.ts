@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { addressGroup } from "./client-address";
 import type { Feature } from "./feature";
-import { policyKind, userKey, type Exchange, type SharedStore, type State } from "./kind";
+import { policyKind, userKey, type Decision, type Exchange, type SharedStore, type State } from "./kind";
 import { asksForWebSocket } from "./web-socket";
 
 /** A connection whose gateway has died is forgotten after this long; a living one is renewed before. */
@@ -50,6 +50,18 @@ async function leased(
   }
 }
 
+/** Takes a place, or refuses. */
+async function placeOf(key: string, max: number, exchange: Exchange, state: State): Promise<Decision> {
+  const id = randomUUID();
+  const store = await leased(state.shared, key, id, max, state);
+  if (!store) {
+    const headers = { "retry-after": "1" };
+    return { status: 429, reason: "too-many-connections", message: "Too many connections are open.", headers };
+  }
+  hold(store, key, id, exchange);
+  return undefined;
+}
+
 /** WebSocket connections that are open at once, over all replicas; each replica counts for itself while the store is away. */
 export const connections = policyKind({
   kind: "connections",
@@ -62,14 +74,6 @@ export const connections = policyKind({
   async decide(config, exchange, state) {
     if (!asksForWebSocket(exchange.request)) return undefined;
     const key = counterOf(config.key, exchange);
-    if (key === undefined) return undefined;
-    const id = randomUUID();
-    const store = await leased(state.shared, key, id, config.max, state);
-    if (!store) {
-      const headers = { "retry-after": "1" };
-      return { status: 429, reason: "too-many-connections", message: "Too many connections are open.", headers };
-    }
-    hold(store, key, id, exchange);
-    return undefined;
+    return key === undefined ? undefined : await placeOf(key, config.max, exchange, state);
   },
 });
