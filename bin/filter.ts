@@ -1,6 +1,12 @@
 import cluster from "node:cluster";
 import { readFileSync } from "node:fs";
-import { BadEnvironment, coreOptions, filterEnvironment, type Environment } from "../lib/filter/environment";
+import {
+  BadEnvironment,
+  coreOptions,
+  filterEnvironment,
+  unsetSecrets,
+  type Environment,
+} from "../lib/filter/environment";
 import { readPlan } from "../lib/filter/plan-file";
 import { startFilter } from "../lib/filter/server";
 import { superviseWorkers } from "../lib/filter/workers";
@@ -17,6 +23,8 @@ async function main(env: Environment): Promise<void> {
   const [file = env.FILTER_PLAN ?? ""] = process.argv.slice(2);
   const read = (): FilterPlan => readPlan(readFileSync(file, "utf8"));
   const plan = read();
+  const unset = unsetSecrets(plan, process.env);
+  if (unset.length > 0) throw new BadEnvironment(`${unset.join(", ")}: the plan's secrets are in no such variable.`);
   const { HTTPS_PORT: https, TLS_CERTIFICATE: cert, TLS_KEY: key } = env;
   const certificate = cert && key ? { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") } : undefined;
   const filter = await startFilter({

@@ -78,6 +78,7 @@ describe("features", () => {
       { limits: ["cluster", "replica"].map((scope) => ({ key: ["apiKey", "user", "clientAddress"], scope })) },
     ],
     connections: [{ key: ["user"] }],
+    bodyCount: [{ max: 2 ** 33 }],
     webSocket: [{ allowed: true, closeAtExpiry: true }],
     timeouts: [{ firstByte: 1, total: 1 }],
     requestHeaders: [{ set: { a: "b" }, remove: ["a"] }],

@@ -31,6 +31,7 @@ export const OPTIONS = {
   diff: { type: "string" },
   json: { type: "boolean" },
   help: { type: "boolean" },
+  version: { type: "boolean" },
 } as const;
 
 type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS; allowPositionals: true }>>["values"];

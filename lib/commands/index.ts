@@ -2,7 +2,9 @@ import { existsSync, statSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { hasErrors } from "../diagnostics";
+import { version } from "../../package.json";
 import { gatewaySchema } from "../model";
+import { nearest } from "../model/problems";
 import { formatMatrix, matrixOf } from "../plan";
 import { accessCommand } from "./access";
 import { OPTIONS, report, selected, UsageError, type Context, type Output } from "./context";
@@ -36,6 +38,7 @@ const USAGE = `gatewright COMMAND [MODEL…] [options]
   --certificate FILE, --key FILE, --plain, --service NAME=HOST:PORT   for serve
   --diff REVISION       for cost: what has changed since a commit, branch or tag, as Markdown
   --json                the result as JSON
+  --version             of Gatewright
 
 Exit: 0 ok, 1 errors found, 2 wrong use. With any error nothing is written.
 `;
@@ -129,6 +132,17 @@ export async function runCommand(argv: readonly string[], output: Output): Promi
     const { values, positionals } = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
     const [name = "", ...args] = positionals;
     const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+    if (values.version) {
+      output.out(`${version}\n`);
+      return 0;
+    }
+    if (!values.help && !command && name !== "") {
+      const meant = nearest(name, Object.keys(COMMANDS));
+      output.err(
+        `There is no command "${name}"${meant === undefined ? "" : `: is it "${meant}"`}. See gatewright --help.\n`,
+      );
+      return 2;
+    }
     if (values.help || !command) {
       (values.help ? output.out : output.err)(USAGE);
       return values.help ? 0 : 2;

@@ -21,6 +21,8 @@ export interface ExchangeRecord {
   tenant: string | undefined;
   /** Id of the API key. */
   apiKey: string | undefined;
+  /** What nobody could check, and was let pass. */
+  unchecked: string | undefined;
   client: string;
   ms: number;
 }
@@ -79,6 +81,7 @@ export function recordOf(
     user: caller.user,
     tenant: caller.tenant,
     apiKey: exchange?.apiKey,
+    unchecked: exchange?.unchecked,
     client,
     ms: Math.round(ms * 1000) / 1000,
   };

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import type { FilterPlan } from "../policy/filter-plan";
 import type { FilterOptions } from "./server";
 import { KEY_TIMES } from "./keys";
 import { SECRET_TIMES } from "./secrets";
@@ -88,6 +89,12 @@ export function filterEnvironment(env: NodeJS.ProcessEnv): Environment {
   }
   if (faults.length > 0) throw new BadEnvironment(faults.join("\n"));
   return Object.fromEntries(entries) as Environment;
+}
+
+/** Variables of secrets that are not there: in production nobody would be let in, for as long as nobody looks. */
+export function unsetSecrets({ secrets, environment }: FilterPlan, env: NodeJS.ProcessEnv): string[] {
+  if (environment !== "production") return [];
+  return Object.values(secrets).flatMap(({ env: name }) => (name !== undefined && !env[name] ? [name] : []));
 }
 
 /** What holds wherever a filter listens. */

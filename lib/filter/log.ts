@@ -32,6 +32,7 @@ export function membersOf(r: ExchangeRecord): string {
     `"requestId":${text(r.requestId)},"method":${text(r.method)},"host":${text(r.host)},"path":${text(r.path)}` +
     `,"route":${text(r.route)},"service":${text(r.service)},"status":${String(r.status)},"decision":"${r.decision}"` +
     `,"reason":${text(r.reason)}${given("user", r.user)}${given("tenant", r.tenant)}${given("apiKey", r.apiKey)}` +
+    given("unchecked", r.unchecked) +
     `,"client":${text(r.client)},"ms":${String(r.ms)}}\n`
   );
 }

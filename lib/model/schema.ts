@@ -176,6 +176,8 @@ const kubernetes = z.strictObject({
 });
 
 export const gatewaySchema = z.strictObject({
+  /** Where an editor finds the schema of this file; nobody else reads it. */
+  $schema: z.string().optional(),
   name,
   environments: z
     .array(name.refine((text) => text !== "constructor", "every object of JavaScript has a member of that name"))

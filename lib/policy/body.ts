@@ -11,6 +11,9 @@ import { judgedBody } from "./values";
 
 /** What is asked of the body of a request. */
 
+/** Envoy counts in 32 bits. */
+const MOST_32_BITS = 2 ** 32 - 1;
+
 /** The largest body, counted as it comes: a chunked one declares nothing. The model makes it from `bodySize`. */
 export const bodyCount = policyKind({
   kind: "bodyCount",
@@ -18,7 +21,7 @@ export const bodyCount = policyKind({
   phase: "body",
   sees: "body",
   perHost: false,
-  requires: () => ["BodySizeCounted"],
+  requires: ({ max }) => (max > MOST_32_BITS ? ["BodySizeCounted", "BodySizeAbove4GiB"] : ["BodySizeCounted"]),
   decide: (config, { request }) => (request.body?.limit(config.max) ? TOO_LARGE : undefined),
 });
 

@@ -13,6 +13,7 @@ export const FEATURES = {
   BackendWeightsSeveral: "share requests between more than two backends",
   BodySchema: "a JSON body must fit its schema, reasons in the answer",
   BodySizeCounted: "a body without a length is counted as it comes",
+  BodySizeAbove4GiB: "bodies without a length above 4 GiB are counted",
   BodySizeDeclared: "refuse by Content-Length before identity is asked",
   CircuitBreakerByErrorShare: "a service that fails in a share of its calls is left alone for a while",
   Compression: "answers compressed with gzip or brotli",

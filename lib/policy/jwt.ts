@@ -127,6 +127,7 @@ async function revoked(
   config: z.output<typeof revocation>,
   claims: Identity["claims"],
   state: State,
+  exchange: Exchange,
 ): Promise<Decision> {
   const { jti } = claims;
   if (typeof jti !== "string" || !isPrintable(jti) || jti.length > 256) {
@@ -136,7 +137,10 @@ async function revoked(
     if (!(await state.shared.has(config.key.replace("{jti}", () => jti)))) return undefined;
     return { status: 401, reason: "jwt-revoked", message: "The token was revoked." };
   } catch {
-    if (config.onFailure === "allow") return undefined;
+    if (config.onFailure === "allow") {
+      exchange.unchecked = "revocation";
+      return undefined;
+    }
     return notNow("revocation-away", "Tokens cannot be checked now.");
   }
 }
@@ -209,8 +213,8 @@ function admit(
     return undefined;
   }
   const { revocation: revocable } = config;
-  exchange.stillGood = async () => (await revoked(revocable, identity.claims, state)) === undefined;
-  return revoked(config.revocation, identity.claims, state).then((refusal) => {
+  exchange.stillGood = async () => (await revoked(revocable, identity.claims, state, exchange)) === undefined;
+  return revoked(config.revocation, identity.claims, state, exchange).then((refusal) => {
     if (!refusal) accept();
     return refusal?.status === 401 ? invalid(refusal.reason, refusal.message) : refusal;
   });

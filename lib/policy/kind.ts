@@ -64,6 +64,8 @@ export interface Exchange {
   validUntilMs?: number;
   /** Whether the token is still good, where it can be revoked; rejects while nobody knows. */
   stillGood?: () => Promise<boolean>;
+  /** What was let pass since whoever would have to be asked was away. */
+  unchecked?: string;
   /** Id of the API key. */
   apiKey?: string;
   /** The tenant, as the values of its claims. */

@@ -18,6 +18,7 @@ const record: fc.Arbitrary<ExchangeRecord> = fc.record({
   tenant: some,
   apiKey: some,
   client: text,
+  unchecked: fc.constantFrom(undefined, "revocation"),
   ms: fc.double({ min: 0, max: 1e6, noNaN: true }),
 });
 

@@ -43,7 +43,7 @@ export const THROUGH: Claims = {
   connections: ["ConnectionLimit", "ConnectionLimitByUser"],
   webSocket: ["WebSocketUpgrade", "WebSocketCloseAtExpiry"],
   lockout: ["LoginLockout"],
-  bodyCount: ["BodySizeCounted"],
+  bodyCount: ["BodySizeCounted", "BodySizeAbove4GiB"],
   graphql: ["GraphqlLimits"],
   bodySchema: ["BodySchema"],
   rewrite: ["RewritePrefix"],

@@ -10,4 +10,4 @@ export const bodySize: Enforcer<NginxDraft> = {
 };
 
 /** The same directive counts a body that declares nothing. */
-export const bodyCount: Enforcer<NginxDraft> = { ...bodySize, supports: ["BodySizeCounted"], stage: "afterDoor" };
+export const bodyCount: Enforcer<NginxDraft> = { ...bodySize, supports: ["BodySizeCounted", "BodySizeAbove4GiB"], stage: "afterDoor" };

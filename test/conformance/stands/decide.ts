@@ -79,8 +79,11 @@ class DecideStand implements Stand {
     this.#shared = new MemoryStore();
     const shared = this.#shared;
     const keys = {
-      find: (_issuer: string, kid: string | undefined, alg: string): KeyObject | undefined =>
-        published.find((k) => k.kid === kid && k.alg === alg)?.key,
+      // Without an id a token means the one key that fits.
+      find: (_issuer: string, kid: string | undefined, alg: string): KeyObject | undefined => {
+        const fits = published.filter((k) => (kid === undefined || k.kid === kid) && k.alg === alg);
+        return fits.length === 1 ? fits[0]?.key : undefined;
+      },
       secrets: () => Object.values(values).map((text) => createSecretKey(Buffer.from(text))),
     };
     const versions = new Map(Object.entries(values).map(([name, text]) => [name, [text]]));
