@@ -3,6 +3,7 @@ import http from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { parse, parseAllDocuments, stringify } from "yaml";
+import type { GatewayModel } from "../../lib/model";
 import type { OutputFile } from "../../lib/targets";
 import { startEnvoy } from "../parts/envoy";
 import { goTool } from "../parts/go-tools";
@@ -88,15 +89,31 @@ function serviceEntry(name: string, port: number): Manifest {
 
 const portOf = (address: string): number => Number(address.split(":").at(-1));
 
-function istioFiles(at: Addresses, ports: { http: number; https: number }): { all: string; mesh: string } {
+type Change = (model: GatewayModel) => GatewayModel;
+
+/** `newer`: a model whose routes are there already, and nothing else of it. */
+function istioFiles(
+  at: Addresses,
+  ports: { http: number; https: number },
+  newer?: Change,
+): { all: string; mesh: string } {
   const local = (name: string, address: string): string => `${name}.drill.internal:${String(portOf(address))}`;
-  const files: OutputFile[] = compiledFiles({
+  const placed = {
     ...{ keysUrl: at.keysUrl, target: "istio", listen: ports },
     ...{ filterAddress: local("filter", at.filterAddress), serviceAddress: local("one", at.serviceAddress) },
-  });
-  const manifests = files
-    .filter((f) => f.path.endsWith(".yaml") && !f.path.endsWith("mesh.yaml"))
-    .flatMap((f) => parseAllDocuments(f.content).map((d) => d.toJS() as Manifest));
+  };
+  const files = compiledFiles(placed);
+  const manifestsOf = (of: readonly OutputFile[]): Manifest[] =>
+    of
+      .filter((f) => f.path.endsWith(".yaml") && !f.path.endsWith("mesh.yaml"))
+      .flatMap((f) => parseAllDocuments(f.content).map((d) => d.toJS() as Manifest));
+  const isRoutes = ({ kind }: Manifest): boolean => kind === "VirtualService";
+  const manifests = newer
+    ? [
+        ...manifestsOf(files).filter((m) => !isRoutes(m)),
+        ...manifestsOf(compiledFiles({ ...placed, change: newer })).filter(isRoutes),
+      ]
+    : manifestsOf(files);
   const entries = [serviceEntry("one", portOf(at.serviceAddress)), serviceEntry("filter", portOf(at.filterAddress))];
   const mesh = parse(files.find((f) => f.path.endsWith("mesh.yaml"))?.content ?? "") as Record<string, unknown>;
   return {
@@ -109,7 +126,7 @@ function istioFiles(at: Addresses, ports: { http: number; https: number }): { al
   };
 }
 
-export async function startIstio(run: Run, at: Addresses): Promise<Gateway> {
+export async function startIstio(run: Run, at: Addresses, newer?: Change): Promise<Gateway> {
   const programs = await wheels();
   const istiod = await goTool("pilot-discovery");
   if (!programs || istiod === undefined) throw new Skip("Istio's parts cannot be had");
@@ -117,7 +134,7 @@ export async function startIstio(run: Run, at: Addresses): Promise<Gateway> {
   const directory = path.join(run.directory, "istio");
   const configDir = path.join(directory, "config");
   mkdirSync(configDir, { recursive: true });
-  const { all, mesh } = istioFiles(at, { http: httpPort, https });
+  const { all, mesh } = istioFiles(at, { http: httpPort, https }, newer);
   writeFileSync(path.join(configDir, "all.yaml"), all);
   const meshFile = path.join(directory, "mesh.yaml");
   writeFileSync(meshFile, mesh);

@@ -1,3 +1,4 @@
+import type { GatewayModel } from "../../lib/model";
 import { FaultProxy } from "../parts/fault-proxy";
 import { startKeyServer } from "../parts/key-server";
 import { RECOVERY_MS } from "./bounds";
@@ -142,4 +143,24 @@ const filterDown = (target: string, begin: (run: Run, at: Addresses) => Promise<
   },
 });
 
-export const proxyDrills: readonly Drill[] = [filterDown("nginx", startNginx), filterDown("istio", startIstio)];
+/** A GitOps tool applies files in its own order: what is newer than the rest is answered, and asked about, by nobody. */
+const oneByOne: Drill = {
+  name: "44 istio's routes arrive before their guard",
+  async run(run) {
+    const newer = (model: GatewayModel): GatewayModel => ({
+      ...model,
+      routes: model.routes.map((r) => (r.name === "open" ? { ...r, name: "opened" } : r)),
+    });
+    const begin = (r: Run, at: Addresses): Promise<Gateway> => startIstio(r, at, newer);
+    const { issuer, upstream, gateway } = await start(run, "istio", begin);
+    const answered = async (path: string): Promise<number> => (await call(gateway, path, issuer.token())).status;
+    run.equal("a route that the guard knows", [await answered("/read"), upstream.requests], [200, 1]);
+    run.equal("one that it does not know", [await answered("/open"), upstream.requests], [503, 1]);
+  },
+};
+
+export const proxyDrills: readonly Drill[] = [
+  filterDown("nginx", startNginx),
+  filterDown("istio", startIstio),
+  oneByOne,
+];

@@ -6,7 +6,9 @@ import { expectDiagnostics, goodModel, small } from "../support";
 /** The PROXY protocol of an NLB is read by nginx and Envoy, and by no listener of the filter's own. */
 describe("an NLB in front", () => {
   const codes = (kind: "nlb" | "alb", targets: string[]): string[] =>
-    compile(goodModel(small({ front: { kind }, targets })), "production").diagnostics.map((d) => `${d.code} ${d.at}`);
+    compile(goodModel(small({ front: { kind, networks: ["10.0.0.0/16"] }, targets })), "production").diagnostics.map(
+      (d) => `${d.code} ${d.at}`,
+    );
 
   test("is refused where the filter is the gateway itself", () => {
     const { value, diagnostics } = compile(

@@ -71,7 +71,6 @@ test("a client's word on host and scheme never counts", () => {
 
 test.each<[string, GatewayInput["front"]]>([
   ["CloudFront and an ALB", { kind: "cloudfront-alb", networks: ["10.0.0.0/16"] }],
-  ["an ALB at no known address", { kind: "alb" }],
   ["an ALB that ends TLS", { kind: "alb", tls: "front", networks: ["10.0.0.0/16"] }],
 ])("it does not stand behind %s", (_, front) => {
   const { value, diagnostics } = compile(goodModel(small({ front, targets: ["ingress-nginx"] })), "production");

@@ -31,16 +31,10 @@ export const ingressNginx: Target<IngressDraft> = {
   enforcers: ENFORCERS,
   refusesFront(front) {
     const fix = "Use the nginx or istio target.";
-    const hops = trustedHops(front);
-    if (hops > 1)
+    if (trustedHops(front) > 1)
       return {
         why: "The controller trusts one hop for the client's address, and would count CloudFront's as clients.",
         fix,
-      };
-    if (hops === 1 && front.networks.length === 0)
-      return {
-        why: "The controller knows a trusted hop by its address alone, and the model names no networks.",
-        fix: "Write the balancer's subnets under front.networks.",
       };
     if (front.tls === "front")
       return { why: "Where TLS ends in front, the controller sees plain http and redirects for ever.", fix };
