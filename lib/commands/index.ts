@@ -18,7 +18,7 @@ import { writeFiles } from "./synth";
 
 const USAGE = `gatewright COMMAND [MODEL…] [options]
 
-  check     checks models: every fault in one run
+  check     checks models: every fault of form, then every fault of meaning
   plan      shows where each promise is kept: the enforcement matrix
   synth     writes the output of all models and targets
   explain   says what happens to a request: explain "GET https://host/path" [with token NAME]

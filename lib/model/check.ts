@@ -187,7 +187,7 @@ function checkFront(raw: RawModel, { name, front }: GatewayModel): Diagnostic[] 
   return [diagnostic("model/untrusted-front", `${name}/front/networks`, why, fix, raw.locate(["front"]))];
 }
 
-/** Checks a model whole: every fault of form and of meaning, in one run. */
+/** Checks a model whole: every fault of form, and of a model without any, every fault of meaning. */
 export function checkModel(raw: RawModel): Result<GatewayModel> {
   const parsed = gatewaySchema.safeParse(raw.value);
   const diagnostics = parsed.success ? [] : parsed.error.issues.flatMap((issue) => fromIssue(raw, issue));

@@ -45,7 +45,7 @@ export const matchHeaderName = headerName.refine(
     !/^(connection|keep-alive|te|trailer|transfer-encoding|upgrade|host|content-length|expect|proxy-.*|x-gateway-.*|x-envoy-.*)$/.test(
       name,
     ),
-  "write a header that belongs to no connection and no proxy",
+  "write a header that belongs to no connection and no proxy: not connection, te, upgrade, host, content-length or the like",
 );
 
 /** What frames a message, belongs to one connection, or is a word between proxies: nobody's to set. */
@@ -107,13 +107,16 @@ export const path = z
   );
 
 /** Path of an exact match: it may end with a slash, which many back ends take for the same. */
-export const exactPath = z.union([
-  path,
-  z
-    .string()
-    .regex(/.\/$/)
-    .refine((text) => path.safeParse(text.slice(0, -1)).success, "write an absolute path, such as /users or /users/"),
-]);
+export const exactPath = z.union(
+  [
+    path,
+    z
+      .string()
+      .regex(/.\/$/)
+      .refine((text) => path.safeParse(text.slice(0, -1)).success),
+  ],
+  "write an absolute path without empty or dot segments, such as /users or /users/; no segment stands for any other",
+);
 
 /** A role, scope or audience: it is compared whole, and proxies would take a star in it for a pattern. */
 export const wholeName = z
@@ -158,7 +161,7 @@ export const cidr = z
     const version = isIP(address);
     if (version === 0 || rest.length > 0 || address.includes("%")) return false;
     return bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
-  }, "write an address or a network such as 203.0.113.0/24")
+  }, "write an address or a network such as 203.0.113.0/24; /0 would be everybody")
   .refine((text) => {
     const [address = "", bits] = text.split("/");
     return bits === undefined || isIP(address) === 0 || !bitsOf(address).slice(Number(bits)).includes("1");
