@@ -14,7 +14,7 @@ import { explainCommand } from "./explain";
 import { compileAll, type CompiledModel } from "./load";
 import { modelFiles } from "./models";
 import { serveCommand } from "./serve";
-import { writeFiles } from "./synth";
+import { formerSystems, writeFiles } from "./synth";
 
 const USAGE = `gatewright COMMAND [MODEL…] [options]
 
@@ -84,18 +84,20 @@ function synth(context: Context): number {
   const compiled = hasErrors(diagnostics) ? [] : selected(all, context.values.system);
   const files = compiled.flatMap((c) => c.files);
   // The report is of all systems: a run on some of them leaves it as it is.
-  if (context.args.length === 0 && context.values.system === undefined) {
+  const isWhole = context.args.length === 0 && context.values.system === undefined;
+  if (isWhole) {
     const cost = costs().costFiles(compiled);
     files.push(...cost.files);
     diagnostics.push(...cost.diagnostics);
   }
   const code = report(context, diagnostics, { files: files.map((f) => f.path) });
   if (code !== 0) return code;
-  const systems = [...new Set(compiled.map((c) => c.model.name))];
   const { out } = context.values;
   if (out !== undefined && existsSync(out) && !statSync(out).isDirectory())
     throw new UsageError(`${out} is not a folder.`);
-  const { written, removed } = writeFiles(context.values.out ?? ".", files, systems);
+  const systems = [...new Set(compiled.map((c) => c.model.name))];
+  const former = isWhole ? formerSystems(out ?? ".", systems) : [];
+  const { written, removed } = writeFiles(out ?? ".", files, [...systems, ...former]);
   if (context.values.json) return code;
   printMatrices(
     context,
