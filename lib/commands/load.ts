@@ -1,7 +1,8 @@
+import { parse } from "yaml";
 import { diagnostic, hasErrors, type Diagnostic } from "../diagnostics";
 import type { GatewayModel } from "../model";
 import { workloads } from "../charts";
-import { compile, type Compiled } from "../targets";
+import { compile, type Compiled, type OutputFile } from "../targets";
 import { loadModels } from "./models";
 
 function unusedAcceptances(file: string, model: GatewayModel, used: ReadonlySet<string>): Diagnostic[] {
@@ -11,6 +12,22 @@ function unusedAcceptances(file: string, model: GatewayModel, used: ReadonlySet<
       const why = `No target of this model has a form that differs by "${difference}" and is used.`;
       const fix = "Take it out of accept, so that it accepts nothing by surprise.";
       return diagnostic("plan/unused-acceptance", `${model.name}/accept/${difference}`, why, fix, { file });
+    });
+}
+
+/** What etcd and the API server take of one object, and of a ConfigMap's data, in bytes. */
+const LARGEST_OBJECT = 1024 ** 2;
+
+function tooLarge(system: string, files: readonly OutputFile[]): Diagnostic[] {
+  return files
+    .filter(({ path, content }) => path.endsWith(".yaml") && Buffer.byteLength(content) > LARGEST_OBJECT)
+    .flatMap(({ path, content }) => content.split(/^---$/m).map((text) => ({ path, text })))
+    .filter(({ text }) => Buffer.byteLength(text) > LARGEST_OBJECT)
+    .map(({ path, text }) => {
+      const { kind, metadata } = parse(text) as { kind: string; metadata: { name: string } };
+      const why = `${kind} ${metadata.name} in ${path} has ${String(Buffer.byteLength(text))} bytes; 1048576 are taken.`;
+      const fix = "Divide the model into several systems, or shorten schemas, keys and texts.";
+      return diagnostic("plan/object-too-large", `${system}/targets`, why, fix);
     });
 }
 
@@ -36,6 +53,7 @@ export function compileAll(
       if (!result.value) continue;
       result.value.usedDifferences.forEach((d) => used.add(d));
       const files = [...result.value.files, ...workloads(model, result.value)];
+      diagnostics.push(...tooLarge(model.name, files).map((d) => ({ ...d, source: { file } })));
       compiled.push({ ...result.value, files, file, model });
     }
     if (!hasErrors(diagnostics.slice(before))) diagnostics.push(...unusedAcceptances(file, model, used));

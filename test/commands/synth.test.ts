@@ -59,6 +59,24 @@ describe("synth stops at an unenforceable policy", () => {
   });
 });
 
+test("an object that no cluster takes is an error", async () => {
+  const respond = { status: 200, body: "x".repeat(3_000) };
+  const routes = Array.from({ length: 400 }, (_, i) => ({
+    name: `r${String(i)}`,
+    match: { exact: [`/r${String(i)}`] },
+    respond,
+  }));
+  const file = modelFile(small({ targets: ["istio"], environments: ["production"], routes }));
+  const out = path.join(temporaryDirectory(), "out");
+  const ran = await run("synth", file, "--out", out, "--json");
+  const { diagnostics } = JSON.parse(ran.out) as { diagnostics: Diagnostic[] };
+  expectDiagnostics(
+    diagnostics.filter((d) => d.severity === "error"),
+    [{ code: "plan/object-too-large", at: "shop/targets" }],
+  );
+  expect(() => readdirSync(out)).toThrow("ENOENT");
+});
+
 describe("synth writes", () => {
   test("the same bytes twice, and nothing the second time", async () => {
     const [first, second] = [temporaryDirectory(), temporaryDirectory()];
