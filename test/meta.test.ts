@@ -60,6 +60,8 @@ describe("features", () => {
       cookie: "a",
       revocation: {},
       amongHeaderRoutes: true,
+      claimHeadersDiffer: true,
+      handshakes: mode === "required",
       claimHeaders: { a: "b", c: ["d.e"] },
       rules: [
         {

@@ -24,6 +24,10 @@ export class ClientMessage extends IncomingMessage {
     if (asked) offering.add(this);
     else offering.delete(this);
   }
+  /** Its offer is passed over. Node's parser has let go of whatever came behind it in one piece. */
+  get offersInVain(): boolean {
+    return offering.has(this) && !this.upgrade;
+  }
 }
 
 export function headerLines(raw: readonly string[]): HeaderLine[] {

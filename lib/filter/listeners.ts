@@ -4,8 +4,9 @@ import type { AddressInfo, Socket } from "node:net";
 import { contains } from "../policy/addresses";
 import type { FilterPlan } from "../policy/filter-plan";
 import type { Filter } from "./filter";
-import { peerOf } from "./incoming";
+import { ClientMessage, peerOf } from "./incoming";
 import { send, shed, unreadable } from "./plain-answer";
+import { leave } from "./reply";
 import { serve, serveUpgrade, type Arrived } from "./through";
 
 export const LIMITS = {
@@ -65,6 +66,7 @@ function refuseUnparsable(error: NodeJS.ErrnoException, socket: Socket): void {
     HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
     ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
   };
+  leave(socket);
   socket.end(bare(statuses[error.code ?? ""] ?? "400 Bad Request"));
 }
 
@@ -103,7 +105,15 @@ export function exchanges(
   arrive: (message: IncomingMessage) => Arrived | undefined,
   own: (message: IncomingMessage, response: ServerResponse) => boolean = () => false,
 ): AnyServer {
+  /** Connections on which nothing more is heard. */
+  const over = new WeakSet<Socket>();
   const server = create((message, response) => {
+    // What comes next may begin in the middle of a request: it is not answered, and the connection ends with what is.
+    if (over.has(message.socket)) return;
+    if (message instanceof ClientMessage && message.offersInVain) {
+      over.add(message.socket);
+      response.shouldKeepAlive = false;
+    }
     if (own(message, response)) return;
     const arrived = arrive(message);
     if (!arrived) {
@@ -125,9 +135,12 @@ export function exchanges(
     filter.hold(socket);
     const arrived = hasBody(message) ? undefined : arrive(message);
     const place = arrived && filter.place(arrived.request.client);
-    if (!arrived) socket.end(BARE_400);
-    else if (!place) socket.end(BARE_429);
-    else void serveUpgrade(filter, arrived, socket, head, place.leave);
+    if (arrived && place) {
+      void serveUpgrade(filter, arrived, socket, head, place.leave);
+      return;
+    }
+    leave(socket);
+    socket.end(arrived ? BARE_429 : BARE_400);
   });
   return server;
 }

@@ -98,8 +98,25 @@ const headText = (status: number, headers: readonly HeaderLine[]): string =>
     "\r\n",
   ].join("\r\n");
 
+/**
+ * A bare connection on which the last word is said: what its client still sends is thrown away, and if it does not leave by
+ * itself, it is made to. Nobody else reads from it, and unread bytes would keep it for ever.
+ */
+export function leave(socket: Socket): void {
+  socket.on("error", () => socket.destroy());
+  socket.resume();
+  socket.once("finish", () => {
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+    timer.unref();
+    socket.once("close", () => {
+      clearTimeout(timer);
+    });
+  });
+}
+
 /** Answers a handshake that was not taken: on the bare connection, which then ends. */
 export function writeRaw(socket: Socket, { status, headers, body }: Reply): void {
+  leave(socket);
   const lines = headers.filter(([name]) => !["content-length", "connection"].includes(name.toLowerCase()));
   if (Buffer.isBuffer(body)) {
     socket.write(headText(status, [...lines, ["content-length", String(body.length)], ["connection", "close"]]));

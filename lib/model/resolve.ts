@@ -42,16 +42,20 @@ function inherit(kinds: readonly string[], ...layers: Policies[]): Policies {
 const exists = (item: { environments?: string[] | undefined }, environment: string): boolean =>
   item.environments === undefined || item.environments.includes(environment);
 
-/** Headers that some policy of the model sets from an identity: clients may send none of them. */
-function identityHeaders(model: GatewayModel): string[] {
-  const policies = [model.policies, ...Object.values(model.hosts).map((h) => h.policies)];
-  const all = [
-    ...policies,
-    ...Object.values(model.services).map((s) => s.policies),
-    ...model.routes.map((r) => r.policies),
+/** What policies of the model, at whatever layer, pass on of a token. */
+function claimHeadersOf(model: GatewayModel): JwtConfig["claimHeaders"][] {
+  const layers: readonly { policies: { jwt?: Pick<JwtConfig, "mode" | "claimHeaders"> | null | undefined } }[] = [
+    model,
+    ...Object.values(model.hosts),
+    ...Object.values(model.services),
+    ...model.routes,
   ];
-  return [...new Set(all.flatMap((p) => Object.keys(p.jwt?.claimHeaders ?? {})))].sort();
+  return layers.flatMap(({ policies: { jwt } }) => (jwt && jwt.mode !== "open" ? [jwt.claimHeaders] : []));
 }
+
+/** Headers that some policy of the model sets from an identity: clients may send none of them. */
+const identityHeaders = (model: GatewayModel): string[] =>
+  [...new Set(claimHeadersOf(model).flatMap(Object.keys))].sort();
 
 /** `cors` is the host's. */
 function toPolicies(model: GatewayModel, host: string, cors: unknown, policies: Policies): ConfiguredPolicy[] {
@@ -64,7 +68,14 @@ function toPolicies(model: GatewayModel, host: string, cors: unknown, policies: 
       });
       const amongHeaderRoutes = model.routes.some((r) => r.match.headers !== undefined);
       const listed = (cors as { origins: string[] } | undefined)?.origins ?? [];
-      return { kind: "jwt", config: { ...jwt, rules, amongHeaderRoutes, origins: [...listed, `https://${host}`] } };
+      const passedOn = claimHeadersOf(model).map((headers) => JSON.stringify(Object.entries(headers).sort()));
+      const own = {
+        amongHeaderRoutes,
+        claimHeadersDiffer: new Set(passedOn).size > 1,
+        handshakes: (policies.webSocket as { allowed: boolean } | undefined)?.allowed ?? false,
+        origins: [...listed, `https://${host}`],
+      };
+      return { kind: "jwt", config: { ...jwt, rules, ...own } };
     }
     if (kind === "headerHygiene") {
       const { drop, single, ...rest } = config as { drop: string[]; single: string[]; pass: string[] };

@@ -167,6 +167,10 @@ export type JwtConfig = z.output<typeof schema> & {
   rules: readonly IssuerRules[];
   /** Some route of it is chosen by headers. */
   amongHeaderRoutes: boolean;
+  /** Routes of the model differ in what they pass on of a token. */
+  claimHeadersDiffer: boolean;
+  /** The route takes WebSockets. */
+  handshakes: boolean;
   /** Whose pages may open a WebSocket with a token from a cookie: those that CORS lists, and the host's own. */
   origins: readonly string[];
 };
@@ -237,7 +241,9 @@ export const jwt = policyKind({
     if (rules.some((r) => r.issuer === undefined)) features.push("JwtWithoutIssuer");
     if (Object.keys(config.claimHeaders).length > 0) features.push("JwtClaimHeaders");
     if (config.webSocketProtocol) features.push("JwtFromWebSocketProtocol");
-    if (config.cookie !== undefined) features.push("JwtFromCookie");
+    const { handshakes, claimHeadersDiffer } = config as JwtConfig;
+    if (config.cookie !== undefined) features.push(handshakes ? "JwtFromCookieOfHandshake" : "JwtFromCookie");
+    if (claimHeadersDiffer) features.push("JwtClaimHeadersByRoute");
     if (config.revocation) features.push("JwtRevocation");
     if (rules.some((r) => r.roleCodes !== undefined)) features.push("JwtPackedRoles");
     if (rules.some((r) => r.algorithms.includes("HS256"))) features.push("JwtSharedSecret");

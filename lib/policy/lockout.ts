@@ -34,7 +34,10 @@ const lastOf = (path: string): string => path.slice(path.lastIndexOf(".") + 1);
 const isField = (key: string, field: string): boolean => namesOf(key, field) || namesOf(key, lastOf(field));
 
 function inForm(body: Buffer, field: string): Named {
-  const form = new URLSearchParams(body.toString("utf8"));
+  const text = body.toString("utf8");
+  // Some readers divide at semicolons as well.
+  if (text.includes(";")) return undefined;
+  const form = new URLSearchParams(text);
   const [key, ...others] = [...form.keys()].filter((k) => isField(k, field));
   const value = key === field && others.length === 0 ? form.get(field) : null;
   // Bytes that are no UTF-8 become this character here, and something else elsewhere.
@@ -79,7 +82,7 @@ async function keyOf(
 ): Promise<string | Refusal> {
   const body = await request.body?.read(maxBody);
   if (request.body && !body) return TOO_LARGE;
-  const subject = bareText((body && nameIn(request, body, field)) ?? "");
+  const subject = bareText((body && nameIn(request, body, field)) ?? "").replace(/\.+$/, "");
   if (subject === "") {
     return { status: 400, reason: "lockout-unreadable", message: `The body does not say ${field} plainly.` };
   }

@@ -9,6 +9,7 @@ export default defineGateway({
   front: { kind: "alb", networks: ["10.0.0.0/16"] },
   hosts: {
     "lab.test": {},
+    "bare.lab.test": { policies: { headerHygiene: { drop: ["cookie"] } } },
     "flood.lab.test": { policies: { floodGuard: { requests: 5, per: "1s", burst: 9 }, cors: null } },
     "raw.lab.test": {
       policies: {

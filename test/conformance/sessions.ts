@@ -67,6 +67,12 @@ export default defineGateway({
       policies: { jwt: { mode: "open", issuers: ["own"] }, csrf: null, lockout: { onFailure: "deny" } },
     },
     { name: "live", match: { prefix: ["/live"] }, service: "app", policies: { webSocket: { allowed: true } } },
+    {
+      name: "live-for-long",
+      match: { prefix: ["/live/for-long"] },
+      service: "app",
+      policies: { webSocket: { allowed: true, closeAtExpiry: false }, connections: null },
+    },
     { name: "me", match: { prefix: ["/me"] }, service: "app" },
     {
       name: "users",

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import http, { type IncomingHttpHeaders, type RequestListener, type Server } from "node:http";
 import { connect, type AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -205,6 +206,54 @@ describe.each(["h2c", "websocket", "anything"])("a body in a request that offers
     expect(answer.match(/HTTP\/1.1/g)).toHaveLength(1);
     expect(seen).toEqual(protocol === "websocket" ? [] : [`/one ${smuggled}`]);
   });
+});
+
+test("nothing is heard on a connection behind an offer that was passed over", async () => {
+  const seen: string[] = [];
+  const service = await listening((message, response) => {
+    seen.push(message.url ?? "");
+    message.resume();
+    setTimeout(() => response.end("ok"), 100);
+  });
+  const { port } = await gateway(service);
+  const socket = connect(port, "127.0.0.1");
+  let answer = "";
+  socket.on("data", (chunk: Buffer) => (answer += chunk.toString()));
+  const ended = new Promise((resolve) => socket.once("end", resolve));
+  const offer = "Connection: Upgrade\r\nUpgrade: foo\r\nContent-Length: 3\r\n\r\nabc";
+  socket.write(`POST /one HTTP/1.1\r\n${OWN}${offer}GET /half HTTP/1.1\r\n`);
+  await sleep(30);
+  socket.write(`GET /after HTTP/1.1\r\n${OWN}\r\n`);
+  await ended;
+  socket.destroy();
+  expect(answer.match(/HTTP\/1.1 200/g)).toHaveLength(1);
+  expect(answer).toMatch(/^connection: close/im);
+  expect(seen).toEqual(["/one"]);
+});
+
+/** Bytes that nobody reads would keep the connection, and its descriptor, for ever. */
+test.each([
+  ["that has a body", "Content-Length: 4\r\n", "abcd"],
+  ["that is not allowed", "", "abcd"],
+])("a refused handshake %s leaves no connection", async (_, more, behind) => {
+  const service = await listening((_message, response) => response.end("ok"));
+  const { port } = await gateway(service, [
+    { kind: "webSocket", config: { allowed: false, idle: 60_000, closeAtExpiry: false } },
+  ]);
+  const sockets = (): number => process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
+  const before = sockets();
+  const socket = connect({ port, host: "127.0.0.1" });
+  socket.write(`GET /ws HTTP/1.1\r\n${OWN}Connection: Upgrade\r\nUpgrade: websocket\r\n${more}\r\n`);
+  const answer = await new Promise<string>((resolve) =>
+    socket.once("data", (chunk: Buffer) => {
+      resolve(chunk.toString());
+    }),
+  );
+  expect(answer).toMatch(/^HTTP\/1.1 40[03] /);
+  socket.end(behind);
+  await once(socket, "close");
+  await until(() => sockets() <= before);
+  expect(sockets()).toBeLessThanOrEqual(before);
 });
 
 test("a client that leaves takes the call to the service with it, and the log says so", async () => {

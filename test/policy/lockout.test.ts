@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { kindNamed, type Exchange } from "../../lib/policy";
 import type { lockout as Lockout } from "../../lib/policy/lockout";
+import { bareText } from "../../lib/policy/spellings";
 import { aloneState } from "../../lib/policy/memory-store";
 
 const lockout = kindNamed("lockout") as typeof Lockout;
@@ -57,6 +58,7 @@ test.each<[string, string, string]>([
   ["behind a byte order mark", '\ufeff{"email":"ana@x.test"}', JSON_TYPE],
   ["in a body that is deep", `{"email":"ana@x.test","x":${"[".repeat(70)}${"]".repeat(70)}}`, JSON_TYPE],
   ["twice in a form", "email=x%40x.test&email=ana%40x.test", FORM],
+  ["behind a semicolon in a form", "email=x%40x.test&y=1;email=ana%40x.test", FORM],
   ["in brackets in a form", "email[]=ana%40x.test", FORM],
   ["that is no UTF-8", "email=ana%FF%40x.test", FORM],
   ["in another charset", '{"email":"ana@x.test"}', "application/json; charset=utf-7"],
@@ -70,6 +72,10 @@ test.each<[string, string, string]>([
   ["a form without it", "a=b", FORM],
 ])("%s names nobody, and gets nowhere", async (_, body, type) => {
   expect(await passed(body, type)).toBe(0);
+});
+
+test("spellings of one domain are one name", () => {
+  expect(new Set(["ana@x.test", "ana@x\u3002test", "ana@x\uff61test", "ana@x\uff0etest"].map(bareText)).size).toBe(1);
 });
 
 test("a name of any length and letters is one", async () => {

@@ -15,6 +15,7 @@ export const DOOR: Claims = {
     "JwtTokenType",
     "JwtSeveralIssuers",
     "JwtClaimHeaders",
+    "JwtClaimHeadersByRoute",
     "JwtClaimAnyName",
     "JwtNumericUser",
     "JwtWithoutIssuer",
@@ -38,7 +39,7 @@ export const DOOR: Claims = {
 
 /** What it keeps besides where the whole exchange goes through it: the body, the answer, the call of the service. */
 export const THROUGH: Claims = {
-  jwt: [...(DOOR["jwt"] ?? []), "JwtFromWebSocketProtocol"],
+  jwt: [...(DOOR["jwt"] ?? []), "JwtFromCookieOfHandshake", "JwtFromWebSocketProtocol"],
   signature: ["HmacSignature"],
   connections: ["ConnectionLimit", "ConnectionLimitByUser"],
   webSocket: ["WebSocketUpgrade", "WebSocketCloseAtExpiry"],

@@ -8,7 +8,7 @@ import { identityHeaders } from "../identity-headers";
 import { groupsOf } from "../../policy/client-address";
 import type { HostDraft, IstioDraft } from "./draft";
 import { luaTable } from "./lua";
-import { MISSING, namesOf, REDIRECT, routeName } from "./names";
+import { MISSING, namesOf, routeName } from "./names";
 
 const TEMPLATE = path.join(__dirname, "../../../templates/istio/guard.lua.hbs");
 
@@ -22,7 +22,6 @@ export function guardScript(draft: IstioDraft, preflights: boolean): string {
   return template({
     hosts: luaTable(hosts),
     routes: luaTable(routes),
-    redirect: luaTable(REDIRECT),
     steering: luaTable(listed(STEERING_HEADERS)),
     families: luaTable(STEERING_FAMILIES),
     plainPort: luaTable(String(listeners.http.containerPort)),
