@@ -13,8 +13,6 @@ export interface Claim {
   stage: "beforeDoor" | "afterDoor";
   /** A near form that differs in a stated way: used only where the model accepts the difference by this name. */
   difference?: { name: string; text: string };
-  /** Kept here as well, behind the place that the plan has chosen. */
-  backup?: boolean;
 }
 
 /** A target's claims as data, so that planning needs no code of it. */

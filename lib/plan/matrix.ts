@@ -14,12 +14,8 @@ export interface MatrixRow {
 
 function cell(plan: TargetPlan, placement: Placement | undefined): string {
   if (!placement) return "-";
-  const backup = plan.backups.some(
-    (b) => b.kind === placement.kind && b.host === placement.host && b.route === placement.route,
-  );
   const words: string[] = [placement.place];
   if (placement.difference !== undefined) words.push(`approximate (${placement.difference})`);
-  if (backup) words.push("+ native backup");
   if (!plan.proven) words.push("unproven");
   return words.join(" ");
 }

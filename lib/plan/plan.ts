@@ -22,8 +22,6 @@ export interface TargetPlan {
   target: string;
   proven: boolean;
   placements: readonly Placement[];
-  /** Native forms kept behind the place that was chosen. */
-  backups: readonly Placement[];
 }
 
 const covers = (claim: Claim, features: readonly Feature[]): boolean =>
@@ -80,7 +78,6 @@ const isThroughs = ({ policy }: Wanted): boolean => {
 
 class Planner {
   readonly placements: Placement[] = [];
-  readonly backups: Placement[] = [];
   readonly diagnostics: Diagnostic[] = [];
   readonly used = new Set<string>();
 
@@ -99,7 +96,7 @@ class Planner {
     return this.wanted.some((w) => {
       if (w.host !== host || (w.route !== route && throughAlso !== "host")) return false;
       const { native, door, through } = this.capabilities;
-      const kept = [...(native[w.policy.kind] ?? []).filter((c) => !c.backup && this.#usable(c)), door[w.policy.kind]];
+      const kept = [...(native[w.policy.kind] ?? []).filter((c) => this.#usable(c)), door[w.policy.kind]];
       const alone = through[w.policy.kind];
       return !kept.some((c) => c && covers(c, w.features)) && alone !== undefined && covers(alone, w.features);
     });
@@ -122,12 +119,7 @@ class Planner {
     });
     const native = claims.findIndex(
       (c) =>
-        !pulled &&
-        !c.backup &&
-        this.#usable(c) &&
-        covers(c, features) &&
-        !this.#tooEarly(c, wanted) &&
-        this.#staysTogether(wanted),
+        !pulled && this.#usable(c) && covers(c, features) && !this.#tooEarly(c, wanted) && this.#staysTogether(wanted),
     );
     const door = this.capabilities.door[policy.kind];
     const way = this.capabilities.through[policy.kind];
@@ -141,13 +133,7 @@ class Planner {
       this.placements.push(placement("through", 0));
     } else {
       this.#refuse(wanted);
-      return;
     }
-    // Behind the door alone: before a filter that the route goes through it would have the first word.
-    if (this.placements.at(-1)?.place !== "door") return;
-    claims.forEach((claim, i) => {
-      if (claim.backup && covers(claim, features)) this.backups.push(placement("native", i));
-    });
   }
 
   /**
@@ -161,7 +147,7 @@ class Planner {
       const followers = this.wanted.filter((w) => onRoute(w) && needsIdentity(w.features));
       return followers.every((w) => {
         const claims = this.capabilities.native[w.policy.kind] ?? [];
-        return claims.some((c) => !c.backup && this.#usable(c) && covers(c, w.features));
+        return claims.some((c) => this.#usable(c) && covers(c, w.features));
       });
     }
     if (!needsIdentity(features)) return true;
@@ -217,9 +203,9 @@ export function planTarget(
   const wanted = wantedOf(gateway);
   const planner = new Planner(gateway, capabilities, new Set(accepted), wanted);
   for (const one of wanted) planner.place(one);
-  const { diagnostics, placements, backups, used } = planner;
+  const { diagnostics, placements, used } = planner;
   const usedDifferences = [...used];
   if (diagnostics.length > 0) return { diagnostics, usedDifferences };
   const { target, proven } = capabilities;
-  return { value: { target, proven, placements, backups }, diagnostics, usedDifferences };
+  return { value: { target, proven, placements }, diagnostics, usedDifferences };
 }

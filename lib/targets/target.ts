@@ -55,7 +55,7 @@ export function capabilitiesOf<D>(target: Target<D>, filter: Pick<Capabilities, 
 /** Renders a plan: every native placement is applied exactly once; the rest is the filter's, whose plan is a file. */
 export function render<D>(target: Target<D>, input: TargetInput): OutputFile[] {
   const draft = target.begin(input);
-  for (const placement of [...input.plan.placements, ...input.plan.backups]) {
+  for (const placement of input.plan.placements) {
     if (placement.place !== "native") continue;
     const enforcer = enforcersOf(target, placement.kind)[placement.claim];
     if (!enforcer) throw new Error(`${target.name} has no enforcer for ${placement.kind}, which it claimed.`);

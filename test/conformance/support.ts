@@ -7,10 +7,7 @@ import { subjectsOf } from "./subjects";
 /** Where each target keeps each kind of promise, and how many cases have proven it in this run: docs/support.md. */
 
 function words(place: string, claims: readonly Claim[]): string[] {
-  return claims.map((claim) => {
-    if (claim.difference) return `${place}, approximate: \`${claim.difference.name}\``;
-    return claim.backup ? `${place}, as a backup` : place;
-  });
+  return claims.map(({ difference }) => (difference ? `${place}, approximate: \`${difference.name}\`` : place));
 }
 
 export function supportPage(results: ReadonlyMap<string, readonly CaseResult[]>): string {

@@ -131,20 +131,3 @@ describe("order", () => {
     expect(places(planned(two, claims))).toEqual(["jwt door 0", "rateLimit native 0"]);
   });
 });
-
-describe("backups", () => {
-  const claims = capabilities({ jwt: [after(JWT, { backup: true })] }, { jwt: before(JWT) });
-
-  test("stand beside the place that was chosen, and are never that place", () => {
-    const plan = planned(gatewayOf(jwt), claims);
-    expect(places(plan)).toEqual(["jwt door 0"]);
-    expect(plan.backups.map((b) => [b.kind, b.place, b.claim])).toEqual([["jwt", "native", 0]]);
-    const { diagnostics } = planTarget(gatewayOf(jwt), { ...claims, door: {} }, []);
-    expectDiagnostics(diagnostics, [{ code: "plan/unenforceable-policy", at: "toy/routes/one/policies/jwt" }]);
-  });
-
-  test("are left out where they do not cover everything", () => {
-    const less = { ...claims, native: { jwt: [after(["JwtRequired"], { backup: true })] } };
-    expect(planned(gatewayOf(jwt), less).backups).toEqual([]);
-  });
-});

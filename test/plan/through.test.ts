@@ -122,14 +122,6 @@ describe("a route goes through the filter", () => {
     expect(places(planned(gatewayOf(byAddress), claims))).toEqual(["rateLimit through 0"]);
     expect(places(planned(gatewayOf(byAddress), claims, ["near"]))).toEqual(["rateLimit native 0 near"]);
   });
-
-  test("and a form that only backs another up neither keeps it from that, nor stands before the filter", () => {
-    const claims = capabilities({ jwt: [after(JWT, { backup: true })] }, { jwt: before(JWT) }, { through: FILTER });
-    const plan = planned(gatewayOf(jwt, compression), claims);
-    expect(places(plan)).toEqual(["jwt through 0", "compression through 0"]);
-    expect(plan.backups).toEqual([]);
-    expect(planned(gatewayOf(jwt), claims).backups.map((b) => [b.kind, b.place])).toEqual([["jwt", "native"]]);
-  });
 });
 
 describe("refused, though the route goes through", () => {
