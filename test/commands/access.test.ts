@@ -93,7 +93,7 @@ test.each([
 test.each([
   ["issuers", { issuers: { login: { issuer: "https://login.test", jwks: { url: "https://elsewhere.test/keys" } } } }],
   ["services", { services: { orders: { address: "elsewhere:80" } } }],
-  ["front", { front: { kind: "cloudflare" as const } }],
+  ["front", { front: { kind: "cloudflare" as const, networks: ["10.0.0.0/22"] } }],
 ])("a change of %s, which all routes stand on, is told", (name, change) => {
   const input = {
     hosts: { "api.shop.test": {} },

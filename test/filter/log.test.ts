@@ -17,8 +17,8 @@ const record: fc.Arbitrary<ExchangeRecord> = fc.record({
   user: some,
   tenant: some,
   apiKey: some,
-  client: text,
   unchecked: fc.constantFrom(undefined, "revocation"),
+  client: text,
   ms: fc.double({ min: 0, max: 1e6, noNaN: true }),
 });
 
