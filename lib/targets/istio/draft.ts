@@ -32,13 +32,11 @@ export interface RouteDraft {
   door: boolean;
   /** The filter calls the service. */
   through: boolean;
-  /** Envoy checks tokens itself, behind the door or in place of it. */
-  checksTokens: boolean;
   /** The issuers whose tokens it takes. */
   issuers: readonly string[];
   /** Claims that the native form passes on as headers. */
   claimHeaders?: Readonly<Record<string, ClaimPath>>;
-  /** A token is demanded natively. */
+  /** Envoy itself checks tokens, and demands one. */
   demandsToken: boolean;
   anyOf?: readonly { roles: string[]; scopes: string[] }[];
 }
@@ -78,7 +76,6 @@ export function beginDraft(input: TargetInput): IstioDraft {
     door: !route.respond && ways.asksDoor(host.name, route.name),
     through: !route.respond && ways.isThrough(host.name, route.name),
     ...(ways.isThrough(host.name, route.name) && handshakes(route)),
-    checksTokens: false,
     issuers: [],
     demandsToken: false,
   });

@@ -132,7 +132,7 @@ function routeExceptions(draft: IstioDraft): Patch[] {
       patches(namesOf(host.host.name, route), (name) => ({
         typed: {
           ...(route.door ? {} : noDoor),
-          ...(route.checksTokens ? {} : noTokens),
+          ...(route.demandsToken ? {} : noTokens),
           ...bodyPerRoute(host.host.name, route, name),
         },
         idleMs: idleOf(route, name),

@@ -1,5 +1,4 @@
 import type { JwtConfig } from "../../policy/jwt";
-import type { Placement } from "../../plan";
 import type { Enforcer } from "../target";
 import { routeOf, type IstioDraft } from "./draft";
 
@@ -20,13 +19,6 @@ const DIFFERENCE = {
     "refreshed by istiod every 20 minutes",
 };
 
-function checkTokens(placement: Placement, draft: IstioDraft): JwtConfig {
-  const config = placement.config as JwtConfig;
-  for (const rules of config.rules) draft.issuers.set(rules.name, rules);
-  Object.assign(routeOf(draft, placement), { checksTokens: true, issuers: config.issuers });
-  return config;
-}
-
 /**
  * Istio's own check of tokens, for those who take its differences: RequestAuthentication and AuthorizationPolicy. It is never
  * kept beside the door: istiod fetches keys every 20 minutes, and would refuse what the door admits.
@@ -36,9 +28,9 @@ export const jwt: Enforcer<IstioDraft> = {
   stage: "beforeDoor",
   difference: DIFFERENCE,
   apply(placement, draft) {
-    const route = routeOf(draft, placement);
-    route.claimHeaders = checkTokens(placement, draft).claimHeaders;
-    route.demandsToken = true;
+    const { rules, issuers, claimHeaders } = placement.config as JwtConfig;
+    for (const issuer of rules) draft.issuers.set(issuer.name, issuer);
+    Object.assign(routeOf(draft, placement), { issuers, claimHeaders, demandsToken: true });
   },
 };
 
