@@ -22,12 +22,12 @@ export function replyTo(exchange: Exchange, host: PlannedHost | undefined, answe
   if (answer.by === "service") {
     const { status, headers, body, trailers } = answer;
     const own = serviceAnswerHeaders(exchange, headers);
-    return { status, headers: answerHeaders(exchange, own), body, ...(trailers && { trailers }) };
+    return { status, headers: answerHeaders(exchange, status, own), body, ...(trailers && { trailers }) };
   }
   const { refusal } = answer;
   const { headers, body } = refusalContent(host?.errorBody, exchange.requestId, refusal);
   const own: HeaderLine[] = [...headers, ["x-gateway-reason", refusal.reason]];
-  return { status: refusal.status, headers: answerHeaders(exchange, own), body: Buffer.from(body) };
+  return { status: refusal.status, headers: answerHeaders(exchange, refusal.status, own), body: Buffer.from(body) };
 }
 
 const WITHOUT_BODY = new Set([204, 304]);
@@ -167,7 +167,7 @@ export function join(
 ): Promise<void> {
   const service = answer.socket as Socket;
   const own = serviceAnswerHeaders(exchange, answer.headers);
-  const lines = answerHeaders(exchange, own).filter(
+  const lines = answerHeaders(exchange, 101, own).filter(
     ([name]) => exchange.subprotocol === undefined || name.toLowerCase() !== "sec-websocket-protocol",
   );
   if (exchange.subprotocol !== undefined) lines.push(["sec-websocket-protocol", exchange.subprotocol]);

@@ -1,9 +1,10 @@
 import { diagnostic, type Diagnostic, type SourcePosition } from "../diagnostics";
 import { configOf, type Host, type Route } from "../policy/gateway";
 import type { JwtConfig } from "../policy/jwt";
+import { securityHeaderLines, type ResponseHeadersConfig, type SecurityHeadersConfig } from "../policy/response";
 import type { GatewayModel } from "./schema";
 
-/** What is allowed, and seldom what was meant: warnings, but for what no list of origins can make safe. */
+/** What is allowed, and seldom what was meant: warnings, but for what no list of origins can make safe, and what two would set. */
 
 interface Of {
   model: GatewayModel;
@@ -67,14 +68,29 @@ function widerThanHost({ model, host, route }: Of): readonly [Diagnostic["code"]
   ];
 }
 
-const CHECKS = [webSocketByCookie, publicAnswer, lockoutAlone, claimsBesideCache, widerThanHost];
+function headerSetTwice({ host, route }: Of): readonly [Diagnostic["code"], string, string, string] | undefined {
+  const security = configOf(host.policies, "securityHeaders") as SecurityHeadersConfig | undefined;
+  const own = configOf(route.policies, "responseHeaders") as ResponseHeadersConfig | undefined;
+  const hosts = Object.keys(security ? securityHeaderLines(security) : {});
+  const both = Object.keys(own?.set ?? {}).filter((name) => hosts.includes(name));
+  if (both.length === 0) return undefined;
+  const why = `securityHeaders of ${host.name} sets ${both.join(", ")} on every answer.`;
+  return [
+    "model/header-set-twice",
+    "responseHeaders",
+    why,
+    "Set it in one of them; in securityHeaders null leaves it out.",
+  ];
+}
+
+const CHECKS = [headerSetTwice, webSocketByCookie, publicAnswer, lockoutAlone, claimsBesideCache, widerThanHost];
 
 /** Each once for a host's routes that give the same reason: who has taken it for one has taken it for all. */
 export function checkCautions(routes: readonly Of[]): Diagnostic[] {
   return CHECKS.flatMap((check) => {
     const groups = new Map<string, { said: NonNullable<ReturnType<typeof check>>; of: Of; others: string[] }>();
     for (const of of routes) {
-      const said = of.route.respond ? undefined : check(of);
+      const said = of.route.respond && check !== headerSetTwice ? undefined : check(of);
       if (!said) continue;
       const known = groups.get(said[2]);
       if (known) known.others.push(of.route.name);

@@ -21,6 +21,9 @@ const DEFAULTS: Readonly<Partial<Record<KindName, unknown>>> = {
   audit: {},
 };
 
+/** What every answer of a host carries, whoever asks for what. */
+const ANSWER_KINDS = KINDS.filter((k) => k.perHost && k.phase === "response").map((k) => k.kind);
+
 type Policies = Readonly<Partial<Record<KindName, unknown>>>;
 
 const defaults = Object.fromEntries(
@@ -194,7 +197,9 @@ export function resolveGateway(model: GatewayModel, environment: string): Gatewa
         routes: routes.map((route) => resolveRoute(model, name, policies.cors, route)),
       };
     });
-  return { system: model.name, environment, hosts };
+  const ofAnswers = inherit(ANSWER_KINDS, defaults, model.policies);
+  const otherHosts = { name: "", policies: toPolicies(model, "", undefined, ofAnswers), routes: [] };
+  return { system: model.name, environment, hosts, otherHosts };
 }
 
 /** Where an environment finds its secrets: an id in Secrets Manager may have `{environment}` in it. */

@@ -27,8 +27,9 @@ export function serviceAnswerHeaders({ response }: Exchange, headers: readonly H
 }
 
 /** The answer's headers with those that policies set in place of its own; what it varies by only grows. */
-export function answerHeaders({ response }: Exchange, headers: readonly HeaderLine[]): HeaderLine[] {
-  const { set } = response;
+export function answerHeaders({ response }: Exchange, status: number, headers: readonly HeaderLine[]): HeaderLine[] {
+  const success = status >= 200 && status < 400 && response.setOnSuccess.size > 0;
+  const set = success ? new Map([...response.set, ...response.setOnSuccess]) : response.set;
   const kept = headers.filter(([name]) => name.toLowerCase() === "vary" || !set.has(name.toLowerCase()));
   return [...kept, ...set.entries()];
 }

@@ -97,7 +97,7 @@ export function newExchange(gateway: Gateway, request: GatewayRequest, makeId: (
     request,
     requestId: headerValues(request, "x-request-id").join(", ") || makeId(),
     upstream: { set: new Map(), remove: new Set(), target: request.target },
-    response: { set: new Map(), remove: new Set() },
+    response: { set: new Map(), setOnSuccess: new Map(), remove: new Set() },
     call: { tries: 1, perTryMs: 15_000, retryOn: NEVER },
     atEnd: [],
   };
@@ -194,6 +194,8 @@ interface Deciding {
   route: Route | undefined;
   findings: Findings | undefined;
   answer: Refusal | undefined;
+  /** Nobody could know the route when the answer was made, or it is no answer of the route: it has the host's headers alone. */
+  withoutRoute: boolean;
   routed: boolean;
   headOnly: boolean;
 }
@@ -206,7 +208,10 @@ function askAll(asked: readonly Asked[], from: number, deciding: Deciding): Prom
     if (ofRoute && !deciding.routed) {
       deciding.routed = true;
       findings?.note("route", "route", route ? undefined : UNKNOWN_PATH);
-      if (!route) deciding.answer ??= UNKNOWN_PATH;
+      if (!route && !deciding.answer) {
+        deciding.answer = UNKNOWN_PATH;
+        deciding.withoutRoute = true;
+      }
     }
     if (deciding.answer && !findings?.all) return undefined;
     if (findings?.skips(kind) || (deciding.headOnly && kind.sees === "body")) continue;
@@ -228,7 +233,9 @@ function askAll(asked: readonly Asked[], from: number, deciding: Deciding): Prom
 
 function take(deciding: Deciding, kind: PolicyKind, decision: Decision): void {
   deciding.findings?.note(kind.phase, kind.kind, decision);
-  if (decision) deciding.answer ??= decision;
+  if (!decision || deciding.answer) return;
+  deciding.answer = decision;
+  deciding.withoutRoute = decision.answer === true || PHASES[kind.phase] <= PHASES.headers;
 }
 
 /** Decides a request by its gateway: the one meaning of a model. At once, where nobody has to be waited for. */
@@ -243,7 +250,10 @@ export function decideRequest(
   const found = hostOf(gateway, request.host);
   if (!found) {
     findings?.note("requestLine", "host", UNKNOWN_HOST);
-    return { exchange, answer: UNKNOWN_HOST };
+    const { otherHosts: host } = gateway;
+    const policies = host ? chainOf(host, undefined).ofAnswers : [];
+    for (const { config, decide } of policies) void decide(config, exchange, state);
+    return { exchange, answer: UNKNOWN_HOST, ...(host && { host }) };
   }
   const { host, entries, answersPreflights } = found;
   const route = findRoute(entries, request, answersPreflights && isPreflight(request));
@@ -253,12 +263,14 @@ export function decideRequest(
     route && request.body ? (configOf(route.policies, "bodyCount") as { max: number } | undefined) : undefined;
   if (size) request.body?.limit(size.max);
   const answer = chosen === undefined || route?.name === chosen ? undefined : MISMATCH;
-  const deciding: Deciding = { exchange, state, route, findings, answer, routed: false, headOnly };
+  const withoutRoute = answer !== undefined;
+  const deciding: Deciding = { exchange, state, route, findings, answer, withoutRoute, routed: false, headOnly };
   const conclude = (): Verdict | Promise<Verdict> => {
     const last = route ? deciding.answer : (deciding.answer ?? UNKNOWN_PATH);
     const verdict = { host, ...(route && { route }), exchange, ...(last && { answer: last }) };
     const waits: Promise<unknown>[] = [];
     for (const { kind, config, decide } of ofAnswers) {
+      if (deciding.withoutRoute && !kind.perHost) continue;
       const word = decide(config, exchange, state);
       if (word instanceof Promise) waits.push(word);
       if (kind.phase === "response") findings?.note(kind.phase, kind.kind, undefined);

@@ -27,6 +27,7 @@ export interface FilterPlan {
   services: Readonly<Record<string, string>>;
   /** Hosts with their routes; `policies` holds only what the filter decides. */
   hosts: readonly PlannedHost[];
+  otherHosts?: PlannedHost;
 }
 
 /** Where the filter finds a secret: exactly one of these. */

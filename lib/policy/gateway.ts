@@ -52,6 +52,8 @@ export interface Gateway {
   system: string;
   environment: string;
   hosts: readonly Host[];
+  /** Answers to whoever asks for a host that is none of these; without a name and without routes. */
+  otherHosts?: Host;
 }
 
 /** One way into a route. */

@@ -74,8 +74,8 @@ export interface Exchange {
   subprotocol?: string;
   /** Towards the upstream: headers to set, headers to drop, target to send. */
   upstream: { set: Map<string, string>; remove: Set<string>; target: string };
-  /** Towards the client, on whatever answer it gets. */
-  response: { set: Map<string, string>; remove: Set<string> };
+  /** Towards the client, on whatever answer it gets; `setOnSuccess` where its status is 2xx or 3xx. */
+  response: { set: Map<string, string>; setOnSuccess: Map<string, string>; remove: Set<string> };
   /** How the upstream is called. */
   call: { tries: number; perTryMs: number; retryOn: ReadonlySet<string>; totalMs?: number | undefined };
   /** The service that is called. */

@@ -2,16 +2,21 @@ import { STATUS_CODES } from "node:http";
 import { z } from "zod";
 import type { Feature } from "./feature";
 import { policyKind, type Refusal } from "./kind";
-import { headerName, headerValue, isDeliverable, TOO_LONG, wholeSeconds, ownHeaderName } from "./values";
+import { answerHeaderName, headerValue, isDeliverable, removedHeaderName, TOO_LONG, wholeSeconds } from "./values";
 
-/** What is done to every answer, refusals included. */
+/** What is done to answers, whoever makes them. */
 
-/** Response headers set on every answer, or removed from the upstream's. */
+/**
+ * Response headers set in place of a service's, or removed from its answers. `on: success` (the default) sets them on answers
+ * of 2xx and 3xx, `always` also on refusals, once the route is known: those of phases 1 to 5 come before. Preflights and the
+ * redirect to https have none. Names that the gateway makes itself are refused, so are those that `securityHeaders` sets.
+ */
 export const responseHeaders = policyKind({
   kind: "responseHeaders",
   schema: z.strictObject({
-    set: z.record(ownHeaderName, headerValue).default({}),
-    remove: z.array(headerName).default([]),
+    set: z.record(answerHeaderName, headerValue).default({}),
+    remove: z.array(removedHeaderName).default([]),
+    on: z.enum(["success", "always"]).default("success"),
   }),
   phase: "response",
   sees: "head",
@@ -24,10 +29,13 @@ export const responseHeaders = policyKind({
   },
   decide(config, { response }) {
     for (const header of config.remove) response.remove.add(header);
-    for (const [header, value] of Object.entries(config.set)) response.set.set(header, value);
+    const set = config.on === "always" ? response.set : response.setOnSuccess;
+    for (const [header, value] of Object.entries(config.set)) set.set(header, value);
     return undefined;
   },
 });
+
+export type ResponseHeadersConfig = z.output<(typeof responseHeaders)["schema"]>;
 
 const securityHeadersSchema = z.strictObject({
   /** `Strict-Transport-Security` (RFC 6797); off by `null`. */
@@ -42,8 +50,10 @@ const securityHeadersSchema = z.strictObject({
   crossOriginOpenerPolicy: z.enum(["same-origin", "same-origin-allow-popups"]).nullable().default(null),
 });
 
+export type SecurityHeadersConfig = z.output<typeof securityHeadersSchema>;
+
 /** The headers that a configuration of `securityHeaders` stands for. */
-export function securityHeaderLines(config: z.output<typeof securityHeadersSchema>): Record<string, string> {
+export function securityHeaderLines(config: SecurityHeadersConfig): Record<string, string> {
   const { hsts } = config;
   const lines: Record<string, string | null> = {
     "strict-transport-security":
@@ -57,6 +67,9 @@ export function securityHeaderLines(config: z.output<typeof securityHeadersSchem
   return Object.fromEntries(Object.entries(lines).filter((line): line is [string, string] => line[1] !== null));
 }
 
+/** Strict-Transport-Security is a word of https alone (RFC 6797 section 7.2). */
+export const HTTPS_ONLY = "strict-transport-security";
+
 /** Security headers on every answer (OWASP Secure Headers), whatever the upstream sends. */
 export const securityHeaders = policyKind({
   kind: "securityHeaders",
@@ -65,8 +78,11 @@ export const securityHeaders = policyKind({
   sees: "head",
   perHost: true,
   requires: () => ["ResponseHeaderSet"],
-  decide(config, { response }) {
-    for (const [header, value] of Object.entries(securityHeaderLines(config))) response.set.set(header, value);
+  decide(config, { request, response }) {
+    for (const [header, value] of Object.entries(securityHeaderLines(config))) {
+      if (header === HTTPS_ONLY && request.scheme === "http") response.remove.add(header);
+      else response.set.set(header, value);
+    }
     return undefined;
   },
 });

@@ -28,6 +28,8 @@ function behind(name: string, front: NonNullable<GatewayInput["front"]>): Gatewa
     policies: {
       jwt: { issuers: ["main"], claimHeaders: { "x-user-id": "sub" } },
       cors: { origins: ["https://app.front.test"] },
+      securityHeaders: { frameOptions: "DENY" },
+      errorBody: { members: { code: "{status}", said: "{message}" } },
     },
     routes: [
       { name: "door", match: { prefix: ["/door"] }, service: "one" },

@@ -191,6 +191,45 @@ export default defineGateway({
       },
     },
     {
+      name: "answers",
+      match: { prefix: ["/answers"] },
+      service: "one",
+      policies: {
+        jwt: { issuers: ["main"] },
+        addresses: { deny: ["203.0.113.66"] },
+        bodySize: { max: "1KiB" },
+        responseHeaders: { set: { "x-always": 'a "100%" $status', "cache-control": "no-store" }, on: "always" },
+      },
+    },
+    {
+      name: "answers-through",
+      match: { prefix: ["/answers/through"] },
+      service: "one",
+      policies: {
+        jwt: { issuers: ["main"] },
+        compression: {},
+        fallback: { on: ["no-answer"], status: 200, body: '{"kept":true}' },
+        responseHeaders: { set: { "x-always": "b", "cache-control": "no-store" }, on: "always" },
+      },
+    },
+    {
+      name: "answers-success",
+      match: { prefix: ["/answers/success"] },
+      service: "one",
+      policies: {
+        jwt: { issuers: ["main"] },
+        compression: {},
+        fallback: { on: ["no-answer"], status: 200, body: '{"kept":true}' },
+        responseHeaders: { set: { "x-success": "c" } },
+      },
+    },
+    {
+      name: "answers-own",
+      match: { exact: ["/answers/own"] },
+      respond: { status: 200, body: "{}" },
+      policies: { responseHeaders: { set: { "x-success": "d" } } },
+    },
+    {
       name: "inside",
       match: { prefix: ["/inside"] },
       service: "one",

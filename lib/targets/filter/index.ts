@@ -1,7 +1,8 @@
 import { secretsOf } from "../../model";
 import type { Capabilities, Claim } from "../../plan";
 import { configOf, type ConfiguredPolicy, type Host } from "../../policy/gateway";
-import { FORMAT_VERSION, type FilterPlan } from "../../policy/filter-plan";
+import type { HostHeaders } from "../../policy/answer";
+import { FORMAT_VERSION, type FilterPlan, type PlannedHost } from "../../policy/filter-plan";
 import type { ErrorBodyConfig } from "../../policy/response";
 import { clientIdleMs, trustedHops } from "../front";
 import type { OutputFile, TargetInput } from "../target";
@@ -24,6 +25,11 @@ const AGAIN: readonly string[] = ["pathHygiene"];
 
 /** Placements that are the filter's, by host, route and kind. */
 const placeKey = (host: string, route: string, kind: string): string => `${host} ${route} ${kind}`;
+
+const formOf = (host: Host): Pick<PlannedHost, "errorBody" | keyof HostHeaders> => {
+  const errorBody = configOf(host.policies, "errorBody") as ErrorBodyConfig | undefined;
+  return { ...(errorBody && { errorBody }), ...hostHeaders(host) };
+};
 
 /** The plan of one filter: the policies that its proxy leaves to it. */
 export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
@@ -57,12 +63,12 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
       idleMs: clientIdleMs(model.front, gateway),
     },
     services: Object.fromEntries(Object.entries(model.services).map(([name, s]) => [name, s.address])),
+    ...(plan.target === "node-gateway" &&
+      gateway.otherHosts && { otherHosts: { ...formOf(gateway.otherHosts), ...gateway.otherHosts } }),
     hosts: gateway.hosts.map((host: Host) => {
-      const errorBody = configOf(host.policies, "errorBody") as ErrorBodyConfig | undefined;
       return {
         name: host.name,
-        ...(errorBody && { errorBody }),
-        ...hostHeaders(host),
+        ...formOf(host),
         policies: kept(host.name, "", host.policies),
         routes: host.routes.map((r) => {
           const through = mine.some((p) => p.place === "through" && p.host === host.name && p.route === r.name);

@@ -3,7 +3,7 @@ import type { Placement } from "../../plan";
 import type { ClaimPath } from "../../policy/claims";
 import type { cors } from "../../policy/cors";
 import type { Host, Route } from "../../policy/gateway";
-import type { ErrorBodyConfig } from "../../policy/response";
+import type { ErrorBodyConfig, ResponseHeadersConfig } from "../../policy/response";
 import { needsMatching, type RespondConfig, type WeightsConfig } from "../../policy/route-shape";
 import type { HeaderChangeConfig, RewriteConfig } from "../../policy/upstream";
 import type { IssuerRules } from "../../policy/token";
@@ -24,7 +24,7 @@ export interface RouteDraft {
   webSocketIdleMs?: number;
   rewrite?: RewriteConfig;
   requestHeaders?: HeaderChangeConfig;
-  responseHeaders?: HeaderChangeConfig;
+  responseHeaders?: ResponseHeadersConfig;
   firstByteMs?: number;
   retries?: { tries: number; perTryMs: number; statuses: readonly string[] };
   weights?: WeightsConfig["backends"];

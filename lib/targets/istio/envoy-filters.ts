@@ -12,6 +12,7 @@ import { connectionManager, STREAM_IDLE_MS } from "./connection-manager";
 import type { IstioDraft, RouteDraft } from "./draft";
 import { guardScript } from "./guard";
 import { duration, formatText, metadata, namesOf, REDIRECT, routeName, UPGRADE } from "./names";
+import { HTTPS_ONLY } from "../../policy/response";
 import { demandsTokens } from "./native-identity";
 import { insertFirst, lua, TYPE } from "./patches";
 
@@ -74,23 +75,31 @@ function filterChain(draft: IstioDraft): Patch[] {
 function virtualHostHeaders(draft: IstioDraft): Patch[] {
   const { http, https } = draft.input.model.listeners;
   return [...draft.hosts.values()].flatMap((host) => {
-    const mutations = [
-      ...(host.cors ? [setHeader("vary", "Origin", "APPEND_IF_EXISTS_OR_ADD")] : []),
-      ...Object.entries(host.securityHeaders).map(([name, value]) => setHeader(name, formatText(value))),
-    ];
-    if (mutations.length === 0) return [];
-    const config = {
-      "@type": `${TYPE}.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute`,
-      mutations: { response_mutations: mutations },
+    const vary = setHeader("vary", "Origin", "APPEND_IF_EXISTS_OR_ADD");
+    const on = ({ port }: { port: number }, mutations: object[]): Patch[] => {
+      if (mutations.length === 0) return [];
+      const config = {
+        "@type": `${TYPE}.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute`,
+        mutations: { response_mutations: mutations },
+      };
+      return [
+        {
+          applyTo: ApplyTo.VIRTUAL_UNDERSCORE_HOST,
+          match: {
+            context: Context.GATEWAY,
+            routeConfiguration: { vhost: { name: `${host.host.name}:${String(port)}` } },
+          },
+          patch: { operation: Operation.MERGE, value: { typed_per_filter_config: { "gatewright.headers": config } } },
+        },
+      ];
     };
-    return [https.port, ...(host.redirect ? [] : [http.port])].map((port) => ({
-      applyTo: ApplyTo.VIRTUAL_UNDERSCORE_HOST,
-      match: {
-        context: Context.GATEWAY,
-        routeConfiguration: { vhost: { name: `${host.host.name}:${String(port)}` } },
-      },
-      patch: { operation: Operation.MERGE, value: { typed_per_filter_config: { "gatewright.headers": config } } },
-    }));
+    const security = Object.entries(host.securityHeaders);
+    const set = security.map(([name, value]) => setHeader(name, formatText(value)));
+    const onHttp = security.map(([name, value]) => (name === HTTPS_ONLY ? { remove: name } : setHeader(name, formatText(value))));
+    return [
+      ...on(https, [...(host.cors ? [vary] : []), ...set]),
+      ...on(http, [...(host.cors ? [vary] : []), ...onHttp]),
+    ];
   });
 }
 

@@ -6,7 +6,7 @@ import { STEERING_FAMILIES, STEERING_HEADERS } from "../../policy/header-hygiene
 import { trustedHops } from "../front";
 import { identityHeaders } from "../identity-headers";
 import { groupsOf } from "../../policy/client-address";
-import type { HostDraft, IstioDraft } from "./draft";
+import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { luaTable } from "./lua";
 import { MISSING, namesOf, routeName } from "./names";
 
@@ -15,7 +15,7 @@ const TEMPLATE = path.join(__dirname, "../../../templates/istio/guard.lua.hbs");
 /** Scripts of one gateway: the same code, before the CORS filter for preflights and behind it for everything else. */
 export function guardScript(draft: IstioDraft, preflights: boolean): string {
   const hosts = Object.fromEntries([...draft.hosts.values()].map((h) => [h.host.name, hostRules(h)]));
-  const routes = Object.fromEntries([...draft.hosts.values()].flatMap(routeRules));
+  const routes = Object.fromEntries([...draft.hosts.values()].flatMap((h) => routeRules(h, preflights)));
   const template = Handlebars.compile(readFileSync(TEMPLATE, "utf8"), { noEscape: true, strict: true });
   const { front, listeners } = draft.input.model;
   const listed = (names: readonly string[]): object => Object.fromEntries(names.map((name) => [name, true]));
@@ -57,7 +57,13 @@ function hostRules(host: HostDraft): object {
   };
 }
 
-function routeRules(host: HostDraft): [string, object][] {
+/** Headers of a route's answers, by whether they stand on refusals, too. */
+function answerRules({ responseHeaders }: RouteDraft): object {
+  if (!responseHeaders || Object.keys(responseHeaders.set).length === 0) return {};
+  return { [responseHeaders.on === "always" ? "on_all" : "on_success"]: responseHeaders.set };
+}
+
+function routeRules(host: HostDraft, preflights: boolean): [string, object][] {
   const { name } = host.host;
   const identity = identityHeaders(host.host);
   const own = [...host.routes.values()].flatMap((route): [string, object][] => {
@@ -68,6 +74,7 @@ function routeRules(host: HostDraft): [string, object][] {
       refuses_upgrade: route.webSocketIdleMs === undefined || undefined,
       // Whoever is asked compares them with the token first.
       drop: route.door || route.through || identity.length === 0 ? undefined : identity,
+      ...(preflights ? {} : answerRules(route)),
     };
     return namesOf(name, route).map((own) => [own, rules]);
   });

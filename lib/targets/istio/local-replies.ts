@@ -1,4 +1,12 @@
-import { errorBody as errorBodyKind, reasonPhrase, type ErrorBodyConfig } from "../../policy/response";
+import { configOf } from "../../policy/gateway";
+import {
+  errorBody as errorBodyKind,
+  HTTPS_ONLY,
+  reasonPhrase,
+  securityHeaderLines,
+  type ErrorBodyConfig,
+  type SecurityHeadersConfig,
+} from "../../policy/response";
 import type { HostDraft, IstioDraft } from "./draft";
 import { throughAddress } from "../through";
 import { formatText } from "./names";
@@ -49,11 +57,11 @@ function bodyFormat(config: ErrorBodyConfig, status: number, message: string): o
 
 const quote = (text: string): string => JSON.stringify(text);
 
-/** A respond route's own answer carries the CORS headers too, which the CORS filter does not add there. */
-function corsOnResponds(host: HostDraft): object[] {
+/** What a route answers itself, and a redirect, carries the CORS headers too, which the CORS filter does not add there. */
+function corsOnOwn(host: HostDraft): object[] {
   const { cors } = host;
   const responds = [...host.routes.values()].some((r) => r.route.respond);
-  if (!cors || !responds) return [];
+  if (!cors || !(responds || host.redirect)) return [];
   const origins = `[${cors.origins.map(quote).join(", ")}]`;
   const mine = `xds.route_name.startsWith(${quote(`${host.host.name}/`)})`;
   return [
@@ -104,6 +112,22 @@ function errorReplies(draft: IstioDraft, config: ErrorBodyConfig, only: object[]
   ];
 }
 
+/** Hosts that nobody has named: their answers are the system's. */
+function otherHosts({ input: { gateway, model } }: IstioDraft): object[] {
+  const policies = gateway.otherHosts?.policies ?? [];
+  const form = configOf(policies, "errorBody") as ErrorBodyConfig | undefined;
+  const security = configOf(policies, "securityHeaders") as SecurityHeadersConfig | undefined;
+  const lines = Object.entries(security ? securityHeaderLines(security) : {});
+  const { containerPort } = model.listeners.http;
+  const on = (where: string, headers: typeof lines): object => ({
+    filter: cel(`response.code_details == "route_not_found"${where}`),
+    ...(headers.length > 0 && { headers_to_add: headers.map(([name, value]) => overwrite(name, formatText(value))) }),
+    body_format_override: bodyFormat(form ?? errorBodyKind.schema.parse({}), 404, MESSAGES[404] ?? ""),
+  });
+  const plain = lines.filter(([name]) => name !== HTTPS_ONLY);
+  return [...(plain.length < lines.length ? [on(` && destination.port == ${String(containerPort)}`, plain)] : []), on("", lines)];
+}
+
 /** Answers that Envoy makes itself: the first mapper that fits is taken. */
 export function localReplies(draft: IstioDraft): object[] {
   const hosts = [...draft.hosts.values()].filter((h) => h.errorBody);
@@ -114,7 +138,8 @@ export function localReplies(draft: IstioDraft): object[] {
     return errorReplies(draft, config, forms.size > 1 ? [cel(mine)] : []);
   });
   return [
-    ...[...draft.hosts.values()].flatMap(corsOnResponds),
+    ...otherHosts(draft),
+    ...[...draft.hosts.values()].flatMap(corsOnOwn),
     // What the filter or the model has put into words stays as it is.
     ...(replies.length > 0 ? [{ filter: cel('response.code_details in ["ext_authz_denied", "direct_response"]') }] : []),
     ...replies,

@@ -4,9 +4,8 @@ import {
   type RewriteConfig,
   type TimeoutsConfig,
 } from "../../policy/upstream";
-import { securityHeaderLines, type ErrorBodyConfig, type securityHeaders as securityKind } from "../../policy/response";
+import { securityHeaderLines, type ErrorBodyConfig, type ResponseHeadersConfig, type SecurityHeadersConfig } from "../../policy/response";
 import type { RespondConfig, WeightsConfig } from "../../policy/route-shape";
-import type { z } from "zod";
 import type { Enforcer } from "../target";
 import { hostOf, routeOf, type IstioDraft } from "./draft";
 
@@ -65,7 +64,7 @@ export const securityHeaders: Enforcer<IstioDraft> = {
   supports: ["ResponseHeaderSet"],
   stage: "afterDoor",
   apply(placement, draft) {
-    const config = placement.config as z.output<(typeof securityKind)["schema"]>;
+    const config = placement.config as SecurityHeadersConfig;
     hostOf(draft, placement).securityHeaders = securityHeaderLines(config);
   },
 };
@@ -74,7 +73,7 @@ export const responseHeaders: Enforcer<IstioDraft> = {
   supports: ["ResponseHeaderSet", "ResponseHeaderRemove"],
   stage: "afterDoor",
   apply(placement, draft) {
-    routeOf(draft, placement).responseHeaders = placement.config as HeaderChangeConfig;
+    routeOf(draft, placement).responseHeaders = placement.config as ResponseHeadersConfig;
   },
 };
 

@@ -82,12 +82,7 @@ function headerChanges(host: HostDraft, route: RouteDraft): Part<"headers"> {
           ...(requestHeaders?.remove ?? []),
         ],
       },
-      ...((hidden.length > 0 || responseHeaders) && {
-        response: {
-          ...(hidden.length > 0 && { remove: hidden }),
-          ...(responseHeaders && { set: formatted(responseHeaders.set) }),
-        },
-      }),
+      ...(hidden.length > 0 && { response: { remove: hidden } }),
     },
   };
 }

@@ -38,6 +38,8 @@ export interface RouteDraft {
   triesOthers?: boolean;
   requestHeaders: HeaderExpression[];
   responseHeaders: HeaderExpression[];
+  /** They stand on refusals, too. */
+  alwaysHeaders: HeaderExpression[];
   hiddenHeaders: string[];
   webSocketIdleMs?: number;
   respond?: RespondConfig;
@@ -99,6 +101,7 @@ export function beginDraft(input: TargetInput): NginxDraft {
         target: "$request_uri",
         requestHeaders: [],
         responseHeaders: [],
+        alwaysHeaders: [],
         hiddenHeaders: [],
         door: ways.asksDoor(host.name, route.name),
         through: ways.isThrough(host.name, route.name),

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import { reasonPhrase } from "../../policy/response";
 import { text } from "../nginx-syntax";
-import type { ServerDraft } from "./draft";
+import { addMap, nameFor, type HeaderExpression, type NginxDraft, type ServerDraft } from "./draft";
 import { responseHeaderLines } from "./header-lines";
 import type { LocationView } from "./match-locations";
 
@@ -56,10 +56,25 @@ export function errorLines(server: ServerDraft, through = false): string[] {
   ];
 }
 
-export function errorLocations(server: ServerDraft): LocationView[] {
+/** What routes set on refusals as well: nothing while no route is known. */
+function routeHeaders(draft: NginxDraft, server: ServerDraft): HeaderExpression[] {
+  const lines = new Map<string, [string, string][]>();
+  for (const { route, alwaysHeaders } of server.routes.values()) {
+    for (const [name, value] of alwaysHeaders) {
+      lines.set(name, [...(lines.get(name) ?? []), [text(route.name), value]]);
+    }
+  }
+  return [...lines].map(([name, values]) => {
+    const variable = nameFor(draft.names, "gateway_always", server.id, name);
+    return [name, addMap(draft, { from: "$gateway_route", variable, lines: [["default", '""'], ...values] })];
+  });
+}
+
+export function errorLocations(draft: NginxDraft, server: ServerDraft): LocationView[] {
   const { errorBody } = server;
   const added = responseHeaderLines([
     ...server.responseHeaders,
+    ...routeHeaders(draft, server),
     ["Retry-After", "$gateway_retry_after"],
     ["X-Gateway-Reason", "$gateway_door_reason"],
   ]);

@@ -41,7 +41,9 @@ export const routeLocation = (name: string): string => `/.gateway/routes/${name}
 
 function dispatchLines(server: ServerDraft, entry: RouteEntry): string[] {
   const conditions = conditionsOf(server, entry);
-  const go = `rewrite ^ ${routeLocation(entry.route.name)} last;`;
+  const { name } = entry.route;
+  // Here, so that whoever refuses in the route's location, even before its first line, knows the route.
+  const go = `set $gateway_route ${text(name)}; rewrite ^ ${routeLocation(name)} last;`;
   if (conditions.length === 0) return [go];
   if (conditions.length === 1) return [`if (${conditions[0] ?? ""}) { ${go} }`];
   return [

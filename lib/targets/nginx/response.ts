@@ -1,9 +1,13 @@
-import { securityHeaderLines, type ErrorBodyConfig, type securityHeaders as securityKind } from "../../policy/response";
-import type { z } from "zod";
-import type { HeaderChangeConfig } from "../../policy/upstream";
+import {
+  HTTPS_ONLY,
+  securityHeaderLines,
+  type ErrorBodyConfig,
+  type ResponseHeadersConfig,
+  type SecurityHeadersConfig,
+} from "../../policy/response";
 import type { Enforcer } from "../target";
-import { routeOf, serverOf, type NginxDraft } from "./draft";
-import { escapeText, text } from "../nginx-syntax";
+import { addMap, nameFor, routeOf, serverOf, type HeaderExpression, type NginxDraft, type RouteDraft } from "./draft";
+import { escapeText, headerVariable, text } from "../nginx-syntax";
 
 export const requestId: Enforcer<NginxDraft> = {
   supports: ["RequestIdKept"],
@@ -16,24 +20,47 @@ export const requestId: Enforcer<NginxDraft> = {
   },
 };
 
+/** Security headers of a server that listens to http as well, unless it is `secure`. */
+export function securityLines(draft: NginxDraft, config: SecurityHeadersConfig, secure = false): HeaderExpression[] {
+  return Object.entries(securityHeaderLines(config)).map(([name, value]): HeaderExpression => {
+    if (name !== HTTPS_ONLY || secure) return [name, text(value)];
+    const variable = nameFor(draft.names, "gateway_hsts", value);
+    return [name, addMap(draft, { from: "$gateway_scheme", variable, lines: [["default", text(value)], ["http", '""']] })];
+  });
+}
+
 export const securityHeaders: Enforcer<NginxDraft> = {
   supports: ["ResponseHeaderSet"],
   stage: "afterDoor",
   apply(placement, draft) {
     const server = serverOf(draft, placement);
-    const lines = Object.entries(securityHeaderLines(placement.config as z.output<(typeof securityKind)["schema"]>));
-    server.responseHeaders.push(...lines.map(([name, value]) => [name, text(value)] as const));
+    const lines = securityLines(draft, placement.config as SecurityHeadersConfig, server.redirect);
+    server.responseHeaders.push(...lines);
     server.hiddenHeaders.push(...lines.map(([name]) => name));
   },
 };
+
+/** On 2xx and 3xx the model's value, else the service's own, if there is one. */
+const onSuccess = (draft: NginxDraft, server: string, { route }: RouteDraft, name: string, value: string): string =>
+  addMap(draft, {
+    from: "$status",
+    variable: nameFor(draft.names, "gateway_answer", server, route.name, name),
+    lines: [
+      ["default", `$upstream_http_${headerVariable(name)}`],
+      ['"~^[23]"', value],
+    ],
+  });
 
 export const responseHeaders: Enforcer<NginxDraft> = {
   supports: ["ResponseHeaderSet", "ResponseHeaderRemove"],
   stage: "afterDoor",
   apply(placement, draft) {
-    const { set, remove } = placement.config as HeaderChangeConfig;
+    const { set, remove, on } = placement.config as ResponseHeadersConfig;
     const route = routeOf(draft, placement);
-    route.responseHeaders.push(...Object.entries(set).map(([name, value]) => [name, text(value)] as const));
+    const { id } = serverOf(draft, placement);
+    const lines = Object.entries(set).map(([name, value]) => [name, text(value)] as const);
+    if (on === "always") route.alwaysHeaders.push(...lines);
+    else route.responseHeaders.push(...lines.map(([name, value]) => [name, onSuccess(draft, id, route, name, value)] as const));
     route.hiddenHeaders.push(...remove, ...Object.keys(set));
   },
 };
@@ -54,13 +81,17 @@ function jsonValue(value: string | boolean): string {
   return `\\"${inside.join("")}\\"`;
 }
 
+/** The body of an error, an nginx string. */
+export function errorText({ members }: ErrorBodyConfig): string {
+  const pairs = Object.entries(members).map(([name, value]) => `\\"${name}\\":${jsonValue(value)}`);
+  return `"{${pairs.join(",")}}"`;
+}
+
 export const errorBody: Enforcer<NginxDraft> = {
   supports: ["ErrorBody"],
   stage: "afterDoor",
   apply(placement, draft) {
-    const { members } = placement.config as ErrorBodyConfig;
-    const pairs = Object.entries(members).map(([name, value]) => `\\"${name}\\":${jsonValue(value)}`);
-    serverOf(draft, placement).errorBody = `"{${pairs.join(",")}}"`;
+    serverOf(draft, placement).errorBody = errorText(placement.config as ErrorBodyConfig);
   },
 };
 

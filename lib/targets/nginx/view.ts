@@ -1,5 +1,7 @@
 import { clientIdleMs } from "../front";
-import type { Host } from "../../policy/gateway";
+import { configOf, type Host } from "../../policy/gateway";
+import { errorBody, HTTPS_ONLY, type ErrorBodyConfig, type SecurityHeadersConfig } from "../../policy/response";
+import { errorText, securityLines } from "./response";
 import { FORWARDED_HEADERS, OWN_HEADERS, STEERING_HEADERS } from "../../policy/header-hygiene";
 import { IDEMPOTENT } from "../../policy/upstream";
 import type { Check, HeaderExpression, NginxDraft, RouteDraft, ServerDraft } from "./draft";
@@ -65,14 +67,13 @@ function variantLines(route: RouteDraft, variant: Variant): string[] {
 }
 
 function answerLines(server: ServerDraft, route: RouteDraft, variant: Variant): string[] {
-  const { backends, name } = route.route;
+  const { backends } = route.route;
   const { respond } = route;
   if (route.through && !respond) return throughLines(server, route, variant);
   const own = route.requestHeaders.length > 0;
   if (respond) return [`default_type ${text(respond.contentType)};`, `return ${String(respond.status)} ${text(respond.body)};`];
   return [
     ...(route.door ? [] : ["auth_request off;"]),
-    `set $gateway_route ${text(name)};`,
     ...timeLines(route, variant),
     ...(own ? headers("proxy_set_header", lastOfEach([...baseRequestHeaders(server), ...route.requestHeaders])) : []),
     `proxy_pass http://${route.backend ?? backends[0]?.service ?? ""}${route.target};`,
@@ -88,7 +89,6 @@ function throughLines(server: ServerDraft, route: RouteDraft, variant: Variant):
   ];
   return [
     "auth_request off;",
-    `set $gateway_route ${text(name)};`,
     ...errorLines(server, true),
     ...timeLines(route, variant),
     ...headers("proxy_set_header", lastOfEach([...requestHeadersOf(server), ...told])),
@@ -109,6 +109,7 @@ function routeLocations(server: ServerDraft, route: RouteDraft): LocationView[] 
     ...(route.webSocketIdleMs === undefined || respond ? [] : (["upgrade"] as const)),
   ];
   const hidden = unique(route.hiddenHeaders);
+  const set = [...route.responseHeaders, ...route.alwaysHeaders];
   return variants.map((variant) => ({
     comment: variant === "" ? `Route ${name}` : "",
     location: `= ${routeLocation(name)}${variant === "" ? "" : `/${variant}`}`,
@@ -117,7 +118,7 @@ function routeLocations(server: ServerDraft, route: RouteDraft): LocationView[] 
       ...(variant === "" ? checksOf(route).map((check) => checkLine(check)) : []),
       ...(respond ? [] : variantLines(route, variant)),
       ...(route.maxBodyBytes === undefined ? ["client_max_body_size 0;"] : [`client_max_body_size ${String(route.maxBodyBytes)};`]),
-      ...(route.responseHeaders.length > 0 ? responseHeaderLines([...server.responseHeaders, ...route.responseHeaders]) : []),
+      ...(set.length > 0 ? responseHeaderLines([...server.responseHeaders, ...set]) : []),
       ...(hidden.length > 0 ? hideLines([...server.hiddenHeaders, ...hidden]) : []),
       ...answerLines(server, route, variant),
     ],
@@ -172,7 +173,9 @@ function doorLines(host: Host): string[] {
 
 function serverView(draft: NginxDraft, server: ServerDraft): object {
   const routes = [...server.routes.values()];
-  const largest = routes.some((r) => r.maxBodyBytes === undefined) ? 0 : Math.max(...routes.map((r) => r.maxBodyBytes ?? 0));
+  // A body above the largest limit is refused before its route is known, whose headers may have to stand on the refusal.
+  const anySize = routes.some((r) => r.maxBodyBytes === undefined || r.alwaysHeaders.length > 0);
+  const largest = anySize ? 0 : Math.max(...routes.map((r) => r.maxBodyBytes ?? 0));
   const asks = hasDoor(server);
   const { https } = draft.input.model.listeners;
   return {
@@ -201,7 +204,7 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
     locations: [
       ...matchLocations(server),
       ...routes.flatMap((r) => routeLocations(server, r)),
-      ...errorLocations(server),
+      ...errorLocations(draft, server),
     ],
   };
 }
@@ -240,9 +243,39 @@ function upstreams(draft: NginxDraft): object[] {
   return [...own, ...withOthers].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, servers]) => ({ name, servers }));
 }
 
+const NOT_ON_REDIRECTS = new RegExp(`^(${HTTPS_ONLY}|Allow|Access-Control-(Allow-Methods|Allow-Headers|Max-Age))$`);
+
+/** Hosts whose plain http is redirected, by what the redirect carries. */
+function redirects(draft: NginxDraft): { names: string; lines: string[] }[] {
+  const groups = new Map<string, { names: string[]; lines: string[] }>();
+  for (const { host, redirect, responseHeaders } of draft.servers.values()) {
+    if (!redirect) continue;
+    const lines = responseHeaderLines(responseHeaders.filter(([name]) => !NOT_ON_REDIRECTS.test(name)));
+    const group = groups.get(lines.join("\n")) ?? { names: [], lines };
+    groups.set(lines.join("\n"), { names: [...group.names, host.name], lines });
+  }
+  return [...groups.values()].map(({ names, lines }) => ({ names: names.join(" "), lines }));
+}
+
+function otherHosts(draft: NginxDraft): { lines: string[]; body: string } {
+  const { otherHosts: host } = draft.input.gateway;
+  const policies = host?.policies ?? [];
+  const form = configOf(policies, "errorBody") as ErrorBodyConfig | undefined;
+  const security = configOf(policies, "securityHeaders") as SecurityHeadersConfig | undefined;
+  return {
+    lines: responseHeaderLines([
+      ...(configOf(policies, "requestId") ? [["X-Request-Id", "$gateway_request_id"] as const] : []),
+      ...(security ? securityLines(draft, security) : []),
+    ]),
+    body: errorText(form ?? errorBody.schema.parse({})),
+  };
+}
+
 export function viewOf(draft: NginxDraft): object {
   const { model, gateway } = draft.input;
-  const redirects = [...draft.servers.values()].filter((s) => s.redirect).map((s) => s.host.name);
+  // First: they add to the maps.
+  const [redirected, others] = [redirects(draft), otherHosts(draft)];
+  const servers = [...draft.servers.values()].map((s) => serverView(draft, s));
   return {
     system: gateway.system,
     environment: gateway.environment,
@@ -252,7 +285,8 @@ export function viewOf(draft: NginxDraft): object {
     httpListen: listenerView(model, model.listeners.http.port, false),
     httpsListen: listenerView(model, model.listeners.https.port, true),
     connectionNames: connectionNames(draft).join("|"),
-    redirects: redirects.length > 0 ? redirects.join(" ") : undefined,
+    redirects: redirected,
+    others,
     tls: model.front.tls === "gateway",
     networks: model.front.networks.length > 0 ? [...new Set(model.front.networks)] : undefined,
     logs: [...draft.servers.values()].some((server) => server.log),
@@ -266,6 +300,6 @@ export function viewOf(draft: NginxDraft): object {
     splits: draft.splits,
     ...errorTexts(),
     upstreams: upstreams(draft),
-    servers: [...draft.servers.values()].map((s) => serverView(draft, s)),
+    servers,
   };
 }

@@ -169,7 +169,7 @@ class DecideStand implements Stand {
     statuses: ReadonlySet<number> = new Set([status]),
     seconds = 0,
   ): OracleAnswer {
-    return { status, headers: answerHeaders(verdict.exchange, headers), body, seconds, statuses };
+    return { status, headers: answerHeaders(verdict.exchange, status, headers), body, seconds, statuses };
   }
 
   /** The call of the service, with upstreams that take no time. */
