@@ -55,6 +55,7 @@ const STOCK = [
   "pcre_jit",
   "proxy_buffer_size",
   "proxy_buffers",
+  "proxy_busy_buffers_size",
   "proxy_connect_timeout",
   "proxy_headers_hash_bucket_size",
   "proxy_headers_hash_max_size",

@@ -49,6 +49,7 @@ async function sent(apartMs: number, length: boolean): Promise<number | string> 
     body: new IncomingBody(message as never),
     connections,
     signal: new AbortController().signal,
+    headBytes: 32_768,
     websocket: false,
   });
   const answer = transport.send("s", FIRST_BYTE_MS, Infinity).then(

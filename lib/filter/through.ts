@@ -78,6 +78,7 @@ async function judge(
   const transport = new HttpTransport({
     exchange,
     addresses: plan.services,
+    headBytes: plan.upstream.headBytes,
     ofHost: verdict.host as PlannedHost,
     body: request.body as IncomingBody,
     connections,

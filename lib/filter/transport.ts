@@ -35,6 +35,8 @@ export interface UpgradedAnswer extends ServiceAnswer {
 interface Call {
   exchange: Exchange;
   addresses: Readonly<Record<string, string>>;
+  /** The largest head of an answer. */
+  headBytes: number;
   ofHost: HostHeaders;
   body: IncomingBody;
   connections: Connections;
@@ -104,7 +106,10 @@ export class HttpTransport implements Transport {
       method: exchange.request.method,
       path: exchange.upstream.target,
       headers: this.#headers(content),
+      maxHeaderSize: this.call.headBytes,
     });
+    // Node would leave out what is above a number of lines; the head's size is the bound.
+    request.maxHeadersCount = 0;
     let connected = false;
     let settled = false;
     let timer: NodeJS.Timeout | undefined;

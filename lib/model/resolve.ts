@@ -60,8 +60,8 @@ function claimHeadersOf(model: GatewayModel): JwtConfig["claimHeaders"][] {
 const identityHeaders = (model: GatewayModel): string[] =>
   [...new Set(claimHeadersOf(model).flatMap(Object.keys))].sort();
 
-/** `cors` is the host's. */
-function toPolicies(model: GatewayModel, host: string, cors: unknown, policies: Policies): ConfiguredPolicy[] {
+/** `ofHost` are the host's own. */
+function toPolicies(model: GatewayModel, host: string, ofHost: Policies, policies: Policies): ConfiguredPolicy[] {
   return Object.entries(policies).map(([kind, config]) => {
     if (kind === "jwt") {
       const jwt = config as JwtConfig;
@@ -70,7 +70,7 @@ function toPolicies(model: GatewayModel, host: string, cors: unknown, policies: 
         return issuer ? [issuerRules(name, issuer)] : [];
       });
       const amongHeaderRoutes = model.routes.some((r) => r.match.headers !== undefined);
-      const listed = (cors as { origins: string[] } | undefined)?.origins ?? [];
+      const listed = (ofHost.cors as { origins: string[] } | undefined)?.origins ?? [];
       const passedOn = claimHeadersOf(model).map((headers) => JSON.stringify(Object.entries(headers).sort()));
       const own = {
         amongHeaderRoutes,
@@ -91,6 +91,12 @@ function toPolicies(model: GatewayModel, host: string, cors: unknown, policies: 
           single: [...new Set([...single, ...chosenBy])],
         },
       };
+    }
+    if (kind === "cache") {
+      // What else of a request may steer the answer: with cors, the gateway alone speaks of origins.
+      const passed = (ofHost.headerHygiene as { pass: string[] } | undefined)?.pass ?? [];
+      const variesBy = ["accept", ...(ofHost.cors ? [] : ["origin"]), ...passed];
+      return { kind: "cache", config: { ...(config as object), variesBy: [...new Set(variesBy)] } };
     }
     return { kind: kind as KindName, config };
   });
@@ -151,7 +157,7 @@ function ofHandshakes(policies: Policies): Policies {
   };
 }
 
-function resolveRoute(model: GatewayModel, hostName: string, cors: unknown, route: RouteModel): Route {
+function resolveRoute(model: GatewayModel, hostName: string, ofHost: Policies, route: RouteModel): Route {
   const host = model.hosts[hostName];
   const services = servicesOf(route);
   const servicePolicies = services.length === 1 ? model.services[services[0] as string]?.policies : undefined;
@@ -174,7 +180,7 @@ function resolveRoute(model: GatewayModel, hostName: string, cors: unknown, rout
     match: { paths: pathsOf(route, host?.basePath), ...(methods && { methods }), ...(headers && { headers }) },
     backends: route.backends ?? services.map((service) => ({ service, weight: 100 })),
     ...(route.respond && { respond: route.respond }),
-    policies: toPolicies(model, hostName, cors, { ...policies, ...shapeOf(model, route, policies) }),
+    policies: toPolicies(model, hostName, ofHost, { ...policies, ...shapeOf(model, route, policies) }),
   };
 }
 
@@ -193,12 +199,12 @@ export function resolveGateway(model: GatewayModel, environment: string): Gatewa
       const routes = model.routes.filter((r) => present(r) && (r.hosts === undefined || r.hosts.includes(name)));
       return {
         name,
-        policies: toPolicies(model, name, policies.cors, policies),
-        routes: routes.map((route) => resolveRoute(model, name, policies.cors, route)),
+        policies: toPolicies(model, name, policies, policies),
+        routes: routes.map((route) => resolveRoute(model, name, policies, route)),
       };
     });
   const ofAnswers = inherit(ANSWER_KINDS, defaults, model.policies);
-  const otherHosts = { name: "", policies: toPolicies(model, "", undefined, ofAnswers), routes: [] };
+  const otherHosts = { name: "", policies: toPolicies(model, "", {}, ofAnswers), routes: [] };
   return { system: model.name, environment, hosts, otherHosts };
 }
 

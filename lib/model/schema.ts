@@ -15,6 +15,7 @@ import {
   name,
   ownBody,
   path,
+  size,
 } from "../policy/values";
 
 /** The routing model as people write it. Every default is stated here; docs/model.md says what inherits from what. */
@@ -205,6 +206,14 @@ export const gatewaySchema = z.strictObject({
   hosts: z.record(hostname, host).refine((h) => Object.keys(h).length > 0, "name at least one host"),
   issuers: z.record(name, issuerSchema).default({}),
   services: z.record(name, service).default({}),
+  upstream: z
+    .strictObject({
+      /** The largest head of a service's answer, status line included; a larger one is 502. From 4KiB to 96KiB. */
+      headBytes: size
+        .refine((bytes) => bytes >= 4096 && bytes <= 96 * 1024 && bytes % 1024 === 0, "write 4KiB to 96KiB")
+        .prefault("32KiB"),
+    })
+    .prefault({}),
   secrets: z.record(name, secret).default({}),
   filter: filter.prefault({}),
   kubernetes: kubernetes.prefault({}),

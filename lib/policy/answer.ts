@@ -58,6 +58,8 @@ export interface HostHeaders {
 
 /** What the gateway says of a request to the service. */
 const forwarded = ({ client, scheme, host }: GatewayRequest): readonly HeaderLine[] => [
+  // In its one spelling, without a port: services make links of it.
+  ["host", host],
   ["x-forwarded-for", client],
   ["x-forwarded-proto", scheme],
   ["x-forwarded-host", host],
@@ -83,7 +85,7 @@ export function serviceHeaders(
     remove.has(name) ||
     set.has(name) ||
     identityHeaders.includes(name) ||
-    (ofConnection.includes(name) && name !== "host") ||
+    ofConnection.includes(name) ||
     own.some(([header]) => header === name) ||
     (isSteering(name) && !passedHeaders.includes(name));
   return [...request.headers.filter(([name]) => !drops(name.toLowerCase())), ...own, ...set.entries()];

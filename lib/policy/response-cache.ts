@@ -5,10 +5,12 @@ import {
   policyKind,
   type Answer,
   type Exchange,
+  type GatewayRequest,
   type HeaderLine,
   type ServiceAnswer,
   type State,
 } from "./kind";
+import { freshnessOf, keptMs, useOf, type Freshness } from "./freshness";
 import { NoAnswer, noAnswer } from "./no-answer";
 import { duration, name, size } from "./values";
 
@@ -22,10 +24,16 @@ const schema = z.strictObject({
   maxBody: size.prefault("1MiB"),
 });
 
-type CacheConfig = z.output<typeof schema>;
+/** Request headers that belong to an answer's key where a model says nothing else. */
+const VARIES_BY: readonly string[] = ["accept", "origin"];
+
+type CacheConfig = z.output<typeof schema> & {
+  /** Request headers that belong to an answer's key. */
+  variesBy?: readonly string[];
+};
 
 /** What is kept of an answer. */
-interface Kept {
+interface Kept extends Freshness {
   status: number;
   headers: HeaderLine[];
   storedMs: number;
@@ -61,18 +69,17 @@ const valuesOf = (headers: readonly HeaderLine[], name: string): string =>
     .map(([, value]) => value.toLowerCase())
     .join(",");
 
-/** Whether others may have this answer (RFC 9111 section 3): it depends on nothing but the target and the group. */
-function isShareable({ status, headers }: ServiceAnswer): boolean {
-  const control = valuesOf(headers, "cache-control");
+/** Whether the answer is one that others may have, whatever it says of time: it depends on nothing but what the key has. */
+function isShareable({ variesBy = VARIES_BY }: CacheConfig, { status, headers }: ServiceAnswer): boolean {
   const vary = valuesOf(headers, "vary")
     .split(",")
     .map((word) => word.trim());
   return (
     status === 200 &&
-    !/no-store|no-cache|private|max-age=0(\D|$)/.test(control) &&
     valuesOf(headers, "set-cookie") === "" &&
+    valuesOf(headers, "set-cookie2") === "" &&
     valuesOf(headers, "content-encoding") === "" &&
-    vary.every((word) => ["", "origin", "accept-encoding"].includes(word))
+    vary.every((word) => ["", "accept-encoding", "origin", ...variesBy].includes(word))
   );
 }
 
@@ -117,8 +124,8 @@ function decode(value: Buffer): Kept {
   return { ...head, body: value.subarray(4 + length) };
 }
 
-const answerOf = ({ status, headers, storedMs, body }: Kept, nowMs: number): ServiceAnswer => {
-  const age: HeaderLine = ["age", String(Math.max(0, Math.floor((nowMs - storedMs) / 1000)))];
+const answerOf = ({ status, headers, storedMs, ageMs, body }: Kept, nowMs: number): ServiceAnswer => {
+  const age: HeaderLine = ["age", String(Math.max(0, Math.floor((nowMs - storedMs + ageMs) / 1000)))];
   return { by: "service", status, headers: [...headers, age, ["cache-status", "gatewright; hit"]], body };
 };
 
@@ -130,30 +137,72 @@ interface Fetched {
 
 /** The service's answer, which is kept where others may have it. */
 async function fetchFor(
-  maxBody: number,
+  config: CacheConfig,
+  request: GatewayRequest,
   state: State,
   call: () => Promise<Answer>,
   keep: (kept: Kept) => Promise<void>,
 ): Promise<Fetched> {
   const answer = await call();
-  if (answer.by === "gateway" || !isShareable(answer)) return { answer };
+  if (answer.by === "gateway" || !isShareable(config, answer)) return { answer };
+  const freshness = freshnessOf(request, answer, config.ttl);
+  if (!freshness) return { answer };
   let collected;
   try {
-    collected = await collect(answer.body, maxBody);
+    collected = await collect(answer.body, config.maxBody);
   } catch (error) {
     return { answer: noAnswer(error instanceof NoAnswer && error.kind === "timeout" ? "timeout" : "no-answer") };
   }
   const { bytes, rest } = collected;
   if (!bytes) return { answer: { ...answer, body: rest } };
   const headers = answer.headers.filter(([header]) => !NOT_KEPT.has(header.toLowerCase()));
-  const kept = { status: answer.status, headers, storedMs: state.nowMs(), body: bytes };
+  const kept = { ...freshness, status: answer.status, headers, storedMs: state.nowMs(), body: bytes };
   await keep(kept).catch(() => undefined);
   return { answer: { ...answer, body: bytes }, kept };
 }
 
+/** Lets go of an answer that nobody reads. */
+function discard(answer: Answer): void {
+  if (answer.by === "gateway" || Buffer.isBuffer(answer.body)) return;
+  answer.body.on("error", () => undefined);
+  answer.body.resume();
+}
+
+/** A service that fails, or does not answer (RFC 5861 section 4). */
+const isError = (answer: Answer): boolean =>
+  answer.by === "gateway" ? answer.cause !== undefined : [500, 502, 503, 504].includes(answer.status);
+
+/** Asks the service, once for all who ask for the same at once. */
+async function fetchOnce(
+  state: State,
+  flight: string,
+  fetch: () => Promise<Fetched>,
+  call: () => Promise<Answer>,
+): Promise<Answer> {
+  for (;;) {
+    const others = state.flights.joined<Fetched>(flight);
+    if (!others) return (await state.flights.lead(flight, fetch)).answer;
+    // A call that broke off, as its client may have left, says nothing: one of those who waited calls for the others.
+    const fetched = await others.catch(() => undefined);
+    if (fetched) return fetched.kept ? answerOf(fetched.kept, state.nowMs()) : call();
+  }
+}
+
+/** What nobody else may be answered with, or is asked with a body that the key does not have. */
+const isAlone = (by: CacheConfig["by"], request: GatewayRequest): boolean => {
+  const has = (name: string): boolean => headerValues(request, name).some((value) => value !== "0");
+  return (
+    request.method !== "GET" ||
+    ["range", "content-length", "transfer-encoding"].some(has) ||
+    // What is answered to somebody who has said who he is, is his (RFC 9111 section 3.5).
+    (by === "everyone" && ["authorization", "cookie"].some(has))
+  );
+};
+
 /**
- * Answers to GET kept for a while, shared by all replicas and by one tenant, user or everyone, and dropped by any write
- * through the same group. While the store is away every request goes to the service.
+ * Answers to GET kept for a while (RFC 9111), shared by all replicas and by one tenant, user or everyone, and dropped by any
+ * write through the same group. `ttl` is the most; the service's word shortens it. While the store is away every request goes
+ * to the service.
  */
 export const cache = policyKind({
   kind: "cache",
@@ -162,7 +211,7 @@ export const cache = policyKind({
   sees: "response",
   perHost: false,
   requires: () => ["ResponseCache"],
-  async around(config, exchange, state, call) {
+  async around(config: CacheConfig, exchange, state, call) {
     const group = groupOf(config, exchange);
     if (group === undefined) return call();
     const { request, upstream, service } = exchange;
@@ -174,31 +223,36 @@ export const cache = policyKind({
         await state.drops.drop(group, (g) => state.shared.drop(g));
       }
     }
-    const cannotShare =
-      request.method !== "GET" ||
-      headerValues(request, "range").length > 0 ||
-      // What is answered to somebody who has said who he is, is his (RFC 9111 section 3.5).
-      (config.by === "everyone" && ["authorization", "cookie"].some((name) => headerValues(request, name).length > 0));
-    if (cannotShare || state.drops.has(group)) return call();
-    const key = `${service ?? ""} ${request.host} ${headerValues(request, "accept").join(",")} ${upstream.target}`;
+    if (isAlone(config.by, request) || state.drops.has(group)) return call();
+    const varied = (config.variesBy ?? VARIES_BY).map((name) => part(headerValues(request, name).join(",")));
+    const key = `${service ?? ""} ${request.host} ${varied.join(" ")} ${upstream.target}`;
     // Who asked for conditions or encodings does not decide what others get.
     for (const header of ["if-none-match", "if-modified-since", "accept-encoding"]) upstream.remove.add(header);
     const { version, value } = await state.shared
       .cached(group, key)
       .catch(() => ({ version: undefined, value: undefined }));
-    state.count(value ? "cache-hit" : "cache-miss");
-    if (value) return answerOf(decode(value), state.nowMs());
+    const kept = value && decode(value);
+    const use = kept ? useOf(kept, request, state.nowMs() - kept.storedMs) : "none";
+    state.count(use === "fresh" || use === "while-revalidate" ? "cache-hit" : "cache-miss");
+    if (kept && use === "fresh") return answerOf(kept, state.nowMs());
 
-    const keep = (kept: Kept): Promise<void> => state.shared.keep(group, key, version, encode(kept), config.ttl);
-    const fetch = (): Promise<Fetched> => fetchFor(config.maxBody, state, call, keep);
+    const keep = (kept: Kept): Promise<void> => state.shared.keep(group, key, version, encode(kept), keptMs(kept));
+    const fetch = (): Promise<Fetched> => fetchFor(config, request, state, call, keep);
     // The version is part of it, so that nobody joins a call that was sent before his own write.
     const flight = `${group} ${version ?? ""} ${key}`;
-    for (;;) {
-      const others = state.flights.joined<Fetched>(flight);
-      if (!others) return (await state.flights.lead(flight, fetch)).answer;
-      // A call that broke off, as its client may have left, says nothing: one of those who waited calls for the others.
-      const fetched = await others.catch(() => undefined);
-      if (fetched) return fetched.kept ? answerOf(fetched.kept, state.nowMs()) : call();
+    if (kept && use === "while-revalidate") {
+      if (!state.flights.joined(flight))
+        void state.flights.lead(flight, fetch).then(
+          ({ answer }) => {
+            discard(answer);
+          },
+          () => undefined,
+        );
+      return answerOf(kept, state.nowMs());
     }
+    const answer = await fetchOnce(state, flight, fetch, call);
+    if (!kept || use !== "if-error" || !isError(answer)) return answer;
+    discard(answer);
+    return answerOf(kept, state.nowMs());
   },
 });

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Feature } from "./feature";
 import { pathOf, policyKind } from "./kind";
-import { duration, headerName, headerValue, path, ownHeaderName } from "./values";
+import { duration, headerValue, path, ownHeaderName } from "./values";
 
 /** What is done to a request on its way to the upstream. */
 
@@ -29,7 +29,7 @@ function rewriteTarget(config: { prefix: string; replacement: string }, target: 
 
 const headerChange = z.strictObject({
   set: z.record(ownHeaderName, headerValue).default({}),
-  remove: z.array(headerName).default([]),
+  remove: z.array(ownHeaderName).default([]),
 });
 
 /** Request headers set or removed for the upstream. */

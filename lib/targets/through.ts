@@ -39,6 +39,9 @@ export function handshakes(route: Route): { webSocketIdleMs?: number } {
   return webSocket?.allowed ? { webSocketIdleMs: webSocket.idle } : {};
 }
 
+/** Head of an answer that comes through the filter, in KiB: the service's, and what the filter adds. */
+export const filterHeadKiB = ({ upstream }: GatewayModel): number => upstream.headBytes / 1024 + 16;
+
 /** Where the filter takes whole routes: the host of its door, and a port of its own. */
 export function throughAddress({ filter }: GatewayModel): { host: string; port: number } {
   return { host: filter.address.slice(0, filter.address.lastIndexOf(":")), port: filter.throughPort };

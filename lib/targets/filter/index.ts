@@ -62,6 +62,7 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
       tls,
       idleMs: clientIdleMs(model.front, gateway),
     },
+    upstream: model.upstream,
     services: Object.fromEntries(Object.entries(model.services).map(([name, s]) => [name, s.address])),
     ...(plan.target === "node-gateway" &&
       gateway.otherHosts && { otherHosts: { ...formOf(gateway.otherHosts), ...gateway.otherHosts } }),

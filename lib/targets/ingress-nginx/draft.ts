@@ -2,6 +2,7 @@ import type { Placement } from "../../plan";
 import type { Host, Route } from "../../policy/gateway";
 import type { RewriteConfig } from "../../policy/upstream";
 import type { TargetInput } from "../target";
+import { filterHeadKiB } from "../through";
 
 /** Ingresses in the making: annotations by route, and settings of the controller that all of them share. */
 
@@ -48,7 +49,13 @@ export function beginDraft(input: TargetInput): IngressDraft {
       routes: new Map(host.routes.map((route) => [route.name, { route, annotations: {} }])),
     },
   ]);
-  return { input, hosts: new Map(hosts), settings: {}, cleanHosts: [], answerHeaders: {} };
+  return {
+    input,
+    hosts: new Map(hosts),
+    settings: { "proxy-buffer-size": `${String(filterHeadKiB(input.model))}k` },
+    cleanHosts: [],
+    answerHeaders: {},
+  };
 }
 
 export function hostOf(draft: IngressDraft, placement: Placement): HostDraft {

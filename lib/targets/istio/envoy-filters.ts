@@ -7,11 +7,11 @@ import {
   type EnvoyFilterSpecConfigPatches as Patch,
 } from "../../../imports/networking.istio.io";
 import { bodyCounter, bodyPerRoute } from "./body-count";
-import { longestAnswerMs } from "../through";
+import { filterHeadKiB, longestAnswerMs, throughAddress } from "../through";
 import { connectionManager, STREAM_IDLE_MS } from "./connection-manager";
 import type { IstioDraft, RouteDraft } from "./draft";
 import { guardScript } from "./guard";
-import { duration, formatText, metadata, namesOf, REDIRECT, routeName, UPGRADE } from "./names";
+import { duration, formatText, metadata, namesOf, REDIRECT, routeName, splitAddress, UPGRADE } from "./names";
 import { HTTPS_ONLY } from "../../policy/response";
 import { demandsTokens } from "./native-identity";
 import { insertFirst, lua, TYPE } from "./patches";
@@ -150,6 +150,33 @@ function routeExceptions(draft: IstioDraft): Patch[] {
   ]);
 }
 
+/** The largest head of an answer, of services and of the filter. Envoy alone bounds the number of lines as well: to no effect. */
+function upstreamHeads({ input: { gateway, model } }: IstioDraft): Patch[] {
+  const used = gateway.hosts.flatMap((h) => h.routes.flatMap((r) => r.backends.map((b) => b.service)));
+  const services = [...new Set(used)].sort().map((service) => {
+    const { host, port } = splitAddress(model.services[service]?.address ?? "");
+    return { host, port, kib: model.upstream.headBytes / 1024 };
+  });
+  const filter = { ...throughAddress(model), kib: filterHeadKiB(model) };
+  const places = new Map([...services, filter].map((place) => [`${place.host}:${String(place.port)}`, place]));
+  return [...places.values()].map(({ host, port, kib }) => ({
+    applyTo: ApplyTo.CLUSTER,
+    match: { context: Context.GATEWAY, cluster: { service: host, portNumber: port } },
+    patch: {
+      operation: Operation.MERGE,
+      value: {
+        typed_extension_protocol_options: {
+          "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": `${TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions`,
+            common_http_protocol_options: { max_headers_count: 32_768, max_response_headers_kb: kib },
+            explicit_http_config: { http_protocol_options: {} },
+          },
+        },
+      },
+    },
+  }));
+}
+
 function envoyFilter(scope: Construct, draft: IstioDraft, name: string, configPatches: Patch[]): void {
   if (configPatches.length === 0) return;
   new EnvoyFilter(scope, `envoy-filter-${name}`, {
@@ -166,6 +193,7 @@ function envoyFilter(scope: Construct, draft: IstioDraft, name: string, configPa
 export function envoyFilters(scope: Construct, draft: IstioDraft): void {
   envoyFilter(scope, draft, "connection-manager", [connectionManager(draft)]);
   envoyFilter(scope, draft, "filter-chain", [...bodyCounter(draft), ...filterChain(draft)]);
+  envoyFilter(scope, draft, "upstreams", upstreamHeads(draft));
   envoyFilter(scope, draft, "virtual-hosts", virtualHostHeaders(draft));
   envoyFilter(scope, draft, "routes", routeExceptions(draft));
 }

@@ -1,3 +1,4 @@
+import type { GatewayModel } from "../../model";
 import { clientIdleMs } from "../front";
 import { configOf, type Host } from "../../policy/gateway";
 import { errorBody, HTTPS_ONLY, type ErrorBodyConfig, type SecurityHeadersConfig } from "../../policy/response";
@@ -7,7 +8,7 @@ import { IDEMPOTENT } from "../../policy/upstream";
 import type { Check, HeaderExpression, NginxDraft, RouteDraft, ServerDraft } from "./draft";
 import { text, time, headerVariable } from "../nginx-syntax";
 import { identityHeaders, passedHeaders } from "../identity-headers";
-import { longestAnswerMs, throughAddress } from "../through";
+import { filterHeadKiB, longestAnswerMs, throughAddress } from "../through";
 import { clientAddressMap, listenerView } from "./edge";
 import { othersOf } from "./upstream";
 import { handshakeChecks } from "./web-socket";
@@ -66,10 +67,10 @@ function variantLines(route: RouteDraft, variant: Variant): string[] {
   ];
 }
 
-function answerLines(server: ServerDraft, route: RouteDraft, variant: Variant): string[] {
+function answerLines(model: GatewayModel, server: ServerDraft, route: RouteDraft, variant: Variant): string[] {
   const { backends } = route.route;
   const { respond } = route;
-  if (route.through && !respond) return throughLines(server, route, variant);
+  if (route.through && !respond) return throughLines(model, server, route, variant);
   const own = route.requestHeaders.length > 0;
   if (respond) return [`default_type ${text(respond.contentType)};`, `return ${String(respond.status)} ${text(respond.body)};`];
   return [
@@ -81,7 +82,7 @@ function answerLines(server: ServerDraft, route: RouteDraft, variant: Variant): 
 }
 
 /** The filter gets the request as it came, and is told what nginx has found out about it. */
-function throughLines(server: ServerDraft, route: RouteDraft, variant: Variant): string[] {
+function throughLines(model: GatewayModel, server: ServerDraft, route: RouteDraft, variant: Variant): string[] {
   const { name } = route.route;
   const told: HeaderExpression[] = [
     ["X-Gateway-Client", "$gateway_client"],
@@ -89,6 +90,7 @@ function throughLines(server: ServerDraft, route: RouteDraft, variant: Variant):
   ];
   return [
     "auth_request off;",
+    `proxy_buffer_size ${String(filterHeadKiB(model))}k;`,
     ...errorLines(server, true),
     ...timeLines(route, variant),
     ...headers("proxy_set_header", lastOfEach([...requestHeadersOf(server), ...told])),
@@ -100,7 +102,7 @@ function throughLines(server: ServerDraft, route: RouteDraft, variant: Variant):
 const checksOf = ({ checks, through, webSocketIdleMs }: RouteDraft): Check[] =>
   through && webSocketIdleMs !== undefined ? [...checks, ...handshakeChecks(true)] : checks;
 
-function routeLocations(server: ServerDraft, route: RouteDraft): LocationView[] {
+function routeLocations(model: GatewayModel, server: ServerDraft, route: RouteDraft): LocationView[] {
   const { name } = route.route;
   const { respond } = route;
   const variants: Variant[] = [
@@ -120,7 +122,7 @@ function routeLocations(server: ServerDraft, route: RouteDraft): LocationView[] 
       ...(route.maxBodyBytes === undefined ? ["client_max_body_size 0;"] : [`client_max_body_size ${String(route.maxBodyBytes)};`]),
       ...(set.length > 0 ? responseHeaderLines([...server.responseHeaders, ...set]) : []),
       ...(hidden.length > 0 ? hideLines([...server.hiddenHeaders, ...hidden]) : []),
-      ...answerLines(server, route, variant),
+      ...answerLines(model, server, route, variant),
     ],
   }));
 }
@@ -203,7 +205,7 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
     ],
     locations: [
       ...matchLocations(server),
-      ...routes.flatMap((r) => routeLocations(server, r)),
+      ...routes.flatMap((r) => routeLocations(draft.input.model, server, r)),
       ...errorLocations(draft, server),
     ],
   };
@@ -285,6 +287,9 @@ export function viewOf(draft: NginxDraft): object {
     httpListen: listenerView(model, model.listeners.http.port, false),
     httpsListen: listenerView(model, model.listeners.https.port, true),
     connectionNames: connectionNames(draft).join("|"),
+    headKiB: String(model.upstream.headBytes / 1024),
+    // As large as any buffer that may be busy, that of a head from the filter included.
+    busyKiB: String(Math.max(32, filterHeadKiB(model))),
     redirects: redirected,
     others,
     tls: model.front.tls === "gateway",

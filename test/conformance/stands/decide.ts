@@ -63,11 +63,14 @@ class DecideStand implements Stand {
   #replicas: Replica[] = [];
   #shared = new MemoryStore();
 
+  readonly headBytes: number;
+
   constructor(system: string, environment: string) {
     this.identities = new Identities(system);
     const model = modelOf(system);
     if (!model) throw new Error(`No model for ${system}`);
     this.#gateway = resolveGateway(model, environment);
+    this.headBytes = model.upstream.headBytes;
     this.#trusted = !model.front.networks.includes(STRANGERS);
   }
 
@@ -209,10 +212,7 @@ class DecideStand implements Stand {
       service,
       method: request.method,
       path: exchange.upstream.target,
-      headers: [
-        ["host", request.host],
-        ...serviceHeaders(exchange, ofHost).filter(([n]) => n.toLowerCase() !== "host"),
-      ],
+      headers: serviceHeaders(exchange, ofHost),
       body: request.body ?? Buffer.alloc(0),
     };
     const answering = this.services.next(seen);
@@ -227,6 +227,8 @@ class DecideStand implements Stand {
     if (answering.delayMs >= limitMs) return Promise.reject(new NoAnswer("timeout"));
     if (answering.reset) return Promise.reject(new NoAnswer("reset"));
     const headers = Object.entries({ "content-type": "application/json", ...answering.headers });
+    const head = headers.reduce((bytes, [name, value]) => bytes + name.length + value.length + 4, 19);
+    if (head > this.headBytes) return Promise.reject(new NoAnswer("reset"));
     return Promise.resolve({ by: "service", status: answering.status, headers, body: answering.body ?? echoOf(seen) });
   }
 }
