@@ -77,10 +77,9 @@ export class HttpTransport implements Transport {
 
   #headers(content: Buffer | Readable | undefined): string[] {
     const { exchange, ofHost, websocket } = this.call;
-    const lines = serviceHeaders(exchange, ofHost).filter(([name]) => {
-      const key = name.toLowerCase();
-      return key !== "expect" && (key !== "content-length" || !Buffer.isBuffer(content));
-    });
+    const lines = serviceHeaders(exchange, ofHost).filter(
+      ([name]) => name.toLowerCase() !== "content-length" || !Buffer.isBuffer(content),
+    );
     if (websocket) lines.push(["Connection", "Upgrade"], ["Upgrade", "websocket"]);
     else lines.push(["Connection", "keep-alive"]);
     if (Buffer.isBuffer(content)) lines.push(["Content-Length", String(content.length)]);

@@ -82,6 +82,8 @@ export function serviceHeaders(
   );
   const drops = (name: string): boolean =>
     HOP_BY_HOP.has(name) ||
+    // The gateway has answered it, or waits for nobody's.
+    name === "expect" ||
     remove.has(name) ||
     set.has(name) ||
     identityHeaders.includes(name) ||

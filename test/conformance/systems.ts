@@ -33,6 +33,11 @@ export function modelOf(system: string): GatewayModel | undefined {
   return value;
 }
 
+/** Makes a model known by a name, for those who make models. */
+export function addModel(system: string, model: GatewayModel): void {
+  loaded.set(system, model);
+}
+
 /** Keys of the store that revoke a token of this system; none where it revokes none. */
 export function revocationKeys(system: string): string[] {
   const model = modelOf(system);

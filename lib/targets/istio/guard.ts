@@ -8,7 +8,7 @@ import { identityHeaders } from "../identity-headers";
 import { groupsOf } from "../../policy/client-address";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { luaTable } from "./lua";
-import { MISSING, namesOf, routeName } from "./names";
+import { MISSING, namesOf, PREFLIGHT, routeName } from "./names";
 
 const TEMPLATE = path.join(__dirname, "../../../templates/istio/guard.lua.hbs");
 
@@ -75,9 +75,14 @@ function routeRules(host: HostDraft, preflights: boolean): [string, object][] {
       // Whoever is asked compares them with the token first.
       drop: route.door || route.through || identity.length === 0 ? undefined : identity,
       ...(preflights ? {} : answerRules(route)),
+      answers: (route.respond !== undefined && host.cors !== undefined) || undefined,
     };
     return namesOf(name, route).map((own) => [own, rules]);
   });
-  return [...own, [routeName(name, MISSING), { host: name, name: MISSING, missing: true }]];
+  return [
+    ...own,
+    [routeName(name, MISSING), { host: name, name: MISSING, missing: true }],
+    ...(preflights ? [[routeName(name, PREFLIGHT), { host: name, name: PREFLIGHT }] as [string, object]] : []),
+  ];
 }
 

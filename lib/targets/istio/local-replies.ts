@@ -9,7 +9,7 @@ import {
 } from "../../policy/response";
 import type { HostDraft, IstioDraft } from "./draft";
 import { throughAddress } from "../through";
-import { formatText } from "./names";
+import { formatText, REDIRECT, routeName } from "./names";
 
 const CEL = {
   name: "envoy.access_loggers.extension_filters.cel",
@@ -57,16 +57,14 @@ function bodyFormat(config: ErrorBodyConfig, status: number, message: string): o
 
 const quote = (text: string): string => JSON.stringify(text);
 
-/** What a route answers itself, and a redirect, carries the CORS headers too, which the CORS filter does not add there. */
-function corsOnOwn(host: HostDraft): object[] {
-  const { cors } = host;
-  const responds = [...host.routes.values()].some((r) => r.route.respond);
-  if (!cors || !(responds || host.redirect)) return [];
+/** A redirect carries the CORS headers too, which the CORS filter does not add there. */
+function corsOnRedirects({ host, cors, redirect }: HostDraft): object[] {
+  if (!cors || !redirect) return [];
   const origins = `[${cors.origins.map(quote).join(", ")}]`;
-  const mine = `xds.route_name.startsWith(${quote(`${host.host.name}/`)})`;
+  const mine = `xds.route_name == ${quote(routeName(host.name, REDIRECT))}`;
   return [
     {
-      filter: cel(`response.code_details == "direct_response" && ${mine} && request.headers["origin"] in ${origins}`),
+      filter: cel(`${mine} && request.headers["origin"] in ${origins}`),
       headers_to_add: [
         overwrite("access-control-allow-origin", "%REQ(ORIGIN)%"),
         overwrite("access-control-expose-headers", cors.exposeHeaders.join(",")),
@@ -139,7 +137,7 @@ export function localReplies(draft: IstioDraft): object[] {
   });
   return [
     ...otherHosts(draft),
-    ...[...draft.hosts.values()].flatMap(corsOnOwn),
+    ...[...draft.hosts.values()].flatMap(corsOnRedirects),
     // What the filter or the model has put into words stays as it is.
     ...(replies.length > 0 ? [{ filter: cel('response.code_details in ["ext_authz_denied", "direct_response"]') }] : []),
     ...replies,

@@ -11,6 +11,8 @@ export function routeName(host: string, route: string): string {
 
 /** Requests of a known host that no route takes; the guard answers them, and this name leads nowhere. */
 export const MISSING = "-missing";
+/** A path that only preflights ask for without a method of its own: it leads nowhere. */
+export const PREFLIGHT = "-preflight";
 /** What a host that redirects has on the plain port, and nothing else. */
 export const REDIRECT = "-redirect";
 /** Methods that are sent once only have a route of their own. */

@@ -17,7 +17,7 @@ import { routeEntries, type RouteEntry } from "../../policy/gateway";
 import { IDEMPOTENT } from "../../policy/upstream";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { longestAnswerMs, throughAddress } from "../through";
-import { duration, formatText, metadata, hasHandshakes, MISSING, nowhere, ONCE, REDIRECT, routeName, UPGRADE, splitAddress } from "./names";
+import { duration, formatText, metadata, hasHandshakes, MISSING, nowhere, ONCE, PREFLIGHT, REDIRECT, routeName, UPGRADE, splitAddress } from "./names";
 
 /** What Envoy adds for itself behind the guard: no upstream sees it. */
 const ENVOY = ["attempt-count", "decorator-operation", "expected-rq-timeout-ms", "external-address", "internal", "original-path"].map(
@@ -193,7 +193,7 @@ function preflights(host: HostDraft, entries: readonly RouteEntry[], to: Part<"r
   const own = entries.filter((e) => !isCovered(e));
   if (own.length === 0) return [];
   const match = own.flatMap(uris).map((uri) => ({ uri, method: { exact: "OPTIONS" }, headers: isPreflight }));
-  return [{ name: routeName(host.host.name, "-preflight"), match, ...corsPolicy(host), ...to }];
+  return [{ name: routeName(host.host.name, PREFLIGHT), match, ...corsPolicy(host), ...to }];
 }
 
 /**

@@ -19,9 +19,10 @@ export const cors: Enforcer<NginxDraft> = {
       });
     const preflight = (variable: string, value: string): string =>
       addMap(draft, {
-        from: `"$gateway_preflight:$gateway_cors_origin_${server.id}"`,
+        // A preflight that is refused is answered as anything else.
+        from: `"$status:$gateway_preflight:$gateway_cors_origin_${server.id}"`,
         variable: `gateway_cors_${variable}_${server.id}`,
-        lines: [["default", '""'], ['"~^1:."', value]],
+        lines: [["default", '""'], ['"~^204:1:."', value]],
       });
     const header = (name: string, value: string): readonly [string, string] => [`Access-Control-${name}`, value];
     server.answersPreflights = true;

@@ -177,7 +177,7 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
   const routes = [...server.routes.values()];
   // A body above the largest limit is refused before its route is known, whose headers may have to stand on the refusal.
   const anySize = routes.some((r) => r.maxBodyBytes === undefined || r.alwaysHeaders.length > 0);
-  const largest = anySize ? 0 : Math.max(...routes.map((r) => r.maxBodyBytes ?? 0));
+  const largest = anySize ? 0 : Math.max(0, ...routes.map((r) => r.maxBodyBytes ?? 0));
   const asks = hasDoor(server);
   const { https } = draft.input.model.listeners;
   return {
