@@ -31,6 +31,45 @@ function tooLarge(system: string, files: readonly OutputFile[]): Diagnostic[] {
     });
 }
 
+/** Objects by kind, namespace and name, with the text of each. */
+function objectsOf(files: readonly OutputFile[]): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const { path, content } of files.filter((f) => f.path.endsWith(".yaml"))) {
+    for (const text of content.replace(/^#.*\n/gm, "").split(/^---$/m)) {
+      const metadata = /^metadata:\n((?: .*\n?)+)/m.exec(text)?.[1] ?? "";
+      const [kind, name] = [/^kind: (.+)$/m.exec(text)?.[1], /^ {2}name: (.+)$/m.exec(metadata)?.[1]];
+      const namespace = /^ {2}namespace: (.+)$/m.exec(metadata)?.[1];
+      if (kind === undefined || name === undefined) continue;
+      // The same proxy's variants of one system are alternatives.
+      const key = `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
+      if (!found.has(key)) found.set(key, `${path} ${text.trim()}`);
+    }
+  }
+  return found;
+}
+
+/** Two systems that would overwrite each other's objects, unless each has a cluster of its own. */
+function sameObjects(compiled: readonly CompiledModel[]): Diagnostic[] {
+  const shared = compiled.filter(({ model }) => Object.keys(model.infrastructure).length === 0);
+  const objects = shared.map((one) => ({ ...one, objects: objectsOf(one.files) }));
+  return objects.flatMap((one, i) => {
+    const before = objects
+      .slice(0, i)
+      .filter((o) => o.gateway.environment === one.gateway.environment && o.model.name !== one.model.name);
+    return before.flatMap((other) => {
+      const both = [...one.objects]
+        .filter(([key, text]) => (other.objects.get(key) ?? text) !== text)
+        .map(([key]) => key);
+      if (both.length === 0) return [];
+      const more = both.length > 3 ? ` and ${String(both.length - 3)} more` : "";
+      const why = `In ${one.gateway.environment}, ${other.model.name} writes ${both.slice(0, 3).join(", ")}${more} as well.`;
+      const fix =
+        "Give one of them another kubernetes.namespace and filter.address, unless they run in different clusters.";
+      return [diagnostic("plan/same-object", `${one.model.name}/kubernetes`, why, fix, { file: one.file })];
+    });
+  });
+}
+
 export interface CompiledModel extends Compiled {
   file: string;
   model: GatewayModel;
@@ -58,6 +97,7 @@ export function compileAll(
     }
     if (!hasErrors(diagnostics.slice(before))) diagnostics.push(...unusedAcceptances(file, model, used));
   }
+  diagnostics.push(...sameObjects(compiled));
   return { compiled: hasErrors(diagnostics) ? [] : compiled, diagnostics };
 }
 

@@ -34,6 +34,7 @@ export const CATALOGUE = {
   "plan/unenforceable-policy": { severity: "error", message: "Policy cannot be enforced." },
   "plan/unknown-target": { severity: "error", message: "The target does not exist." },
   "plan/unsupported-front": { severity: "error", message: "The target cannot stand behind this front." },
+  "plan/same-object": { severity: "warning", message: "Two systems write the same object." },
   "plan/object-too-large": { severity: "error", message: "Kubernetes does not take an object of this size." },
   "plan/retired-target": { severity: "warning", message: "The target's project is retired." },
   "plan/unused-acceptance": { severity: "warning", message: "The accepted difference is not needed." },

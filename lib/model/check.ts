@@ -179,6 +179,25 @@ function checkEnvironment(raw: RawModel, model: GatewayModel, environment: strin
   return found;
 }
 
+/** Who may call is kept at a workload: without its labels nobody would be kept out. */
+function checkCallers(raw: RawModel, { name, services }: GatewayModel): Diagnostic[] {
+  return Object.entries(services).flatMap(([service, { address, workload, callers }]) => {
+    const [, namespace, kind] = address.split(/[.:]/);
+    if (callers.length === 0 && !workload) return [];
+    const at = `${name}/services/${service}/${workload ? "workload" : "callers"}`;
+    const source = raw.locate(["services", service, workload ? "workload" : "callers"]);
+    if (!workload) {
+      const why = "It names callers, and no labels of the pods that they may call.";
+      return [diagnostic("model/missing-value", at, why, "Add workload with the labels of its pods.", source)];
+    }
+    if (namespace !== undefined && kind === "svc") return [];
+    const why = `${address} has no namespace, in which its pods would be looked for.`;
+    return [
+      diagnostic("model/invalid-value", at, why, "Write the address as name.namespace.svc.cluster.local:port.", source),
+    ];
+  });
+}
+
 /** X-Forwarded-For counts from the networks in front, and from nobody else. */
 function checkFront(raw: RawModel, { name, front }: GatewayModel): Diagnostic[] {
   if (trustedHops(front) === 0 || front.networks.length > 0) return [];
@@ -194,7 +213,7 @@ export function checkModel(raw: RawModel): Result<GatewayModel> {
   const problems = findProblems(raw);
   diagnostics.push(...problems);
   if (!parsed.success || problems.length > 0) return { diagnostics };
-  diagnostics.push(...checkFront(raw, parsed.data), ...checkWords(raw, parsed.data));
+  diagnostics.push(...checkFront(raw, parsed.data), ...checkCallers(raw, parsed.data), ...checkWords(raw, parsed.data));
   diagnostics.push(...parsed.data.environments.flatMap((e) => checkEnvironment(raw, parsed.data, e)));
   diagnostics.push(...checkInfrastructure(raw, parsed.data));
   return hasErrors(diagnostics) ? { diagnostics } : { value: parsed.data, diagnostics };

@@ -143,12 +143,12 @@ function shapeOf(model: GatewayModel, route: RouteModel, policies: Policies): Po
   };
 }
 
-/** What WebSockets need besides: an end with their token, and a cap for each user. */
-function ofHandshakes(policies: Policies): Policies {
+/** What WebSockets need besides: an end with their token, and a cap for each user. A route that answers itself opens none. */
+function ofHandshakes(policies: Policies, responds: boolean): Policies {
   const { connections, ...others } = policies;
   const webSocket = policies.webSocket as { allowed: boolean; closeAtExpiry: boolean } | undefined;
   const jwt = policies.jwt as JwtConfig | undefined;
-  const hasTokens = jwt !== undefined && jwt.mode !== "open";
+  const hasTokens = !responds && jwt !== undefined && jwt.mode !== "open";
   const wanted = connections !== defaults.connections || (webSocket?.allowed === true && hasTokens);
   return {
     ...others,
@@ -173,7 +173,7 @@ function resolveRoute(model: GatewayModel, hostName: string, ofHost: Policies, r
       : route.policies;
   const base: Policies = basePath === undefined ? {} : { rewrite: { prefix: basePath, replacement: "/" } };
   const layers = [defaults, model.policies, host?.policies ?? {}, servicePolicies ?? {}, base, own];
-  const policies = ofHandshakes(inherit(ROUTE_KINDS, ...layers));
+  const policies = ofHandshakes(inherit(ROUTE_KINDS, ...layers), route.respond !== undefined);
   const { methods, headers } = route.match;
   return {
     name: route.name,

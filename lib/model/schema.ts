@@ -52,6 +52,17 @@ export const address = z
   )
   .refine((text) => !/:\d+$/.test(text) || Number(text.split(":").at(-1)) <= 65_535, "write a port up to 65535");
 
+const labelName = z
+  .string()
+  .regex(/^([a-z0-9.-]{1,253}\/)?[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?$/, "write a name of a label");
+const labelValue = z.string().regex(/^([A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?)?$/, "write a value of a label");
+const serviceAccount = z
+  .string()
+  .regex(
+    /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/,
+    "write namespace/name of a service account",
+  );
+
 const environments = z.array(name).min(1).optional();
 
 const service = z.strictObject({
@@ -59,6 +70,13 @@ const service = z.strictObject({
   /** The environments that have it; all by default. Routes to it exist only there. */
   environments,
   policies: routePolicies.prefault({}),
+  /** Labels of its pods, so that the mesh can say who calls them. */
+  workload: z
+    .record(labelName, labelValue)
+    .refine((labels) => Object.keys(labels).length > 0, "name at least one label")
+    .optional(),
+  /** Service accounts that call it beside the gateway, as `namespace/name`; with `workload` nobody else does. */
+  callers: z.array(serviceAccount).refine(unique, "name each once").default([]),
 });
 
 const host = z.strictObject({
@@ -167,11 +185,19 @@ const kubernetes = z.strictObject({
   namespace: name.default("gateway"),
   /** Namespace of whoever collects metrics. */
   monitoringNamespace: name.default("monitoring"),
-  /** Namespace and labels of Istio's ingress gateway. */
+  /** Trust domain of the mesh. */
+  trustDomain: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "write a trust domain such as cluster.local")
+    .max(253)
+    .default("cluster.local"),
+  /** Namespace, labels and service account of Istio's ingress gateway. */
   istioGateway: z
     .strictObject({
       namespace: name.default("istio-system"),
       labels: z.record(z.string(), z.string()).default({ istio: "ingressgateway" }),
+      /** Who it is in the mesh. */
+      serviceAccount: name.default("istio-ingressgateway-service-account"),
     })
     .prefault({}),
 });

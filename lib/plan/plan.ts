@@ -92,6 +92,8 @@ class Planner {
   #goesThrough({ host, route }: Wanted): boolean {
     const { throughAlso } = this.capabilities;
     if (throughAlso === "all") return true;
+    // The proxy answers it: nobody behind it would be asked.
+    if (route?.respond) return false;
     if (!route && throughAlso !== "host") return false;
     return this.wanted.some((w) => {
       if (w.host !== host || (w.route !== route && throughAlso !== "host")) return false;

@@ -27,7 +27,14 @@ export function askedHeaders(host: Host): string[] {
     const csrf = configOf(route.policies, "csrf") as { header: string } | undefined;
     const jwt = configOf(route.policies, "jwt") as { cookie?: string } | undefined;
     const cookie = csrf !== undefined || jwt?.cookie !== undefined;
-    return [...(apiKey ? [apiKey.header] : []), ...(csrf ? [csrf.header] : []), ...(cookie ? ["cookie"] : [])];
+    // What chose the route chooses its policies there.
+    const chosenBy = Object.keys(route.match.headers ?? {});
+    return [
+      ...chosenBy,
+      ...(apiKey ? [apiKey.header] : []),
+      ...(csrf ? [csrf.header] : []),
+      ...(cookie ? ["cookie"] : []),
+    ];
   });
   return [...new Set(names)].sort();
 }

@@ -14,6 +14,7 @@ interface Entry {
   name: string;
   capabilities: Capabilities;
   refusesFront?: Target<unknown>["refusesFront"];
+  keepsCallers: boolean;
   render(input: TargetInput): OutputFile[];
 }
 
@@ -21,6 +22,7 @@ function entry<D>(target: Target<D>, filter: typeof BEHIND_A_PROXY, filterPath: 
   return {
     name: target.name,
     capabilities: capabilitiesOf(target, filter),
+    keepsCallers: target.keepsCallers ?? false,
     ...(target.refusesFront && { refusesFront: target.refusesFront }),
     render: (input) => [...render(target, input), ...filterFile(input, filterPath(input.gateway))],
   };
@@ -42,6 +44,21 @@ export interface Compiled {
   files: OutputFile[];
 }
 
+/** Who may call a service beside the gateway is kept in a mesh alone. */
+const CALLERS_ELSEWHERE = "callers-in-a-mesh-alone";
+
+const calledByOthers = ({ services }: GatewayModel): string[] =>
+  Object.entries(services).flatMap(([name, { workload }]) => (workload ? [name] : []));
+
+function refusedCallers(model: GatewayModel, target: Entry, accepted: readonly string[]): Diagnostic[] {
+  if (target.keepsCallers || accepted.includes(CALLERS_ELSEWHERE)) return [];
+  return calledByOthers(model).map((service) => {
+    const why = `${target.name} knows no pods by their service accounts: whoever reaches ${service} could call it.`;
+    const fix = `Accept the difference "${CALLERS_ELSEWHERE}", take workload and callers away, or take ${target.name} out of targets.`;
+    return diagnostic("plan/unenforceable-policy", `${model.name}/services/${service}/callers`, why, fix);
+  });
+}
+
 /** Plans and renders one environment of a model for all its targets; with any error there are no files. */
 export function compile(model: GatewayModel, environment: string): Result<Compiled> {
   const gateway = resolveGateway(model, environment);
@@ -61,6 +78,8 @@ export function compile(model: GatewayModel, environment: string): Result<Compil
     if (retired) diagnostics.push(diagnostic("plan/retired-target", at, retired.since, retired.advice));
     const refused = target.refusesFront?.(model.front);
     if (refused) diagnostics.push(diagnostic("plan/unsupported-front", at, refused.why, refused.fix));
+    diagnostics.push(...refusedCallers(model, target, accepted));
+    if (!target.keepsCallers && calledByOthers(model).length > 0) used.add(CALLERS_ELSEWHERE);
     const result = planTarget(gateway, target.capabilities, accepted);
     diagnostics.push(...result.diagnostics);
     result.usedDifferences.forEach((d) => used.add(d));

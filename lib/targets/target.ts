@@ -29,6 +29,8 @@ export interface Target<D> {
   /** Whether it can ask the filter about the head of a request, and send routes through it. */
   readonly hasFilter: boolean;
   readonly throughAlso?: Capabilities["throughAlso"];
+  /** It keeps who may call a service beside the gateway. */
+  readonly keepsCallers?: true;
   /** Why it cannot stand behind what the model has in front, and what to do. */
   readonly refusesFront?: (front: GatewayModel["front"]) => { why: string; fix: string } | undefined;
   begin(input: TargetInput): D;

@@ -20,6 +20,35 @@ const unenforceable = small({
   ],
 });
 
+describe("two systems in one cluster", () => {
+  const jwt = { jwt: { issuers: ["accounts"] } };
+  const checked = async (other: Parameters<typeof small>[0]): Promise<string> => {
+    const directory = temporaryDirectory();
+    const files = [
+      small({ targets: ["istio"], policies: jwt }),
+      small({ targets: ["istio"], policies: jwt, ...other }),
+    ];
+    const paths = files.map((model, i) => writeIn(directory, `${String(i)}.json`, JSON.stringify(model)));
+    return (await run("check", ...paths)).err;
+  };
+
+  test("that write the same objects are told of", async () => {
+    const said = await checked({ name: "store" });
+    expect(said).toContain("warning plan/same-object");
+    expect(said).toContain("In production, shop writes ConfigMap gateway/gateway-filter-plan");
+    // One that is called "shop" beside the other would be too.
+    expect(said.match(/plan\/same-object/g)).toHaveLength(1);
+  });
+
+  test("with namespaces of their own are not", async () => {
+    const own = {
+      kubernetes: { namespace: "store" },
+      filter: { address: "gateway-filter.store.svc.cluster.local:9000" },
+    };
+    expect(await checked({ name: "store", ...own })).not.toContain("plan/same-object");
+  });
+});
+
 describe("synth stops at an unenforceable policy", () => {
   test("exit 1, a full diagnostic, and no file is touched", async () => {
     const directory = temporaryDirectory();

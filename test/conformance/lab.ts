@@ -151,6 +151,18 @@ export default defineGateway({
     { name: "version", match: { prefix: ["/version"] }, service: "one" },
     { name: "version-two", match: { prefix: ["/version"], headers: { "x-version": "2" } }, service: "two" },
     {
+      name: "editions",
+      match: { prefix: ["/editions"] },
+      service: "one",
+      policies: { jwt: { issuers: ["main"] }, authorization: { anyOf: [{ roles: ["user"] }] } },
+    },
+    {
+      name: "editions-two",
+      match: { prefix: ["/editions"], headers: { "x-edition": "2" } },
+      service: "one",
+      policies: { jwt: { issuers: ["main"] }, authorization: { anyOf: [{ roles: ["admin"] }] } },
+    },
+    {
       name: "version-two-post",
       match: { prefix: ["/version"], methods: ["POST"], headers: { "x-version": "2", "x-beta": "yes" } },
       respond: { status: 202, body: "{}" },
@@ -228,6 +240,16 @@ export default defineGateway({
       match: { exact: ["/answers/own"] },
       respond: { status: 200, body: "{}" },
       policies: { responseHeaders: { set: { "x-success": "d" } } },
+    },
+    {
+      name: "answers-inside",
+      match: { exact: ["/answers/inside"] },
+      respond: { status: 404, body: "{}" },
+      policies: {
+        addresses: { allow: ["203.0.113.0/24"], deny: ["203.0.113.66"] },
+        compression: {},
+        webSocket: { allowed: true },
+      },
     },
     {
       name: "inside",

@@ -49,19 +49,18 @@ const SERVICE: Behaviour = {
   ],
 };
 
-const beginning = (system: string): Case =>
-  ({
-    name: "fuzz",
-    system,
-    subject: "fuzz",
-    environment: "production",
-    replicas: 1,
-    away: [],
-    upstreams: { one: SERVICE, two: SERVICE },
-    steps: [],
-    times: 1,
-    parallel: 1,
-  });
+const beginning = (system: string): Case => ({
+  name: "fuzz",
+  system,
+  subject: "fuzz",
+  environment: "production",
+  replicas: 1,
+  away: [],
+  upstreams: { one: SERVICE, two: SERVICE },
+  steps: [],
+  times: 1,
+  parallel: 1,
+});
 
 async function observe(stand: Stand, system: string, specs: readonly RequestSpec[]): Promise<Observation[]> {
   await stand.begin(beginning(system));

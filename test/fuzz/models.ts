@@ -185,8 +185,7 @@ function route(r: Random, i: number): GatewayInput["routes"][number] {
           }
         : { service: r.pick("one", "two") }),
     ...(r.chance(0.1) && { hosts: ["fuzz.test"] }),
-    policies:
-      way === 0 ? (Object.fromEntries(Object.entries(own).filter(([k]) => OF_RESPOND.includes(k)))) : own,
+    policies: way === 0 ? Object.fromEntries(Object.entries(own).filter(([k]) => OF_RESPOND.includes(k))) : own,
   };
 }
 

@@ -58,7 +58,8 @@ function pathOf(r: Random, input: GatewayInput, host: string): string {
     "/a+b",
   );
   const query = r.pick("", "", "", "?a=1", "?query={a}", "?name=ann", "?x=%2e%2e", `?long=${"y".repeat(60)}`, "?");
-  const path = (known + tail + query).replace(/^\/\//, "/");
+  // nginx itself refuses a path above the root, whoever's host it is.
+  const path = (known + tail + query).replace(/^\/\//, "/").replace(/^\/\.\./, "/up/..");
   return r.chance(0.04) ? path.toUpperCase() : path;
 }
 

@@ -73,8 +73,8 @@ export function beginDraft(input: TargetInput): IstioDraft {
   const routeDraft = (host: Host, route: Route): RouteDraft => ({
     route,
     chosenByMatch: !needsMatching(route),
-    door: !route.respond && ways.asksDoor(host.name, route.name),
-    through: !route.respond && ways.isThrough(host.name, route.name),
+    door: ways.asksDoor(host.name, route.name),
+    through: ways.isThrough(host.name, route.name),
     ...(ways.isThrough(host.name, route.name) && handshakes(route)),
     issuers: [],
     demandsToken: false,

@@ -7,7 +7,7 @@ import { envoyFilters } from "./envoy-filters";
 import { authorization, jwt } from "./identity";
 import { meshConfig } from "./mesh";
 import { nativeIdentity } from "./native-identity";
-import { doorPolicy, meshPolicies, requestAuthentication, telemetry } from "./security";
+import { callerPolicies, doorPolicy, meshPolicies, requestAuthentication, telemetry } from "./security";
 import {
   audit,
   errorBody,
@@ -34,7 +34,7 @@ const virtualServices: Builder = (scope, draft) => {
 const FILES: Readonly<Record<string, readonly Builder[]>> = {
   "gateway.yaml": [gateways],
   "routes.yaml": [virtualServices, nowhereEntry],
-  "services.yaml": [meshPolicies],
+  "services.yaml": [meshPolicies, callerPolicies],
   "security.yaml": [requestAuthentication, doorPolicy, nativeIdentity],
   "envoy-filters.yaml": [envoyFilters],
   "telemetry.yaml": [telemetry],
@@ -59,6 +59,7 @@ export const istio: Target<IstioDraft> = {
   name: "istio",
   proven: true,
   hasFilter: true,
+  keepsCallers: true,
   enforcers: {
     httpsRedirect,
     requestLine,

@@ -3,12 +3,14 @@ import type { Construct } from "constructs";
 import {
   AuthorizationPolicy,
   AuthorizationPolicySpecAction,
+  type AuthorizationPolicySpecRules,
   PeerAuthentication,
   PeerAuthenticationSpecMtlsMode,
   RequestAuthentication,
 } from "../../../imports/security.istio.io";
 import { DestinationRule } from "../../../imports/networking.istio.io";
 import { Telemetry } from "../../../imports/telemetry.istio.io";
+import { workloadOf, type GatewayModel } from "../../model";
 import { hasDoor, type IstioDraft } from "./draft";
 import { claimMembers } from "../../policy/claims";
 import { duration, metadata, providerName, splitAddress } from "./names";
@@ -56,6 +58,38 @@ export function requestAuthentication(scope: Construct, draft: IstioDraft): void
     const at = `/spec/jwtRules/${String(i)}`;
     manifest.addJsonPatch(JsonPatch.remove(`${at}/jwks_uri`), JsonPatch.add(`${at}/jwksUri`, jwksUri));
   });
+}
+
+/** Who may call the filter, and services that say who calls them: the others of a namespace may not speak in the gateway's name. */
+export function callerPolicies(scope: Construct, draft: IstioDraft): void {
+  const { gateway, model, plan } = draft.input;
+  const { trustDomain, istioGateway } = model.kubernetes;
+  const principal = (namespace: string, account: string): string => `${trustDomain}/ns/${namespace}/sa/${account}`;
+  const proxy = principal(istioGateway.namespace, istioGateway.serviceAccount);
+  const { labels } = metadata(draft, "");
+  const allow = (name: string, namespace: string, matchLabels: Record<string, string>, rules: AuthorizationPolicySpecRules[]): void => {
+    new AuthorizationPolicy(scope, `callers-${name}`, {
+      metadata: { name: `${gateway.system}-${name}-callers`, namespace, labels },
+      spec: { selector: { matchLabels }, action: AuthorizationPolicySpecAction.ALLOW, rules },
+    });
+  };
+  const places = new Set(plan.placements.map(({ place }) => place));
+  const filter = workloadOf(model, false);
+  const asked = [...(places.has("door") ? [splitAddress(model.filter.address).port] : []), ...(places.has("through") ? [model.filter.throughPort] : [])];
+  if (asked.length > 0) {
+    allow("filter", filter.namespace, { "app.kubernetes.io/name": filter.name }, [
+      { from: [{ source: { principals: [proxy] } }], to: [{ operation: { ports: asked.map(String) } }] },
+      // Who collects metrics may be outside of the mesh: the NetworkPolicy says who that is.
+      { to: [{ operation: { ports: [String(model.filter.adminPort)] } }] },
+    ]);
+  }
+  for (const { name, namespace } of clusterServices(draft)) {
+    const { workload, callers } = model.services[name] as GatewayModel["services"][string];
+    if (!workload) continue;
+    const through = places.has("through") ? [principal(filter.namespace, filter.name)] : [];
+    const others = callers.map((caller) => principal(...(caller.split("/") as [string, string])));
+    allow(name, namespace, workload, [{ from: [{ source: { principals: [proxy, ...through, ...others] } }] }]);
+  }
 }
 
 /** Services of the cluster by their namespaces: `name.namespace.svc…`. */
