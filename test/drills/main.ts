@@ -8,6 +8,7 @@ import { keyServerDrills } from "./key-server";
 import { keycloakDrills } from "./keycloak";
 import { loadDrills } from "./load-run";
 import { oneCallerDrills } from "./one-caller";
+import { neverEndingDrills } from "./never-ending";
 import { overloadDrills } from "./overload";
 import { proxyDrills } from "./proxy";
 import { reloadDrills } from "./reload";
@@ -30,6 +31,7 @@ const DRILLS: readonly Drill[] = [
   ...secretsDrills,
   ...overloadDrills,
   ...oneCallerDrills,
+  ...neverEndingDrills,
   ...shutdownDrills,
   ...floodDrills,
   ...auditDrills,

@@ -31,6 +31,7 @@ const MODEL: GatewayInput = {
       service: "one",
       policies: { bodySize: { max: "10MiB" }, bodySchema: { schema: { type: "object" } } },
     },
+    { name: "guarded", match: { prefix: ["/guarded"] }, service: "one", policies: { circuitBreaker: {} } },
     { name: "graphql", match: { exact: ["/graphql"] }, service: "one", policies: { graphql: {} } },
   ],
 };
@@ -43,10 +44,15 @@ interface Gateway {
   atService(): number;
 }
 
-/** A service that answers at once and never reads a body, behind the Node gateway. */
+/** A service that answers at once, with the status that the path ends with, and never reads a body, behind the Node gateway. */
 async function start(run: Run): Promise<Gateway> {
   let open = 0;
-  const service = http.createServer((_message, response) => response.end("ok"));
+  const service = http.createServer((message, response) => {
+    // It answers whoever has sent his body.
+    if (message.url?.endsWith("/wait")) return void message.resume().on("end", () => response.end("ok"));
+    response.statusCode = Number(/\/([45]\d\d)$/.exec(message.url ?? "")?.[1] ?? 200);
+    return void response.end("ok");
+  });
   service.on("connection", (socket) => {
     open += 1;
     socket.once("close", () => (open -= 1));
@@ -87,7 +93,7 @@ const headOf = (method: string, target: string, client: string, more = ""): stri
 const descriptors = (pid: number): number => readdirSync(`/proc/${String(pid)}/fd`).length;
 
 /** What others see for as long as something goes on: each asks when the one before was answered. */
-async function others(run: Run, { port }: Gateway, during: Promise<unknown>): Promise<void> {
+async function others(run: Run, { port }: Gateway, during: Promise<unknown>, target = "/open"): Promise<void> {
   const over = new AbortController();
   void during.finally(() => {
     over.abort();
@@ -96,7 +102,7 @@ async function others(run: Run, { port }: Gateway, during: Promise<unknown>): Pr
   const statuses: Record<string, number> = {};
   const connection = await Connection.open(port);
   while (!over.signal.aborted || ms.length < 50) {
-    const answer = await connection.ask(Buffer.from(headOf("GET", "/open", "203.0.113.9")), 10_000);
+    const answer = await connection.ask(Buffer.from(headOf("GET", target, "203.0.113.9")), 10_000);
     statuses[String(answer.status)] = (statuses[String(answer.status)] ?? 0) + 1;
     ms.push(answer.ms);
     await sleep(2);
@@ -110,11 +116,11 @@ async function others(run: Run, { port }: Gateway, during: Promise<unknown>): Pr
 }
 
 /** Sends one request and gives the status, however long it takes. */
-function send(port: number, text: string): Promise<number> {
+function send(port: number, text: string, limitMs = 30_000): Promise<number> {
   return new Promise((resolve) => {
     const socket = net.connect(port, "127.0.0.1", () => socket.write(text));
     let got = "";
-    socket.setTimeout(30_000, () => socket.destroy());
+    socket.setTimeout(limitMs, () => socket.destroy());
     socket.on("data", (chunk: Buffer) => {
       got += chunk.toString("latin1");
       if (got.includes("\r\n\r\n")) socket.destroy();
@@ -184,9 +190,9 @@ const slow: Drill = {
   },
 };
 
-/** Half a head, on every port that anybody can reach: 15 seconds, and no longer. */
+/** Half a head, on every port that anybody can reach: 15 seconds, and no longer. A body that pauses has 30. */
 const halfHeads: Drill = {
-  name: "43 one caller never ends his heads",
+  name: "43 one caller never ends his heads and bodies",
   async run(run) {
     const gateway = await start(run);
     const before = descriptors(gateway.pid);
@@ -204,12 +210,37 @@ const halfHeads: Drill = {
       for (const socket of sockets) socket.destroy();
       return Promise.resolve();
     });
+    const head = headOf("POST", "/open/wait", "198.51.100.7", "Content-Length: 1000\r\n");
+    const bodies = Promise.all(Array.from({ length: 60 }, () => send(gateway.port, `${head}x`, 40_000)));
     await others(run, gateway, sleep(18_000));
-    run.equal("still open", sockets.filter((s) => !s.closed).length, 0);
+    run.equal("half heads still open", sockets.filter((s) => !s.closed).length, 0);
+    run.equal("answer to a body that pauses", [...new Set(await bodies)], [408]);
+    await sleep(500);
     run.atMost("descriptors more than before", descriptors(gateway.pid) - before, 5);
     const health = await fetch(`http://127.0.0.1:${String(gateway.admin)}/actuator/liveness`);
     run.equal("live", health.status, 200);
   },
 };
 
-export const oneCallerDrills: readonly Drill[] = [deep, slow, halfHeads];
+/** What a service cannot do for one of them is no reason to keep it from the others, whatever it says. */
+const failing: Drill = {
+  name: "45 one caller makes a service fail",
+  async run(run) {
+    const gateway = await start(run);
+    const got: Record<string, number> = {};
+    const fail = async (): Promise<void> => {
+      const connection = await Connection.open(gateway.port);
+      for (const status of [500, 502, 503, 504]) {
+        for (let i = 0; i < 50; i++) {
+          const answer = await connection.ask(Buffer.from(headOf("GET", `/guarded/${String(status)}`, "198.51.100.7")));
+          got[String(answer.status)] = (got[String(answer.status)] ?? 0) + 1;
+        }
+      }
+      connection.close();
+    };
+    await others(run, gateway, fail(), "/guarded");
+    run.equal("his own", got, { "500": 50, "502": 50, "503": 50, "504": 50 });
+  },
+};
+
+export const oneCallerDrills: readonly Drill[] = [deep, slow, halfHeads, failing];
