@@ -129,7 +129,7 @@ export const accessTable = (rows: readonly AccessRow[]): string =>
 
 /** Prints who may use what. */
 export function accessCommand(context: Context): number {
-  const { compiled, diagnostics } = compileAll(modelFiles(context.args));
+  const { compiled, diagnostics } = compileAll(modelFiles(context.args), { plansOnly: true });
   const models = modelsOf(compiled);
   const access = accessOf(models);
   const code = report(context, diagnostics, { access, grounds: groundsOf(models) });

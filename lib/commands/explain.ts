@@ -58,7 +58,7 @@ function questionIn(args: readonly string[]): Asked {
 export async function explainCommand(context: Context): Promise<number> {
   const { values, output } = context;
   const { tokenName, files, ...asked } = questionIn(context.args);
-  const { compiled, diagnostics } = compileAll(modelFiles(files));
+  const { compiled, diagnostics } = compileAll(modelFiles(files), { plansOnly: true });
   if (hasErrors(diagnostics)) return report(context, diagnostics);
   const environment = values.environment ?? "production";
   const inEnvironment = compiled.filter((c) => c.gateway.environment === environment);

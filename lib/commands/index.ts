@@ -55,7 +55,7 @@ function check(context: Context): number {
 }
 
 function plan(context: Context): number {
-  const { compiled, diagnostics } = compileAll(modelFiles(context.args));
+  const { compiled, diagnostics } = compileAll(modelFiles(context.args), { plansOnly: true });
   const chosen = hasErrors(diagnostics)
     ? []
     : selected(compiled, context.values.system, context.values.environment ?? "production");

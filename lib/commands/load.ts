@@ -78,7 +78,7 @@ export interface CompiledModel extends Compiled {
 /** Compiles every environment of every model, for its own targets or for the one that is named. */
 export function compileAll(
   files: readonly string[],
-  target?: string,
+  { target, plansOnly = false }: { target?: string; plansOnly?: boolean } = {},
 ): { compiled: CompiledModel[]; diagnostics: Diagnostic[] } {
   const { models, diagnostics } = loadModels(files);
   const compiled: CompiledModel[] = [];
@@ -87,11 +87,11 @@ export function compileAll(
     const used = new Set<string>();
     const before = diagnostics.length;
     for (const environment of model.environments) {
-      const result = compile(model, environment);
+      const result = compile(model, environment, plansOnly);
       diagnostics.push(...result.diagnostics.map((d) => ({ ...d, source: d.source ?? { file } })));
       if (!result.value) continue;
       result.value.usedDifferences.forEach((d) => used.add(d));
-      const files = [...result.value.files, ...workloads(model, result.value)];
+      const files = plansOnly ? [] : [...result.value.files, ...workloads(model, result.value)];
       diagnostics.push(...tooLarge(model.name, files).map((d) => ({ ...d, source: { file } })));
       compiled.push({ ...result.value, files, file, model });
     }

@@ -133,7 +133,7 @@ function optionsOf({ values }: Context): ServeOptions {
 /** The one model that is meant, or the exit code of one that has errors. */
 function read(context: Context): CompiledModel | number {
   const { values } = context;
-  const { compiled, diagnostics } = compileAll(modelFiles(context.args), "node-gateway");
+  const { compiled, diagnostics } = compileAll(modelFiles(context.args), { target: "node-gateway" });
   if (hasErrors(diagnostics)) return report(context, diagnostics);
   const [chosen, another] = selected(compiled, values.system, values.environment ?? "production");
   if (!chosen || another) throw new UsageError("Name one model, or one system by --system.");

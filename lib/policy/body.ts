@@ -32,14 +32,26 @@ const MOST_DETAILS = 20;
 type Schema = Record<string, unknown>;
 type Validators = Record<"first" | "all", ValidateFunction>;
 
-function compile(schema: Schema): Validators {
-  const compiler = (allErrors: boolean): ValidateFunction => {
-    const ajv = new Ajv2020({ allErrors, strict: true, allowUnionTypes: true, messages: true });
-    addFormats(ajv);
-    exactMultiples(ajv);
-    return ajv.compile(schema);
+function compiler(allErrors: boolean): (schema: Schema) => ValidateFunction {
+  const ajv = new Ajv2020({ allErrors, strict: true, allowUnionTypes: true, messages: true });
+  addFormats(ajv);
+  exactMultiples(ajv);
+  return (schema) => {
+    try {
+      return ajv.compile(schema);
+    } finally {
+      // Another model may have another schema of the same id.
+      ajv.removeSchema(schema);
+    }
   };
-  return { first: compiler(false), all: compiler(true) };
+}
+
+/** One of each: the schema of schemas is dear to compile. */
+let compilers: Record<"first" | "all", ReturnType<typeof compiler>> | undefined;
+
+function compile(schema: Schema): Validators {
+  compilers ??= { first: compiler(false), all: compiler(true) };
+  return { first: compilers.first(schema), all: compilers.all(schema) };
 }
 
 const compiled = new WeakMap<Schema, Validators>();

@@ -59,8 +59,11 @@ function refusedCallers(model: GatewayModel, target: Entry, accepted: readonly s
   });
 }
 
-/** Plans and renders one environment of a model for all its targets; with any error there are no files. */
-export function compile(model: GatewayModel, environment: string): Result<Compiled> {
+/**
+ * Plans and renders one environment of a model for all its targets; with any error there are no files. `plansOnly`: for those
+ * who ask where promises are kept, and need no file.
+ */
+export function compile(model: GatewayModel, environment: string, plansOnly = false): Result<Compiled> {
   const gateway = resolveGateway(model, environment);
   const accepted = model.accept.map((a) => a.difference);
   const diagnostics: Diagnostic[] = [];
@@ -87,7 +90,7 @@ export function compile(model: GatewayModel, environment: string): Result<Compil
   }
   if (hasErrors(diagnostics)) return { diagnostics };
   const plans = planned.map((p) => p.plan);
-  const files = planned.flatMap(({ target, plan }) => target.render({ model, gateway, plan }));
+  const files = (plansOnly ? [] : planned).flatMap(({ target, plan }) => target.render({ model, gateway, plan }));
   return { value: { gateway, plans, files, usedDifferences: [...used] }, diagnostics };
 }
 

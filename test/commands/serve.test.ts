@@ -78,7 +78,7 @@ describe("wrong use", () => {
 });
 
 test("a model for other targets is served all the same, by its own plan", async () => {
-  const { compiled } = compileAll([modelFile(small({ targets: ["nginx"], issuers: {} }))], "node-gateway");
+  const { compiled } = compileAll([modelFile(small({ targets: ["nginx"], issuers: {} }))], { target: "node-gateway" });
   const [first] = compiled;
   if (!first) throw new Error("not compiled");
   expect(gatewayPlan(first)).toMatchObject({ system: "shop", environment: "production", proxy: "node-gateway" });

@@ -241,6 +241,7 @@ export default defineGateway({
       respond: { status: 200, body: "{}" },
       policies: { responseHeaders: { set: { "x-success": "d" } } },
     },
+    { name: "answers-below", match: { prefix: ["/public/answer"] }, respond: { status: 200, body: "{}" } },
     {
       name: "answers-inside",
       match: { exact: ["/answers/inside"] },

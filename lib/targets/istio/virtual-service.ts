@@ -190,7 +190,8 @@ function preflights(host: HostDraft, entries: readonly RouteEntry[], to: Part<"r
       if (path.value === value && (path.type === "PathPrefix" || type === "Exact")) return true;
       return path.type === "PathPrefix" && value.startsWith(path.value === "/" ? "/" : `${path.value}/`);
     });
-  const own = entries.filter((e) => !isCovered(e));
+  // A route that answers by itself would answer them too, wherever it lies.
+  const own = entries.filter((e) => e.route.respond !== undefined || !isCovered(e));
   if (own.length === 0) return [];
   const match = own.flatMap(uris).map((uri) => ({ uri, method: { exact: "OPTIONS" }, headers: isPreflight }));
   return [{ name: routeName(host.host.name, PREFLIGHT), match, ...corsPolicy(host), ...to }];
