@@ -11,11 +11,20 @@ import type { z } from "zod";
 /** The context of `cdk synth`: flags change templates, so tests that have others test another product. */
 const { context } = JSON.parse(readFileSync("cdk.json", "utf8")) as { context: Record<string, unknown> };
 
-/** Templates of an environment by stack, such as `Network`; throws where a rule of cdk-nag does not hold. */
-export function synthesized(
-  model: GatewayModel,
-  wanted: z.input<typeof infrastructure> | Infrastructure,
-): Map<string, Template> {
+type Wanted = z.input<typeof infrastructure> | Infrastructure;
+
+const known = new Map<string, Map<string, Template>>();
+
+/** Templates of an environment by stack, such as `Network`, made once for all who look at the same. */
+export function synthesized(model: GatewayModel, wanted: Wanted): Map<string, Template> {
+  const key = JSON.stringify([model, wanted]);
+  const found = known.get(key) ?? synthesizedAnew(model, wanted);
+  known.set(key, found);
+  return found;
+}
+
+/** Throws where a rule of cdk-nag does not hold. */
+export function synthesizedAnew(model: GatewayModel, wanted: Wanted): Map<string, Template> {
   const app = new App({ context });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   const props = { model, environment: "production", infrastructure: infrastructure.parse(wanted) };
