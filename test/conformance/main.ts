@@ -20,6 +20,24 @@ function notYet(testCase: Case): string | undefined {
   return undefined;
 }
 
+/** Services that a case names and its system does not have: it would prove nothing. */
+export function unknownServices({ system, steps, upstreams }: Case): string[] {
+  const model = modelOf(system);
+  if (!model) return [];
+  const expected = steps.flatMap((step) =>
+    "expect" in step ? [step.expect, ...(step.expect.last ? [step.expect.last] : [])] : [],
+  );
+  const named = [
+    ...Object.keys(upstreams),
+    ...expected.flatMap(({ hits, reaches }) => [
+      ...Object.keys(hits ?? {}),
+      ...(reaches === undefined ? [] : [reaches]),
+    ]),
+  ];
+  const known = [...Object.keys(model.services), "nothing"];
+  return [...new Set(named)].filter((name) => !known.some((k) => k === name || k.startsWith(`${name}-`)));
+}
+
 /** Whether the target takes what the case's system has in front; `compile` refuses it otherwise, which has a test. */
 function isFor(target: string, testCase: Case): boolean {
   const front = modelOf(testCase.system)?.front;

@@ -51,6 +51,13 @@ export function fillPlaceholders(text: string, identities: Identities, n: number
     .replace(/\{n\}/g, String(n));
 }
 
+/** A body with its placeholders filled, also those within the texts of a JSON value. */
+function filled(body: BodySpec | undefined, fill: (text: string) => string): BodySpec | undefined {
+  if (typeof body === "string") return fill(body);
+  if (body?.json === undefined) return body && { ...body, ...(body.text !== undefined && { text: fill(body.text) }) };
+  return { ...body, json: JSON.parse(fill(JSON.stringify(body.json))) as unknown };
+}
+
 function signatureHeaders(spec: RequestSpec, target: string, body: string, identities: Identities): HeaderLine[] {
   if (!spec.sign) return [];
   const { key: keyName, age, over } = spec.sign;
@@ -72,7 +79,7 @@ function signatureHeaders(spec: RequestSpec, target: string, body: string, ident
 export function toWire(spec: RequestSpec, identities: Identities, n: number): WireRequest {
   const fill = (text: string): string => fillPlaceholders(text, identities, n);
   const target = fill(spec.path);
-  const { bytes, type, chunked } = bodyOf(typeof spec.body === "string" ? fill(spec.body) : spec.body);
+  const { bytes, type, chunked } = bodyOf(filled(spec.body, fill));
   const own = Object.entries(spec.headers).flatMap(([name, value]) =>
     [value].flat().map((v): HeaderLine => [name, fill(v)]),
   );
@@ -156,18 +163,37 @@ export interface Endpoint {
 export interface OpenAnswer {
   answer: WireAnswer;
   socket: net.Socket;
+  /** Another request may follow on it. */
+  keeps?: boolean;
 }
 
 const ANSWER_LIMIT_MS = 40_000;
 
-/** Sends a request on a connection of its own and reads the answer; the caller closes the connection. */
-export function send(endpoint: Endpoint, request: WireRequest): Promise<OpenAnswer> {
+function connect(endpoint: Endpoint, request: WireRequest): net.Socket {
+  const plain = net.connect({ port: endpoint.port, host: "127.0.0.1" });
+  if (endpoint.proxyProtocol) plain.write(`PROXY TCP4 ${request.client} 127.0.0.1 40000 ${String(endpoint.port)}\r\n`);
+  const servername = net.isIP(request.host) ? "" : request.host.toLowerCase().replace(/:\d+$/, "");
+  const socket = endpoint.tls ? tls.connect({ socket: plain, servername, rejectUnauthorized: false }) : plain;
+  // Also of one that is kept, when nobody listens.
+  socket.on("error", () => undefined);
+  socket.setTimeout(ANSWER_LIMIT_MS, () => socket.destroy(new Error("no answer in time")));
+  return socket;
+}
+
+/** Whether another request may follow on the connection. */
+function isOpen({ answer: { headers }, socket }: OpenAnswer): boolean {
+  const value = (name: string): string => headers.find(([n]) => n.toLowerCase() === name)?.[1]?.toLowerCase() ?? "";
+  const framed = value("content-length") !== "" || value("transfer-encoding") === "chunked";
+  return framed && value("connection") !== "close" && socket.writable;
+}
+
+/**
+ * Sends a request and reads the answer, on a connection of its own or on one that was kept; the caller closes the connection
+ * unless `keeps` says that another request may follow.
+ */
+export function send(endpoint: Endpoint, request: WireRequest, kept?: net.Socket): Promise<OpenAnswer> {
   return new Promise((resolve, reject) => {
-    const plain = net.connect({ port: endpoint.port, host: "127.0.0.1" });
-    if (endpoint.proxyProtocol)
-      plain.write(`PROXY TCP4 ${request.client} 127.0.0.1 40000 ${String(endpoint.port)}\r\n`);
-    const servername = net.isIP(request.host) ? "" : request.host.toLowerCase().replace(/:\d+$/, "");
-    const socket = endpoint.tls ? tls.connect({ socket: plain, servername, rejectUnauthorized: false }) : plain;
+    const socket = kept ?? connect(endpoint, request);
     let data: Buffer = Buffer.alloc(0);
     let started = 0;
     let settled = false;
@@ -182,15 +208,26 @@ export function send(endpoint: Endpoint, request: WireRequest): Promise<OpenAnsw
       if (head && body) {
         settled = true;
         const { status, headers } = head;
-        resolve({ answer: { status, headers, body, seconds: (performance.now() - started) / 1000 }, socket });
+        socket.removeListener("data", onData).removeListener("error", settle).removeListener("close", onClose);
+        const answer = { status, headers, body, seconds: (performance.now() - started) / 1000 };
+        resolve({ answer, socket, keeps: isOpen({ answer, socket }) });
       } else if (error) {
         settled = true;
         socket.destroy();
-        reject(error);
+        // It was closed while it was idle: that is no answer to this request.
+        if (kept && data.length === 0) resolve(send(endpoint, request));
+        else reject(error);
       }
     };
-    socket.setTimeout(ANSWER_LIMIT_MS, () => socket.destroy(new Error("no answer in time")));
-    socket.on(endpoint.tls ? "secureConnect" : "connect", () => {
+    const onData = (chunk: Buffer): void => {
+      data = Buffer.concat([data, chunk]);
+      settle();
+    };
+    const onClose = (): void => {
+      settle(new Error("the connection was closed without an answer"));
+    };
+    socket.on("data", onData).on("error", settle).on("close", onClose);
+    const write = (): void => {
       started = performance.now();
       socket.write(headBytes(request));
       if (!request.body) return;
@@ -203,14 +240,8 @@ export function send(endpoint: Endpoint, request: WireRequest): Promise<OpenAnsw
         socket.write(Buffer.concat([Buffer.from(`${part.length.toString(16)}\r\n`), part, Buffer.from("\r\n")]));
       }
       socket.write("0\r\n\r\n");
-    });
-    socket.on("data", (chunk: Buffer) => {
-      data = Buffer.concat([data, chunk]);
-      settle();
-    });
-    socket.on("error", settle);
-    socket.on("close", () => {
-      settle(new Error("the connection was closed without an answer"));
-    });
+    };
+    if (kept) write();
+    else socket.on(endpoint.tls ? "secureConnect" : "connect", write);
   });
 }

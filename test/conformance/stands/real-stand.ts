@@ -2,7 +2,8 @@ import { usesProxyProtocol } from "../../../lib/targets/front";
 import type { Case } from "../case";
 import { send, withForwardedFor, type OpenAnswer, type WireRequest } from "../wire";
 import type { Around } from "./around";
-import type { Stand } from "./stand";
+import type net from "node:net";
+import type { Held, Stand } from "./stand";
 
 /** One running gateway, by its ports. */
 export interface Instance {
@@ -33,13 +34,13 @@ export class RealStand implements Stand {
     return this.around.begin(testCase);
   }
 
-  send(request: WireRequest, instance: number): Promise<OpenAnswer> {
+  send(request: WireRequest, instance: number, kept?: Held): Promise<OpenAnswer> {
     this.around.noteSent();
     const at = this.instances[instance % this.instances.length] as Instance;
     const secure = request.scheme === "https";
     const proxyProtocol = usesProxyProtocol(this.around.model.front);
     const endpoint = { port: secure ? at.https : at.http, tls: secure && this.tls, proxyProtocol };
-    return send(endpoint, proxyProtocol ? request : withForwardedFor(request));
+    return send(endpoint, proxyProtocol ? request : withForwardedFor(request), kept as net.Socket | undefined);
   }
 
   revoke(key: string): Promise<void> {

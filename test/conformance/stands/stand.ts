@@ -18,8 +18,12 @@ export interface Stand {
   readonly around?: Around;
   /** Fresh state: nothing counted, nothing seen. Parts that the case takes away are gone when it returns. */
   begin(testCase: Case): Promise<void>;
-  /** Sends a request to the n-th instance. */
-  send(request: WireRequest, instance: number): Promise<{ answer: WireAnswer; socket: Held }>;
+  /** Sends a request to the n-th instance, on a connection that an answer of it has left open, if one is given. */
+  send(
+    request: WireRequest,
+    instance: number,
+    kept?: Held,
+  ): Promise<{ answer: WireAnswer; socket: Held; keeps?: boolean }>;
   /** Puts a key into the shared store, as whoever revokes a token does. */
   revoke(key: string): Promise<void>;
   /** All that the gateway's parts have logged since `begin`. */
