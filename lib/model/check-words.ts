@@ -87,6 +87,12 @@ export function checkWords(raw: RawModel, model: GatewayModel): Diagnostic[] {
         add("model/secret-in-the-open", place, where, why, "Let the service read it from a secret of its own.");
       }
     }
+    const group = /\$\d|\$\{/.exec(policies.rewrite?.replacement ?? "")?.[0];
+    if (group !== undefined) {
+      const why = `${group} in replacement goes to the service as it stands: prefix has no groups.`;
+      const fix = "Write the new prefix; what follows the old one stays as it is.";
+      add("model/pattern-as-text", `${at}/rewrite`, [...path, "rewrite"], why, fix);
+    }
     if (fallback) {
       const where = [...path, "fallback"];
       variables(fallback.body, "body", (why, fix) => add("model/variable-as-text", `${at}/fallback`, where, why, fix));
@@ -105,8 +111,17 @@ export function checkWords(raw: RawModel, model: GatewayModel): Diagnostic[] {
   return found;
 }
 
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function variables(text: string, name: string, say: (why: string, fix: string) => void): void {
-  const word = VARIABLE.exec(text)?.[0] ?? (/^[[{]/.test(text.trim()) ? undefined : WORD.exec(text)?.[0]);
+  const word = VARIABLE.exec(text)?.[0] ?? (isJson(text) ? undefined : WORD.exec(text)?.[0]);
   if (word === undefined) return;
   say(
     `${word} in ${name} would go out as it stands: nothing is put in its place.`,
