@@ -43,6 +43,12 @@ export default defineGateway({
       audiences: ["lab-api"],
       roles: ["resource_access", "field.api", "roles"],
     },
+    // The same issuer, for another audience.
+    web: {
+      issuer: "https://issuer.lab.test",
+      jwks: { url: "https://issuer.lab.test/keys" },
+      audiences: ["lab-web"],
+    },
     numbers: {
       issuer: "https://numbers.lab.test",
       jwks: { url: "https://numbers.lab.test/keys" },
@@ -112,6 +118,21 @@ export default defineGateway({
       match: { prefix: ["/both"] },
       service: "one",
       policies: { jwt: { issuers: ["main", "partner"], claimHeaders: { "x-user-id": "sub" } } },
+    },
+    {
+      name: "either-audience",
+      match: { prefix: ["/either"] },
+      service: "one",
+      policies: { jwt: { issuers: ["main", "web"], claimHeaders: { "x-user-id": "sub" } } },
+    },
+    {
+      name: "counted-users",
+      match: { prefix: ["/counted"] },
+      service: "one",
+      policies: {
+        jwt: { mode: "optional", issuers: ["main"] },
+        rateLimit: { limits: [{ name: "counted", requests: 1, per: "1h", key: ["user"] }] },
+      },
     },
     {
       name: "numbers",

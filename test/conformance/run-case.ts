@@ -49,7 +49,7 @@ class CaseRun {
   async #revoke(name: string): Promise<void> {
     const payload = this.stand.identities.token(name).split(".")[1] ?? "";
     const { jti } = JSON.parse(Buffer.from(payload, "base64url").toString("utf8")) as { jti: string };
-    for (const key of revocationKeys(this.testCase.system)) await this.stand.revoke(key.replace("{jti}", jti));
+    for (const key of revocationKeys(this.testCase.system)) await this.stand.revoke(key.replace("{jti}", () => jti));
   }
 
   async #release(count: number): Promise<void> {
