@@ -184,17 +184,29 @@ function checkCallers(raw: RawModel, { name, services }: GatewayModel): Diagnost
   return Object.entries(services).flatMap(([service, { address, workload, callers }]) => {
     const [, namespace, kind] = address.split(/[.:]/);
     if (callers.length === 0 && !workload) return [];
-    const at = `${name}/services/${service}/${workload ? "workload" : "callers"}`;
-    const source = raw.locate(["services", service, workload ? "workload" : "callers"]);
+    const field = workload ? "workload" : "callers";
+    const say = (code: "model/missing-value" | "model/invalid-value", why: string, fix: string): Diagnostic[] => [
+      diagnostic(code, `${name}/services/${service}/${field}`, why, fix, raw.locate(["services", service, field])),
+    ];
     if (!workload) {
       const why = "It names callers, and no labels of the pods that they may call.";
-      return [diagnostic("model/missing-value", at, why, "Add workload with the labels of its pods.", source)];
+      return say("model/missing-value", why, "Add workload with the labels of its pods.");
     }
-    if (namespace !== undefined && kind === "svc") return [];
-    const why = `${address} has no namespace, in which its pods would be looked for.`;
-    return [
-      diagnostic("model/invalid-value", at, why, "Write the address as name.namespace.svc.cluster.local:port.", source),
-    ];
+    if (namespace === undefined || kind !== "svc") {
+      const why = `${address} has no namespace, in which its pods would be looked for.`;
+      return say("model/invalid-value", why, "Write the address as name.namespace.svc.cluster.local:port.");
+    }
+    const same = (other: unknown, own: unknown): boolean => JSON.stringify(other) === JSON.stringify(own);
+    const twin = Object.entries(services).find(
+      ([n, s]) =>
+        n < service &&
+        same(s.workload, workload) &&
+        s.address.split(/[.:]/)[1] === namespace &&
+        !same(s.callers, callers),
+    )?.[0];
+    if (twin === undefined) return [];
+    const why = `${twin} has the same pods and other callers: who may call one of them could call both.`;
+    return say("model/invalid-value", why, "Give both the same callers, or each pods of its own.");
   });
 }
 

@@ -146,13 +146,14 @@ function shapeOf(model: GatewayModel, route: RouteModel, policies: Policies): Po
 /** What WebSockets need besides: an end with their token, and a cap for each user. A route that answers itself opens none. */
 function ofHandshakes(policies: Policies, responds: boolean): Policies {
   const { connections, ...others } = policies;
-  const webSocket = policies.webSocket as { allowed: boolean; closeAtExpiry: boolean } | undefined;
+  // Taken away it is what holds where a model says nothing: handshakes are refused, and not by some targets alone.
+  const webSocket = (policies.webSocket ?? defaults.webSocket) as { allowed: boolean; closeAtExpiry: boolean };
   const jwt = policies.jwt as JwtConfig | undefined;
   const hasTokens = !responds && jwt !== undefined && jwt.mode !== "open";
-  const wanted = connections !== defaults.connections || (webSocket?.allowed === true && hasTokens);
+  const wanted = connections !== defaults.connections || (webSocket.allowed && hasTokens);
   return {
     ...others,
-    ...(webSocket && { webSocket: { ...webSocket, closeAtExpiry: webSocket.closeAtExpiry && hasTokens } }),
+    webSocket: { ...webSocket, closeAtExpiry: webSocket.closeAtExpiry && hasTokens },
     ...(connections !== undefined && wanted && { connections }),
   };
 }

@@ -67,7 +67,7 @@ const forwarded = ({ client, scheme, host }: GatewayRequest): readonly HeaderLin
 ];
 
 /** Names that `Connection` says belong to one connection (RFC 9110 section 7.6.1). */
-const named = (request: GatewayRequest): string[] =>
+export const namedByConnection = (request: GatewayRequest): string[] =>
   headerValues(request, "connection").flatMap((value) => value.split(",").map((name) => name.trim().toLowerCase()));
 
 /** The request's headers as the service gets them. */
@@ -76,7 +76,7 @@ export function serviceHeaders(
   { identityHeaders, passedHeaders }: HostHeaders,
 ): HeaderLine[] {
   const { set, remove } = upstream;
-  const ofConnection = named(request);
+  const ofConnection = namedByConnection(request);
   const own = forwarded(request).filter(
     ([name]) => !passedHeaders.includes(name) && !set.has(name) && !remove.has(name),
   );

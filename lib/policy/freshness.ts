@@ -50,7 +50,9 @@ function lifetime(field: string, lines: readonly HeaderLine[], said: ReadonlyMap
     .map(([name, value]) => (value === "" ? name : `${name}=${value.replaceAll(",", " ")}`))
     .join(", ");
   const ofTime = field === "cache-control" ? ["expires", "pragma", "date", "last-modified"] : [];
-  const headers = Object.fromEntries(ofTime.map((name) => [name, joined(lines, name) || undefined]));
+  const has = (name: string): boolean => lines.some(([n]) => n.toLowerCase() === name);
+  // An empty one is no date, which means a time that is over.
+  const headers = Object.fromEntries(ofTime.filter(has).map((name) => [name, joined(lines, name) || "0"]));
   const policy = new CachePolicy(
     { method: "GET", headers: {} },
     { status: 200, headers: { ...headers, ...(text && { "cache-control": text }) } },
@@ -64,8 +66,23 @@ function lifetime(field: string, lines: readonly HeaderLine[], said: ReadonlyMap
   return explicit ? Math.round(policy.timeToLive() / 1000) * 1000 : Infinity;
 }
 
+/** How old an answer is when it comes (RFC 9111 section 4.2.3), or nothing where it does not say so in numbers. */
+function ageOnArrival(lines: readonly HeaderLine[], nowMs: number): number | undefined {
+  const said = joined(lines, "age");
+  if (said !== "" && !/^\d{1,10}$/.test(said)) return undefined;
+  const dateMs = Date.parse(joined(lines, "date"));
+  // A date is as exact as a second: what is certain counts.
+  const apparent = Number.isNaN(dateMs) ? 0 : Math.floor((nowMs - dateMs - 1000) / 1000) * 1000;
+  return Math.max(0, Number(said) * 1000, apparent);
+}
+
 /** How long an answer to a request may be used again, `ttlMs` at most, or nothing where it may not. */
-export function freshnessOf(request: GatewayRequest, answer: ServiceAnswer, ttlMs: number): Freshness | undefined {
+export function freshnessOf(
+  request: GatewayRequest,
+  answer: ServiceAnswer,
+  ttlMs: number,
+  nowMs: number,
+): Freshness | undefined {
   if (directives(joined(request.headers, "cache-control")).has("no-store")) return undefined;
   const lines = answer.headers;
   let leftMs = Infinity;
@@ -80,7 +97,8 @@ export function freshnessOf(request: GatewayRequest, answer: ServiceAnswer, ttlM
     strict ||= said.has("must-revalidate") || said.has("proxy-revalidate");
   }
   const said = directives(joined(lines, "cache-control"));
-  const ageMs = (Number.parseInt(joined(lines, "age"), 10) || 0) * 1000;
+  const ageMs = ageOnArrival(lines, nowMs);
+  if (ageMs === undefined) return undefined;
   const freshMs = Math.min(ttlMs, leftMs - ageMs);
   if (freshMs <= 0) return undefined;
   const stale = (name: string): number => (strict ? 0 : Math.min(secondsOf(said, name) * 1000, ttlMs - freshMs));
@@ -110,7 +128,8 @@ export function useOf(
     (control === "" && joined(request.headers, "pragma").includes("no-cache")) ||
     (said.has("max-age") && ageS > secondsOf(said, "max-age")) ||
     (said.has("min-fresh") && (freshMs - residentMs) / 1000 < secondsOf(said, "min-fresh"));
-  if (!refused && residentMs < freshMs) return "fresh";
-  if (!refused && residentMs < freshMs + whileRevalidateMs) return "while-revalidate";
+  if (refused) return "none";
+  if (residentMs < freshMs) return "fresh";
+  if (residentMs < freshMs + whileRevalidateMs) return "while-revalidate";
   return residentMs < freshMs + ifErrorMs ? "if-error" : "none";
 }

@@ -59,7 +59,7 @@ export const ownHeaderName = headerName.refine((name) => !NOT_OURS.test(name), {
 
 /** What the gateway says itself on answers of its own, or works out for each answer: a model's word would lose or break it. */
 const GATEWAYS_ANSWER =
-  /^(allow|content-encoding|content-type|date|location|retry-after|server|set-cookie|vary|www-authenticate|x-request-id|access-control-.*)$/;
+  /^(age|allow|cache-status|content-encoding|content-type|date|location|retry-after|server|set-cookie|strict-transport-security|vary|www-authenticate|x-request-id|access-control-.*)$/;
 
 /** A header that a model may set on answers. */
 export const answerHeaderName = ownHeaderName.refine((name) => !GATEWAYS_ANSWER.test(name), {
@@ -68,9 +68,13 @@ export const answerHeaderName = ownHeaderName.refine((name) => !GATEWAYS_ANSWER.
 });
 
 /** A header that a model may take from a service's answers. */
-export const removedHeaderName = ownHeaderName.refine((name) => !/^(content-encoding|content-type|date)$/.test(name), {
-  error: "write a header that does not say what the body is",
-});
+export const removedHeaderName = ownHeaderName.refine(
+  (name) => /^(location|server|set-cookie|strict-transport-security)$/.test(name) || !GATEWAYS_ANSWER.test(name),
+  {
+    error:
+      "write a header that the gateway does not make itself, as it does content-type, retry-after, vary or access-control-*",
+  },
+);
 
 /** Proxies read a configured text of 4 KiB at most, in which some characters take several bytes. */
 const LONGEST = 3_500;

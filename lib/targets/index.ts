@@ -55,7 +55,7 @@ function refusedCallers(model: GatewayModel, target: Entry, accepted: readonly s
   return calledByOthers(model).map((service) => {
     const why = `${target.name} knows no pods by their service accounts: whoever reaches ${service} could call it.`;
     const fix = `Accept the difference "${CALLERS_ELSEWHERE}", take workload and callers away, or take ${target.name} out of targets.`;
-    return diagnostic("plan/unenforceable-policy", `${model.name}/services/${service}/callers`, why, fix);
+    return diagnostic("plan/unenforceable-policy", `${model.name}/services/${service}/workload`, why, fix);
   });
 }
 

@@ -224,7 +224,8 @@ export default defineGateway({
       },
     },
     {
-      name: "answers",
+      // A word of nginx' own, as the next one's name.
+      name: "default",
       match: { prefix: ["/answers"] },
       service: "one",
       policies: {
@@ -235,7 +236,7 @@ export default defineGateway({
       },
     },
     {
-      name: "answers-through",
+      name: "include",
       match: { prefix: ["/answers/through"] },
       service: "one",
       policies: {
@@ -262,6 +263,7 @@ export default defineGateway({
       respond: { status: 200, body: "{}" },
       policies: { responseHeaders: { set: { "x-success": "d" } } },
     },
+    { name: "no-handshakes", match: { prefix: ["/no-handshakes"] }, service: "one", policies: { webSocket: null } },
     { name: "answers-below", match: { prefix: ["/public/answer"] }, respond: { status: 200, body: "{}" } },
     {
       name: "answers-inside",
@@ -269,7 +271,7 @@ export default defineGateway({
       respond: { status: 404, body: "{}" },
       policies: {
         addresses: { allow: ["203.0.113.0/24"], deny: ["203.0.113.66"] },
-        compression: {},
+
         webSocket: { allowed: true },
       },
     },

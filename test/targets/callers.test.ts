@@ -35,8 +35,8 @@ const signedIn = { jwt: { issuers: ["accounts"] } };
 
 test("the filter hears the gateway's account alone, on the ports that are asked", () => {
   const found = policies({ policies: signedIn });
-  expect([...found.keys()]).toEqual(["gateway/shop-filter-callers"]);
-  const { spec } = found.get("gateway/shop-filter-callers") as Policy;
+  expect([...found.keys()]).toEqual(["gateway/shop-filters-callers"]);
+  const { spec } = found.get("gateway/shop-filters-callers") as Policy;
   expect(spec.selector.matchLabels).toEqual({ "app.kubernetes.io/name": "gateway-filter" });
   expect(spec.action).toBe("ALLOW");
   expect(spec.rules).toEqual([
@@ -52,11 +52,11 @@ test("without a filter there is nobody to keep", () => {
 test("a service that says who calls it hears the gateway, the filter where it calls, and those", () => {
   const workload = { app: "orders" };
   const services = { orders: { ...orders, workload, callers: ["billing/invoices"] } };
-  const { spec } = policies({ services }).get("default/shop-orders-callers") as Policy;
+  const { spec } = policies({ services }).get("default/shop-callers-of-orders") as Policy;
   expect(spec.selector.matchLabels).toEqual(workload);
   expect(spec.rules).toEqual([{ from: [{ source: { principals: [PROXY, "cluster.local/ns/billing/sa/invoices"] } }] }]);
   const through = policies({ services, policies: { ...signedIn, compression: {} } }).get(
-    "default/shop-orders-callers",
+    "default/shop-callers-of-orders",
   ) as Policy;
   expect(JSON.stringify(through.spec.rules)).toContain("cluster.local/ns/gateway/sa/gateway-filter");
 });
@@ -66,7 +66,7 @@ test("the mesh's own names are the model's", () => {
     trustDomain: "shop.example",
     istioGateway: { namespace: "edge", serviceAccount: "edge-gateway" },
   };
-  const { spec } = policies({ policies: signedIn, kubernetes }).get("gateway/shop-filter-callers") as Policy;
+  const { spec } = policies({ policies: signedIn, kubernetes }).get("gateway/shop-filters-callers") as Policy;
   expect(JSON.stringify(spec.rules[0]?.from)).toContain('"shop.example/ns/edge/sa/edge-gateway"');
 });
 
@@ -74,7 +74,7 @@ test("a target without a mesh refuses it, unless the difference is accepted", ()
   const services = { orders: { ...orders, workload: { app: "orders" } } };
   const refused = compiled({ targets: ["nginx"], services });
   expect(refused.diagnostics.map((d) => [d.code, d.at])).toEqual([
-    ["plan/unenforceable-policy", "shop/services/orders/callers"],
+    ["plan/unenforceable-policy", "shop/services/orders/workload"],
   ]);
   const accept = [{ difference: "callers-in-a-mesh-alone", reason: "the cluster has network policies" }];
   const taken = compiled({ targets: ["nginx"], services, accept });

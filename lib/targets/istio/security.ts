@@ -10,7 +10,7 @@ import {
 } from "../../../imports/security.istio.io";
 import { DestinationRule } from "../../../imports/networking.istio.io";
 import { Telemetry } from "../../../imports/telemetry.istio.io";
-import { workloadOf, type GatewayModel } from "../../model";
+import { workloadOf } from "../../model";
 import { hasDoor, type IstioDraft } from "./draft";
 import { claimMembers } from "../../policy/claims";
 import { duration, metadata, providerName, splitAddress } from "./names";
@@ -67,9 +67,9 @@ export function callerPolicies(scope: Construct, draft: IstioDraft): void {
   const principal = (namespace: string, account: string): string => `${trustDomain}/ns/${namespace}/sa/${account}`;
   const proxy = principal(istioGateway.namespace, istioGateway.serviceAccount);
   const { labels } = metadata(draft, "");
-  const allow = (name: string, namespace: string, matchLabels: Record<string, string>, rules: AuthorizationPolicySpecRules[]): void => {
-    new AuthorizationPolicy(scope, `callers-${name}`, {
-      metadata: { name: `${gateway.system}-${name}-callers`, namespace, labels },
+  const allow = (id: string, namespace: string, matchLabels: Record<string, string>, rules: AuthorizationPolicySpecRules[]): void => {
+    new AuthorizationPolicy(scope, id, {
+      metadata: { name: `${gateway.system}-${id}`, namespace, labels },
       spec: { selector: { matchLabels }, action: AuthorizationPolicySpecAction.ALLOW, rules },
     });
   };
@@ -77,18 +77,18 @@ export function callerPolicies(scope: Construct, draft: IstioDraft): void {
   const filter = workloadOf(model, false);
   const asked = [...(places.has("door") ? [splitAddress(model.filter.address).port] : []), ...(places.has("through") ? [model.filter.throughPort] : [])];
   if (asked.length > 0) {
-    allow("filter", filter.namespace, { "app.kubernetes.io/name": filter.name }, [
+    allow("filters-callers", filter.namespace, { "app.kubernetes.io/name": filter.name }, [
       { from: [{ source: { principals: [proxy] } }], to: [{ operation: { ports: asked.map(String) } }] },
       // Who collects metrics may be outside of the mesh: the NetworkPolicy says who that is.
       { to: [{ operation: { ports: [String(model.filter.adminPort)] } }] },
     ]);
   }
-  for (const { name, namespace } of clusterServices(draft)) {
-    const { workload, callers } = model.services[name] as GatewayModel["services"][string];
+  for (const [name, { address, workload, callers }] of Object.entries(model.services)) {
+    const [, namespace = ""] = splitAddress(address).host.split(".");
     if (!workload) continue;
     const through = places.has("through") ? [principal(filter.namespace, filter.name)] : [];
     const others = callers.map((caller) => principal(...(caller.split("/") as [string, string])));
-    allow(name, namespace, workload, [{ from: [{ source: { principals: [proxy, ...through, ...others] } }] }]);
+    allow(`callers-of-${name}`, namespace, workload, [{ from: [{ source: { principals: [proxy, ...through, ...others] } }] }]);
   }
 }
 

@@ -61,12 +61,12 @@ function routeHeaders(draft: NginxDraft, server: ServerDraft): HeaderExpression[
   const lines = new Map<string, [string, string][]>();
   for (const { route, alwaysHeaders } of server.routes.values()) {
     for (const [name, value] of alwaysHeaders) {
-      lines.set(name, [...(lines.get(name) ?? []), [text(route.name), value]]);
+      lines.set(name, [...(lines.get(name) ?? []), [text(`route:${route.name}`), value]]);
     }
   }
   return [...lines].map(([name, values]) => {
     const variable = nameFor(draft.names, "gateway_always", server.id, name);
-    return [name, addMap(draft, { from: "$gateway_route", variable, lines: [["default", '""'], ...values] })];
+    return [name, addMap(draft, { from: '"route:$gateway_route"', variable, lines: [["default", '""'], ...values] })];
   });
 }
 

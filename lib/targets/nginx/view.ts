@@ -175,9 +175,6 @@ function doorLines(host: Host): string[] {
 
 function serverView(draft: NginxDraft, server: ServerDraft): object {
   const routes = [...server.routes.values()];
-  // A body above the largest limit is refused before its route is known, whose headers may have to stand on the refusal.
-  const anySize = routes.some((r) => r.maxBodyBytes === undefined || r.alwaysHeaders.length > 0);
-  const largest = anySize ? 0 : Math.max(0, ...routes.map((r) => r.maxBodyBytes ?? 0));
   const asks = hasDoor(server);
   const { https } = draft.input.model.listeners;
   return {
@@ -187,7 +184,6 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
     log: server.log,
     hasDoor: asks,
     hasRoot: server.host.routes.some((r) => r.match.paths.some((p) => p.value === "/" && p.type === "PathPrefix")),
-    maxBody: String(largest),
     guard: server.guard && {
       zone: server.guard.zone,
       burst: server.guard.burst > 0 ? ` burst=${String(server.guard.burst)} nodelay` : "",
