@@ -129,7 +129,8 @@ interface Divergence {
 }
 
 /** What a run relies on is no part of a model that may go. */
-const isWhole = ({ targets, environments, front, policies }: Partial<GatewayInput>): boolean =>
+const isWhole = ({ targets, environments, front, filter, policies }: Partial<GatewayInput>): boolean =>
+  filter?.timeout !== undefined &&
   targets?.length === TARGETS.length &&
   environments !== undefined &&
   front?.networks !== undefined &&

@@ -195,6 +195,8 @@ export function randomInput(r: Random): GatewayInput {
     targets: TARGETS,
     environments: ["production"],
     front: { kind: "alb", networks: ["10.0.0.0/16"] },
+    // A busy machine is not what is looked for.
+    filter: { timeout: "5s" },
     hosts: {
       "fuzz.test": { policies: hostPolicies(r) },
       "two.fuzz.test": { policies: hostPolicies(r), ...(r.chance(0.3) && { basePath: "/base" }) },
