@@ -1,8 +1,7 @@
 import type { GatewayModel } from "../../model";
 import { clientIdleMs } from "../front";
-import { configOf, type Host } from "../../policy/gateway";
-import { errorBody, HTTPS_ONLY, type ErrorBodyConfig, type SecurityHeadersConfig } from "../../policy/response";
-import { errorText, securityLines } from "./response";
+import type { Host } from "../../policy/gateway";
+import { otherHosts, redirects } from "./other-servers";
 import { FORWARDED_HEADERS, OWN_HEADERS, STEERING_HEADERS } from "../../policy/header-hygiene";
 import { IDEMPOTENT } from "../../policy/upstream";
 import type { Check, HeaderExpression, NginxDraft, RouteDraft, ServerDraft } from "./draft";
@@ -239,34 +238,6 @@ function upstreams(draft: NginxDraft): object[] {
   }
   const own = [...tries.entries()].map(([name, count]) => [name, Array.from({ length: count }, () => addressOf(name))] as const);
   return [...own, ...withOthers].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, servers]) => ({ name, servers }));
-}
-
-const NOT_ON_REDIRECTS = new RegExp(`^(${HTTPS_ONLY}|Allow|Access-Control-(Allow-Methods|Allow-Headers|Max-Age))$`);
-
-/** Hosts whose plain http is redirected, by what the redirect carries. */
-function redirects(draft: NginxDraft): { names: string; lines: string[] }[] {
-  const groups = new Map<string, { names: string[]; lines: string[] }>();
-  for (const { host, redirect, responseHeaders } of draft.servers.values()) {
-    if (!redirect) continue;
-    const lines = responseHeaderLines(responseHeaders.filter(([name]) => !NOT_ON_REDIRECTS.test(name)));
-    const group = groups.get(lines.join("\n")) ?? { names: [], lines };
-    groups.set(lines.join("\n"), { names: [...group.names, host.name], lines });
-  }
-  return [...groups.values()].map(({ names, lines }) => ({ names: names.join(" "), lines }));
-}
-
-function otherHosts(draft: NginxDraft): { lines: string[]; body: string } {
-  const { otherHosts: host } = draft.input.gateway;
-  const policies = host?.policies ?? [];
-  const form = configOf(policies, "errorBody") as ErrorBodyConfig | undefined;
-  const security = configOf(policies, "securityHeaders") as SecurityHeadersConfig | undefined;
-  return {
-    lines: responseHeaderLines([
-      ...(configOf(policies, "requestId") ? [["X-Request-Id", "$gateway_request_id"] as const] : []),
-      ...(security ? securityLines(draft, security) : []),
-    ]),
-    body: errorText(form ?? errorBody.schema.parse({})),
-  };
 }
 
 export function viewOf(draft: NginxDraft): object {

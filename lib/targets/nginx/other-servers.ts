@@ -1,0 +1,36 @@
+import { configOf } from "../../policy/gateway";
+import { errorBody, HTTPS_ONLY, type ErrorBodyConfig, type SecurityHeadersConfig } from "../../policy/response";
+import type { NginxDraft } from "./draft";
+import { responseHeaderLines } from "./header-lines";
+import { errorText, securityLines } from "./response";
+
+/** Servers that lead to no route: plain http of hosts that redirect, and hosts that nobody has named. */
+
+const NOT_ON_REDIRECTS = new RegExp(`^(${HTTPS_ONLY}|Allow|Access-Control-(Allow-Methods|Allow-Headers|Max-Age))$`);
+
+/** Hosts whose plain http is redirected, by what the redirect carries. */
+export function redirects(draft: NginxDraft): { names: string; lines: string[] }[] {
+  const groups = new Map<string, { names: string[]; lines: string[] }>();
+  for (const { host, redirect, responseHeaders } of draft.servers.values()) {
+    if (!redirect) continue;
+    const lines = responseHeaderLines(responseHeaders.filter(([name]) => !NOT_ON_REDIRECTS.test(name)));
+    const group = groups.get(lines.join("\n")) ?? { names: [], lines };
+    groups.set(lines.join("\n"), { names: [...group.names, host.name], lines });
+  }
+  return [...groups.values()].map(({ names, lines }) => ({ names: names.join(" "), lines }));
+}
+
+/** What hosts that nobody has named are answered. */
+export function otherHosts(draft: NginxDraft): { lines: string[]; body: string } {
+  const { otherHosts: host } = draft.input.gateway;
+  const policies = host?.policies ?? [];
+  const form = configOf(policies, "errorBody") as ErrorBodyConfig | undefined;
+  const security = configOf(policies, "securityHeaders") as SecurityHeadersConfig | undefined;
+  return {
+    lines: responseHeaderLines([
+      ...(configOf(policies, "requestId") ? [["X-Request-Id", "$gateway_request_id"] as const] : []),
+      ...(security ? securityLines(draft, security) : []),
+    ]),
+    body: errorText(form ?? errorBody.schema.parse({})),
+  };
+}
