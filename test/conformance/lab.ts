@@ -10,7 +10,9 @@ export default defineGateway({
   hosts: {
     "lab.test": {},
     "bare.lab.test": { policies: { headerHygiene: { drop: ["cookie"] } } },
-    "flood.lab.test": { policies: { floodGuard: { requests: 5, per: "1s", burst: 9 }, cors: null } },
+    "flood.lab.test": {
+      policies: { floodGuard: { requests: 5, per: "1s", burst: 9 }, cors: null, httpsRedirect: null },
+    },
     "raw.lab.test": {
       policies: {
         pathHygiene: { except: ["/files"] },
