@@ -78,7 +78,7 @@ async function judge(
   const transport = new HttpTransport({
     exchange,
     addresses: plan.services,
-    headBytes: plan.upstream.headBytes,
+    headBytes: plan.upstream?.headBytes ?? 32_768,
     ofHost: verdict.host as PlannedHost,
     body: request.body as IncomingBody,
     connections,

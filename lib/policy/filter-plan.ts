@@ -23,8 +23,8 @@ export interface FilterPlan {
     /** How long a client's connection may say nothing. */
     idleMs: number;
   };
-  /** The largest head of a service's answer. */
-  upstream: { headBytes: number };
+  /** The largest head of a service's answer; 32 KiB where a plan of an older build has none. */
+  upstream?: { headBytes: number };
   /** Addresses of the services, `host:port`. */
   services: Readonly<Record<string, string>>;
   /** Hosts with their routes; `policies` holds only what the filter decides. */

@@ -93,7 +93,6 @@ function planOf(service: number, keys: number): FilterPlan {
     secrets: {},
     redis: "",
     front: { kind: "none", hops: 0, networks: [], healthPath: "/healthz", tls: "gateway", idleMs: 75_000 },
-    upstream: { headBytes: 32_768 },
     services: { one: `127.0.0.1:${String(service)}` },
     hosts: [{ name: "fuzz.test", identityHeaders: ["x-tenant"], passedHeaders: [], policies: [], routes }],
   };

@@ -50,7 +50,6 @@ async function gateway(
     secrets: {},
     redis: "",
     front: { kind: "none", hops: 0, networks: [], healthPath: "/healthz", tls: "gateway", idleMs: 75_000 },
-    upstream: { headBytes: 32_768 },
     services: { one: `127.0.0.1:${String(service)}` },
     hosts: ["exchanges.test", "other.test"].map((name) => ({ ...host, name, routes: [all] })),
   };

@@ -66,7 +66,6 @@ function planOf(kinds: readonly KindName[]): FilterPlan {
     secrets: {},
     redis: "",
     front: { kind: "none", hops: 0, networks: [], healthPath: "/healthz", tls: "gateway", idleMs: 75_000 },
-    upstream: { headBytes: 32_768 },
     services: { one: `127.0.0.1:${String(port)}` },
     hosts: [{ ...host, name: "faults.test", routes: [{ ...route, name: "all", policies, through: true }] }],
   };
