@@ -41,6 +41,8 @@ export function refusalContent(
   { status, message, headers, details, content, answer }: Refusal,
 ): { headers: HeaderLine[]; body: string } {
   const own: HeaderLine[] = Object.entries(headers ?? {});
+  // 204 has no content to be of a type (RFC 9110 section 15.3.5).
+  if (content && status === 204) return { headers: own, body: "" };
   if (content) return { headers: [...own, ["content-type", content.type]], body: content.text };
   if (answer) return { headers: own, body: "" };
   const form = config ?? errorBody.schema.parse({});

@@ -265,6 +265,7 @@ export default defineGateway({
       respond: { status: 200, body: "{}" },
       policies: { responseHeaders: { set: { "x-success": "d" } } },
     },
+    { name: "answers-nothing", match: { exact: ["/answers/nothing"] }, respond: { status: 204, body: "" } },
     { name: "no-handshakes", match: { prefix: ["/no-handshakes"] }, service: "one", policies: { webSocket: null } },
     { name: "answers-below", match: { prefix: ["/public/answer"] }, respond: { status: 200, body: "{}" } },
     {

@@ -179,8 +179,14 @@ class DecideStand implements Stand {
   async #call(verdict: Verdict, request: WireRequest, replica: Replica): Promise<OracleAnswer> {
     const { exchange, route, host } = verdict;
     if (route?.respond) {
-      const headers: HeaderLine[] = [["content-type", route.respond.contentType]];
-      return this.#answer(verdict, route.respond.status, headers, Buffer.from(route.respond.body));
+      const { status, contentType: type, body: text } = route.respond;
+      const { headers, body } = refusalContent(undefined, "", {
+        status,
+        reason: "respond",
+        message: "",
+        content: { type, text },
+      });
+      return this.#answer(verdict, status, headers, Buffer.from(body));
     }
     const start = replica.state.nowMs();
     const transport: Transport = {
