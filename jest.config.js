@@ -24,5 +24,6 @@ module.exports = {
   },
   transformIgnorePatterns: [`/node_modules/(?!(${transformed.join("|")})/)`],
   reporters: ["default", "<rootDir>/test/summary-reporter.js"],
-  testTimeout: 30_000,
+  // No test is bound by the time it takes: this ends what hangs, on a machine that has other work.
+  testTimeout: 300_000,
 };

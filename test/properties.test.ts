@@ -24,10 +24,8 @@ const ALL = TARGETS.map((t) => t.name);
 /** Keeps what nothing else keeps, so that random models are not all refused. */
 const WIDE = ["nginx", "istio"];
 
-const quick = (numRuns: number): fc.Parameters<unknown> => ({
-  numRuns,
-  plugins: [fc.interruptAfterTimeLimit(12_000)],
-});
+/** Bound by number, not by time: what is proven does not depend on the machine. */
+const quick = (numRuns: number): fc.Parameters<unknown> => ({ numRuns });
 
 // ---------------------------------------------------------------- (a) hostile values
 
