@@ -34,7 +34,7 @@ function tooLarge(system: string, files: readonly OutputFile[]): Diagnostic[] {
 /** Objects by kind, namespace and name, with the text of each. */
 function objectsOf(files: readonly OutputFile[]): Map<string, string> {
   const found = new Map<string, string>();
-  for (const { path, content } of files.filter((f) => f.path.endsWith(".yaml"))) {
+  for (const { content } of files.filter((f) => f.path.endsWith(".yaml"))) {
     for (const text of content.replace(/^#.*\n/gm, "").split(/^---$/m)) {
       const metadata = /^metadata:\n((?: .*\n?)+)/m.exec(text)?.[1] ?? "";
       const [kind, name] = [/^kind: (.+)$/m.exec(text)?.[1], /^ {2}name: (.+)$/m.exec(metadata)?.[1]];
@@ -42,7 +42,7 @@ function objectsOf(files: readonly OutputFile[]): Map<string, string> {
       if (kind === undefined || name === undefined) continue;
       // The same proxy's variants of one system are alternatives.
       const key = `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
-      if (!found.has(key)) found.set(key, `${path} ${text.trim()}`);
+      if (!found.has(key)) found.set(key, text.trim());
     }
   }
   return found;

@@ -20,7 +20,7 @@ const TARGETED = ["cdn-cache-control", "surrogate-control"];
 const SECONDS = /^(?:max-age|s-maxage|stale-while-revalidate|stale-if-error|min-fresh)$/;
 
 /** All lines of a name as one value; directives are compared without regard to case, which the library does not do. */
-const joined = (lines: readonly HeaderLine[], name: string): string =>
+export const joined = (lines: readonly HeaderLine[], name: string): string =>
   lines
     .filter(([n]) => n.toLowerCase() === name)
     .map(([, value]) => value.toLowerCase())

@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import type { Freshness } from "./freshness";
+import { joined, type Freshness } from "./freshness";
 import type { HeaderLine, ServiceAnswer } from "./kind";
 
 /** An answer that is kept: which may be, what is kept of it, and how it is written down. */
@@ -30,29 +30,23 @@ const NOT_KEPT = new Set([
 export const keptHeaders = ({ headers }: ServiceAnswer): HeaderLine[] =>
   headers.filter(([name]) => !NOT_KEPT.has(name.toLowerCase()));
 
-const valuesOf = (headers: readonly HeaderLine[], name: string): string =>
-  headers
-    .filter(([n]) => n.toLowerCase() === name)
-    .map(([, value]) => value.toLowerCase())
-    .join(",");
-
 /** Whether the answer is one that others may have, whatever it says of time: it depends on nothing but what the key has. */
 export function isShareable(variesBy: readonly string[], { status, headers }: ServiceAnswer): boolean {
-  const vary = valuesOf(headers, "vary")
+  const vary = joined(headers, "vary")
     .split(",")
     .map((word) => word.trim());
   return (
     status === 200 &&
-    valuesOf(headers, "set-cookie") === "" &&
-    valuesOf(headers, "set-cookie2") === "" &&
-    valuesOf(headers, "content-encoding") === "" &&
+    joined(headers, "set-cookie") === "" &&
+    joined(headers, "set-cookie2") === "" &&
+    joined(headers, "content-encoding") === "" &&
     vary.every((word) => ["", "accept-encoding", "origin", ...variesBy].includes(word))
   );
 }
 
 /** Whether it says to be another for another origin. */
 export const variesByOrigin = ({ headers }: ServiceAnswer): boolean =>
-  /(^|[,\s])origin($|[,\s])/.test(valuesOf(headers, "vary"));
+  /(^|[,\s])origin($|[,\s])/.test(joined(headers, "vary"));
 
 /** The body, where it is small enough to be kept; `rest` is all of it as it goes on to the client. */
 export async function collect(

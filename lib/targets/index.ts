@@ -47,12 +47,12 @@ export interface Compiled {
 /** Who may call a service beside the gateway is kept in a mesh alone. */
 const CALLERS_ELSEWHERE = "callers-in-a-mesh-alone";
 
-const calledByOthers = ({ services }: GatewayModel): string[] =>
+const withWorkload = ({ services }: GatewayModel): string[] =>
   Object.entries(services).flatMap(([name, { workload }]) => (workload ? [name] : []));
 
 function refusedCallers(model: GatewayModel, target: Entry, accepted: readonly string[]): Diagnostic[] {
   if (target.keepsCallers || accepted.includes(CALLERS_ELSEWHERE)) return [];
-  return calledByOthers(model).map((service) => {
+  return withWorkload(model).map((service) => {
     const why = `${target.name} knows no pods by their service accounts: whoever reaches ${service} could call it.`;
     const fix = `Accept the difference "${CALLERS_ELSEWHERE}", take workload and callers away, or take ${target.name} out of targets.`;
     return diagnostic("plan/unenforceable-policy", `${model.name}/services/${service}/workload`, why, fix);
@@ -82,7 +82,7 @@ export function compile(model: GatewayModel, environment: string, plansOnly = fa
     const refused = target.refusesFront?.(model.front);
     if (refused) diagnostics.push(diagnostic("plan/unsupported-front", at, refused.why, refused.fix));
     diagnostics.push(...refusedCallers(model, target, accepted));
-    if (!target.keepsCallers && calledByOthers(model).length > 0) used.add(CALLERS_ELSEWHERE);
+    if (!target.keepsCallers && withWorkload(model).length > 0) used.add(CALLERS_ELSEWHERE);
     const result = planTarget(gateway, target.capabilities, accepted);
     diagnostics.push(...result.diagnostics);
     result.usedDifferences.forEach((d) => used.add(d));
