@@ -174,6 +174,16 @@ describe.each(MODELS)("%s", (name, read, environment) => {
     const names = new Set(namesIn(parseNginx(render(model(), environment))));
     expect([...names].filter((name) => !STOCK.includes(name))).toEqual([]);
   });
+
+  test("locations of its own answer no client", () => {
+    const below = (block: readonly Directive[]): Directive[] => block.flatMap((d) => [d, ...below(d.block ?? [])]);
+    const own = below(parseNginx(render(model(), environment))).filter(
+      (d) => d.name === "location" && d.args.some(({ text }) => text.includes("/.gateway")),
+    );
+    expect(own.length).toBeGreaterThan(5);
+    const asked = own.filter(({ block }) => !block?.some((d) => d.name === "internal"));
+    expect(asked.map(({ args }) => args.map(({ text }) => text).join(" "))).toEqual([]);
+  });
 });
 
 /** What the model takes, nginx must take as well: else the target has to refuse it. */
@@ -271,7 +281,7 @@ describe("corners of the model", () => {
       { routes: [{ ...route, policies: { requestHeaders: { set: { "'a": "x" } } } }] },
     ],
     ["a large request target", { policies: { requestLine: { maxUri: "1MiB", maxHead: "2MiB" } } }],
-    ["the longest times", { policies: { timeouts: { firstByte: "999999999d" } } }],
+    ["the longest times", { policies: { timeouts: { firstByte: "24d" } } }],
     ["the largest body", { policies: { bodySize: { max: "999999999GiB" } } }],
     ["a flood guard without burst", { policies: { floodGuard: { requests: 1, per: "1m", burst: 0 } } }],
     [

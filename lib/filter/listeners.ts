@@ -131,6 +131,8 @@ export function exchanges(
     });
   });
   server.on("clientError", refuseUnparsable);
+  // Node tells both of it: without a handshake there is nobody to answer, and a farewell would wait for one for ever.
+  server.on("tlsClientError", (_error: Error, socket: Socket) => socket.destroy());
   server.on("upgrade", (message: IncomingMessage, socket: Socket, head: Buffer) => {
     filter.hold(socket);
     const arrived = hasBody(message) ? undefined : arrive(message);

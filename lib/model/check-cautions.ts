@@ -68,6 +68,23 @@ function widerThanHost({ model, host, route }: Of): readonly [Diagnostic["code"]
   ];
 }
 
+/** Kinds that say who may come. */
+const GUARDS = ["jwt", "authorization", "apiKey", "signature", "tenant", "csrf", "addresses"] as const;
+
+/** A host's own guard, replaced on a route that does not name the host: who wrote the route may not have thought of it. */
+function unnamedHost({ model, host, route }: Of): readonly [Diagnostic["code"], string, string, string] | undefined {
+  const written = model.routes.find(({ name }) => name === route.name);
+  const guards = model.hosts[host.name]?.policies ?? {};
+  if (!written || written.hosts !== undefined) return undefined;
+  const own = { ...model.services[written.service ?? ""]?.policies, ...written.policies };
+  const kind = GUARDS.find(
+    (k) => guards[k] && own[k] !== undefined && (own[k] === null || (k === "jwt" && own.jwt?.mode !== "required")),
+  );
+  if (kind === undefined) return undefined;
+  const why = `It names no hosts, so it is on ${host.name} too, and opens what ${kind} of that host keeps.`;
+  return ["model/wider-than-host", kind, why, "Name the route's hosts, or repeat what the host asks for."];
+}
+
 function headerSetTwice({ host, route }: Of): readonly [Diagnostic["code"], string, string, string] | undefined {
   const security = configOf(host.policies, "securityHeaders") as SecurityHeadersConfig | undefined;
   const own = configOf(route.policies, "responseHeaders") as ResponseHeadersConfig | undefined;
@@ -83,7 +100,15 @@ function headerSetTwice({ host, route }: Of): readonly [Diagnostic["code"], stri
   ];
 }
 
-const CHECKS = [headerSetTwice, webSocketByCookie, publicAnswer, lockoutAlone, claimsBesideCache, widerThanHost];
+const CHECKS = [
+  headerSetTwice,
+  webSocketByCookie,
+  publicAnswer,
+  lockoutAlone,
+  claimsBesideCache,
+  widerThanHost,
+  unnamedHost,
+];
 
 /** Each once for a host's routes that give the same reason: who has taken it for one has taken it for all. */
 export function checkCautions(routes: readonly Of[]): Diagnostic[] {

@@ -1,4 +1,5 @@
 import { diagnostic, type Diagnostic } from "../diagnostics";
+import type { ClaimPath } from "../policy/claims";
 import { ERROR_WORDS } from "../policy/response";
 import type { RawModel } from "./read";
 import type { GatewayModel } from "./schema";
@@ -53,6 +54,35 @@ function layers(model: GatewayModel): Texts[] {
   ];
 }
 
+/** Every claim that is named, by where it stands. */
+function claims(model: GatewayModel): [at: string, path: Place, claim: ClaimPath | undefined][] {
+  const issuers = Object.entries(model.issuers).flatMap(([name, { roles, scopes, user, type }]) =>
+    Object.entries({ roles, scopes, user, type: type?.claim }).map(
+      ([field, claim]): [string, Place, ClaimPath | undefined] => [
+        `issuers/${name}/${field}`,
+        ["issuers", name, field],
+        claim,
+      ],
+    ),
+  );
+  const headers = layers(model).flatMap(({ policies, at, path }) =>
+    Object.entries({
+      "jwt/claimHeaders": policies.jwt?.claimHeaders,
+      "tenant/headers": policies.tenant?.headers,
+    }).flatMap(([of, named]) =>
+      Object.entries(named ?? {}).map(([header, claim]): [string, Place, ClaimPath] => [
+        `${at}/${of}/${header}`,
+        [...path, ...of.split("/"), header],
+        claim,
+      ]),
+    ),
+  );
+  return [...issuers, ...headers];
+}
+
+/** Keycloak's roles of a client whose id has dots, and names that issuers write as a domain's. */
+const DOTTED = /^resource_access(\.[^.]+){2,}\.roles$|^(?!.*:\/\/).*\..*\//;
+
 export function checkWords(raw: RawModel, model: GatewayModel): Diagnostic[] {
   const found: Diagnostic[] = [];
   const add = (code: Diagnostic["code"], at: string, path: Place, why: string, fix: string): number =>
@@ -75,6 +105,15 @@ export function checkWords(raw: RawModel, model: GatewayModel): Diagnostic[] {
     if (respond)
       variables(respond.body, "respond", (why, fix) => add("model/variable-as-text", `${at}/respond`, path, why, fix));
   });
+  for (const [at, path, claim] of claims(model)) {
+    if (typeof claim !== "string" || !DOTTED.test(claim)) continue;
+    const why = `Each dot of ${claim} leads one member deeper; a name that has dots itself would never be found.`;
+    const members = claim.includes("/")
+      ? [claim]
+      : ["resource_access", claim.split(".").slice(1, -1).join("."), "roles"];
+    const fix = `Write it as a list of members, such as ${JSON.stringify(members)}; a list says both without doubt.`;
+    add("model/dotted-claim", at, path, why, fix);
+  }
   for (const { policies, at, path } of layers(model)) {
     const { requestHeaders, responseHeaders, fallback, errorBody } = policies;
     for (const [kind, headers] of Object.entries({ requestHeaders, responseHeaders })) {

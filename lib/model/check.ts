@@ -36,11 +36,16 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce((at, step) => (at as Record<PropertyKey, unknown> | null | undefined)?.[step], value);
 }
 
-/** A value as a person may recognise it; what JSON cannot say (a circle, a big integer) is named by its kind. */
+/**
+ * A value as a person may recognise it, without user and password of a URL; what JSON cannot say (a circle, a big integer) is
+ * named by its kind.
+ */
 function shown(value: unknown): string {
   try {
     const text = JSON.stringify(value) as string | undefined;
-    return text === undefined ? typeof value : text.length > 60 ? `${text.slice(0, 57)}...` : text;
+    if (text === undefined) return typeof value;
+    const safe = text.replace(/\/\/[^/?#\s]*@/g, "//...@");
+    return safe.length > 60 ? `${safe.slice(0, 57)}...` : safe;
   } catch {
     return `a ${typeof value}`;
   }

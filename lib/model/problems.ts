@@ -178,7 +178,7 @@ class Finder {
       this.#keys(name, record(item));
       const jwks = record(record(item)["jwks"]);
       if (!text(jwks["url"])?.startsWith("http://") || jwks["allowHttp"] === true) continue;
-      const why = `Keys from ${String(jwks["url"])} could be replaced on the way.`;
+      const why = "Keys that come by plain http could be replaced on the way.";
       const fix = "Use https, or set jwks.allowHttp to true where the way is inside a cluster.";
       this.#add("model/key-server-not-https", ["issuers", name, "jwks"], `${name}/jwks/url`, why, fix);
     }

@@ -7,7 +7,7 @@ import {
   unique,
   cidr,
   contentType,
-  duration,
+  timer,
   exactPath,
   matchHeaderName,
   hostname,
@@ -172,7 +172,7 @@ const filter = z.strictObject({
     .max(255)
     .default("gatewright-filter:0.1.0"),
   /** How long a proxy waits for the filter's word. */
-  timeout: duration.prefault("500ms"),
+  timeout: timer.prefault("500ms"),
   redis: z
     .string()
     .regex(/^rediss?:\/\/\S+$/, "write redis://host:port or rediss://host:port")

@@ -3,7 +3,7 @@ import type { BreakerRules } from "./breakers";
 import { addressGroup } from "./client-address";
 import { policyKind, userKey, type Answer, type Exchange } from "./kind";
 import { retryAfter } from "./rate";
-import { duration } from "./values";
+import { timer } from "./values";
 
 const counted = z.union([z.int().min(500).max(599), z.enum(["5xx", "noAnswer"])]);
 type Counted = z.output<typeof counted>;
@@ -35,9 +35,9 @@ export const circuitBreaker = policyKind({
      * often the fault of one request.
      */
     counts: z.array(counted).min(1).default([502, 503, 504, "noAnswer"]),
-    window: duration.prefault("10s"),
+    window: timer.prefault("10s"),
     /** How long it stays open before one call may try again. */
-    openFor: duration.prefault("30s"),
+    openFor: timer.prefault("30s"),
   }),
   phase: "upstream",
   sees: "response",

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Feature } from "./feature";
 import { pathOf, policyKind } from "./kind";
-import { duration, headerValue, path, ownHeaderName } from "./values";
+import { timer, headerValue, path, ownHeaderName } from "./values";
 
 /** What is done to a request on its way to the upstream. */
 
@@ -58,7 +58,7 @@ export const requestHeaders = policyKind({
  */
 export const timeouts = policyKind({
   kind: "timeouts",
-  schema: z.strictObject({ firstByte: duration.prefault("15s"), total: duration.optional() }),
+  schema: z.strictObject({ firstByte: timer.prefault("15s"), total: timer.optional() }),
   phase: "upstream",
   sees: "head",
   perHost: false,
@@ -79,7 +79,7 @@ export const retries = policyKind({
   kind: "retries",
   schema: z.strictObject({
     tries: z.int().min(1).max(10).default(1),
-    perTry: duration.prefault("5s"),
+    perTry: timer.prefault("5s"),
     /** Answers that are tried again; connections that fail or break and tries that run out always are. */
     statuses: z.array(z.enum(["502", "503", "504"])).default(["502", "503", "504"]),
   }),

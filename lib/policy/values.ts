@@ -6,14 +6,21 @@ import { z } from "zod";
 const DURATION_UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const SIZE_UNITS = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
 
-/** `500ms`, `10s`, `5m`, `1h`, `1d`: whole numbers above 0, in milliseconds. */
+/** Beyond it istiod takes no duration (300 years in nanoseconds), and nobody means one. */
+const LONGEST_MS = 3_650 * DURATION_UNITS.d;
+
+/** `500ms`, `10s`, `5m`, `1h`, `1d`: whole numbers above 0, ten years at most, in milliseconds. */
 export const duration = z
   .string()
   .regex(/^[1-9]\d{0,8}(ms|s|m|h|d)$/, "write a whole number above 0 with ms, s, m, h or d, such as 10s")
   .transform((text): number => {
     const [, digits, unit] = /^(\d+)([a-z]+)$/.exec(text) as unknown as [string, string, keyof typeof DURATION_UNITS];
     return Number(digits) * DURATION_UNITS[unit];
-  });
+  })
+  .refine((ms) => ms <= LONGEST_MS, "write at most 3650d");
+
+/** What a timer counts: Node's end at once above 2^31 - 1 ms, and nginx takes no longer ones. */
+export const timer = duration.refine((ms) => ms <= 24 * DURATION_UNITS.d, "write at most 24d");
 
 /** A duration of whole seconds, where a header counts in seconds. */
 export const wholeSeconds = duration.refine((ms) => ms % 1000 === 0, "write whole seconds");

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { headerValues, policyKind, type GatewayRequest } from "./kind";
-import { duration } from "./values";
+import { timer } from "./values";
 
 const words = (request: GatewayRequest, header: string): string[] =>
   headerValues(request, header).flatMap((value) => value.split(",").map((word) => word.trim().toLowerCase()));
@@ -16,7 +16,7 @@ export const webSocket = policyKind({
   schema: z.strictObject({
     allowed: z.boolean().default(false),
     /** How long an open connection may be silent. */
-    idle: duration.prefault("1h"),
+    idle: timer.prefault("1h"),
     /** Ends an open connection when the token that it began with expires, or is revoked. */
     closeAtExpiry: z.boolean().default(true),
   }),

@@ -24,6 +24,7 @@ const body = z.union([
 
 const request = z.strictObject({
   scheme: z.enum(["https", "http"]).default("https"),
+  httpVersion: z.enum(["1.0", "1.1"]).default("1.1"),
   method: z.string().default("GET"),
   host: z.string(),
   path: z.string(),

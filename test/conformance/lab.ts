@@ -299,6 +299,16 @@ export default defineGateway({
       },
     },
     {
+      name: "network-limit",
+      match: { prefix: ["/network"] },
+      service: "one",
+      policies: {
+        rateLimit: {
+          limits: [{ name: "network", requests: 1, per: "1h", key: [{ clientAddress: { ipv6Prefix: 56 } }] }],
+        },
+      },
+    },
+    {
       name: "replica-limit",
       match: { prefix: ["/replica"] },
       service: "one",
@@ -340,6 +350,18 @@ export default defineGateway({
       match: { prefix: ["/slow"] },
       service: "one",
       policies: { timeouts: { firstByte: "1s" } },
+    },
+    {
+      // What some proxies have no room for.
+      name: "extremes",
+      match: { prefix: ["/extremes"] },
+      service: "one",
+      policies: {
+        bodySize: { max: "5GiB" },
+        timeouts: { firstByte: "24d" },
+        retries: { tries: 10, perTry: "24d" },
+        webSocket: { allowed: true, idle: "24d" },
+      },
     },
     {
       name: "picky-tries",
@@ -451,7 +473,7 @@ export default defineGateway({
       match: { prefix: ["/fallback"] },
       service: "one",
       policies: {
-        circuitBreaker: { minimumCalls: 2, minimumCallers: 1, openFor: "2s", counts: ["5xx", "noAnswer"] },
+        circuitBreaker: { minimumCalls: 2, minimumCallers: 1, openFor: "4s", counts: ["5xx", "noAnswer"] },
         timeouts: { firstByte: "1s" },
         fallback: {
           status: 503,
@@ -476,7 +498,7 @@ export default defineGateway({
       service: "two",
       policies: {
         jwt: { mode: "optional", issuers: ["main"] },
-        circuitBreaker: { minimumCalls: 2, openFor: "2s" },
+        circuitBreaker: { minimumCalls: 2, openFor: "1m" },
       },
     },
     {

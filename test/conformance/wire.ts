@@ -9,6 +9,7 @@ import type { Identities } from "./identities";
 
 export interface WireRequest {
   scheme: "https" | "http";
+  httpVersion: RequestSpec["httpVersion"];
   method: string;
   host: string;
   target: string;
@@ -96,8 +97,8 @@ export function toWire(spec: RequestSpec, identities: Identities, n: number): Wi
     headers.push(["Sec-WebSocket-Key", randomBytes(16).toString("base64")]);
   }
   headers.push(...signatureHeaders(spec, target, bytes?.toString() ?? "", identities));
-  const { scheme, method, host, client, websocket } = spec;
-  return { scheme, method, host, target, headers, body: bytes, chunked, client, websocket };
+  const { scheme, httpVersion, method, host, client, websocket } = spec;
+  return { scheme, httpVersion, method, host, target, headers, body: bytes, chunked, client, websocket };
 }
 
 /** The runner stands in the place of the trusted hop: what it has seen goes to the right of what the client said. */
@@ -108,7 +109,7 @@ export function withForwardedFor(request: WireRequest): WireRequest {
 }
 
 export function headBytes(request: WireRequest): Buffer {
-  const lines = [`${request.method} ${request.target} HTTP/1.1`, `Host: ${request.host}`];
+  const lines = [`${request.method} ${request.target} HTTP/${request.httpVersion}`, `Host: ${request.host}`];
   lines.push(...request.headers.map(([name, value]) => `${name}: ${value}`));
   return Buffer.from(`${lines.join("\r\n")}\r\n\r\n`);
 }

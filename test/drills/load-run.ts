@@ -85,6 +85,7 @@ function wireOf(stand: Stand, kind: Kind, n: number): WireRequest {
   const { token, tenant, ...own } = kind.request(stand, n);
   return {
     scheme: "https",
+    httpVersion: "1.1",
     method: "GET",
     host: "api.serhafen.com",
     target: "/",

@@ -1,6 +1,13 @@
+import { readFileSync } from "node:fs";
 import http from "node:http";
 import net, { type AddressInfo } from "node:net";
+import path from "node:path";
+import pino from "pino";
+import { startFilter } from "../../lib/filter/server";
+import type { FilterPlan } from "../../lib/policy/filter-plan";
+import { certificates } from "../conformance/stands/nginx";
 import type { Drill, Run } from "./drill";
+import { compiledFiles } from "./filter-process";
 import { startIstio, startNginx, type Addresses, type Gateway } from "./gateways";
 import { HOST } from "./question";
 import { sleep } from "./wait";
@@ -76,7 +83,36 @@ const neverEnding = (
   },
 });
 
+/** The Node gateway ends TLS itself: whoever says nothing there has a time as well. */
+const noHello: Drill = {
+  name: "46 connections that never say hello on the TLS port of the node gateway",
+  async run(run) {
+    await certificates(run.directory);
+    const read = (name: string): string => readFileSync(path.join(run.directory, name), "utf8");
+    const files = compiledFiles({ keysUrl: "http://127.0.0.1:1/keys", target: "node-gateway" });
+    const { gateway, stop } = await startFilter({
+      plan: JSON.parse(files.find((f) => f.path.endsWith("plan.json"))?.content ?? "") as FilterPlan,
+      ...{ host: "127.0.0.1", port: 0, redis: "redis://127.0.0.1:1", log: pino({ level: "silent" }) },
+      gateway: { http: 0, https: 0, certificate: { cert: read("tls.crt"), key: read("tls.key") } },
+    });
+    run.after(stop);
+    const start = performance.now();
+    // Nothing, and the beginning of a record of a handshake (RFC 8446 section 5.1).
+    const silent = ["", "\x16\x03\x01"].flatMap((text) =>
+      Array.from({ length: EACH }, () => ask(gateway?.https ?? 0, text, start)),
+    );
+    run.after(() => {
+      for (const { socket } of silent) socket.destroy();
+      return Promise.resolve();
+    });
+    await sleep(HEAD_MS + LATE_MS);
+    run.equal("still open", silent.filter((a) => a.closedMs === undefined).length, 0);
+    run.atLeast("ms that each had", Math.min(...silent.map((a) => a.closedMs ?? 0)), HEAD_MS - 1_000);
+  },
+};
+
 export const neverEndingDrills: readonly Drill[] = [
+  noHello,
   neverEnding("nginx", startNginx, 30_000, "none"),
   neverEnding("istio", startIstio, 60_000, "408"),
 ];

@@ -6,7 +6,7 @@ import { Connection, type Answer } from "./connection";
 import type { Drill, Run } from "./drill";
 import { compiledFiles, FilterProcess, planOf } from "./filter-process";
 import { startIstio, startNginx, startUpstream, type Addresses, type Gateway, type Upstream } from "./gateways";
-import { Issuer } from "./issuer";
+import { Issuer, newKey } from "./issuer";
 import { METRICS } from "./metrics";
 import { HOST } from "./question";
 import { sleep, timeUntil } from "./wait";
@@ -159,8 +159,31 @@ const oneByOne: Drill = {
   },
 };
 
+/** Nothing that looks at tokens beside the filter may hold older keys than the filter does. */
+const freshKey = (target: string, begin: (run: Run, at: Addresses) => Promise<Gateway>): Drill => ({
+  name: `47 a key signs as soon as it is published behind ${target}`,
+  async run(run) {
+    const { issuer, upstream, gateway } = await start(run, target, begin);
+    const old = issuer.token();
+    const ready = await timeUntil(async () => (await call(gateway, "/read", old)).status === 200, RECOVERY_MS);
+    run.atMost(`ms until ${target} passes on`, ready, RECOVERY_MS);
+    const fresh = newKey();
+    run.equal("its tokens before", (await call(gateway, "/read", issuer.token(fresh))).status, 401);
+    const seen = upstream.requests;
+    const another = newKey();
+    issuer.published = [...issuer.published, another];
+    const answers = [];
+    for (let i = 0; i < 5; i++) answers.push((await call(gateway, "/read", issuer.token(another))).status);
+    run.equal("its tokens from then on", answers, [200, 200, 200, 200, 200]);
+    run.equal("tokens of the key before it", (await call(gateway, "/read", old)).status, 200);
+    run.equal("requests that reached the service", upstream.requests - seen, 6);
+  },
+});
+
 export const proxyDrills: readonly Drill[] = [
   filterDown("nginx", startNginx),
   filterDown("istio", startIstio),
   oneByOne,
+  freshKey("nginx", startNginx),
+  freshKey("istio", startIstio),
 ];

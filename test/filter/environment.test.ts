@@ -1,8 +1,12 @@
 import { spawnSync } from "node:child_process";
 import path from "node:path";
+import { compile } from "../../lib/targets";
+import { goodModel, small, removeTemporaryDirectories, temporaryDirectory, writeIn } from "../support";
 import { BadEnvironment, coreOptions, filterEnvironment } from "../../lib/filter/environment";
 
 /** What the environment says is taken as it is meant, or not at all. */
+
+afterAll(removeTemporaryDirectories);
 
 describe("variables", () => {
   test("each is what it says", () => {
@@ -105,8 +109,8 @@ describe("variables", () => {
 });
 
 describe("the filter's own start", () => {
-  const start = (env: NodeJS.ProcessEnv): { status: number | null; stderr: string } =>
-    spawnSync(process.execPath, ["--import", "tsx", "bin/filter.ts", "nowhere.json"], {
+  const start = (env: NodeJS.ProcessEnv, plan = "nowhere.json"): { status: number | null; stderr: string } =>
+    spawnSync(process.execPath, ["--import", "tsx", "bin/filter.ts", plan], {
       cwd: path.join(__dirname, "../.."),
       env: { ...process.env, ...env },
       encoding: "utf8",
@@ -122,6 +126,16 @@ describe("the filter's own start", () => {
   ])("%j is exit 2 with a word on it", (env, expected) => {
     const { status, stderr } = start(env);
     expect(stderr).toContain(expected);
+    expect(status).toBe(2);
+  });
+
+  test("without its plan's secrets it does not start, and names the variables", () => {
+    const secrets = { keys: { env: "SHOP_KEYS" }, rings: { env: "SHOP_RINGS" }, kept: { file: "/run/secrets/kept" } };
+    const { value } = compile(goodModel(small({ targets: ["node-gateway"], secrets })), "production");
+    const plan = value?.files.find((f) => /(filter|plan)\.json$/.test(f.path))?.content ?? "";
+    const { status, stderr } = start({ SHOP_RINGS: "{}" }, writeIn(temporaryDirectory(), "filter.json", plan));
+    expect(stderr).toContain("SHOP_KEYS: the plan's secrets are in no such variable");
+    expect(stderr).not.toContain("SHOP_RINGS");
     expect(status).toBe(2);
   });
 });

@@ -32,8 +32,9 @@ const CACHE = { kind: "cache" as const, config: { ttl: 60_000, by: "everyone", g
 async function gateway(
   service: number,
   policies: FilterPlan["hosts"][number]["routes"][number]["policies"] = [],
+  ofHost: Partial<FilterPlan["hosts"][number]> = {},
 ): Promise<{ filter: RunningFilter; port: number }> {
-  const host = { identityHeaders: [], passedHeaders: [], policies: [] };
+  const host = { identityHeaders: [], passedHeaders: [], policies: [], ...ofHost };
   const all = {
     name: "all",
     match: { paths: [{ type: "PathPrefix" as const, value: "/" }] },
@@ -371,4 +372,19 @@ describe.each([
     await until(() => open === 0);
     expect(open).toBe(0);
   });
+});
+
+test("whoever reaches the through port says neither who calls nor how a service is steered", async () => {
+  let heard: string[] = [];
+  const service = await listening((message, response) => {
+    heard = Object.keys(message.headers);
+    response.end("ok");
+  });
+  const hygiene = { kind: "headerHygiene" as const, config: { drop: ["x-drop"], single: [], pass: [] } };
+  const { port } = await gateway(service, [], { identityHeaders: ["x-user-id"], policies: [hygiene] });
+  const said = ["x-user-id", "x_user_id", "x-drop", "x-original-url", "x-accel-redirect", "x-envoy-max-retries"];
+  const { status } = await ask(port, Object.fromEntries([...said, "x-own"].map((name) => [name, "a"])));
+  expect(status).toBe(200);
+  expect(heard).toContain("x-own");
+  expect(heard.filter((name) => said.includes(name))).toEqual([]);
 });

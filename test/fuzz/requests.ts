@@ -124,6 +124,8 @@ export function randomRequest(r: Random, input: GatewayInput): RequestSpec {
   const token = headers["authorization"] === undefined && r.chance(0.65) ? r.pick(...TOKENS) : undefined;
   const path = pathOf(r, input, host.toLowerCase());
   return {
+    // It knows neither chunks nor handshakes.
+    httpVersion: !hasBody && !websocket && headers["expect"] === undefined && r.chance(0.04) ? "1.0" : "1.1",
     // nginx itself refuses a path above the root, before it redirects.
     scheme: r.chance(0.06) && !path.includes("/..") ? "http" : "https",
     method,

@@ -16,6 +16,7 @@ const matching = (match: object): Partial<GatewayInput> => ({
   routes: [{ name: "orders", match: match, service: "orders" }],
 });
 
+const accounts = { issuer: "https://accounts.shop.test", jwks: { url: "https://accounts.shop.test/keys" } };
 const jwt = { issuers: ["accounts"] };
 const byAddress = { limits: [{ name: "sign-in", requests: 20, per: "1m", key: ["clientAddress" as const] }] };
 const inside = { allow: ["203.0.113.0/24"] };
@@ -97,6 +98,51 @@ describe.each<[code: string, what: string, told: Partial<GatewayInput>, not: Par
     route({ addresses: inside }, onHost({ addresses: inside })),
   ],
   [
+    "model/wider-than-host",
+    "an open route on a host that asks, which it does not name",
+    {
+      ...onHost({ jwt }),
+      routes: [
+        {
+          name: "orders",
+          match: { prefix: ["/orders"] },
+          service: "orders",
+          policies: { jwt: { ...jwt, mode: "open" } },
+        },
+      ],
+    },
+    {
+      ...onHost({ jwt }),
+      routes: [
+        {
+          name: "orders",
+          hosts: ["api.shop.test"],
+          match: { prefix: ["/orders"] },
+          service: "orders",
+          policies: { jwt: { ...jwt, mode: "open" } },
+        },
+      ],
+    },
+  ],
+  [
+    "model/wider-than-host",
+    "a route without the host's key, on a host that it does not name",
+    route({ apiKey: null }, { secrets: { keys: { env: "KEYS" } }, ...onHost({ apiKey: { secret: "keys" } }) }),
+    route({}, { secrets: { keys: { env: "KEYS" } }, ...onHost({ apiKey: { secret: "keys" } }) }),
+  ],
+  [
+    "model/dotted-claim",
+    "a Keycloak client with dots",
+    { issuers: { accounts: { ...accounts, roles: "resource_access.field.api.roles" } } },
+    { issuers: { accounts: { ...accounts, roles: ["resource_access", "field.api", "roles"] } } },
+  ],
+  [
+    "model/dotted-claim",
+    "a domain's name",
+    route({ jwt: { ...jwt, claimHeaders: { "x-own": "shop.test/own" } } }),
+    route({ jwt: { ...jwt, claimHeaders: { "x-own": "https://shop.test/own", "x-two": "realm_access.roles" } } }),
+  ],
+  [
     "model/web-socket-any-origin",
     "a handshake whose cookie any page sends",
     route({ jwt: { ...jwt, cookie: "session" }, webSocket: { allowed: true } }),
@@ -145,4 +191,14 @@ test.each<[string, object]>([
   ["items that must differ, without a bound", { type: "array", uniqueItems: true }],
 ])("a schema that could lock the process is refused: %s", (_, schema) => {
   expect(codesOf(route({ bodySchema: { schema } } as Policies))).toContain("model/invalid-value");
+});
+
+test.each<[string, Partial<GatewayInput>]>([
+  ["the first byte", route({ timeouts: { firstByte: "25d" } })],
+  ["the whole", route({ timeouts: { total: "25d" } })],
+  ["a try", route({ retries: { tries: 2, perTry: "25d" } })],
+  ["a silent WebSocket", route({ webSocket: { allowed: true, idle: "25d" } })],
+  ["a browser's memory", onHost({ cors: { ...cors, maxAge: "3651d" } })],
+])("a time that no timer counts is refused: %s", (_, change) => {
+  expect(codesOf(change)).toContain("model/invalid-value");
 });

@@ -122,3 +122,11 @@ describe("issuers", () => {
     ]);
   });
 });
+
+test.each(["https", "http"])("a password in the URL of a key set (%s) is refused, and said nowhere", (scheme) => {
+  const url = `${scheme}://reader:hunter22@accounts.shop.test/keys`;
+  const { value, diagnostics } = check(small({ issuers: { own: { issuer: "i", jwks: { url } } } }));
+  expect(value).toBeUndefined();
+  expect(diagnostics.map(({ code }) => code)).toContain("model/invalid-value");
+  expect(JSON.stringify(diagnostics)).not.toContain("hunter22");
+});

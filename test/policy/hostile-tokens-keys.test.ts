@@ -57,7 +57,21 @@ const SMALL_ORDER: Record<string, string> = {
 /** Points in an encoding that is not below p (RFC 8032 section 5.1.3): y + p for a y that is on the curve. */
 const NOT_CANONICAL: Record<string, string> = { "y = p + 3": `f0${ffs}7f`, "y = p + 18": `ff${ffs}7f` };
 
+/** A modulus as the weak generator of CVE-2017-15361 makes them: a power of 65537 by the product of the first primes. */
+function weakModulus(): string {
+  const primes = Array.from({ length: 165 }, (_, i) => i + 3).filter((n) =>
+    [2, 3, 5, 7, 11].every((d) => n === d || n % d),
+  );
+  const product = primes.reduce((all, prime) => all * BigInt(prime), 1n);
+  const power = 65_537n ** 321n % product;
+  const times = (1n << 2047n) / product + 1n;
+  // Odd, as every modulus is.
+  const modulus = product * (times + ((times + power + 1n) % 2n)) + power;
+  return Buffer.from(modulus.toString(16), "hex").toString("base64url");
+}
+
 const keys: Record<string, Record<string, unknown>> = {
+  "24 RSA of a weak generator": { ...rsa, n: weakModulus() },
   "24 RSA of 1024 bits": jwk(small.publicKey),
   "24 RSA of 2040 bits": jwk(rsaPair(2040).publicKey),
   ...Object.fromEntries(

@@ -72,6 +72,14 @@ describe("the filter's plan", () => {
     expect(kindsOf(plan, 1)["door"]).toEqual(["jwt"]);
   });
 
+  test.each(["nginx", "istio"])(
+    "%s: looks at paths and header names once more, whoever has reached its port",
+    (target) => {
+      const kinds = planFor(target).hosts[0]?.policies.map((p) => p.kind);
+      expect(kinds).toEqual(expect.arrayContaining(["pathHygiene", "headerHygiene"]));
+    },
+  );
+
   test("node-gateway: has everything", () => {
     const plan = planFor("node-gateway");
     expect(plan.hosts[0]?.routes.every((r) => r.through)).toBe(true);

@@ -21,7 +21,7 @@ export const BEHIND_A_PROXY = { door: claims(DOOR), through: claims({ ...DOOR, .
 export const AS_GATEWAY = { door: {}, through: claims({ ...EDGE, ...DOOR, ...THROUGH }) };
 
 /** Kept by the proxy, and looked at once more: a path that it has let through must not choose another route's policies. */
-const AGAIN: readonly string[] = ["pathHygiene"];
+const AGAIN: readonly string[] = ["pathHygiene", "headerHygiene"];
 
 /** Placements that are the filter's, by host, route and kind. */
 const placeKey = (host: string, route: string, kind: string): string => `${host} ${route} ${kind}`;
