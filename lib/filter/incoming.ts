@@ -47,9 +47,16 @@ function onlyValue(lines: readonly HeaderLine[], name: string): string | undefin
   return found;
 }
 
-/** Host without port and the dot of the root, in lower case. */
+/** Host without port, which may be empty (RFC 3986 section 3.2.3), and the dot of the root, in lower case. */
 export function hostName(host: string): string {
-  return host.replace(/:\d+$/, "").replace(/\.$/, "").toLowerCase();
+  return host.replace(/:\d*$/, "").replace(/\.$/, "").toLowerCase();
+}
+
+/** A target in absolute form as path and query; its authority is the host, whatever Host says (RFC 9112 section 3.2.2). */
+export function originForm(host: string, target: string): { host: string; target: string } {
+  const [, authority, rest = ""] = /^https?:\/\/([^/?#@]+)(.*)$/is.exec(target) ?? [];
+  if (authority === undefined) return { host, target };
+  return { host: authority, target: rest.startsWith("/") ? rest : `/${rest}` };
 }
 
 /** Bytes of the head as it was sent. */
@@ -210,14 +217,15 @@ export function fromClient(
   front: TrustedFront,
 ): GatewayRequest | undefined {
   const lines = headerLines(message.rawHeaders);
-  const host = onlyValue(lines, "host");
+  const said = onlyValue(lines, "host");
   const { method, url } = message;
-  if (!host || !method || !url) return undefined;
+  if (!said || !method || !url) return undefined;
+  const { host, target } = originForm(said, url);
   return {
     scheme,
     method,
     host: hostName(host),
-    target: url,
+    target,
     headers: lines,
     client: clientOf(message, lines, front),
     headBytes: headBytes(method, url, lines),

@@ -77,7 +77,8 @@ export function isSteering(name: string): boolean {
 }
 
 /**
- * Header names with `_` or `.` are dropped, since back ends read them as others (`x_user_id` as `x-user-id`). `drop`
+ * Header names with anything but letters, digits and hyphens are dropped, since back ends read them as others (`x_user_id` as
+ * `x-user-id`). `drop`
  * lists more names that clients may not send; the model adds every header that it sets from an identity. What steers a service
  * is dropped, and `X-Forwarded-For`, `-Proto`, `-Host` and `-Port` are the gateway's own word.
  */
@@ -108,7 +109,7 @@ export const headerHygiene = policyKind({
   },
   decide(config, { request, upstream }) {
     for (const [name] of request.headers) {
-      if (/[_.]/.test(name)) upstream.remove.add(name.toLowerCase());
+      if (/[^A-Za-z0-9-]/.test(name)) upstream.remove.add(name.toLowerCase());
     }
     for (const name of config.drop) upstream.remove.add(name);
     if (headerValues(request, "authorization").filter((value) => value !== "").length > 1) {

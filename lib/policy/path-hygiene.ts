@@ -57,6 +57,8 @@ export const pathHygiene = policyKind({
   perHost: true,
   requires: (config) => (config.except.length > 0 ? ["PathHygiene", "PathHygieneException"] : ["PathHygiene"]),
   decide(config, { request }) {
+    // A fragment is no part of a target (RFC 9112 section 3.2); Envoy refuses it wherever it stands.
+    if (request.target.includes("#")) return UNCLEAN;
     const raw = pathOf(request.target);
     const exempt = config.except.some((prefix) => raw.startsWith(`${prefix}/`));
     return dots.test(raw) || (!exempt && (unclean.test(raw) || !utf8.test(raw))) ? UNCLEAN : undefined;

@@ -19,6 +19,7 @@ const body = z.union([
     padTo: z.int().optional(),
     type: z.string().optional(),
     chunked: z.boolean().optional(),
+    takes: z.number().max(20).optional(),
   }),
 ]);
 

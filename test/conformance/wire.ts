@@ -1,6 +1,7 @@
 import { createHash, createHmac, randomBytes } from "node:crypto";
 import net from "node:net";
 import tls from "node:tls";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { HeaderLine } from "../../lib/policy";
 import type { BodySpec, RequestSpec } from "./case";
 import type { Identities } from "./identities";
@@ -16,6 +17,8 @@ export interface WireRequest {
   headers: HeaderLine[];
   body: Buffer | undefined;
   chunked: boolean;
+  /** Seconds over which the body is sent. */
+  takes?: number;
   client: string;
   websocket: boolean;
 }
@@ -98,7 +101,9 @@ export function toWire(spec: RequestSpec, identities: Identities, n: number): Wi
   }
   headers.push(...signatureHeaders(spec, target, bytes?.toString() ?? "", identities));
   const { scheme, httpVersion, method, host, client, websocket } = spec;
-  return { scheme, httpVersion, method, host, target, headers, body: bytes, chunked, client, websocket };
+  const takes = typeof spec.body === "object" ? spec.body.takes : undefined;
+  const all = { scheme, httpVersion, method, host, target, headers, body: bytes, chunked, client, websocket };
+  return takes === undefined ? all : { ...all, takes };
 }
 
 /** The runner stands in the place of the trusted hop: what it has seen goes to the right of what the client said. */
@@ -188,6 +193,24 @@ function isOpen({ answer: { headers }, socket }: OpenAnswer): boolean {
   return framed && value("connection") !== "close" && socket.writable;
 }
 
+const PIECE_BYTES = 16_384;
+const PIECES = 10;
+
+/** At once, or in pieces over the time that it is to take. */
+async function writeBody(socket: net.Socket, { body, chunked, takes }: WireRequest): Promise<void> {
+  if (!body) return;
+  const size = takes === undefined ? PIECE_BYTES : Math.ceil(body.length / PIECES);
+  for (let at = 0; at < body.length; at += size) {
+    const part = body.subarray(at, at + size);
+    if (takes !== undefined) await sleep((takes * 1000) / PIECES);
+    if (socket.destroyed) return;
+    socket.write(
+      chunked ? Buffer.concat([Buffer.from(`${part.length.toString(16)}\r\n`), part, Buffer.from("\r\n")]) : part,
+    );
+  }
+  if (chunked) socket.write("0\r\n\r\n");
+}
+
 /**
  * Sends a request and reads the answer, on a connection of its own or on one that was kept; the caller closes the connection
  * unless `keeps` says that another request may follow.
@@ -231,16 +254,7 @@ export function send(endpoint: Endpoint, request: WireRequest, kept?: net.Socket
     const write = (): void => {
       started = performance.now();
       socket.write(headBytes(request));
-      if (!request.body) return;
-      if (!request.chunked) {
-        socket.write(request.body);
-        return;
-      }
-      for (let at = 0; at < request.body.length; at += 16_384) {
-        const part = request.body.subarray(at, at + 16_384);
-        socket.write(Buffer.concat([Buffer.from(`${part.length.toString(16)}\r\n`), part, Buffer.from("\r\n")]));
-      }
-      socket.write("0\r\n\r\n");
+      void writeBody(socket, request);
     };
     if (kept) write();
     else socket.on(endpoint.tls ? "secureConnect" : "connect", write);

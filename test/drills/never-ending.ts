@@ -90,16 +90,16 @@ const noHello: Drill = {
     await certificates(run.directory);
     const read = (name: string): string => readFileSync(path.join(run.directory, name), "utf8");
     const files = compiledFiles({ keysUrl: "http://127.0.0.1:1/keys", target: "node-gateway" });
-    const { gateway, stop } = await startFilter({
+    const filter = await startFilter({
       plan: JSON.parse(files.find((f) => f.path.endsWith("plan.json"))?.content ?? "") as FilterPlan,
       ...{ host: "127.0.0.1", port: 0, redis: "redis://127.0.0.1:1", log: pino({ level: "silent" }) },
       gateway: { http: 0, https: 0, certificate: { cert: read("tls.crt"), key: read("tls.key") } },
     });
-    run.after(stop);
+    run.after(() => filter.stop());
     const start = performance.now();
     // Nothing, and the beginning of a record of a handshake (RFC 8446 section 5.1).
     const silent = ["", "\x16\x03\x01"].flatMap((text) =>
-      Array.from({ length: EACH }, () => ask(gateway?.https ?? 0, text, start)),
+      Array.from({ length: EACH }, () => ask(filter.gateway?.https ?? 0, text, start)),
     );
     run.after(() => {
       for (const { socket } of silent) socket.destroy();

@@ -42,6 +42,7 @@ function httpSnippet({ cleanHosts }: IngressDraft): string {
 
 const SERVER_SNIPPET = [
   "if ($gateway_unclean_path) { return 400; }",
+  'if ($request_uri ~ "#") { return 400; }',
   "location @gateway_refused {",
   "  internal;",
   "  add_header Retry-After $gateway_door_retry_after always;",

@@ -50,7 +50,7 @@ function hostRules(host: HostDraft): object {
     credentials: host.cors?.credentials || undefined,
     clean_paths: host.cleanPaths || undefined,
     exempt: host.exempt.length > 0 ? host.exempt : undefined,
-    drop_dotted: host.dropMalformed || undefined,
+    drop_malformed: host.dropMalformed || undefined,
     drop: host.drop.length > 0 ? host.drop : undefined,
     pass: host.pass.length > 0 ? Object.fromEntries(host.pass.map((name) => [name, true])) : undefined,
     single: host.single.length > 0 ? Object.fromEntries(host.single.map((name) => [name, true])) : undefined,

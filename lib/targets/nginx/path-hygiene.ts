@@ -10,6 +10,6 @@ export const pathHygiene: Enforcer<NginxDraft> = {
     const server = serverOf(draft, placement);
     const variable = `gateway_unclean_path_${server.id}`;
     const condition = addMap(draft, { from: "$gateway_path", variable, lines: uncleanPathLines(except) });
-    server.checks.push({ condition, status: 400 });
+    server.checks.push({ condition, status: 400 }, { condition: '$request_uri ~ "#"', status: 400 });
   },
 };

@@ -1,4 +1,5 @@
 import { createSecretKey, randomUUID, type KeyObject } from "node:crypto";
+import { hostName, originForm } from "../../../lib/filter/incoming";
 import { resolveGateway } from "../../../lib/model";
 import type { HeaderLine, Refusal, RequestBody, ServiceAnswer, SharedStore, State } from "../../../lib/policy";
 import { answerHeaders, refusalContent, serviceAnswerHeaders, serviceHeaders } from "../../../lib/policy/answer";
@@ -104,7 +105,8 @@ class DecideStand implements Stand {
     const sent = withForwardedFor(wire);
     // White space around a value is no part of it (RFC 9110 section 5.5).
     const request = { ...sent, headers: sent.headers.map(([n, v]): HeaderLine => [n, v.trim()]) };
-    const host = request.host.toLowerCase().replace(/:\d+$/, "").replace(/\.$/, "");
+    const asked = originForm(request.host, request.target);
+    const host = hostName(asked.host);
     const replica = this.#replicas[instance % this.#replicas.length] as Replica;
     const findings = new Findings(true);
     const verdict = await decideRequest(
@@ -113,7 +115,7 @@ class DecideStand implements Stand {
         scheme: request.scheme,
         method: request.method,
         host,
-        target: request.target,
+        target: asked.target,
         headers: request.headers,
         client: this.#trusted ? (canonicalAddress(request.client) ?? "127.0.0.1") : "127.0.0.1",
         headBytes: headBytes(wire).length,
