@@ -158,7 +158,10 @@ function hostPolicies(r: Random): HostPolicies {
 }
 
 function route(r: Random, i: number): GatewayInput["routes"][number] {
-  const name = `r${String(i)}`;
+  // Some are words of nginx, Envoy or JavaScript.
+  const name = r.chance(0.15)
+    ? (["default", "if", "constructor", "missing", "server"][i] ?? "location")
+    : `r${String(i)}`;
   const exact = r.chance(0.25) ? [path(r) + (r.chance(0.2) ? "/" : "")] : [];
   const prefix = exact.length === 0 || r.chance(0.2) ? [r.chance(0.08) ? "/" : path(r)] : [];
   const methods = r.maybe(0.25, () =>

@@ -94,7 +94,7 @@ describe("taken", () => {
     ["an escaped colon", "/%3A"],
     ["an escaped bracket", "/%5B%5d"],
     ["an escaped tilde", "/%7E"],
-    ["anything in the query", "/a?b=//../%2f;\\#%"],
+    ["anything in the query", "/a?b=//../%2f;\\%"],
   ])("%s", async (_, target) => {
     expect(await status(target)).toBe(0);
   });
