@@ -10,7 +10,7 @@ import {
 import { readPlan } from "../lib/filter/plan-file";
 import { startFilter } from "../lib/filter/server";
 import { superviseWorkers } from "../lib/filter/workers";
-import type { FilterPlan } from "../lib/policy/filter-plan";
+import type { FilterPlan } from "../lib/decision/filter-plan";
 
 /**
  * Starts the filter service: `filter PLAN`, the plan as `synth` wrote it. LISTEN_HOST (127.0.0.1), LISTEN_PORT (9000: the

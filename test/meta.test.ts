@@ -12,7 +12,7 @@ import { VARIABLES } from "../lib/filter/environment";
 import { gatewaySchema, loadModel } from "../lib/model";
 import type { Capabilities, Claim } from "../lib/plan";
 import { FEATURES, KINDS, phaseNumber, type Feature, type KindName, type PolicyKind } from "../lib/policy";
-import { SHAPE_KINDS } from "../lib/policy/route-shape";
+import { SHAPE_KINDS } from "../lib/policy/kinds/route-shape";
 import { compile, TARGETS } from "../lib/targets";
 import { readCases } from "./conformance/case";
 import { subjectsOf } from "./conformance/subjects";
@@ -36,8 +36,8 @@ describe("kinds", () => {
   });
 
   test("have a file of their own name, or share one", () => {
-    const files = readdirSync(path.join(ROOT, "lib/policy")).map((f) =>
-      readFileSync(path.join(ROOT, "lib/policy", f), "utf8"),
+    const files = readdirSync(path.join(ROOT, "lib/policy/kinds")).map((f) =>
+      readFileSync(path.join(ROOT, "lib/policy/kinds", f), "utf8"),
     );
     for (const name of names) {
       expect([name, files.filter((source) => source.includes(`kind: "${name}",\n  schema`)).length]).toEqual([name, 1]);
@@ -286,6 +286,11 @@ describe("layers", () => {
     ["lib/policy/kind.ts", "../model", 1],
     ["lib/policy/kind.ts", "../model/schema", 1],
     ["lib/policy/kind.ts", "../diagnostics", 0],
+    ["lib/policy/kind.ts", "../decision/decide", 1],
+    ["lib/identity/token.ts", "../policy", 1],
+    ["lib/state/store.ts", "../policy/kind", 1],
+    ["lib/decision/decide.ts", "../policy", 0],
+    ["lib/decision/decide.ts", "../model", 1],
     ["lib/model/check.ts", "../plan", 1],
     ["lib/model/check.ts", "../policy", 0],
     ["lib/plan/plan.ts", "../targets", 1],
@@ -377,4 +382,32 @@ describe("generated output", () => {
       expect([name, /[^\n]\n$/.test(content)]).toEqual([name, true]);
     }
   });
+});
+
+test("no files import each other in a circle", () => {
+  const files = readdirSync(path.join(ROOT, "lib"), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+    .map((entry) => path.join(entry.parentPath, entry.name));
+  const importsOf = new Map(
+    files.map((file) => {
+      const named = [...readFileSync(file, "utf8").matchAll(/(?:from|import\(|require\()\s*"(\.[^"]+)"/g)].map(
+        ([, to]) => path.resolve(path.dirname(file), to ?? ""),
+      );
+      return [file, named.flatMap((to) => files.filter((f) => f === `${to}.ts` || f === path.join(to, "index.ts")))];
+    }),
+  );
+  const circles: string[] = [];
+  const done = new Set<string>();
+  const visit = (file: string, trail: readonly string[]): void => {
+    if (trail.includes(file)) {
+      circles.push([...trail.slice(trail.indexOf(file)), file].map((f) => path.relative(ROOT, f)).join(" → "));
+      return;
+    }
+    if (done.has(file)) return;
+    for (const next of importsOf.get(file) ?? []) visit(next, [...trail, file]);
+    done.add(file);
+  };
+  for (const file of files) visit(file, []);
+  expect(files.length).toBeGreaterThan(150);
+  expect(circles).toEqual([]);
 });

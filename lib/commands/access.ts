@@ -1,10 +1,10 @@
 import type { z } from "zod";
 import { resolveGateway, secretsOf, type GatewayModel } from "../model";
-import type { addresses } from "../policy/addresses";
-import type { apiKey } from "../policy/api-key";
-import type { authorization } from "../policy/authorization";
-import { configOf, routeEntries, type Host, type Route } from "../policy/gateway";
-import type { JwtConfig } from "../policy/jwt";
+import type { addresses } from "../policy/kinds/addresses";
+import type { apiKey } from "../policy/kinds/api-key";
+import type { authorization } from "../policy/kinds/authorization";
+import { configOf, routeEntries, type Host, type Route } from "../decision/gateway";
+import type { JwtConfig } from "../policy/kinds/jwt";
 import { report, type Context } from "./context";
 import { compileAll, modelsOf } from "./load";
 import { modelFiles } from "./models";

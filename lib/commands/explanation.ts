@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import type { GatewayModel } from "../model";
 import { KINDS, PHASES, type GatewayRequest, type HeaderLine, type PolicyKind } from "../policy";
-import { decideRequest, Findings, type Verdict } from "../policy/decide";
-import { claimAt, claimMembers, claimText, type ClaimPath } from "../policy/claims";
-import { configOf, type ConfiguredPolicy, type Gateway } from "../policy/gateway";
-import type { JwtConfig } from "../policy/jwt";
-import { aloneState } from "../policy/memory-store";
+import { decideRequest, Findings, type Verdict } from "../decision/decide";
+import { claimAt, claimMembers, claimText, type ClaimPath } from "../identity/claims";
+import { configOf, type ConfiguredPolicy, type Gateway } from "../decision/gateway";
+import type { JwtConfig } from "../policy/kinds/jwt";
+import { aloneState } from "../decision/alone-state";
 import type { Compiled } from "../targets";
 import { Proofs } from "./proofs";
 

@@ -9,8 +9,8 @@ import {
   type KeyObject,
 } from "node:crypto";
 import { headerValues, type GatewayRequest, type HeaderLine, type KeySource, type SecretSource } from "../policy";
-import { configOf, type ConfiguredPolicy } from "../policy/gateway";
-import { ALGORITHM_NAMES, type Algorithm } from "../policy/token";
+import { configOf, type ConfiguredPolicy } from "../decision/gateway";
+import { ALGORITHM_NAMES, type Algorithm } from "../identity/token";
 
 /** Keys and secrets made here, in place of those that a question has none of: nothing of them holds anywhere else. */
 

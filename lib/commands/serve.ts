@@ -13,7 +13,7 @@ import { startFilter, type RunningFilter } from "../filter/server";
 import type { GatewayModel } from "../model";
 import { address } from "../model/schema";
 import { formatMatrix, matrixOf } from "../plan";
-import type { FilterPlan } from "../policy/filter-plan";
+import type { FilterPlan } from "../decision/filter-plan";
 import type { Compiled } from "../targets";
 import { report, selected, UsageError, type Context } from "./context";
 import { compileAll, type CompiledModel } from "./load";

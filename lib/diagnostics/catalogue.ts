@@ -17,6 +17,7 @@ export const CATALOGUE = {
   "model/front-disagrees": { severity: "error", message: "What is deployed in front is not what the gateway expects." },
   "model/untrusted-front": { severity: "error", message: "Nobody says whose word counts on who calls." },
   "model/pattern-as-text": { severity: "error", message: "A pattern would be taken as plain text." },
+  "model/exempt-prefix-divided": { severity: "error", message: "Proxies would choose different routes below it." },
   "model/dotted-claim": { severity: "warning", message: "The dots of a claim's name are taken as a path." },
   "model/variable-as-text": { severity: "error", message: "A variable would be taken as plain text." },
   "model/secret-in-the-open": { severity: "error", message: "A secret stands in the model." },

@@ -1,7 +1,7 @@
-import { claimAt } from "../policy/claims";
-import { tenantName } from "../policy/tenant";
-import type { Verdict } from "../policy/decide";
-import { configOf } from "../policy/gateway";
+import { claimAt } from "../identity/claims";
+import { tenantName } from "../policy/kinds/tenant";
+import type { Verdict } from "../decision/decide";
+import { configOf } from "../decision/gateway";
 import { headerValues, pathOf, type Answer, type GatewayRequest } from "../policy";
 
 /** What is told of one exchange: in the log, and in the metrics. */

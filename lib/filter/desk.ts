@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { FilterPlan } from "../policy/filter-plan";
+import type { FilterPlan } from "../decision/filter-plan";
 import type { State } from "../policy";
 import type { ExchangeRecord } from "./audit";
 import { answerDoor, failedAtDoor, shedAtDoor, type DoorJudgement } from "./door";

@@ -1,9 +1,9 @@
 import { IncomingMessage } from "node:http";
 import { randomUUID } from "node:crypto";
 import { canonicalAddress } from "../policy/client-address";
-import { decideRequest, type Verdict } from "../policy/decide";
-import type { FilterPlan, PlannedHost } from "../policy/filter-plan";
-import { refusalContent } from "../policy/answer";
+import { decideRequest, type Verdict } from "../decision/decide";
+import type { FilterPlan, PlannedHost } from "../decision/filter-plan";
+import { refusalContent } from "../decision/answer";
 import type { Answer, GatewayRequest, HeaderLine, Refusal, State } from "../policy";
 import { callerOf, recordOf, type ExchangeRecord } from "./audit";
 import { headBytes, hostName, peerOf } from "./incoming";

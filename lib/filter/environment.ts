@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import type { FilterPlan } from "../policy/filter-plan";
+import type { FilterPlan } from "../decision/filter-plan";
 import type { FilterOptions } from "./server";
 import { KEY_TIMES } from "./keys";
 import { SECRET_TIMES } from "./secrets";

@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Logger } from "pino";
-import { CircuitBreakers } from "../policy/breakers";
-import type { FilterPlan } from "../policy/filter-plan";
-import { aloneState, MemoryStore } from "../policy/memory-store";
-import { TokenCache } from "../policy/token-cache";
+import { CircuitBreakers } from "../state/breakers";
+import type { FilterPlan } from "../decision/filter-plan";
+import { aloneState } from "../decision/alone-state";
+import { MemoryStore } from "../state/memory-store";
+import { TokenCache } from "../identity/token-cache";
 import { pathOf, type GatewayRequest, type State } from "../policy";
 import type { ExchangeRecord } from "./audit";
 import { Desk } from "./desk";

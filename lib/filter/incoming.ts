@@ -1,8 +1,8 @@
 import { IncomingMessage } from "node:http";
 import { Transform, type Readable } from "node:stream";
-import { contains } from "../policy/addresses";
+import { contains } from "../policy/kinds/addresses";
 import { canonicalAddress } from "../policy/client-address";
-import type { FilterPlan } from "../policy/filter-plan";
+import type { FilterPlan } from "../decision/filter-plan";
 import { BodyRefused, STALLED, TOO_LARGE, type GatewayRequest, type HeaderLine, type RequestBody } from "../policy";
 
 /** A request that comes in on one of our listeners, as policies see it. */

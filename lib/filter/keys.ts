@@ -2,10 +2,10 @@ import { createSecretKey, type KeyObject } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { KeySource, SecretSource } from "../policy";
-import type { FilterPlan } from "../policy/filter-plan";
-import { keyFits, type Algorithm } from "../policy/token";
+import type { FilterPlan } from "../decision/filter-plan";
+import { keyFits, type Algorithm } from "../identity/token";
 import { bounded, within } from "./deadline";
-import { publishedKey, type PublishedKey } from "./jwk";
+import { publishedKey, type PublishedKey } from "../identity/jwk";
 import { Rounds } from "./rounds";
 
 const FETCH_TIMEOUT_MS = 3_000;

@@ -1,8 +1,8 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import type { Server as TlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import { contains } from "../policy/addresses";
-import type { FilterPlan } from "../policy/filter-plan";
+import { contains } from "../policy/kinds/addresses";
+import type { FilterPlan } from "../decision/filter-plan";
 import type { Filter } from "./filter";
 import { ClientMessage, peerOf } from "./incoming";
 import { send, shed, unreadable } from "./plain-answer";

@@ -1,5 +1,5 @@
 import { KINDS } from "../policy";
-import { FORMAT_VERSION, type FilterPlan } from "../policy/filter-plan";
+import { FORMAT_VERSION, type FilterPlan } from "../decision/filter-plan";
 
 /** Reads a plan as `synth` wrote it; throws where it is none, or of another release. */
 export function readPlan(text: string): FilterPlan {

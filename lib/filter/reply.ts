@@ -1,7 +1,7 @@
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { answerHeaders, refusalContent, serviceAnswerHeaders } from "../policy/answer";
-import type { PlannedHost } from "../policy/filter-plan";
+import { answerHeaders, refusalContent, serviceAnswerHeaders } from "../decision/answer";
+import type { PlannedHost } from "../decision/filter-plan";
 import type { Answer, Exchange, HeaderLine, ServiceAnswer } from "../policy";
 import type { Ended } from "./audit";
 import type { UpgradedAnswer } from "./transport";

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import type { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import type { SecretSource } from "../policy";
-import type { FilterPlan, SecretPlace } from "../policy/filter-plan";
+import type { FilterPlan, SecretPlace } from "../decision/filter-plan";
 import { bounded } from "./deadline";
 import { Rounds } from "./rounds";
 

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { FilterPlan } from "../policy/filter-plan";
+import type { FilterPlan } from "../decision/filter-plan";
 import { DoorMessage } from "./door";
 import { Filter, type CoreOptions } from "./filter";
 import { ClientMessage, fromClient, fromProxy } from "./incoming";

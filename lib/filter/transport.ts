@@ -1,8 +1,8 @@
 import http, { type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
-import { HOP_BY_HOP, serviceHeaders, type HostHeaders } from "../policy/answer";
-import type { Transport } from "../policy/call";
+import { HOP_BY_HOP, serviceHeaders, type HostHeaders } from "../decision/answer";
+import type { Transport } from "../decision/call";
 import { NoAnswer } from "../policy/no-answer";
 import { BodyRefused, type Exchange, type HeaderLine, type ServiceAnswer } from "../policy";
 import { ClientGone, headerLines, type IncomingBody } from "./incoming";

@@ -1,7 +1,7 @@
 import { diagnostic, type Diagnostic, type SourcePosition } from "../diagnostics";
-import { configOf, type Host, type Route } from "../policy/gateway";
-import type { JwtConfig } from "../policy/jwt";
-import { securityHeaderLines, type ResponseHeadersConfig, type SecurityHeadersConfig } from "../policy/response";
+import { configOf, type Host, type Route } from "../decision/gateway";
+import type { JwtConfig } from "../policy/kinds/jwt";
+import { securityHeaderLines, type ResponseHeadersConfig, type SecurityHeadersConfig } from "../policy/kinds/response";
 import type { GatewayModel } from "./schema";
 
 /** What is allowed, and seldom what was meant: warnings, but for what no list of origins can make safe, and what two would set. */

@@ -1,6 +1,6 @@
 import { diagnostic, type Diagnostic } from "../diagnostics";
-import type { ClaimPath } from "../policy/claims";
-import { ERROR_WORDS } from "../policy/response";
+import type { ClaimPath } from "../identity/claims";
+import { ERROR_WORDS } from "../policy/kinds/response";
 import type { RawModel } from "./read";
 import type { GatewayModel } from "./schema";
 

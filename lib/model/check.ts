@@ -8,8 +8,8 @@ import {
   type SourcePosition,
 } from "../diagnostics";
 import type { KindName } from "../policy";
-import { configOf, routeEntries, type Route, type RouteEntry } from "../policy/gateway";
-import type { JwtConfig } from "../policy/jwt";
+import { configOf, routeEntries, type Host, type Route, type RouteEntry } from "../decision/gateway";
+import type { JwtConfig } from "../policy/kinds/jwt";
 import { checkCautions } from "./check-cautions";
 import { checkInfrastructure } from "./check-infrastructure";
 import { checkWords } from "./check-words";
@@ -149,6 +149,19 @@ function sharedByMistake(model: GatewayModel, route: Route, source: SourcePositi
   return [];
 }
 
+/** Below an exempt prefix a path may have escaped and doubled slashes, which some proxies match as they are and some as plain ones. */
+function dividedPrefixes(raw: RawModel, model: GatewayModel, host: Host, entries: readonly RouteEntry[]): Diagnostic[] {
+  const hygiene = configOf(host.policies, "pathHygiene") as { except: string[] } | undefined;
+  return (hygiene?.except ?? []).flatMap((prefix) => {
+    const inside = entries.find(({ path }) => path.value.startsWith(`${prefix}/`));
+    if (!inside) return [];
+    const at = `${model.name}/hosts/${host.name}/policies/pathHygiene`;
+    const why = `Below ${prefix} stands ${inside.path.value} of ${inside.route.name}, which an escaped slash may hide or feign.`;
+    const fix = "Name longer prefixes, each with one route's paths below it, or one route for all of it.";
+    return [diagnostic("model/exempt-prefix-divided", at, why, fix, raw.locate(["hosts", host.name]))];
+  });
+}
+
 /** What can only be seen with everything inherited. */
 function checkEnvironment(raw: RawModel, model: GatewayModel, environment: string): Diagnostic[] {
   const found: Diagnostic[] = [];
@@ -164,6 +177,7 @@ function checkEnvironment(raw: RawModel, model: GatewayModel, environment: strin
       const fix = "Give one of them another path, other methods or other headers.";
       found.push(diagnostic("model/overlapping-routes", at, why, fix, source(entry.route.name)));
     });
+    found.push(...dividedPrefixes(raw, model, host, entries));
     found.push(...checkCautions(host.routes.map((route) => ({ model, host, route, source: source(route.name) }))));
     for (const route of host.routes) {
       if (!route.respond) found.push(...sharedByMistake(model, route, source(route.name)));

@@ -1,6 +1,6 @@
 import { KINDS, type KindName } from "../policy";
-import type { ConfiguredPolicy, Gateway, Host, PathMatch, Route } from "../policy/gateway";
-import { issuerRules, type JwtConfig } from "../policy/jwt";
+import type { ConfiguredPolicy, Gateway, Host, PathMatch, Route } from "../decision/gateway";
+import { issuerRules, type JwtConfig } from "../policy/kinds/jwt";
 import { HOST_KINDS, ROUTE_KINDS, type GatewayModel, type RouteModel } from "./schema";
 
 /** What holds where a model says nothing. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { KINDS, type KindName } from "../policy";
-import { issuerSchema } from "../policy/jwt";
-import { SHAPE_KINDS } from "../policy/route-shape";
+import { issuerSchema } from "../policy/kinds/jwt";
+import { SHAPE_KINDS } from "../policy/kinds/route-shape";
 import { infrastructure } from "./infrastructure";
 import {
   unique,

@@ -1,5 +1,5 @@
 import { kindNamed, PHASES } from "../policy";
-import type { Gateway } from "../policy/gateway";
+import type { Gateway } from "../decision/gateway";
 import type { Placement, TargetPlan } from "./plan";
 
 /** The enforcement matrix: one row per promise and place where it stands, one column per target. */

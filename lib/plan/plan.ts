@@ -1,7 +1,7 @@
 import { diagnostic, type Diagnostic, type Result } from "../diagnostics";
 import { kindNamed, PHASES, phaseNumber, precedes, type Feature, type KindName, type PolicyKind } from "../policy";
-import { policiesInOrder } from "../policy/decide";
-import type { ConfiguredPolicy, Gateway, Host, Route } from "../policy/gateway";
+import { policiesInOrder } from "../decision/decide";
+import type { ConfiguredPolicy, Gateway, Host, Route } from "../decision/gateway";
 import type { Capabilities, Claim, Place } from "./capabilities";
 
 /** One promise, and where it is kept on one target. */

@@ -1,15 +1,16 @@
-import type { KeyObject } from "node:crypto";
 import type { Readable } from "node:stream";
 import type { z } from "zod";
-import type { CircuitBreakers } from "./breakers";
+import type { CircuitBreakers } from "../state/breakers";
 import type { Feature } from "./feature";
-import type { Flights } from "./flights";
-import type { PendingDrops } from "./pending-drops";
+import type { Flights } from "../state/flights";
+import type { PendingDrops } from "../state/pending-drops";
 import type { Phase } from "./phase";
-import type { TokenCache } from "./token-cache";
-import type { SharedStore } from "./store";
+import type { TokenCache } from "../identity/token-cache";
+import type { CounterStore, SharedStore } from "../state/store";
+import type { Identity, KeySource } from "../identity/token";
 
-export type { AttemptOutcome, SharedStore } from "./store";
+export type { AttemptOutcome, Counter, CounterStore, SharedStore } from "../state/store";
+export type { Identity, KeySource } from "../identity/token";
 
 /** What whoever keeps a promise must see of an exchange. */
 type Sees = "head" | "body" | "response" | "close";
@@ -40,15 +41,6 @@ export interface GatewayRequest {
   headBytes: number;
   /** Absent where only the head is seen. */
   body?: RequestBody;
-}
-
-/** Who calls, as a verified token tells. */
-export interface Identity {
-  issuer: string;
-  user: string;
-  claims: Readonly<Record<string, unknown>>;
-  roles: readonly string[];
-  scopes: readonly string[];
 }
 
 /** What a request has gathered on its way; kinds read and extend it. */
@@ -143,29 +135,6 @@ export interface ServiceAnswer {
   trailers?: () => readonly HeaderLine[];
 }
 
-/** One counter of a request: GCRA with `requests` per `perMs`, at most `burst + 1` at once. */
-export interface Counter {
-  key: string;
-  requests: number;
-  perMs: number;
-  burst: number;
-}
-
-/** Milliseconds until the request would be admitted; 0 when it was, and was counted. */
-export interface CounterStore {
-  /** All counters in one step: either all admit and count, or none counts. Rejects when the store is away. */
-  take(counters: readonly Counter[], nowMs: number): number | Promise<number>;
-}
-
-export interface KeySource {
-  /** The key that `kid` names for that algorithm, or nothing. Rejects when keys were never had. */
-  find(issuer: string, kid: string | undefined, alg: string): KeyObject | undefined | Promise<KeyObject | undefined>;
-  /** Another number whenever the issuer's keys have changed. */
-  generation?(issuer: string): number;
-  /** The secrets of an issuer that signs with one, the present one first. Throws when none was ever had. */
-  secrets?(issuer: string): readonly KeyObject[];
-}
-
 export interface SecretSource {
   /** All versions of a secret that are in use, the present one first; nothing when none was ever had. */
   versions(name: string): readonly string[] | undefined;
@@ -227,3 +196,7 @@ export function pathOf(target: string): string {
   const query = target.indexOf("?");
   return query < 0 ? target : target.slice(0, query);
 }
+
+/** Names that `Connection` says belong to one connection (RFC 9110 section 7.6.1). */
+export const namedByConnection = (request: GatewayRequest): string[] =>
+  headerValues(request, "connection").flatMap((value) => value.split(",").map((name) => name.trim().toLowerCase()));

@@ -6,7 +6,7 @@ import { CfnDeletionPolicy, RemovalPolicy } from "aws-cdk-lib";
 import { STORE_USER } from "../charts/places";
 import type { Infrastructure } from "../model/infrastructure";
 import { acknowledge } from "./acknowledge";
-import type { DataScope } from "./data";
+import type { DataScope } from "./data-scope";
 
 /** Not the port that everybody tries first. */
 const PORT = 16_379;

@@ -7,16 +7,8 @@ import { addCache } from "./cache";
 import { addDatabase } from "./database";
 import { addDocuments } from "./documents";
 import { addSearch } from "./search";
+import type { DataScope } from "./data-scope";
 import { SystemStack, type SystemProps } from "./system-stack";
-
-/** What the parts of the stack have in common. */
-export interface DataScope {
-  stack: SystemStack;
-  vpc: IVpc;
-  key: IKey;
-  /** Who may connect: the pods. */
-  clients: ISecurityGroup;
-}
 
 /** Everything that outlives a pod: database, shared store, search. In a stack of its own, which nothing else changes. */
 export class DataStack extends SystemStack {

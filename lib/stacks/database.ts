@@ -14,7 +14,7 @@ import {
 } from "aws-cdk-lib/aws-rds";
 import type { Infrastructure } from "../model/infrastructure";
 import { acknowledge } from "./acknowledge";
-import type { DataScope } from "./data";
+import type { DataScope } from "./data-scope";
 
 type Wanted = NonNullable<Infrastructure["database"]>;
 

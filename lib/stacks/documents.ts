@@ -3,7 +3,7 @@ import { ClusterParameterGroup, DatabaseCluster } from "aws-cdk-lib/aws-docdb";
 import { InstanceType, Port, SecurityGroup, SubnetType } from "aws-cdk-lib/aws-ec2";
 import type { Infrastructure } from "../model/infrastructure";
 import { acknowledge } from "./acknowledge";
-import type { DataScope } from "./data";
+import type { DataScope } from "./data-scope";
 
 /** Not the port that everybody tries first. */
 const PORT = 27_117;

@@ -1,9 +1,9 @@
 import type { z } from "zod";
 import { MOST_REPLICAS } from "../charts/places";
 import { resolveGateway, type GatewayModel } from "../model";
-import type { apiKey } from "../policy/api-key";
-import type { floodGuard } from "../policy/flood-guard";
-import { configOf } from "../policy/gateway";
+import type { apiKey } from "../policy/kinds/api-key";
+import type { floodGuard } from "../policy/kinds/flood-guard";
+import { configOf } from "../decision/gateway";
 import { burstOf } from "../policy/rate";
 
 /** What stacks take from the routing model, so that nobody states it twice. */

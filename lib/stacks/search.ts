@@ -4,7 +4,7 @@ import { CfnResourcePolicy } from "aws-cdk-lib/aws-logs";
 import { type CfnDomain, Domain, EngineVersion, TLSSecurityPolicy } from "aws-cdk-lib/aws-opensearchservice";
 import type { Infrastructure } from "../model/infrastructure";
 import { acknowledge } from "./acknowledge";
-import type { DataScope } from "./data";
+import type { DataScope } from "./data-scope";
 
 /** Where logs can be searched: in three zones, by IAM alone. */
 export function addSearch(

@@ -1,8 +1,8 @@
 import type { z } from "zod";
 import type { GatewayModel } from "../model";
-import { configOf, type Gateway } from "../policy/gateway";
-import type { RetriesConfig, TimeoutsConfig } from "../policy/upstream";
-import type { webSocket } from "../policy/web-socket";
+import { configOf, type Gateway } from "../decision/gateway";
+import type { RetriesConfig, TimeoutsConfig } from "../policy/kinds/upstream";
+import type { webSocket } from "../policy/kinds/web-socket";
 
 /** What stands in front of a gateway, as every target reads it. */
 

@@ -1,5 +1,5 @@
-import type { HostHeaders } from "../policy/answer";
-import { configOf, type Host } from "../policy/gateway";
+import type { HostHeaders } from "../decision/answer";
+import { configOf, type Host } from "../decision/gateway";
 
 /** Headers that the door sets from an identity, on whatever route of the host. */
 export function identityHeaders(host: Host): string[] {

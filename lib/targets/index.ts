@@ -1,7 +1,7 @@
 import { diagnostic, hasErrors, type Diagnostic, type Result } from "../diagnostics";
 import { resolveGateway, type GatewayModel } from "../model";
 import { planTarget, type Capabilities, type TargetPlan } from "../plan";
-import type { Gateway } from "../policy/gateway";
+import type { Gateway } from "../decision/gateway";
 import { AS_GATEWAY, BEHIND_A_PROXY, filterFile } from "./filter";
 import { ingressNginx } from "./ingress-nginx";
 import { istio } from "./istio";

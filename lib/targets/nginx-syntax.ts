@@ -1,4 +1,4 @@
-import { UNCLEAN_PATH, UTF8_PATH } from "../policy/path-hygiene";
+import { UNCLEAN_PATH, UTF8_PATH } from "../policy/kinds/path-hygiene";
 
 /** How things are spelled in nginx configuration, whoever writes it. */
 

@@ -1,7 +1,7 @@
 import type { GatewayModel } from "../model";
 import type { Capabilities, Claim, Placement, TargetPlan } from "../plan";
 import type { KindName } from "../policy";
-import type { Gateway } from "../policy/gateway";
+import type { Gateway } from "../decision/gateway";
 
 export interface OutputFile {
   /** Path below the repository's root. */

@@ -1,7 +1,7 @@
 import type { GatewayModel } from "../model";
 import type { TargetPlan } from "../plan";
-import { configOf, type Route } from "../policy/gateway";
-import type { RetriesConfig, TimeoutsConfig } from "../policy/upstream";
+import { configOf, type Route } from "../decision/gateway";
+import type { RetriesConfig, TimeoutsConfig } from "../policy/kinds/upstream";
 
 /** Routes that go through the filter, as the proxy before it sees them. */
 

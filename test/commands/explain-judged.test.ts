@@ -1,7 +1,7 @@
 import type { Explanation } from "../../lib/commands/explain";
 import type { GatewayInput } from "../../lib/model";
 import { removeTemporaryDirectories, small, temporaryDirectory, writeIn } from "../support";
-import { make } from "../policy/token-maker";
+import { make } from "../identity/token-maker";
 import { modelFile, run, type Ran } from "./run";
 
 /** What explain has no keys, secrets or bodies for: a good one is as good as it would be, and the rest is said. */

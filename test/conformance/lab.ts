@@ -359,7 +359,7 @@ export default defineGateway({
       policies: {
         bodySize: { max: "5GiB" },
         timeouts: { firstByte: "24d" },
-        retries: { tries: 10, perTry: "24d" },
+        retries: { tries: 2, perTry: "24d" },
         webSocket: { allowed: true, idle: "24d" },
       },
     },

@@ -3,7 +3,7 @@ import http, { type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import pino from "pino";
 import { startFilter } from "../../lib/filter/server";
-import type { FilterPlan } from "../../lib/policy/filter-plan";
+import type { FilterPlan } from "../../lib/decision/filter-plan";
 import { startKeyServer } from "../parts/key-server";
 import { until } from "../parts/process";
 import { Valkey } from "../parts/valkey";

@@ -4,7 +4,7 @@ import net, { type AddressInfo } from "node:net";
 import path from "node:path";
 import pino from "pino";
 import { startFilter } from "../../lib/filter/server";
-import type { FilterPlan } from "../../lib/policy/filter-plan";
+import type { FilterPlan } from "../../lib/decision/filter-plan";
 import { certificates } from "../conformance/stands/nginx";
 import type { Drill, Run } from "./drill";
 import { compiledFiles } from "./filter-process";

@@ -4,10 +4,10 @@ import pino from "pino";
 import { formatDiagnostic } from "../../lib/diagnostics";
 import { startFilter, type RunningFilter } from "../../lib/filter/server";
 import type { GatewayInput, GatewayModel } from "../../lib/model";
-import type { FilterPlan } from "../../lib/policy/filter-plan";
+import type { FilterPlan } from "../../lib/decision/filter-plan";
 import { compile } from "../../lib/targets";
 import { startKeyServer } from "../parts/key-server";
-import { ISSUER, goodKeys, keySet, make, type Making } from "../policy/token-maker";
+import { ISSUER, goodKeys, keySet, make, type Making } from "../identity/token-maker";
 import { goodModel } from "../support";
 
 /** Real filters in this process, each behind the door that its proxy uses, and bytes as nobody's library would send them. */

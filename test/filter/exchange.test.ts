@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pino from "pino";
 import type { ExchangeRecord } from "../../lib/filter/audit";
 import { startFilter, type RunningFilter } from "../../lib/filter/server";
-import type { FilterPlan } from "../../lib/policy/filter-plan";
+import type { FilterPlan } from "../../lib/decision/filter-plan";
 
 /** Exchanges that go through: what belongs to them beside status, headers and body. */
 

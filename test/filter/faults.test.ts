@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import pino from "pino";
 import { startFilter, type RunningFilter } from "../../lib/filter/server";
 import { kindNamed, type KindName } from "../../lib/policy";
-import type { FilterPlan } from "../../lib/policy/filter-plan";
+import type { FilterPlan } from "../../lib/decision/filter-plan";
 
 /** Whatever goes wrong at any stage of a decision, in whatever way: the request does not get through. */
 

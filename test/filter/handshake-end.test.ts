@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { setImmediate } from "node:timers/promises";
 import { join } from "../../lib/filter/reply";
 import type { Exchange } from "../../lib/policy";
-import { newExchange } from "../../lib/policy/decide";
+import { newExchange } from "../../lib/decision/decide";
 
 /** A WebSocket ends with the token that it began with: when its time is over, or when it is revoked. */
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { deflateSync, gzipSync } from "node:zlib";
-import { withText, without } from "../policy/token-maker";
-import { nextSpelling } from "../policy/token-recipes";
+import { withText, without } from "../identity/token-maker";
+import { nextSpelling } from "../identity/token-recipes";
 import { FORMS, fresh, type Form, type Question } from "./door-stand";
 import { admin, ask, nobody, refused, shown, user, type Row } from "./hostile";
 

@@ -1,4 +1,4 @@
-import { ecPair } from "../policy/token-maker";
+import { ecPair } from "../identity/token-maker";
 import { bytesOf, FORMS, fresh, HOST, type Form, type Question } from "./door-stand";
 import { admin, ask, expectAlive, nobody, refused, shown, user, type Row } from "./hostile";
 

@@ -1,4 +1,4 @@
-import { good, ecPair } from "../policy/token-maker";
+import { good, ecPair } from "../identity/token-maker";
 import { FORMS, fresh, LIMIT, type Question } from "./door-stand";
 import { admin, ask, expectAlive, fetches, nobody } from "./hostile";
 

@@ -131,6 +131,12 @@ describe.each<[code: string, what: string, told: Partial<GatewayInput>, not: Par
     route({}, { secrets: { keys: { env: "KEYS" } }, ...onHost({ apiKey: { secret: "keys" } }) }),
   ],
   [
+    "model/exempt-prefix-divided",
+    "two routes below one exempt prefix",
+    { ...onHost({ pathHygiene: { except: ["/files"] } }), ...matching({ prefix: ["/files", "/files/private"] }) },
+    { ...onHost({ pathHygiene: { except: ["/files"] } }), ...matching({ prefix: ["/files", "/filesystem"] }) },
+  ],
+  [
     "model/dotted-claim",
     "a Keycloak client with dots",
     { issuers: { accounts: { ...accounts, roles: "resource_access.field.api.roles" } } },

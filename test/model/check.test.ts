@@ -2,7 +2,7 @@ import path from "node:path";
 import { loadModels } from "../../lib/commands/models";
 import { sortDiagnostics, type Diagnostic } from "../../lib/diagnostics";
 import { loadModel, resolveGateway, type GatewayInput } from "../../lib/model";
-import { configOf, type Gateway, type Route } from "../../lib/policy/gateway";
+import { configOf, type Gateway, type Route } from "../../lib/decision/gateway";
 import { readModel } from "../../lib/model/read";
 import {
   check,

@@ -13,7 +13,7 @@ export interface Mutant {
   text: string;
 }
 
-const FOLDER = path.join(__dirname, "../../lib/policy");
+const FOLDER = path.join(__dirname, "../../lib/policy/kinds");
 
 const isLogical = (node: ts.Node): node is ts.BinaryExpression =>
   ts.isBinaryExpression(node) &&

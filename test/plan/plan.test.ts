@@ -1,5 +1,5 @@
 import { planTarget } from "../../lib/plan";
-import type { ConfiguredPolicy, Gateway } from "../../lib/policy/gateway";
+import type { ConfiguredPolicy, Gateway } from "../../lib/decision/gateway";
 import { compileAll } from "../../lib/commands/load";
 import { expectDiagnostics, removeTemporaryDirectories, small, temporaryDirectory, writeIn } from "../support";
 import { after, before, bodySize, byAddress, capabilities, gatewayOf, JWT, jwt, LIMIT, planned, places } from "./toy";

@@ -1,7 +1,7 @@
 import { resolveGateway, type GatewayModel } from "../../lib/model";
 import type { Capabilities, Placement } from "../../lib/plan";
 import { kindNamed, KINDS, phaseNumber, type KindName, type PolicyKind } from "../../lib/policy";
-import type { ConfiguredPolicy, Gateway } from "../../lib/policy/gateway";
+import type { ConfiguredPolicy, Gateway } from "../../lib/decision/gateway";
 import { TARGETS } from "../../lib/targets";
 import { modelOf } from "../conformance/systems";
 import { planned } from "./toy";

@@ -1,5 +1,5 @@
 import { planTarget, type Capabilities } from "../../lib/plan";
-import type { ConfiguredPolicy, Gateway } from "../../lib/policy/gateway";
+import type { ConfiguredPolicy, Gateway } from "../../lib/decision/gateway";
 import { expectDiagnostics } from "../support";
 import {
   after,

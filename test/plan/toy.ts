@@ -1,5 +1,5 @@
 import { planTarget, type Capabilities, type Claim, type TargetPlan } from "../../lib/plan";
-import type { ConfiguredPolicy, Gateway } from "../../lib/policy/gateway";
+import type { ConfiguredPolicy, Gateway } from "../../lib/decision/gateway";
 import { expectDiagnostics } from "../support";
 
 /** A gateway of one host and one route, and a proxy that claims what a test wants. */

@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { createVerifier } from "fast-jwt";
 import type * as Jose from "jose" with { "resolution-mode": "import" };
 import type { KeySource } from "../../lib/policy";
-import { verifyToken } from "../../lib/policy/token";
-import { ISSUER, make, NOW, only, pairs, rules, secret, verdict, withText, type Making } from "./token-maker";
-import { ALGORITHMS, nextSpelling, recipe, tokenOf } from "./token-recipes";
+import { verifyToken } from "../../lib/identity/token";
+import { ISSUER, make, NOW, only, pairs, rules, secret, verdict, withText, type Making } from "../identity/token-maker";
+import { ALGORITHMS, nextSpelling, recipe, tokenOf } from "../identity/token-recipes";
 
 // The verifier against two others, on tokens that go wrong in every way; FC_SEED=$RANDOM looks further.
 fc.configureGlobal({ seed: Number(process.env["FC_SEED"] ?? 20_261_121) });

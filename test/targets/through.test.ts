@@ -1,6 +1,6 @@
 import type { GatewayInput } from "../../lib/model";
-import type { FilterPlan } from "../../lib/policy/filter-plan";
-import type { ConfiguredPolicy, Route } from "../../lib/policy/gateway";
+import type { FilterPlan } from "../../lib/decision/filter-plan";
+import type { ConfiguredPolicy, Route } from "../../lib/decision/gateway";
 import { compile } from "../../lib/targets";
 import { longestAnswerMs, throughAddress } from "../../lib/targets/through";
 import { goodModel, small } from "../support";

@@ -1,9 +1,9 @@
 import { secretsOf } from "../../model";
 import type { Capabilities, Claim } from "../../plan";
-import { configOf, type ConfiguredPolicy, type Host } from "../../policy/gateway";
-import type { HostHeaders } from "../../policy/answer";
-import { FORMAT_VERSION, type FilterPlan, type PlannedHost } from "../../policy/filter-plan";
-import type { ErrorBodyConfig } from "../../policy/response";
+import { configOf, type ConfiguredPolicy, type Host } from "../../decision/gateway";
+import type { HostHeaders } from "../../decision/answer";
+import { FORMAT_VERSION, type FilterPlan, type PlannedHost } from "../../decision/filter-plan";
+import type { ErrorBodyConfig } from "../../policy/kinds/response";
 import { clientIdleMs, trustedHops } from "../front";
 import type { OutputFile, TargetInput } from "../target";
 import { hostHeaders } from "../identity-headers";

@@ -1,6 +1,6 @@
 import type { Placement } from "../../plan";
-import type { Host, Route } from "../../policy/gateway";
-import type { RewriteConfig } from "../../policy/upstream";
+import type { Host, Route } from "../../decision/gateway";
+import type { RewriteConfig } from "../../policy/kinds/upstream";
 import type { TargetInput } from "../target";
 import { filterHeadKiB } from "../through";
 

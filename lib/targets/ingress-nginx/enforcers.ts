@@ -1,7 +1,7 @@
 import type { z } from "zod";
-import type { cors as corsKind } from "../../policy/cors";
-import { securityHeaderLines, type securityHeaders as securityKind } from "../../policy/response";
-import type { RetriesConfig, RewriteConfig, TimeoutsConfig } from "../../policy/upstream";
+import type { cors as corsKind } from "../../policy/kinds/cors";
+import { securityHeaderLines, type securityHeaders as securityKind } from "../../policy/kinds/response";
+import type { RetriesConfig, RewriteConfig, TimeoutsConfig } from "../../policy/kinds/upstream";
 import type { Claim } from "../../plan";
 import type { Placement } from "../../plan";
 import type { KindName } from "../../policy";

@@ -1,12 +1,12 @@
 import type { z } from "zod";
 import type { Placement } from "../../plan";
-import type { ClaimPath } from "../../policy/claims";
-import type { cors } from "../../policy/cors";
-import type { Host, Route } from "../../policy/gateway";
-import type { ErrorBodyConfig, ResponseHeadersConfig } from "../../policy/response";
-import { needsMatching, type RespondConfig, type WeightsConfig } from "../../policy/route-shape";
-import type { HeaderChangeConfig, RewriteConfig } from "../../policy/upstream";
-import type { IssuerRules } from "../../policy/token";
+import type { ClaimPath } from "../../identity/claims";
+import type { cors } from "../../policy/kinds/cors";
+import { needsMatching, type Host, type Route } from "../../decision/gateway";
+import type { ErrorBodyConfig, ResponseHeadersConfig } from "../../policy/kinds/response";
+import type { RespondConfig, WeightsConfig } from "../../policy/kinds/route-shape";
+import type { HeaderChangeConfig, RewriteConfig } from "../../policy/kinds/upstream";
+import type { IssuerRules } from "../../identity/token";
 import type { TargetInput } from "../target";
 import { filterWays, handshakes } from "../through";
 

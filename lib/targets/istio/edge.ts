@@ -1,5 +1,5 @@
-import type { cors as corsKind } from "../../policy/cors";
-import type { requestLine as requestLineKind } from "../../policy/request-line";
+import type { cors as corsKind } from "../../policy/kinds/cors";
+import type { requestLine as requestLineKind } from "../../policy/kinds/request-line";
 import type { z } from "zod";
 import type { Enforcer } from "../target";
 import { hostOf, routeOf, type IstioDraft } from "./draft";

@@ -12,7 +12,7 @@ import { connectionManager, STREAM_IDLE_MS } from "./connection-manager";
 import type { IstioDraft, RouteDraft } from "./draft";
 import { guardScript } from "./guard";
 import { duration, formatText, metadata, namesOf, REDIRECT, routeName, splitAddress, UPGRADE } from "./names";
-import { HTTPS_ONLY } from "../../policy/response";
+import { HTTPS_ONLY } from "../../policy/kinds/response";
 import { demandsTokens } from "./native-identity";
 import { insertFirst, lua, TYPE } from "./patches";
 

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import Handlebars from "handlebars";
 import { isIPv6 } from "node:net";
-import { STEERING_FAMILIES, STEERING_HEADERS } from "../../policy/header-hygiene";
+import { STEERING_FAMILIES, STEERING_HEADERS } from "../../policy/kinds/header-hygiene";
 import { trustedHops } from "../front";
 import { identityHeaders } from "../identity-headers";
 import { groupsOf } from "../../policy/client-address";

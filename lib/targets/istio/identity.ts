@@ -1,4 +1,4 @@
-import type { JwtConfig } from "../../policy/jwt";
+import type { JwtConfig } from "../../policy/kinds/jwt";
 import type { Enforcer } from "../target";
 import { routeOf, type IstioDraft } from "./draft";
 

@@ -1,4 +1,4 @@
-import { configOf } from "../../policy/gateway";
+import { configOf } from "../../decision/gateway";
 import {
   errorBody as errorBodyKind,
   HTTPS_ONLY,
@@ -6,7 +6,7 @@ import {
   securityHeaderLines,
   type ErrorBodyConfig,
   type SecurityHeadersConfig,
-} from "../../policy/response";
+} from "../../policy/kinds/response";
 import type { HostDraft, IstioDraft } from "./draft";
 import { throughAddress } from "../through";
 import { formatText, REDIRECT, routeName } from "./names";

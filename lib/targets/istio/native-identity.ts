@@ -4,9 +4,9 @@ import {
   AuthorizationPolicySpecAction,
   type AuthorizationPolicySpecRules as Rule,
 } from "../../../imports/security.istio.io";
-import { routeEntries, type RouteEntry } from "../../policy/gateway";
-import { claimMembers, type ClaimPath } from "../../policy/claims";
-import type { IssuerRules } from "../../policy/token";
+import { routeEntries, type RouteEntry } from "../../decision/gateway";
+import { claimMembers, type ClaimPath } from "../../identity/claims";
+import type { IssuerRules } from "../../identity/token";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { metadata } from "./names";
 

@@ -12,7 +12,7 @@ import { DestinationRule } from "../../../imports/networking.istio.io";
 import { Telemetry } from "../../../imports/telemetry.istio.io";
 import { workloadOf } from "../../model";
 import { hasDoor, type IstioDraft } from "./draft";
-import { claimMembers } from "../../policy/claims";
+import { claimMembers } from "../../identity/claims";
 import { duration, metadata, providerName, splitAddress } from "./names";
 
 /**

@@ -3,9 +3,9 @@ import {
   type RetriesConfig,
   type RewriteConfig,
   type TimeoutsConfig,
-} from "../../policy/upstream";
-import { securityHeaderLines, type ErrorBodyConfig, type ResponseHeadersConfig, type SecurityHeadersConfig } from "../../policy/response";
-import type { RespondConfig, WeightsConfig } from "../../policy/route-shape";
+} from "../../policy/kinds/upstream";
+import { securityHeaderLines, type ErrorBodyConfig, type ResponseHeadersConfig, type SecurityHeadersConfig } from "../../policy/kinds/response";
+import type { RespondConfig, WeightsConfig } from "../../policy/kinds/route-shape";
 import type { Enforcer } from "../target";
 import { hostOf, routeOf, type IstioDraft } from "./draft";
 

@@ -11,10 +11,10 @@ import {
   type VirtualServiceSpecHttp,
   type VirtualServiceSpecHttpMatch,
 } from "../../../imports/networking.istio.io";
-import { OWN_HEADERS } from "../../policy/header-hygiene";
-import { CORS_HEADERS } from "../../policy/cors";
-import { routeEntries, type RouteEntry } from "../../policy/gateway";
-import { IDEMPOTENT } from "../../policy/upstream";
+import { OWN_HEADERS } from "../../policy/kinds/header-hygiene";
+import { CORS_HEADERS } from "../../policy/kinds/cors";
+import { routeEntries, type RouteEntry } from "../../decision/gateway";
+import { IDEMPOTENT } from "../../policy/kinds/upstream";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { longestAnswerMs, throughAddress } from "../through";
 import { duration, formatText, metadata, hasHandshakes, MISSING, nowhere, ONCE, PREFLIGHT, REDIRECT, routeName, UPGRADE, splitAddress } from "./names";

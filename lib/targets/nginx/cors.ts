@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { CORS_HEADERS, type cors as kind } from "../../policy/cors";
+import { CORS_HEADERS, type cors as kind } from "../../policy/kinds/cors";
 import type { Enforcer } from "../target";
 import { addMap, serverOf, type NginxDraft } from "./draft";
 import { regexText, text } from "../nginx-syntax";

@@ -1,5 +1,5 @@
-import type { Host, Route } from "../../policy/gateway";
-import { needsMatching, type RespondConfig } from "../../policy/route-shape";
+import { needsMatching, type Host, type Route } from "../../decision/gateway";
+import type { RespondConfig } from "../../policy/kinds/route-shape";
 import type { Placement } from "../../plan";
 import type { TargetInput } from "../target";
 import { filterWays, handshakes } from "../through";

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from "node:http";
-import { reasonPhrase } from "../../policy/response";
+import { reasonPhrase } from "../../policy/kinds/response";
 import { text } from "../nginx-syntax";
 import { addMap, nameFor, type HeaderExpression, type NginxDraft, type ServerDraft } from "./draft";
 import { responseHeaderLines } from "./header-lines";

@@ -1,4 +1,4 @@
-import { routeEntries, type RouteEntry } from "../../policy/gateway";
+import { routeEntries, type RouteEntry } from "../../decision/gateway";
 import { headerVariable, regexText, text } from "../nginx-syntax";
 import type { ServerDraft } from "./draft";
 

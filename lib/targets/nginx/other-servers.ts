@@ -1,5 +1,5 @@
-import { configOf } from "../../policy/gateway";
-import { errorBody, HTTPS_ONLY, type ErrorBodyConfig, type SecurityHeadersConfig } from "../../policy/response";
+import { configOf } from "../../decision/gateway";
+import { errorBody, HTTPS_ONLY, type ErrorBodyConfig, type SecurityHeadersConfig } from "../../policy/kinds/response";
 import type { NginxDraft } from "./draft";
 import { responseHeaderLines } from "./header-lines";
 import { errorText, securityLines } from "./response";

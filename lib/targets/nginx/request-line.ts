@@ -1,4 +1,4 @@
-import type { requestLine as kind } from "../../policy/request-line";
+import type { requestLine as kind } from "../../policy/kinds/request-line";
 import type { z } from "zod";
 import type { Enforcer } from "../target";
 import { addMap, serverOf, type NginxDraft } from "./draft";

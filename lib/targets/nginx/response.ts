@@ -4,7 +4,7 @@ import {
   type ErrorBodyConfig,
   type ResponseHeadersConfig,
   type SecurityHeadersConfig,
-} from "../../policy/response";
+} from "../../policy/kinds/response";
 import type { Enforcer } from "../target";
 import { addMap, nameFor, routeOf, serverOf, type HeaderExpression, type NginxDraft, type RouteDraft } from "./draft";
 import { escapeText, headerVariable, text } from "../nginx-syntax";

@@ -1,5 +1,5 @@
-import type { HeaderChangeConfig, RetriesConfig, RewriteConfig, TimeoutsConfig } from "../../policy/upstream";
-import type { RespondConfig, WeightsConfig } from "../../policy/route-shape";
+import type { HeaderChangeConfig, RetriesConfig, RewriteConfig, TimeoutsConfig } from "../../policy/kinds/upstream";
+import type { RespondConfig, WeightsConfig } from "../../policy/kinds/route-shape";
 import type { Enforcer } from "../target";
 import { addMap, nameFor, routeOf, type NginxDraft, type RouteDraft } from "./draft";
 import { escapeText, regexText, text } from "../nginx-syntax";

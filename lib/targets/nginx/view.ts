@@ -1,9 +1,9 @@
 import type { GatewayModel } from "../../model";
 import { clientIdleMs } from "../front";
-import type { Host } from "../../policy/gateway";
+import type { Host } from "../../decision/gateway";
 import { otherHosts, redirects } from "./other-servers";
-import { FORWARDED_HEADERS, OWN_HEADERS, STEERING_HEADERS } from "../../policy/header-hygiene";
-import { IDEMPOTENT } from "../../policy/upstream";
+import { FORWARDED_HEADERS, OWN_HEADERS, STEERING_HEADERS } from "../../policy/kinds/header-hygiene";
+import { IDEMPOTENT } from "../../policy/kinds/upstream";
 import type { Check, HeaderExpression, NginxDraft, RouteDraft, ServerDraft } from "./draft";
 import { text, time, headerVariable } from "../nginx-syntax";
 import { identityHeaders, passedHeaders } from "../identity-headers";

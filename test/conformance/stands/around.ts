@@ -6,7 +6,7 @@ import { startPart, until, type Part } from "../../parts/process";
 import { Valkey } from "../../parts/valkey";
 import { setTimeout as sleep } from "node:timers/promises";
 import { resolveGateway, type GatewayModel } from "../../../lib/model";
-import { configOf } from "../../../lib/policy/gateway";
+import { configOf } from "../../../lib/decision/gateway";
 import type { Case } from "../case";
 import { Identities } from "../identities";
 import { modelOf, placedModel, secretVariable, type Addresses } from "../systems";

@@ -1,0 +1,85 @@
+import type { ConfiguredPolicy, Route } from "./gateway";
+import { kindNamed } from "../policy";
+import {
+  BodyRefused,
+  type Answer,
+  type Exchange,
+  type FailureCause,
+  type PolicyKind,
+  type ServiceAnswer,
+  type State,
+} from "../policy/kind";
+import { NoAnswer, noAnswer } from "../policy/no-answer";
+
+/** Sends a request to a service once. */
+export interface Transport {
+  /** What must be had before the first try, in the client's time and not in the service's. */
+  prepare?(): Promise<void>;
+  /** Rejects with `NoAnswer`, or with `BodyRefused`; `untilMs` ends the answer's body too. */
+  send(service: string, firstByteMs: number, untilMs: number): Promise<ServiceAnswer>;
+  /** Lets go of an answer that nobody reads. */
+  discard(answer: ServiceAnswer): void;
+}
+
+/** All tries of one call, within its time. */
+async function tryAll(
+  exchange: Exchange,
+  services: readonly string[],
+  state: State,
+  transport: Transport,
+): Promise<Answer> {
+  const { tries, perTryMs, retryOn, totalMs = Infinity } = exchange.call;
+  await transport.prepare?.();
+  const untilMs = state.nowMs() + totalMs;
+  let cause: Exclude<FailureCause, "breaker-open"> = "timeout";
+  for (let left = tries, at = 0; left > 0; left--, at++) {
+    const service = services[at < services.length ? at : 1 + ((at - 1) % (services.length - 1))] ?? services[0] ?? "";
+    const leftMs = untilMs - state.nowMs();
+    if (leftMs <= 0) return noAnswer("timeout");
+    try {
+      const answer = await transport.send(service, Math.min(perTryMs, leftMs), untilMs);
+      if (left === 1 || !retryOn.has(String(answer.status))) return answer;
+      transport.discard(answer);
+    } catch (error) {
+      if (error instanceof BodyRefused) return { by: "gateway", refusal: error.refusal };
+      if (!(error instanceof NoAnswer)) throw error;
+      cause = error.kind === "timeout" ? "timeout" : "no-answer";
+      if (!retryOn.has(error.kind)) break;
+    }
+  }
+  return noAnswer(cause);
+}
+
+/** One of the backends, by their weights. */
+export function chooseService({ backends }: Route, random: () => number = Math.random): string {
+  const [only] = backends;
+  if (only && backends.length === 1) return only.service;
+  let at = random() * backends.reduce((sum, b) => sum + b.weight, 0);
+  return (backends.find((b) => (at -= b.weight) < 0) ?? only)?.service ?? "";
+}
+
+/** Calls the service of a route, with all that stands around the call: the first policy is the outermost. */
+export function callService(
+  policies: readonly ConfiguredPolicy[],
+  route: Route,
+  exchange: Exchange,
+  state: State,
+  transport: Transport,
+): Promise<Answer> {
+  const service = chooseService(route);
+  exchange.service = service;
+  // What was not answered by one backend is asked of the others; those without a share are asked nothing.
+  const others = route.backends.filter((b) => b.weight > 0 && b.service !== service).map((b) => b.service);
+  const around = policies
+    .map(({ kind, config }) => ({ kind: kindNamed(kind), config }))
+    .filter(({ kind }) => kind.around !== undefined)
+    // What is done to every answer is done last.
+    .sort((a, b) => Number(b.kind.phase === "response") - Number(a.kind.phase === "response"));
+  const innermost = (): Promise<Answer> => tryAll(exchange, [service, ...new Set(others)], state, transport);
+  return around.reduceRight<() => Promise<Answer>>(
+    (call, { kind, config }) =>
+      () =>
+        (kind.around as NonNullable<PolicyKind["around"]>)(config, exchange, state, call),
+    innermost,
+  )();
+}

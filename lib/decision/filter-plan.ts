@@ -1,0 +1,50 @@
+import type { HostHeaders } from "./answer";
+import type { Host, Route } from "./gateway";
+import type { ErrorBodyConfig } from "../policy/kinds/response";
+
+export const FORMAT_VERSION = 4;
+
+/** What one filter is to do: the policies of one gateway that its proxy leaves to it. Plain JSON, written by `synth`. */
+export interface FilterPlan {
+  formatVersion: typeof FORMAT_VERSION;
+  system: string;
+  environment: string;
+  /** The proxy that it stands behind, which says how answers must look; `node-gateway` where it is the gateway itself. */
+  proxy: string;
+  issuers: Readonly<Record<string, { jwksUrl?: string; secret?: string; algorithms: readonly string[] }>>;
+  secrets: Readonly<Record<string, SecretPlace>>;
+  redis: string;
+  front: {
+    kind: string;
+    hops: number;
+    networks: readonly string[];
+    healthPath: string;
+    tls: "gateway" | "front";
+    /** How long a client's connection may say nothing. */
+    idleMs: number;
+  };
+  /** The largest head of a service's answer; 32 KiB where a plan of an older build has none. */
+  upstream?: { headBytes: number };
+  /** Addresses of the services, `host:port`. */
+  services: Readonly<Record<string, string>>;
+  /** Hosts with their routes; `policies` holds only what the filter decides. */
+  hosts: readonly PlannedHost[];
+  otherHosts?: PlannedHost;
+}
+
+/** Where the filter finds a secret: exactly one of these. */
+export interface SecretPlace {
+  env?: string | undefined;
+  file?: string | undefined;
+  awsSecretsManager?: string | undefined;
+}
+
+export interface PlannedHost extends Host, HostHeaders {
+  errorBody?: ErrorBodyConfig;
+  routes: readonly PlannedRoute[];
+}
+
+interface PlannedRoute extends Route {
+  /** The whole exchange goes through the filter. */
+  through?: boolean;
+}

@@ -1,0 +1,137 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { claimAt } from "../../identity/claims";
+import { addressGroup } from "../client-address";
+import { notNow, policyKind, TOO_LARGE, type Exchange, type GatewayRequest, type Refusal } from "../kind";
+import { plainMediaType } from "../media-type";
+import { retryAfter } from "../rate";
+import { parseStrictJson } from "../../content/strict-json";
+import { bareText, namesOf } from "../../content/spellings";
+import { duration, judgedBody, memberPath } from "../values";
+
+const schema = z.strictObject({
+  /**
+   * The member of the body that says who wants in: a text, compared without case, width, accents, white space and characters
+   * that nobody sees. A body that does not name exactly one is 400.
+   */
+  field: memberPath.default("email"),
+  attempts: z.int().min(1).max(1_000).default(5),
+  per: duration.prefault("15m"),
+  blockFor: duration.prefault("15m"),
+  /** The service's answer that is a failed attempt. */
+  status: z.int().min(400).max(499).default(401),
+  /** `clientAddress` as well: nobody can lock out somebody else, and an attacker with many addresses is slowed less. */
+  by: z.enum(["field", "fieldAndClientAddress"]).default("field"),
+  maxBody: judgedBody,
+});
+
+/** Whom a request names: exactly one, or it is not to be told for sure. */
+type Named = string | undefined;
+
+const lastOf = (path: string): string => path.slice(path.lastIndexOf(".") + 1);
+
+/** Whether a reader may take the name for the field's, or for the last member of its path. */
+const isField = (key: string, field: string): boolean => namesOf(key, field) || namesOf(key, lastOf(field));
+
+function inForm(body: Buffer, field: string): Named {
+  const text = body.toString("utf8");
+  // Some readers divide at semicolons as well.
+  if (text.includes(";")) return undefined;
+  const form = new URLSearchParams(text);
+  const [key, ...others] = [...form.keys()].filter((k) => isField(k, field));
+  const value = key === field && others.length === 0 ? form.get(field) : null;
+  // Bytes that are no UTF-8 become this character here, and something else elsewhere.
+  return value === null || value.includes("\ufffd") ? undefined : value;
+}
+
+/** Members at any depth that could be the field. */
+function membersLike(value: unknown, field: string): number {
+  if (typeof value !== "object" || value === null) return 0;
+  let count = 0;
+  for (const [name, item] of Object.entries(value)) {
+    if (!Array.isArray(value) && isField(name, field)) count += 1;
+    count += membersLike(item, field);
+  }
+  return count;
+}
+
+function inJson(body: Buffer, field: string): Named {
+  try {
+    const claims = parseStrictJson(body) as Record<string, unknown>;
+    const value = claimAt(claims, field);
+    return typeof value === "string" && membersLike(claims, field) === 1 ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** In any other form, or beside the body, the service might read a name that was not counted. */
+function nameIn(request: GatewayRequest, body: Buffer, field: string): Named {
+  const at = request.target.indexOf("?");
+  const parameters = new URLSearchParams(at < 0 ? "" : request.target.slice(at + 1));
+  if ([...parameters.keys()].some((key) => isField(key, field))) return undefined;
+  const type = plainMediaType(request);
+  if (type === "application/json") return inJson(body, field);
+  return type === "application/x-www-form-urlencoded" ? inForm(body, field) : undefined;
+}
+
+/** The key that attempts are counted under; a refusal where the request does not plainly name one subject. */
+async function keyOf(
+  { field, by, maxBody }: Pick<z.output<typeof schema>, "field" | "by" | "maxBody">,
+  { request, system, environment }: Exchange,
+): Promise<string | Refusal> {
+  const body = await request.body?.read(maxBody);
+  if (request.body && !body) return TOO_LARGE;
+  const subject = bareText((body && nameIn(request, body, field)) ?? "").replace(/\.+$/, "");
+  if (subject === "") {
+    return { status: 400, reason: "lockout-unreadable", message: `The body does not say ${field} plainly.` };
+  }
+  const who = createHash("sha256").update(subject).digest("base64url");
+  const from = by === "field" ? "" : `:${addressGroup(request.client)}`;
+  return `lockout:{${system}:${environment}:${who}${from}}`;
+}
+
+/**
+ * After so many failed attempts whoever is named in the body is refused for a while; one that succeeds clears the count.
+ * Attempts under way and those that have failed are together no more than are allowed: guesses at the same time get no
+ * further than guesses one by one. While the store is away nobody's attempts are known: they are refused, or counted by this
+ * replica.
+ */
+export const lockout = policyKind({
+  kind: "lockout",
+  schema: schema.extend({ onFailure: z.enum(["local", "deny"]).default("local") }),
+  phase: "limits",
+  sees: "response",
+  perHost: false,
+  requires: () => ["LoginLockout"],
+  async around({ attempts, per, blockFor, onFailure, status, ...config }, exchange, state, call) {
+    const key = await keyOf(config, exchange);
+    if (typeof key === "object") return { by: "gateway", refusal: key };
+    let store = state.shared;
+    let waitMs: number;
+    try {
+      waitMs = await store.attempt(key, attempts, per);
+    } catch {
+      // It may still be counted there, late, though nobody tries.
+      void state.shared.attempted(key, "unknown", attempts, blockFor).catch(() => undefined);
+      if (onFailure === "deny") {
+        return { by: "gateway", refusal: notNow("limits-away", "Attempts cannot be counted now.") };
+      }
+      store = state.alone;
+      waitMs = await store.attempt(key, attempts, per);
+    }
+    if (waitMs > 0) {
+      const headers = { "retry-after": retryAfter(waitMs) };
+      const refusal = { status: 429, reason: "locked-out", message: "Too many failed attempts.", headers };
+      return { by: "gateway", refusal };
+    }
+    // A client that does not wait for the answer has still tried.
+    const answer = await call();
+    const own = answer.by === "service" ? answer.status : undefined;
+    const passed = own !== undefined && own < 300;
+    await store
+      .attempted(key, own === status ? "failed" : passed ? "passed" : "unknown", attempts, blockFor)
+      .catch(() => undefined);
+    return answer;
+  },
+});

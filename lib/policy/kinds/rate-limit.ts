@@ -1,0 +1,96 @@
+import { z } from "zod";
+import { addressGroup } from "../client-address";
+import type { Feature } from "../feature";
+import { notNow, policyKind, userKey, type Counter, type Decision, type Exchange } from "../kind";
+import { burstOf, rateShape, retryAfter } from "../rate";
+import { name } from "../values";
+
+const ipv6Network = z.strictObject({ ipv6Prefix: z.int().min(32).max(128).default(64) });
+
+const limit = z.strictObject({
+  /** Routes that name the same limit share its counters. */
+  name,
+  ...rateShape,
+  /** The first of these that the request has; a request that has none is not counted. IPv6 addresses count by network. */
+  key: z
+    .array(z.union([z.enum(["apiKey", "user", "clientAddress"]), z.strictObject({ clientAddress: ipv6Network })]))
+    .min(1)
+    .default(["user", "clientAddress"]),
+  scope: z.enum(["cluster", "replica"]).default("cluster"),
+});
+
+type Limit = z.output<typeof limit>;
+
+/** Who is counted; nothing where the request has no owner of that kind. */
+function ownerOf(kind: Limit["key"][number], { identity, apiKey, request }: Exchange): string | undefined {
+  if (kind === "apiKey") return apiKey === undefined ? undefined : `key:${encodeURIComponent(apiKey)}`;
+  if (kind === "user") return identity && userKey(identity);
+  const prefix = kind === "clientAddress" ? undefined : kind.clientAddress.ipv6Prefix;
+  return `address:${addressGroup(request.client, prefix)}`;
+}
+
+function countersOf({ limits }: { limits: Limit[] }, scope: Limit["scope"], exchange: Exchange): Counter[] {
+  const { system, environment } = exchange;
+  return limits.flatMap((limit): Counter[] => {
+    if (limit.scope !== scope) return [];
+    let owner: string | undefined;
+    for (const kind of limit.key) owner ??= ownerOf(kind, exchange);
+    if (owner === undefined) return [];
+    const key = `limit:{${system}:${environment}:${owner}}:${limit.name}`;
+    return [{ key, requests: limit.requests, perMs: limit.per, burst: burstOf(limit) }];
+  });
+}
+
+function judged(waitMs: number): Decision {
+  if (waitMs === 0) return undefined;
+  const headers = { "retry-after": retryAfter(waitMs) };
+  return { status: 429, reason: "rate-limited", message: "The limit is used up.", headers };
+}
+
+const AWAY = notNow("limits-away", "Limits cannot be checked now.");
+
+type Later = Decision | Promise<Decision>;
+
+/** What follows from an answer of a store, which may be at hand. */
+function later(waitMs: number | Promise<number>, then: (waitMs: number) => Later, away?: () => Later): Later {
+  return waitMs instanceof Promise ? waitMs.then(then, away) : then(waitMs);
+}
+
+/**
+ * Exact limits (GCRA). A request counts in all limits of one scope or, when one refuses, in none. `onFailure` says what holds
+ * while the shared counters are away: `local` lets each replica count for itself.
+ */
+export const rateLimit = policyKind({
+  kind: "rateLimit",
+  schema: z.strictObject({
+    limits: z.array(limit).min(1),
+    onFailure: z.enum(["local", "deny", "allow"]).default("local"),
+  }),
+  phase: "limits",
+  sees: "head",
+  perHost: false,
+  requires(config) {
+    const features = new Set<Feature>();
+    for (const { key, scope } of config.limits) {
+      if (key.includes("user")) features.add("RateLimitByUser");
+      if (key.includes("apiKey")) features.add("RateLimitByApiKey");
+      if (key.some((kind) => kind === "clientAddress" || typeof kind === "object"))
+        features.add("RateLimitByClientAddress");
+      features.add(scope === "cluster" ? "RateLimitCluster" : "RateLimitReplica");
+    }
+    return [...features];
+  },
+  decide(config, exchange, state) {
+    const now = state.nowMs();
+    const cluster = countersOf(config, "cluster", exchange);
+    const replica = countersOf(config, "replica", exchange);
+    // Another store, so not in the same step: a call that a replica refuses has counted in the cluster.
+    const next = (waitMs: number): Decision | Promise<Decision> =>
+      waitMs > 0 ? judged(waitMs) : later(state.local.take(replica, now), judged);
+    const away = (): Decision | Promise<Decision> => {
+      if (config.onFailure === "deny") return AWAY;
+      return config.onFailure === "local" ? later(state.local.take(cluster, now), next) : next(0);
+    };
+    return cluster.length === 0 ? next(0) : later(state.shared.take(cluster, now), next, away);
+  },
+});

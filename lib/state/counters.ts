@@ -1,0 +1,34 @@
+import type { Counter, CounterStore } from "./store";
+
+/** The generic cell rate algorithm: `tat` is the theoretical arrival time kept for a key. */
+export function gcra(tat: number | undefined, counter: Counter, nowMs: number): { waitMs: number; tat: number } {
+  const interval = counter.perMs / counter.requests;
+  const start = Math.max(tat ?? nowMs, nowMs);
+  const waitMs = start - nowMs - counter.burst * interval;
+  return waitMs > 0 ? { waitMs, tat: start } : { waitMs: 0, tat: start + interval };
+}
+
+/** Counters of one process, at most `capacity` of them: beyond that the one that is free soonest is forgotten. */
+export class MemoryCounters implements CounterStore {
+  readonly #tats = new Map<string, number>();
+
+  constructor(private readonly capacity = 100_000) {}
+
+  take(counters: readonly Counter[], nowMs: number): number {
+    const taken = counters.map((counter) => ({ counter, ...gcra(this.#tats.get(counter.key), counter, nowMs) }));
+    const waitMs = Math.max(0, ...taken.map((t) => t.waitMs));
+    if (waitMs > 0) return waitMs;
+    for (const { counter, tat } of taken) {
+      this.#tats.delete(counter.key);
+      this.#tats.set(counter.key, tat);
+    }
+    if (this.#tats.size > this.capacity) this.#forget(nowMs);
+    return 0;
+  }
+
+  #forget(nowMs: number): void {
+    for (const [key, tat] of this.#tats) if (tat <= nowMs) this.#tats.delete(key);
+    const oldest = this.#tats.keys();
+    while (this.#tats.size > this.capacity) this.#tats.delete(oldest.next().value as string);
+  }
+}

@@ -1,0 +1,256 @@
+import { CircuitBreakers, type BreakerRules, type BreakerState } from "../../lib/state/breakers";
+
+const RULES: BreakerRules = {
+  errorPercent: 50,
+  minimumCallers: 1,
+  minimumCalls: 4,
+  windowMs: 10_000,
+  openForMs: 30_000,
+};
+
+type Breaker = ReturnType<CircuitBreakers["of"]>;
+type Outcome = Parameters<Breaker["record"]>[0];
+
+/** One breaker in a time of its own. */
+class Bench {
+  readonly breakers = new CircuitBreakers();
+  readonly breaker = this.breakers.of("s");
+  now = 1_000_000;
+  readonly #sent: number[] = [];
+
+  constructor(private readonly rules: Partial<BreakerRules> = {}) {}
+
+  get state(): BreakerState {
+    return this.breaker.stateAt(this.now);
+  }
+
+  admit(): number {
+    const { waitMs, epoch } = this.breaker.admit(this.now);
+    if (waitMs === 0) this.#sent.push(epoch);
+    return waitMs;
+  }
+
+  /** Tells of the oldest call that is under way. */
+  record(outcome: Outcome): void {
+    this.breaker.record(outcome, "a", { ...RULES, ...this.rules }, this.now, this.#sent.shift() ?? -1);
+  }
+
+  /** Calls that end at once, `o` well and `x` badly; those that are not admitted are not told of. */
+  calls(outcomes: string): string {
+    return Array.from(outcomes, (c) => {
+      if (this.admit() > 0) return "-";
+      this.record(c === "o" ? "ok" : c === "x" ? "error" : "unknown");
+      return c;
+    }).join("");
+  }
+
+  /** Opens it, and waits until it may be tried. */
+  halfOpen(): this {
+    this.calls("xxxx");
+    this.now += RULES.openForMs;
+    return this;
+  }
+}
+
+describe("closed", () => {
+  test.each<[string, string, Partial<BreakerRules>, BreakerState]>([
+    ["no call", "", {}, "closed"],
+    ["errors below the smallest number of calls", "xxx", {}, "closed"],
+    ["that many calls, all of them errors", "xxxx", {}, "open"],
+    ["that many calls, exactly the share of them errors", "ooxx", {}, "open"],
+    ["one error less", "ooox", {}, "closed"],
+    ["the share is of all calls, not of the last ones", "ooooooxxxx", {}, "closed"],
+    ["and is reached by one more", "ooooxxxx", {}, "open"],
+    ["a share of 100 forgives nothing but one success", "oxxxxxxxx", { errorPercent: 100 }, "closed"],
+    ["a share of 100, all errors", "xxxx", { errorPercent: 100 }, "open"],
+    ["a share of 1", "ooox", { errorPercent: 1 }, "open"],
+    ["one call is enough where one is asked for", "x", { minimumCalls: 1 }, "open"],
+    ["calls that the client broke off are neither", "xxx?????", {}, "closed"],
+    ["and do not dilute", "xxx?????x", {}, "open"],
+  ])("%s: %s", (_, outcomes, rules, state) => {
+    const bench = new Bench(rules);
+    expect(bench.calls(outcomes)).toBe(outcomes);
+    expect(bench.state).toBe(state);
+  });
+
+  test("what is older than the window is forgotten", () => {
+    const bench = new Bench();
+    bench.calls("xxx");
+    bench.now += RULES.windowMs + 1_000;
+    bench.calls("x");
+    expect(bench.state).toBe("closed");
+    bench.calls("xxx");
+    expect(bench.state).toBe("open");
+  });
+
+  test("what is inside the window counts, however it is spread", () => {
+    const bench = new Bench();
+    for (let i = 0; i < 4; i++) {
+      bench.calls("x");
+      bench.now += RULES.windowMs / 4 - 1;
+    }
+    expect(bench.state).toBe("open");
+  });
+
+  test("old successes leave the window as old errors do", () => {
+    const bench = new Bench();
+    bench.calls("o".repeat(100));
+    bench.now += RULES.windowMs * 2;
+    bench.calls("xxxx");
+    expect(bench.state).toBe("open");
+  });
+
+  test("a long life leaves no trace", () => {
+    const bench = new Bench();
+    for (let i = 0; i < 10_000; i++) {
+      bench.calls("ooox");
+      bench.now += 137;
+    }
+    expect(bench.state).toBe("closed");
+  });
+});
+
+describe("open", () => {
+  test("admits nobody for its time, and says how long that is", () => {
+    const bench = new Bench();
+    bench.calls("xxxx");
+    expect(bench.admit()).toBe(30_000);
+    bench.now += 29_999;
+    expect([bench.admit(), bench.state]).toEqual([1, "open"]);
+    bench.now += 1;
+    expect(bench.state).toBe("half-open");
+    expect(bench.admit()).toBe(0);
+  });
+
+  test("is not kept open, nor closed, by calls that were sent before it opened", () => {
+    const bench = new Bench();
+    for (let i = 0; i < 6; i++) expect(bench.admit()).toBe(0);
+    for (let i = 0; i < 4; i++) bench.record("error");
+    bench.now += 10_000;
+    bench.record("error");
+    bench.record("ok");
+    expect([bench.admit(), bench.state]).toEqual([20_000, "open"]);
+  });
+});
+
+describe("half-open", () => {
+  test("one call tries, the others wait a second", () => {
+    const bench = new Bench().halfOpen();
+    expect([bench.admit(), bench.admit(), bench.admit()]).toEqual([0, 1_000, 1_000]);
+    expect(bench.state).toBe("half-open");
+  });
+
+  test("closes when that call ends well, and begins to count anew", () => {
+    const bench = new Bench().halfOpen();
+    expect(bench.calls("o")).toBe("o");
+    expect(bench.state).toBe("closed");
+    expect(bench.calls("xxx")).toBe("xxx");
+    expect(bench.state).toBe("closed");
+  });
+
+  test("opens for its whole time again when it does not", () => {
+    const bench = new Bench().halfOpen();
+    expect(bench.calls("x")).toBe("x");
+    expect([bench.state, bench.admit()]).toEqual(["open", 30_000]);
+    bench.now += 30_000;
+    expect(bench.calls("o")).toBe("o");
+    expect(bench.state).toBe("closed");
+  });
+
+  test("a call that the client broke off proves nothing: the next one tries", () => {
+    const bench = new Bench().halfOpen();
+    expect(bench.calls("?o")).toBe("?o");
+    expect(bench.state).toBe("closed");
+  });
+
+  test.each<[string, Outcome]>([
+    ["well", "ok"],
+    ["badly", "error"],
+    ["with nothing known", "unknown"],
+  ])("a call that was sent before it opened and ends %s now is not the one that tries", (_, outcome) => {
+    const bench = new Bench();
+    expect(bench.admit()).toBe(0);
+    bench.halfOpen();
+    expect(bench.admit()).toBe(0);
+    bench.record(outcome);
+    expect([bench.state, bench.admit()]).toEqual(["half-open", 1_000]);
+  });
+
+  test("waits for as long as its one call takes", () => {
+    const bench = new Bench().halfOpen();
+    bench.admit();
+    bench.now += 600_000;
+    expect(bench.admit()).toBe(1_000);
+    bench.record("ok");
+    expect(bench.state).toBe("closed");
+  });
+});
+
+describe("several services", () => {
+  test("have a breaker each, and routes to one service share it", () => {
+    const breakers = new CircuitBreakers();
+    const [one, two] = [breakers.of("one"), breakers.of("two")];
+    for (let i = 0; i < 4; i++) {
+      one.record("error", "a", RULES, 0, one.admit(0).epoch);
+      two.record("ok", "a", RULES, 0, two.admit(0).epoch);
+    }
+    expect(breakers.of("one").admit(1).waitMs).toBe(29_999);
+    expect(breakers.of("two").admit(1).waitMs).toBe(0);
+    expect(breakers.states(1)).toEqual([
+      { service: "one", state: "open" },
+      { service: "two", state: "closed" },
+    ]);
+    expect(breakers.states(30_000)[0]).toEqual({ service: "one", state: "half-open" });
+  });
+
+  describe("and routes with other numbers", () => {
+    const told = (breakers: CircuitBreakers, count: number, rules: Partial<BreakerRules>, nowMs: number): void => {
+      const breaker = breakers.of("s");
+      for (let i = 0; i < count; i++) {
+        breaker.record("error", "a", { ...RULES, ...rules }, nowMs, breaker.admit(nowMs).epoch);
+      }
+    };
+
+    test("judge by their own what all of them have seen", () => {
+      const breakers = new CircuitBreakers();
+      told(breakers, 20, { minimumCalls: 100, openForMs: 60_000 }, 0);
+      expect(breakers.of("s").stateAt(0)).toBe("closed");
+      told(breakers, 1, { openForMs: 5_000 }, 0);
+      expect(breakers.of("s").admit(0).waitMs).toBe(5_000);
+    });
+
+    test("forget by the shortest window", () => {
+      const breakers = new CircuitBreakers();
+      told(breakers, 3, {}, 1_000);
+      told(breakers, 1, { windowMs: 100, minimumCalls: 100 }, 2_000);
+      told(breakers, 1, {}, 2_001);
+      expect(breakers.of("s").stateAt(2_001)).toBe("closed");
+      told(breakers, 2, {}, 2_002);
+      expect(breakers.of("s").stateAt(2_002)).toBe("open");
+    });
+  });
+});
+
+describe("callers", () => {
+  const callers = (names: readonly string[], minimumCallers: number): BreakerState => {
+    const breaker = new CircuitBreakers().of("s");
+    const rules = { ...RULES, minimumCallers, minimumCalls: 4 };
+    for (const name of names) breaker.record("error", name, rules, 0, breaker.admit(0).epoch);
+    return breaker.stateAt(0);
+  };
+
+  test("one of them, however often, closes no service for all others", () => {
+    expect(
+      callers(
+        Array.from({ length: 100 }, () => "a"),
+        3,
+      ),
+    ).toBe("closed");
+    expect(callers(["a", "b", "a", "b", "a", "b"], 3)).toBe("closed");
+  });
+
+  test("several of them do", () => {
+    expect(callers(["a", "b", "c", "a"], 3)).toBe("open");
+    expect(callers(["a", "a", "a", "a"], 1)).toBe("open");
+  });
+});
