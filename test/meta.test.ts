@@ -96,9 +96,13 @@ describe("features", () => {
     expect([...required].sort()).toEqual(Object.keys(FEATURES).sort());
   });
 
-  const claimsOf = ({ native, door, through }: Capabilities): (readonly [kind: string, claims: readonly Claim[]])[] => [
+  const claimsOf = ({
+    native,
+    extAuth,
+    proxied,
+  }: Capabilities): (readonly [kind: string, claims: readonly Claim[]])[] => [
     ...Object.entries(native),
-    ...[door, through].flatMap((claims) => Object.entries(claims).map(([kind, claim]) => [kind, [claim]] as const)),
+    ...[extAuth, proxied].flatMap((claims) => Object.entries(claims).map(([kind, claim]) => [kind, [claim]] as const)),
   ];
 
   test.each(TARGETS.map((t) => [t.name, t.capabilities] as const))(
@@ -118,16 +122,16 @@ describe("features", () => {
 
   test("where the whole exchange goes through the filter it keeps all that it keeps at a door", () => {
     for (const { name, capabilities } of TARGETS) {
-      for (const [kind, claim] of Object.entries(capabilities.door)) {
-        const through = capabilities.through[kind as KindName]?.supports ?? [];
-        expect([name, kind, claim.supports.filter((f) => !through.includes(f))]).toEqual([name, kind, []]);
+      for (const [kind, claim] of Object.entries(capabilities.extAuth)) {
+        const whole = capabilities.proxied[kind as KindName]?.supports ?? [];
+        expect([name, kind, claim.supports.filter((f) => !whole.includes(f))]).toEqual([name, kind, []]);
       }
     }
   });
 
   test("what must see more than a head is never claimed for a door", () => {
     const seeing = KINDS.filter((k) => k.sees !== "head").map((k): string => k.kind);
-    const doors = TARGETS.flatMap((t) => Object.keys(t.capabilities.door));
+    const doors = TARGETS.flatMap((t) => Object.keys(t.capabilities.extAuth));
     expect(doors.filter((kind) => seeing.includes(kind))).toEqual([]);
   });
 
@@ -268,7 +272,7 @@ describe("drills", () => {
 describe("conformance cases", () => {
   const subjects = new Set(readCases(path.join(ROOT, "test/conformance/cases")).map((c) => c.subject));
   const kept = TARGETS.flatMap(({ name, capabilities }) =>
-    [...new Set([capabilities.native, capabilities.door, capabilities.through].flatMap((c) => Object.keys(c)))].map(
+    [...new Set([capabilities.native, capabilities.extAuth, capabilities.proxied].flatMap((c) => Object.keys(c)))].map(
       (kind) => [name, kind] as const,
     ),
   );

@@ -4,13 +4,13 @@ import type { Feature, KindName } from "../policy";
  * Where a promise can be kept: by the proxy itself, by the filter that it asks about the head of a request, or by the
  * filter that the whole exchange goes through.
  */
-export type Place = "native" | "door" | "through";
+export type Place = "native" | "ext-auth" | "proxied";
 
 /** What one enforcer says it can keep. A feature that is not named is not supported. */
 export interface Claim {
   supports: readonly Feature[];
   /** Relative to the door: a native form before it cannot follow what the door decides. */
-  stage: "beforeDoor" | "afterDoor";
+  stage: "beforeExtAuth" | "afterExtAuth";
   /** A near form that differs in a stated way: used only where the model accepts the difference by this name. */
   difference?: { name: string; text: string };
 }
@@ -20,11 +20,11 @@ export interface Capabilities {
   target: string;
   native: Readonly<Partial<Record<KindName, readonly Claim[]>>>;
   /** Claims of the filter behind this target's door; none where it has no door. */
-  door: Readonly<Partial<Record<KindName, Claim>>>;
+  extAuth: Readonly<Partial<Record<KindName, Claim>>>;
   /** Claims of the filter where the route goes through it; none where this target cannot send a route there. */
-  through: Readonly<Partial<Record<KindName, Claim>>>;
+  proxied: Readonly<Partial<Record<KindName, Claim>>>;
   /** `all`: every route goes through the filter; `host`: when one does, all of its host do. */
-  throughAlso?: "all" | "host";
+  proxiedAlso?: "all" | "host";
   /** Kept by real parts in the conformance run. */
   proven: boolean;
   retired?: { since: string; advice: string };

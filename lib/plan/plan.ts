@@ -71,7 +71,7 @@ const needsIdentity = (features: readonly Feature[]): boolean => features.some((
 const nameOf = (named: string | { name: string }): string => (typeof named === "string" ? named : named.name);
 
 /** What the filter decides and does where a route goes through it: from who asks to how the service is called. */
-const isThroughs = ({ policy }: Wanted): boolean => {
+const isProxieds = ({ policy }: Wanted): boolean => {
   const phase = phaseNumber(policy.kind);
   return phase >= PHASES.credentials && phase <= PHASES.upstream;
 };
@@ -89,17 +89,17 @@ class Planner {
   ) {}
 
   /** Routes with a promise that nothing keeps that sees less than the whole exchange. */
-  #goesThrough({ host, route }: Wanted): boolean {
-    const { throughAlso } = this.capabilities;
-    if (throughAlso === "all") return true;
+  #isProxied({ host, route }: Wanted): boolean {
+    const { proxiedAlso } = this.capabilities;
+    if (proxiedAlso === "all") return true;
     // The proxy answers it: nobody behind it would be asked.
     if (route?.respond) return false;
-    if (!route && throughAlso !== "host") return false;
+    if (!route && proxiedAlso !== "host") return false;
     return this.wanted.some((w) => {
-      if (w.host !== host || (w.route !== route && throughAlso !== "host")) return false;
-      const { native, door, through } = this.capabilities;
-      const kept = [...(native[w.policy.kind] ?? []).filter((c) => this.#usable(c)), door[w.policy.kind]];
-      const alone = through[w.policy.kind];
+      if (w.host !== host || (w.route !== route && proxiedAlso !== "host")) return false;
+      const { native, extAuth, proxied } = this.capabilities;
+      const kept = [...(native[w.policy.kind] ?? []).filter((c) => this.#usable(c)), extAuth[w.policy.kind]];
+      const alone = proxied[w.policy.kind];
       return !kept.some((c) => c && covers(c, w.features)) && alone !== undefined && covers(alone, w.features);
     });
   }
@@ -107,8 +107,8 @@ class Planner {
   place(wanted: Wanted): void {
     const { host, route, policy, features } = wanted;
     const claims = this.capabilities.native[policy.kind] ?? [];
-    const through = this.#goesThrough(wanted);
-    const pulled = through && isThroughs(wanted);
+    const proxied = this.#isProxied(wanted);
+    const pulled = proxied && isProxieds(wanted);
     const placement = (place: Place, claim: number, difference?: string): Placement => ({
       host: host.name,
       ...(route && { route: route.name }),
@@ -123,16 +123,16 @@ class Planner {
       (c) =>
         !pulled && this.#usable(c) && covers(c, features) && !this.#tooEarly(c, wanted) && this.#staysTogether(wanted),
     );
-    const door = this.capabilities.door[policy.kind];
-    const way = this.capabilities.through[policy.kind];
+    const door = this.capabilities.extAuth[policy.kind];
+    const way = this.capabilities.proxied[policy.kind];
     if (native >= 0) {
       const difference = claims[native]?.difference?.name;
       if (difference !== undefined) this.used.add(difference);
       this.placements.push(placement("native", native, difference));
-    } else if (!through && door && covers(door, features)) {
-      this.placements.push(placement("door", 0));
-    } else if (through && way && covers(way, features)) {
-      this.placements.push(placement("through", 0));
+    } else if (!proxied && door && covers(door, features)) {
+      this.placements.push(placement("ext-auth", 0));
+    } else if (proxied && way && covers(way, features)) {
+      this.placements.push(placement("proxied", 0));
     } else {
       this.#refuse(wanted);
     }
@@ -162,7 +162,7 @@ class Planner {
 
   /** A form that runs before the door must not hide a refusal that the door owes first. */
   #tooEarly(claim: Claim, { host, route, policy }: Wanted): boolean {
-    if (claim.stage === "afterDoor") return false;
+    if (claim.stage === "afterExtAuth") return false;
     const { phase } = kindNamed(policy.kind);
     return this.placements.some(
       (p) =>
@@ -174,8 +174,8 @@ class Planner {
   }
 
   #refuse({ host, route, policy, features }: Wanted): void {
-    const { target, native, door, through } = this.capabilities;
-    const claims = [...(native[policy.kind] ?? []), door[policy.kind], through[policy.kind]].filter(
+    const { target, native, extAuth, proxied } = this.capabilities;
+    const claims = [...(native[policy.kind] ?? []), extAuth[policy.kind], proxied[policy.kind]].filter(
       (c) => c !== undefined,
     );
     const lacking = missing(claims, features);

@@ -28,7 +28,7 @@ export interface Target<D> {
   readonly enforcers: Readonly<Partial<Record<KindName, Enforcer<D> | readonly Enforcer<D>[]>>>;
   /** Whether it can ask the filter about the head of a request, and send routes through it. */
   readonly hasFilter: boolean;
-  readonly throughAlso?: Capabilities["throughAlso"];
+  readonly proxiedAlso?: Capabilities["proxiedAlso"];
   /** It keeps who may call a service beside the gateway. */
   readonly keepsCallers?: true;
   /** Why it cannot stand behind what the model has in front, and what to do. */
@@ -42,13 +42,13 @@ export function enforcersOf<D>(target: Target<D>, kind: KindName): readonly Enfo
   return found === undefined ? [] : "apply" in found ? [found] : found;
 }
 
-export function capabilitiesOf<D>(target: Target<D>, filter: Pick<Capabilities, "door" | "through">): Capabilities {
+export function capabilitiesOf<D>(target: Target<D>, filter: Pick<Capabilities, "extAuth" | "proxied">): Capabilities {
   const kinds = Object.keys(target.enforcers) as KindName[];
   return {
     target: target.name,
     native: Object.fromEntries(kinds.map((kind) => [kind, enforcersOf(target, kind)])),
-    ...(target.hasFilter ? filter : { door: {}, through: {} }),
-    ...(target.throughAlso && { throughAlso: target.throughAlso }),
+    ...(target.hasFilter ? filter : { extAuth: {}, proxied: {} }),
+    ...(target.proxiedAlso && { proxiedAlso: target.proxiedAlso }),
     proven: target.proven,
     ...(target.retired && { retired: target.retired }),
   };

@@ -14,7 +14,7 @@ export function filterWays(plan: TargetPlan): {
 } {
   const at = (place: string): Set<string> =>
     new Set(plan.placements.filter((p) => p.place === place).map((p) => keyOf(p.host, p.route ?? "")));
-  const [through, doors] = [at("through"), at("door")];
+  const [through, doors] = [at("proxied"), at("ext-auth")];
   const isThrough = (host: string, route: string): boolean => through.has(keyOf(host, route));
   return {
     isThrough,

@@ -45,11 +45,11 @@ describe("explain", () => {
     const explained = JSON.parse(ran.out) as Explanation & { formatVersion: number };
     expect(explained).toMatchObject({ formatVersion: 1, route: "users" });
     const placesOf = (promise: string): unknown => explained.steps.find((s) => s.promise === promise)?.places;
-    const everywhere = { "node-gateway": "through", nginx: "through", istio: "through", "ingress-nginx": "through" };
+    const everywhere = { "node-gateway": "proxied", nginx: "proxied", istio: "proxied", "ingress-nginx": "proxied" };
     expect(placesOf("jwt")).toEqual(everywhere);
     expect(placesOf("cache")).toEqual(everywhere);
     expect(placesOf("cors")).toEqual({
-      "node-gateway": "through",
+      "node-gateway": "proxied",
       nginx: "native",
       istio: "native",
       "ingress-nginx": "native",
@@ -59,7 +59,7 @@ describe("explain", () => {
 
   test("a route that does not go through says so", async () => {
     const ran = await run("explain", "GET https://lab.test/keyed", LAB);
-    expect(ran.out).toMatch(/^9 +apiKey +401 api-key-missing +door +door$/m);
+    expect(ran.out).toMatch(/^9 +apiKey +401 api-key-missing +ext-auth +ext-auth$/m);
     expect(ran.out).toMatch(/^15 +timeouts +not asked +native +native$/m);
     expect(ran.out).toMatch(/outcome {2}401 api-key-missing/);
   });

@@ -21,7 +21,7 @@ test("it says what it enforces and where it is, serves, and ends when it is told
   const [head, ...rows] = said.split("\n\n")[0]?.split("\n") ?? [];
   expect(head).toMatch(/^phase +promise +where +node-gateway$/);
   expect(rows.length).toBeGreaterThan(10);
-  expect(rows.filter((row) => !row.endsWith(" through"))).toEqual([]);
+  expect(rows.filter((row) => !row.endsWith(" proxied"))).toEqual([]);
   expect(said).toContain("shop, production, on 127.0.0.1: http ");
   expect(said).toContain("in this process alone (name --redis to share)");
 
@@ -44,7 +44,7 @@ test("it says what it enforces and where it is, serves, and ends when it is told
 
 test("serhafen is served as the README says", async () => {
   const { said } = await started([SERHAFEN, "--plain", ...FREE_PORTS]);
-  expect(said).toMatch(/^15 +circuitBreaker +api\.serhafen\.com 16 routes +through$/m);
+  expect(said).toMatch(/^15 +circuitBreaker +api\.serhafen\.com 16 routes +proxied$/m);
 });
 
 describe("wrong use", () => {

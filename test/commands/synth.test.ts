@@ -211,14 +211,14 @@ test("plan prints one row for each promise, and one column for each target", asy
   const [title, head, ...rows] = ran.out.trimEnd().split("\n");
   expect(title).toBe("serhafen, production");
   expect(head).toMatch(/^phase +promise +where +node-gateway +nginx +istio +ingress-nginx$/);
-  expect(rows.some((r) => /^1 +httpsRedirect .* through +native +native +native unproven$/.test(r))).toBe(true);
-  expect(rows.some((r) => /^10 +jwt .* through +through +through +through unproven$/.test(r))).toBe(true);
-  expect(rows.filter((r) => r.includes(" door"))).toEqual([]);
+  expect(rows.some((r) => /^1 +httpsRedirect .* proxied +native +native +native unproven$/.test(r))).toBe(true);
+  expect(rows.some((r) => /^10 +jwt .* proxied +proxied +proxied +proxied unproven$/.test(r))).toBe(true);
+  expect(rows.filter((r) => r.includes(" ext-auth"))).toEqual([]);
   const lab = (await run("plan", LAB)).out.split("\n");
-  expect(lab.some((r) => /^9 +apiKey .* door +door$/.test(r))).toBe(true);
-  expect(lab.some((r) => /^10 +jwt .* door +door$/.test(r))).toBe(true);
+  expect(lab.some((r) => /^9 +apiKey .* ext-auth +ext-auth$/.test(r))).toBe(true);
+  expect(lab.some((r) => /^10 +jwt .* ext-auth +ext-auth$/.test(r))).toBe(true);
   expect(lab.some((r) => /^15 +retries +lab\.test picky-tries +native +native$/.test(r))).toBe(true);
-  expect(lab.some((r) => /^9 +signature .* through +through$/.test(r))).toBe(true);
+  expect(lab.some((r) => /^9 +signature .* proxied +proxied$/.test(r))).toBe(true);
   const phases = rows.map((r) => Number(r.split(" ")[0]));
   expect(phases).toEqual([...phases].sort((a, b) => a - b));
   const json = JSON.parse((await run("plan", SERHAFEN, "--environment", "development", "--json")).out) as {

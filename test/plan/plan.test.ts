@@ -7,7 +7,7 @@ import { after, before, bodySize, byAddress, capabilities, gatewayOf, JWT, jwt, 
 afterAll(removeTemporaryDirectories);
 
 describe("the first place that keeps everything", () => {
-  test("native comes before the door", () => {
+  test("native comes before the ext-auth", () => {
     const claims = capabilities({ rateLimit: [before(LIMIT)] }, { rateLimit: before(LIMIT) });
     expect(places(planned(gatewayOf(byAddress), claims))).toEqual(["rateLimit native 0"]);
   });
@@ -19,9 +19,9 @@ describe("the first place that keeps everything", () => {
     expect(places(planned(gatewayOf(byAddress), claims))).toEqual(["rateLimit native 2"]);
   });
 
-  test("half a native form leaves all of it to the door", () => {
+  test("half a native form leaves all of it to the ext-auth", () => {
     const claims = capabilities({ rateLimit: [before(["RateLimitReplica"])] }, { rateLimit: before(LIMIT) });
-    expect(places(planned(gatewayOf(byAddress), claims))).toEqual(["rateLimit door 0"]);
+    expect(places(planned(gatewayOf(byAddress), claims))).toEqual(["rateLimit ext-auth 0"]);
   });
 
   test("a policy that promises nothing needs no place", () => {
@@ -74,10 +74,10 @@ describe("refusals", () => {
     expect(usedDifferences).toEqual(["near"]);
   });
 
-  test("a difference that is not accepted leaves the promise to the door", () => {
+  test("a difference that is not accepted leaves the promise to the ext-auth", () => {
     const difference = { name: "near", text: "it is only near" };
     const claims = capabilities({ rateLimit: [before(LIMIT, { difference })] }, { rateLimit: before(LIMIT) });
-    expect(places(planned(gatewayOf(byAddress), claims))).toEqual(["rateLimit door 0"]);
+    expect(places(planned(gatewayOf(byAddress), claims))).toEqual(["rateLimit ext-auth 0"]);
   });
 
   test("an acceptance that nothing needs is a warning, and the files are made", () => {
@@ -100,7 +100,7 @@ describe("order", () => {
 
   test("it is not used where the door decides an earlier phase", () => {
     const claims = capabilities(native, { jwt: before(JWT), rateLimit: before(LIMIT) });
-    expect(places(planned(gatewayOf(byAddress, jwt), claims))).toEqual(["jwt door 0", "rateLimit door 0"]);
+    expect(places(planned(gatewayOf(byAddress, jwt), claims))).toEqual(["jwt ext-auth 0", "rateLimit ext-auth 0"]);
   });
 
   test("where the door cannot keep it either, it is refused", () => {
@@ -111,12 +111,12 @@ describe("order", () => {
 
   test("a native form behind the door is", () => {
     const claims = capabilities({ rateLimit: [before(LIMIT), after(LIMIT)] }, { jwt: before(JWT) });
-    expect(places(planned(gatewayOf(byAddress, jwt), claims))).toEqual(["jwt door 0", "rateLimit native 1"]);
+    expect(places(planned(gatewayOf(byAddress, jwt), claims))).toEqual(["jwt ext-auth 0", "rateLimit native 1"]);
   });
 
-  test("an earlier phase stays native before a later one at the door", () => {
+  test("an earlier phase stays native before a later one at the ext-auth", () => {
     const claims = capabilities({ bodySize: [before(["BodySizeDeclared"])] }, { jwt: before(JWT) });
-    expect(places(planned(gatewayOf(jwt, bodySize), claims))).toEqual(["bodySize native 0", "jwt door 0"]);
+    expect(places(planned(gatewayOf(jwt, bodySize), claims))).toEqual(["bodySize native 0", "jwt ext-auth 0"]);
   });
 
   test("the door of another route does not matter", () => {
@@ -128,6 +128,6 @@ describe("order", () => {
       hosts: [{ ...host, routes: [{ ...route, name: "other", policies: [jwt] }, route] }],
     } as Gateway;
     const claims = capabilities(native, { jwt: before(JWT), rateLimit: before(LIMIT) });
-    expect(places(planned(two, claims))).toEqual(["jwt door 0", "rateLimit native 0"]);
+    expect(places(planned(two, claims))).toEqual(["jwt ext-auth 0", "rateLimit native 0"]);
   });
 });

@@ -49,13 +49,13 @@ const planOf = (system: string, name: string, environment = "production"): reado
 };
 
 test.each(cases)("%s on %s, %s: every promise has exactly one place, which keeps it", (system, name, environment) => {
-  const { native, door, through } = capabilities(name);
+  const { native, extAuth, proxied } = capabilities(name);
   const placements = planOf(system, name, environment);
   const placed = placements.map((p) => `${p.host} ${p.route ?? "*"} ${p.kind}`);
   expect(new Set(placed).size).toBe(placed.length);
   expect(new Set(placed)).toEqual(new Set(promised(resolveGateway(model(system), environment))));
   for (const p of placements) {
-    const claim = { native: native[p.kind]?.[p.claim], door: door[p.kind], through: through[p.kind] }[p.place];
+    const claim = { native: native[p.kind]?.[p.claim], "ext-auth": extAuth[p.kind], proxied: proxied[p.kind] }[p.place];
     expect(p.features.filter((f) => claim?.supports.includes(f) !== true)).toEqual([]);
   }
 });
@@ -69,8 +69,8 @@ describe("what goes through the filter", () => {
 
   test.each(["nginx", "istio"])("%s: Serhafen, from who asks to how the service is called; the edge stays", (name) => {
     const placements = planOf("serhafen", name);
-    expect(kindsAt(placements, "door")).toEqual([]);
-    expect(kindsAt(placements, "through").sort()).toEqual(
+    expect(kindsAt(placements, "ext-auth")).toEqual([]);
+    expect(kindsAt(placements, "proxied").sort()).toEqual(
       [
         ...["jwt", "tenant", "authorization", "rateLimit", "bodyCount", "bodySchema"],
         ...["rewrite", "timeouts", "retries", "cache", "circuitBreaker", "compression"],
@@ -88,24 +88,24 @@ describe("what goes through the filter", () => {
 
   test.each(["nginx", "istio"])("%s: the lab has routes of every place, side by side", (name) => {
     const placements = planOf("lab", name);
-    expect(kindsAt(placements, "door", "keyed")).toEqual(["apiKey", "rateLimit"]);
+    expect(kindsAt(placements, "ext-auth", "keyed")).toEqual(["apiKey", "rateLimit"]);
     expect(kindsAt(placements, "native", "picky-tries")).toEqual(expect.arrayContaining(["timeouts", "retries"]));
     expect(kindsAt(placements, "native", "weighted")).toContain("weights");
-    expect(kindsAt(placements, "through", "weighted-through")).toEqual(
+    expect(kindsAt(placements, "proxied", "weighted-through")).toEqual(
       expect.arrayContaining(["weights", "rewrite", "requestHeaders", "compression"]),
     );
     // A place for whole exchanges and one for heads alone never share a route.
-    const through = new Set(placements.filter((p) => p.place === "through").map((p) => p.route));
-    expect(placements.filter((p) => p.place === "door" && through.has(p.route))).toEqual([]);
+    const through = new Set(placements.filter((p) => p.place === "proxied").map((p) => p.route));
+    expect(placements.filter((p) => p.place === "ext-auth" && through.has(p.route))).toEqual([]);
   });
 
   test.each(["serhafen", "lab", "sessions"])("node-gateway: %s, whole", (system) => {
-    expect(new Set(planOf(system, "node-gateway").map((p) => p.place))).toEqual(new Set(["through"]));
+    expect(new Set(planOf(system, "node-gateway").map((p) => p.place))).toEqual(new Set(["proxied"]));
   });
 });
 
 test.each(TARGETS.map((t) => [t.name, t.capabilities] as const))("%s claims kinds that exist", (_, claims) => {
   const kinds = new Set<string>(KINDS.map((k) => k.kind));
-  const named = [claims.native, claims.door, claims.through].flatMap((c) => Object.keys(c)) as KindName[];
+  const named = [claims.native, claims.extAuth, claims.proxied].flatMap((c) => Object.keys(c)) as KindName[];
   expect(named.filter((k) => !kinds.has(k))).toEqual([]);
 });

@@ -48,18 +48,18 @@ export const gatewayOf = (...policies: ConfiguredPolicy[]): Gateway => ({
 
 export const capabilities = (
   native: Capabilities["native"],
-  door: Capabilities["door"] = {},
+  extAuth: Capabilities["extAuth"] = {},
   change: Partial<Capabilities> = {},
-): Capabilities => ({ target: "toy-proxy", native, door, through: {}, proven: true, ...change });
+): Capabilities => ({ target: "toy-proxy", native, extAuth, proxied: {}, proven: true, ...change });
 
 export const before = (supports: Claim["supports"], more: Partial<Claim> = {}): Claim => ({
   supports,
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   ...more,
 });
 export const after = (supports: Claim["supports"], more: Partial<Claim> = {}): Claim => ({
   supports,
-  stage: "afterDoor",
+  stage: "afterExtAuth",
   ...more,
 });
 

@@ -66,7 +66,7 @@ function unasked(manifests: readonly Manifest[], { placements }: TargetPlan): st
       .filter(({ http }) => http.route?.some(({ destination }) => !destination.host.startsWith("nowhere.")))
       .filter(({ http, host }) => {
         const route = http.name.slice(host.length + 1).replace(/\/once$/, "");
-        if (has("through", host, route) || !has("door", host, route)) return false;
+        if (has("proxied", host, route) || !has("ext-auth", host, route)) return false;
         return open.has("*") || open.has(http.name) || !doorHoldsEverywhere(manifests, selector);
       })
       .flatMap(({ http }) => servers.map(({ port }) => `${String(port.number)} ${http.name}`)),

@@ -25,7 +25,7 @@ describe("Istio's own check of tokens", () => {
   });
 
   test("and left to the door where one route's claim would be another's identity", () => {
-    expect(places({ "x-user-id": "nick" })).toEqual(["door", "door"]);
-    expect(places({})).toEqual(["door", "door"]);
+    expect(places({ "x-user-id": "nick" })).toEqual(["ext-auth", "ext-auth"]);
+    expect(places({})).toEqual(["ext-auth", "ext-auth"]);
   });
 });

@@ -28,7 +28,7 @@ describe.each(Object.entries(FORWARDING))("%s", (target, name) => {
     const file = value?.files.find((f) => f.path.endsWith(`/${name}`));
     const through = value?.plans[0]?.placements.filter((p) => p.kind === "timeouts").map((p) => p.place);
     // Every route calls a service, and every one of them by the filter.
-    expect(new Set(through)).toEqual(new Set(["through"]));
+    expect(new Set(through)).toEqual(new Set(["proxied"]));
     expect(namesOf(serhafen).filter((service) => file?.content.includes(service))).toEqual([]);
     const [filter = ""] = serhafen.filter.address.split(".");
     expect(file?.content).toContain(filter);

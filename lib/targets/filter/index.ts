@@ -9,16 +9,16 @@ import type { OutputFile, TargetInput } from "../target";
 import { hostHeaders } from "../identity-headers";
 import { DOOR, EDGE, THROUGH } from "./claims";
 
-const claims = (supports: Readonly<Record<string, Claim["supports"]>>): Capabilities["door"] =>
+const claims = (supports: Readonly<Record<string, Claim["supports"]>>): Capabilities["extAuth"] =>
   Object.fromEntries(
-    Object.entries(supports).map(([kind, s]) => [kind, { supports: s, stage: "beforeDoor" as const }]),
+    Object.entries(supports).map(([kind, s]) => [kind, { supports: s, stage: "beforeExtAuth" as const }]),
   );
 
 /** What the filter keeps behind a proxy: at its door, and where a route goes through it. */
-export const BEHIND_A_PROXY = { door: claims(DOOR), through: claims({ ...DOOR, ...THROUGH }) };
+export const BEHIND_A_PROXY = { extAuth: claims(DOOR), proxied: claims({ ...DOOR, ...THROUGH }) };
 
 /** What it keeps as the gateway itself. */
-export const AS_GATEWAY = { door: {}, through: claims({ ...EDGE, ...DOOR, ...THROUGH }) };
+export const AS_GATEWAY = { extAuth: {}, proxied: claims({ ...EDGE, ...DOOR, ...THROUGH }) };
 
 /** Kept by the proxy, and looked at once more: a path that it has let through must not choose another route's policies. */
 const AGAIN: readonly string[] = ["pathHygiene", "headerHygiene"];
@@ -72,7 +72,7 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
         ...formOf(host),
         policies: kept(host.name, "", host.policies),
         routes: host.routes.map((r) => {
-          const through = mine.some((p) => p.place === "through" && p.host === host.name && p.route === r.name);
+          const through = mine.some((p) => p.place === "proxied" && p.host === host.name && p.route === r.name);
           return { ...r, policies: kept(host.name, r.name, r.policies), ...(through && { through }) };
         }),
       };

@@ -37,7 +37,7 @@ export interface IngressDraft {
 export function beginDraft(input: TargetInput): IngressDraft {
   const hostsAt = (place: string): Set<string> =>
     new Set(input.plan.placements.filter((p) => p.place === place).map((p) => p.host));
-  const [doors, through] = [hostsAt("door"), hostsAt("through")];
+  const [doors, through] = [hostsAt("ext-auth"), hostsAt("proxied")];
   const hosts = input.gateway.hosts.map((host): [string, HostDraft] => [
     host.name,
     {

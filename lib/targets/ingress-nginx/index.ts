@@ -23,7 +23,7 @@ export const ingressNginx: Target<IngressDraft> = {
   name: "ingress-nginx",
   proven: false,
   hasFilter: true,
-  throughAlso: "host",
+  proxiedAlso: "host",
   retired: {
     since: "The Kubernetes project ended ingress-nginx in March 2026: no release follows, not even for security.",
     advice: "Plan the move to the istio or nginx target; keep this one for clusters that cannot move yet.",

@@ -8,7 +8,7 @@ import { hostOf, routeOf, type IstioDraft } from "./draft";
 
 export const httpsRedirect: Enforcer<IstioDraft> = {
   supports: ["HttpsRedirect"],
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   apply(placement, draft) {
     hostOf(draft, placement).redirect = true;
   },
@@ -16,7 +16,7 @@ export const httpsRedirect: Enforcer<IstioDraft> = {
 
 export const requestLine: Enforcer<IstioDraft> = {
   supports: ["RequestMethods", "RequestUriSize", "RequestHeadSize"],
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   apply(placement, draft) {
     const { methods, maxUri, maxHead } = placement.config as z.output<(typeof requestLineKind)["schema"]>;
     Object.assign(hostOf(draft, placement), { methods, maxUri, maxHead });
@@ -25,7 +25,7 @@ export const requestLine: Enforcer<IstioDraft> = {
 
 export const pathHygiene: Enforcer<IstioDraft> = {
   supports: ["PathHygiene", "PathHygieneException"],
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   apply(placement, draft) {
     const host = hostOf(draft, placement);
     host.cleanPaths = true;
@@ -35,7 +35,7 @@ export const pathHygiene: Enforcer<IstioDraft> = {
 
 export const headerHygiene: Enforcer<IstioDraft> = {
   supports: ["HeaderMalformedNames", "HeaderNamedRemoval", "HeaderSingleValue"],
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   apply(placement, draft) {
     const host = hostOf(draft, placement);
     host.dropMalformed = true;
@@ -45,7 +45,7 @@ export const headerHygiene: Enforcer<IstioDraft> = {
 
 export const cors: Enforcer<IstioDraft> = {
   supports: ["CorsPreflight", "CorsOnRefusals", "CorsCredentials"],
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   apply(placement, draft) {
     hostOf(draft, placement).cors = placement.config as z.output<(typeof corsKind)["schema"]>;
   },
@@ -53,7 +53,7 @@ export const cors: Enforcer<IstioDraft> = {
 
 export const bodySize: Enforcer<IstioDraft> = {
   supports: ["BodySizeDeclared"],
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   apply(placement, draft) {
     routeOf(draft, placement).maxBodyBytes = (placement.config as { max: number }).max;
   },
@@ -61,7 +61,7 @@ export const bodySize: Enforcer<IstioDraft> = {
 
 export const bodyCount: Enforcer<IstioDraft> = {
   supports: ["BodySizeCounted"],
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   apply(placement, draft) {
     routeOf(draft, placement).countedBytes = (placement.config as { max: number }).max;
   },
@@ -69,7 +69,7 @@ export const bodyCount: Enforcer<IstioDraft> = {
 
 export const webSocket: Enforcer<IstioDraft> = {
   supports: ["WebSocketUpgrade"],
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   apply(placement, draft) {
     const { allowed, idle } = placement.config as { allowed: boolean; idle: number };
     if (allowed) routeOf(draft, placement).webSocketIdleMs = idle;
@@ -78,7 +78,7 @@ export const webSocket: Enforcer<IstioDraft> = {
 
 export const floodGuard: Enforcer<IstioDraft> = {
   supports: ["FloodGuardByClientAddress"],
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   apply(placement, draft) {
     const { requests, per, burst } = placement.config as { requests: number; per: number; burst?: number };
     hostOf(draft, placement).guard = { requests, perMs: per, burst: burst ?? requests - 1 };

@@ -25,7 +25,7 @@ const DIFFERENCE = {
  */
 export const jwt: Enforcer<IstioDraft> = {
   supports: JWT_FEATURES,
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   difference: DIFFERENCE,
   apply(placement, draft) {
     const { rules, issuers, claimHeaders } = placement.config as JwtConfig;
@@ -36,7 +36,7 @@ export const jwt: Enforcer<IstioDraft> = {
 
 export const authorization: Enforcer<IstioDraft> = {
   supports: ["AuthorizationByRole"],
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   difference: DIFFERENCE,
   apply(placement, draft) {
     routeOf(draft, placement).anyOf = (placement.config as { anyOf: { roles: string[]; scopes: string[] }[] }).anyOf;

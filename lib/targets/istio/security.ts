@@ -75,7 +75,7 @@ export function callerPolicies(scope: Construct, draft: IstioDraft): void {
   };
   const places = new Set(plan.placements.map(({ place }) => place));
   const filter = workloadOf(model, false);
-  const asked = [...(places.has("door") ? [splitAddress(model.filter.address).port] : []), ...(places.has("through") ? [model.filter.throughPort] : [])];
+  const asked = [...(places.has("ext-auth") ? [splitAddress(model.filter.address).port] : []), ...(places.has("proxied") ? [model.filter.throughPort] : [])];
   if (asked.length > 0) {
     allow("filters-callers", filter.namespace, { "app.kubernetes.io/name": filter.name }, [
       { from: [{ source: { principals: [proxy] } }], to: [{ operation: { ports: asked.map(String) } }] },
@@ -86,7 +86,7 @@ export function callerPolicies(scope: Construct, draft: IstioDraft): void {
   for (const [name, { address, workload, callers }] of Object.entries(model.services)) {
     const [, namespace = ""] = splitAddress(address).host.split(".");
     if (!workload) continue;
-    const through = places.has("through") ? [principal(filter.namespace, filter.name)] : [];
+    const through = places.has("proxied") ? [principal(filter.namespace, filter.name)] : [];
     const others = callers.map((caller) => principal(...(caller.split("/") as [string, string])));
     allow(`callers-of-${name}`, namespace, workload, [{ from: [{ source: { principals: [proxy, ...through, ...others] } }] }]);
   }

@@ -13,7 +13,7 @@ import { hostOf, routeOf, type IstioDraft } from "./draft";
 
 export const rewrite: Enforcer<IstioDraft> = {
   supports: ["RewritePrefix"],
-  stage: "afterDoor",
+  stage: "afterExtAuth",
   apply(placement, draft) {
     routeOf(draft, placement).rewrite = placement.config as RewriteConfig;
   },
@@ -21,7 +21,7 @@ export const rewrite: Enforcer<IstioDraft> = {
 
 export const requestHeaders: Enforcer<IstioDraft> = {
   supports: ["RequestHeaderSet", "RequestHeaderRemove"],
-  stage: "afterDoor",
+  stage: "afterExtAuth",
   apply(placement, draft) {
     routeOf(draft, placement).requestHeaders = placement.config as HeaderChangeConfig;
   },
@@ -29,7 +29,7 @@ export const requestHeaders: Enforcer<IstioDraft> = {
 
 export const timeouts: Enforcer<IstioDraft> = {
   supports: ["TimeoutFirstByte"],
-  stage: "afterDoor",
+  stage: "afterExtAuth",
   apply(placement, draft) {
     routeOf(draft, placement).firstByteMs = (placement.config as TimeoutsConfig).firstByte;
   },
@@ -37,7 +37,7 @@ export const timeouts: Enforcer<IstioDraft> = {
 
 export const retries: Enforcer<IstioDraft> = {
   supports: ["RetryIdempotent"],
-  stage: "afterDoor",
+  stage: "afterExtAuth",
   apply(placement, draft) {
     const { tries, perTry, statuses } = placement.config as RetriesConfig;
     routeOf(draft, placement).retries = { tries, perTryMs: perTry, statuses };
@@ -46,7 +46,7 @@ export const retries: Enforcer<IstioDraft> = {
 
 export const weights: Enforcer<IstioDraft> = {
   supports: ["BackendWeights", "BackendWeightsSeveral"],
-  stage: "afterDoor",
+  stage: "afterExtAuth",
   apply(placement, draft) {
     routeOf(draft, placement).weights = (placement.config as WeightsConfig).backends;
   },
@@ -54,7 +54,7 @@ export const weights: Enforcer<IstioDraft> = {
 
 export const requestId: Enforcer<IstioDraft> = {
   supports: ["RequestIdKept"],
-  stage: "afterDoor",
+  stage: "afterExtAuth",
   apply(placement, draft) {
     hostOf(draft, placement).keepsRequestId = true;
   },
@@ -62,7 +62,7 @@ export const requestId: Enforcer<IstioDraft> = {
 
 export const securityHeaders: Enforcer<IstioDraft> = {
   supports: ["ResponseHeaderSet"],
-  stage: "afterDoor",
+  stage: "afterExtAuth",
   apply(placement, draft) {
     const config = placement.config as SecurityHeadersConfig;
     hostOf(draft, placement).securityHeaders = securityHeaderLines(config);
@@ -71,7 +71,7 @@ export const securityHeaders: Enforcer<IstioDraft> = {
 
 export const responseHeaders: Enforcer<IstioDraft> = {
   supports: ["ResponseHeaderSet", "ResponseHeaderRemove"],
-  stage: "afterDoor",
+  stage: "afterExtAuth",
   apply(placement, draft) {
     routeOf(draft, placement).responseHeaders = placement.config as ResponseHeadersConfig;
   },
@@ -79,7 +79,7 @@ export const responseHeaders: Enforcer<IstioDraft> = {
 
 export const errorBody: Enforcer<IstioDraft> = {
   supports: ["ErrorBody"],
-  stage: "afterDoor",
+  stage: "afterExtAuth",
   apply(placement, draft) {
     hostOf(draft, placement).errorBody = placement.config as ErrorBodyConfig;
   },
@@ -87,7 +87,7 @@ export const errorBody: Enforcer<IstioDraft> = {
 
 export const audit: Enforcer<IstioDraft> = {
   supports: ["AuditLine"],
-  stage: "afterDoor",
+  stage: "afterExtAuth",
   apply(placement, draft) {
     hostOf(draft, placement).log = true;
   },
@@ -95,7 +95,7 @@ export const audit: Enforcer<IstioDraft> = {
 
 export const matching: Enforcer<IstioDraft> = {
   supports: ["RouteByMethod", "RouteByHeader"],
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   apply(placement, draft) {
     routeOf(draft, placement).chosenByMatch = true;
   },
@@ -103,7 +103,7 @@ export const matching: Enforcer<IstioDraft> = {
 
 export const respond: Enforcer<IstioDraft> = {
   supports: ["RouteRespond"],
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   apply(placement, draft) {
     routeOf(draft, placement).respond = placement.config as RespondConfig;
   },

@@ -4,7 +4,7 @@ import { nameFor, routeOf, type NginxDraft } from "./draft";
 /** By `geo` and `return`: `allow` and `deny` run after the flood guard (access after preaccess). */
 export const addresses: Enforcer<NginxDraft> = {
   supports: ["AddressAllowList", "AddressDenyList"],
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   apply(placement, draft) {
     const lists = placement.config as { allow: string[]; deny: string[] };
     const route = routeOf(draft, placement);

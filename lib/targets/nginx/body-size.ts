@@ -3,11 +3,11 @@ import { routeOf, type NginxDraft } from "./draft";
 
 export const bodySize: Enforcer<NginxDraft> = {
   supports: ["BodySizeDeclared"],
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   apply(placement, draft) {
     routeOf(draft, placement).maxBodyBytes = (placement.config as { max: number }).max;
   },
 };
 
 /** The same directive counts a body that declares nothing. */
-export const bodyCount: Enforcer<NginxDraft> = { ...bodySize, supports: ["BodySizeCounted", "BodySizeAbove4GiB"], stage: "afterDoor" };
+export const bodyCount: Enforcer<NginxDraft> = { ...bodySize, supports: ["BodySizeCounted", "BodySizeAbove4GiB"], stage: "afterExtAuth" };

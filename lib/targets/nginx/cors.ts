@@ -7,7 +7,7 @@ import { regexText, text } from "../nginx-syntax";
 /** Origins are regular expressions, since nginx compares the texts of a map without regard to case. */
 export const cors: Enforcer<NginxDraft> = {
   supports: ["CorsPreflight", "CorsOnRefusals", "CorsCredentials"],
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   apply(placement, draft) {
     const config = placement.config as z.output<(typeof kind)["schema"]>;
     const server = serverOf(draft, placement);

@@ -3,7 +3,7 @@ import { serverOf, type NginxDraft } from "./draft";
 
 export const floodGuard: Enforcer<NginxDraft> = {
   supports: ["FloodGuardByClientAddress"],
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   apply(placement, draft) {
     const config = placement.config as { requests: number; per: number; burst?: number };
     const server = serverOf(draft, placement);

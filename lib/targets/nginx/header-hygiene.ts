@@ -5,7 +5,7 @@ import { serverOf, type NginxDraft } from "./draft";
 /** nginx drops names with `_` or `.` itself; the directives say so, whatever the defaults of a build are. */
 export const headerHygiene: Enforcer<NginxDraft> = {
   supports: ["HeaderMalformedNames", "HeaderNamedRemoval", "HeaderSingleValue"],
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   apply(placement, draft) {
     const { drop, single } = placement.config as { drop: string[]; single: string[] };
     const server = serverOf(draft, placement);

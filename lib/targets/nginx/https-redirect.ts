@@ -3,7 +3,7 @@ import { serverOf, type NginxDraft } from "./draft";
 
 export const httpsRedirect: Enforcer<NginxDraft> = {
   supports: ["HttpsRedirect"],
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   apply(placement, draft) {
     serverOf(draft, placement).redirect = true;
   },

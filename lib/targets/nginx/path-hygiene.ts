@@ -4,7 +4,7 @@ import { addMap, serverOf, type NginxDraft } from "./draft";
 
 export const pathHygiene: Enforcer<NginxDraft> = {
   supports: ["PathHygiene", "PathHygieneException"],
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   apply(placement, draft) {
     const { except } = placement.config as { except: string[] };
     const server = serverOf(draft, placement);

@@ -17,7 +17,7 @@ function numberAbove(limit: number): string {
 
 export const requestLine: Enforcer<NginxDraft> = {
   supports: ["RequestMethods", "RequestUriSize", "RequestHeadSize"],
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   apply(placement, draft) {
     const config = placement.config as z.output<(typeof kind)["schema"]>;
     const server = serverOf(draft, placement);

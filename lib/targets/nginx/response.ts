@@ -11,7 +11,7 @@ import { escapeText, headerVariable, text } from "../nginx-syntax";
 
 export const requestId: Enforcer<NginxDraft> = {
   supports: ["RequestIdKept"],
-  stage: "afterDoor",
+  stage: "afterExtAuth",
   apply(placement, draft) {
     const server = serverOf(draft, placement);
     server.requestHeaders.push(["X-Request-Id", "$gateway_request_id"]);
@@ -31,7 +31,7 @@ export function securityLines(draft: NginxDraft, config: SecurityHeadersConfig, 
 
 export const securityHeaders: Enforcer<NginxDraft> = {
   supports: ["ResponseHeaderSet"],
-  stage: "afterDoor",
+  stage: "afterExtAuth",
   apply(placement, draft) {
     const server = serverOf(draft, placement);
     const lines = securityLines(draft, placement.config as SecurityHeadersConfig, server.redirect);
@@ -53,7 +53,7 @@ const onSuccess = (draft: NginxDraft, server: string, { route }: RouteDraft, nam
 
 export const responseHeaders: Enforcer<NginxDraft> = {
   supports: ["ResponseHeaderSet", "ResponseHeaderRemove"],
-  stage: "afterDoor",
+  stage: "afterExtAuth",
   apply(placement, draft) {
     const { set, remove, on } = placement.config as ResponseHeadersConfig;
     const route = routeOf(draft, placement);
@@ -89,7 +89,7 @@ export function errorText({ members }: ErrorBodyConfig): string {
 
 export const errorBody: Enforcer<NginxDraft> = {
   supports: ["ErrorBody"],
-  stage: "afterDoor",
+  stage: "afterExtAuth",
   apply(placement, draft) {
     serverOf(draft, placement).errorBody = errorText(placement.config as ErrorBodyConfig);
   },
@@ -97,7 +97,7 @@ export const errorBody: Enforcer<NginxDraft> = {
 
 export const audit: Enforcer<NginxDraft> = {
   supports: ["AuditLine"],
-  stage: "afterDoor",
+  stage: "afterExtAuth",
   apply(placement, draft) {
     serverOf(draft, placement).log = true;
   },

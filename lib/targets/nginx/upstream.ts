@@ -7,7 +7,7 @@ import { escapeText, regexText, text } from "../nginx-syntax";
 /** On raw bytes: the target that nginx has decoded is never sent on. */
 export const rewrite: Enforcer<NginxDraft> = {
   supports: ["RewritePrefix"],
-  stage: "afterDoor",
+  stage: "afterExtAuth",
   apply(placement, draft) {
     const { prefix, replacement } = placement.config as RewriteConfig;
     const base = replacement === "/" ? "" : escapeText(replacement);
@@ -26,7 +26,7 @@ export const rewrite: Enforcer<NginxDraft> = {
 
 export const requestHeaders: Enforcer<NginxDraft> = {
   supports: ["RequestHeaderSet", "RequestHeaderRemove"],
-  stage: "afterDoor",
+  stage: "afterExtAuth",
   apply(placement, draft) {
     const { set, remove } = placement.config as HeaderChangeConfig;
     const route = routeOf(draft, placement);
@@ -37,7 +37,7 @@ export const requestHeaders: Enforcer<NginxDraft> = {
 
 export const timeouts: Enforcer<NginxDraft> = {
   supports: ["TimeoutFirstByte"],
-  stage: "afterDoor",
+  stage: "afterExtAuth",
   apply(placement, draft) {
     routeOf(draft, placement).firstByteMs = (placement.config as TimeoutsConfig).firstByte;
   },
@@ -45,7 +45,7 @@ export const timeouts: Enforcer<NginxDraft> = {
 
 export const retries: Enforcer<NginxDraft> = {
   supports: ["RetryIdempotent"],
-  stage: "afterDoor",
+  stage: "afterExtAuth",
   apply(placement, draft) {
     const { tries, perTry, statuses } = placement.config as RetriesConfig;
     routeOf(draft, placement).retries = { tries, perTryMs: perTry, statuses };
@@ -57,7 +57,7 @@ export const othersOf = (service: string, { route }: RouteDraft): string => `${s
 
 export const weights: Enforcer<NginxDraft> = {
   supports: ["BackendWeights", "BackendWeightsSeveral", "RetryOtherBackend"],
-  stage: "afterDoor",
+  stage: "afterExtAuth",
   apply(placement, draft) {
     const { backends, triesOthers } = placement.config as WeightsConfig;
     const route = routeOf(draft, placement);
@@ -75,7 +75,7 @@ export const weights: Enforcer<NginxDraft> = {
 
 export const matching: Enforcer<NginxDraft> = {
   supports: ["RouteByMethod", "RouteByHeader"],
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   apply(placement, draft) {
     routeOf(draft, placement).chosenByMatch = true;
   },
@@ -83,7 +83,7 @@ export const matching: Enforcer<NginxDraft> = {
 
 export const respond: Enforcer<NginxDraft> = {
   supports: ["RouteRespond"],
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   apply(placement, draft) {
     routeOf(draft, placement).respond = placement.config as RespondConfig;
   },

@@ -9,7 +9,7 @@ export const handshakeChecks = (allowed: boolean): Check[] => [
 
 export const webSocket: Enforcer<NginxDraft> = {
   supports: ["WebSocketUpgrade"],
-  stage: "beforeDoor",
+  stage: "beforeExtAuth",
   apply(placement, draft) {
     const config = placement.config as { allowed: boolean; idle: number };
     const route = routeOf(draft, placement);

@@ -24,7 +24,7 @@ const BODY = ["BodySizeDeclared"] as const;
 const TIME = ["TimeoutFirstByte"] as const;
 
 /** Whatever can be kept where the exchange goes through. */
-const FILTER: Capabilities["through"] = {
+const FILTER: Capabilities["proxied"] = {
   jwt: before(JWT),
   rateLimit: before(LIMIT),
   timeouts: before(TIME),
@@ -39,7 +39,7 @@ const EVERYWHERE = capabilities(
     responseHeaders: [after(["ResponseHeaderSet"])],
   },
   { jwt: before(JWT), rateLimit: before(LIMIT) },
-  { through: FILTER },
+  { proxied: FILTER },
 );
 
 /** A second route on the first one's host, and a host of its own for a third. */
@@ -59,8 +59,8 @@ const gatewayOfThree = (...policies: ConfiguredPolicy[][]): Gateway => {
 
 describe("a route goes through the filter", () => {
   test("where nothing else keeps one of its promises", () => {
-    const plan = planned(gatewayOf(compression), capabilities({}, {}, { through: FILTER }));
-    expect(places(plan)).toEqual(["compression through 0"]);
+    const plan = planned(gatewayOf(compression), capabilities({}, {}, { proxied: FILTER }));
+    expect(places(plan)).toEqual(["compression proxied 0"]);
   });
 
   test("not where every promise has another place", () => {
@@ -71,19 +71,19 @@ describe("a route goes through the filter", () => {
   test("and phases 9 to 15 go with it, from the door and from the proxy", () => {
     const plan = planned(gatewayOf(jwt, byAddress, timeouts, compression), EVERYWHERE);
     expect(places(plan)).toEqual([
-      "jwt through 0",
-      "rateLimit through 0",
-      "timeouts through 0",
-      "compression through 0",
+      "jwt proxied 0",
+      "rateLimit proxied 0",
+      "timeouts proxied 0",
+      "compression proxied 0",
     ]);
   });
 
   test("and a native form of phases 9 to 15 is not asked, since it would hide what the filter refuses first", () => {
-    const limitsOnly = capabilities({ rateLimit: [before(LIMIT)] }, {}, { through: FILTER });
+    const limitsOnly = capabilities({ rateLimit: [before(LIMIT)] }, {}, { proxied: FILTER });
     expect(places(planned(gatewayOf(jwt, byAddress, compression), limitsOnly))).toEqual([
-      "jwt through 0",
-      "rateLimit through 0",
-      "compression through 0",
+      "jwt proxied 0",
+      "rateLimit proxied 0",
+      "compression proxied 0",
     ]);
   });
 
@@ -91,9 +91,9 @@ describe("a route goes through the filter", () => {
     const plan = planned(gatewayOf(bodySize, jwt, responseHeaders, compression), EVERYWHERE);
     expect(places(plan)).toEqual([
       "bodySize native 0",
-      "jwt through 0",
+      "jwt proxied 0",
       "responseHeaders native 0",
-      "compression through 0",
+      "compression proxied 0",
     ]);
   });
 
@@ -103,30 +103,30 @@ describe("a route goes through the filter", () => {
       native: {},
     });
     expect(plan.placements.map((p) => `${p.route ?? "*"} ${p.kind} ${p.place}`)).toEqual([
-      "one jwt through",
-      "one compression through",
-      "two jwt door",
-      "two rateLimit door",
-      "three jwt door",
+      "one jwt proxied",
+      "one compression proxied",
+      "two jwt ext-auth",
+      "two rateLimit ext-auth",
+      "three jwt ext-auth",
     ]);
   });
 
   test("by the whole of what a promise needs, not by a part", () => {
-    const claims = capabilities({}, { rateLimit: before(["RateLimitByClientAddress"]) }, { through: FILTER });
-    expect(places(planned(gatewayOf(byAddress), claims))).toEqual(["rateLimit through 0"]);
+    const claims = capabilities({}, { rateLimit: before(["RateLimitByClientAddress"]) }, { proxied: FILTER });
+    expect(places(planned(gatewayOf(byAddress), claims))).toEqual(["rateLimit proxied 0"]);
   });
 
   test("where a near form is not accepted; with it accepted the proxy keeps the route", () => {
     const difference = { name: "near", text: "it is only near" };
-    const claims = capabilities({ rateLimit: [before(LIMIT, { difference })] }, {}, { through: FILTER });
-    expect(places(planned(gatewayOf(byAddress), claims))).toEqual(["rateLimit through 0"]);
+    const claims = capabilities({ rateLimit: [before(LIMIT, { difference })] }, {}, { proxied: FILTER });
+    expect(places(planned(gatewayOf(byAddress), claims))).toEqual(["rateLimit proxied 0"]);
     expect(places(planned(gatewayOf(byAddress), claims, ["near"]))).toEqual(["rateLimit native 0 near"]);
   });
 });
 
 describe("refused, though the route goes through", () => {
   test("what the filter does not have either", () => {
-    const claims = capabilities({}, {}, { through: FILTER });
+    const claims = capabilities({}, {}, { proxied: FILTER });
     const { value, diagnostics } = planTarget(gatewayOf(compression, bodySize), claims, []);
     expect(value).toBeUndefined();
     expectDiagnostics(diagnostics, [{ code: "plan/unenforceable-policy", at: "toy/routes/one/policies/bodySize" }]);
@@ -135,7 +135,7 @@ describe("refused, though the route goes through", () => {
 
   test("half of a promise: only what is lacking is named", () => {
     const less = { ...FILTER, rateLimit: before(["RateLimitReplica"]) };
-    const claims = capabilities({}, {}, { through: less });
+    const claims = capabilities({}, {}, { proxied: less });
     const { diagnostics } = planTarget(gatewayOf(compression, byAddress), claims, []);
     expectDiagnostics(diagnostics, [{ code: "plan/unenforceable-policy", at: "toy/routes/one/policies/rateLimit" }]);
     expect(diagnostics[0]?.why).toContain("RateLimitByClientAddress");
@@ -144,13 +144,13 @@ describe("refused, though the route goes through", () => {
 
   test("what only the proxy or the door could keep: neither is asked again behind the filter's back", () => {
     const { jwt: _jwt, ...rest } = FILTER;
-    const claims = { ...EVERYWHERE, through: rest };
+    const claims = { ...EVERYWHERE, proxied: rest };
     const { diagnostics } = planTarget(gatewayOf(jwt, compression), claims, []);
     expectDiagnostics(diagnostics, [{ code: "plan/unenforceable-policy", at: "toy/routes/one/policies/jwt" }]);
   });
 
   test("a promise of the whole host, where routes go alone", () => {
-    const claims = capabilities({}, {}, { through: { ...FILTER, audit: before(["AuditLine"]) } });
+    const claims = capabilities({}, {}, { proxied: { ...FILTER, audit: before(["AuditLine"]) } });
     const gateway = gatewayOf(compression);
     const [host] = gateway.hosts;
     const { diagnostics } = planTarget({ ...gateway, hosts: [{ ...host, policies: [audit] }] } as Gateway, claims, []);
@@ -158,19 +158,19 @@ describe("refused, though the route goes through", () => {
   });
 });
 
-describe("throughAlso", () => {
+describe("proxiedAlso", () => {
   const three = gatewayOfThree([compression], [jwt, byAddress], [jwt]);
-  const of = (throughAlso: Capabilities["throughAlso"], gateway = three): string[] => {
-    const claims = { ...EVERYWHERE, native: {}, ...(throughAlso && { throughAlso }) };
+  const of = (proxiedAlso: Capabilities["proxiedAlso"], gateway = three): string[] => {
+    const claims = { ...EVERYWHERE, native: {}, ...(proxiedAlso && { proxiedAlso }) };
     return planned(gateway, claims).placements.map((p) => `${p.route ?? "*"} ${p.kind} ${p.place}`);
   };
 
   test("host: with one route all of its host go, and no other host", () => {
     expect(of("host")).toEqual([
-      "one compression through",
-      "two jwt through",
-      "two rateLimit through",
-      "three jwt door",
+      "one compression proxied",
+      "two jwt proxied",
+      "two rateLimit proxied",
+      "three jwt ext-auth",
     ]);
   });
 
@@ -180,11 +180,11 @@ describe("throughAlso", () => {
     const claims: Capabilities = {
       ...EVERYWHERE,
       native: {},
-      through: { ...FILTER, audit: before(["AuditLine"]) },
-      throughAlso: "host",
+      proxied: { ...FILTER, audit: before(["AuditLine"]) },
+      proxiedAlso: "host",
     };
     expect(planned(gateway, claims).placements.map((p) => `${p.route ?? "*"} ${p.kind} ${p.place}`)).toContain(
-      "* audit through",
+      "* audit proxied",
     );
   });
 
@@ -194,21 +194,21 @@ describe("throughAlso", () => {
     const claims: Capabilities = {
       ...EVERYWHERE,
       native: {},
-      through: { ...FILTER, audit: before(["AuditLine"]) },
-      throughAlso: "host",
+      proxied: { ...FILTER, audit: before(["AuditLine"]) },
+      proxiedAlso: "host",
     };
     const whole = { ...gateway, hosts: [{ ...host, policies: [audit] }, other] } as Gateway;
     expect(planned(whole, claims).placements.map((p) => `${p.route ?? "*"} ${p.kind} ${p.place}`)).toEqual([
-      "* audit through",
-      "one jwt through",
-      "two rateLimit through",
-      "three jwt door",
+      "* audit proxied",
+      "one jwt proxied",
+      "two rateLimit proxied",
+      "three jwt ext-auth",
     ]);
   });
 
   test("all: every route, with or without need", () => {
     const gateway = gatewayOfThree([jwt], [byAddress], [jwt]);
-    expect(of("all", gateway).every((line) => line.endsWith(" through"))).toBe(true);
-    expect(of(undefined, gateway).some((line) => line.endsWith(" through"))).toBe(false);
+    expect(of("all", gateway).every((line) => line.endsWith(" proxied"))).toBe(true);
+    expect(of(undefined, gateway).some((line) => line.endsWith(" proxied"))).toBe(false);
   });
 });
