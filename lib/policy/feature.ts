@@ -5,6 +5,7 @@
 export const FEATURES = {
   AddressAllowList: "admit listed networks only",
   AddressDenyList: "refuse listed networks",
+  AnswerStreaming: "an answer passes on as it comes",
   ApiKey: "a known API key in a header",
   AuditLine: "one log line per request with the decision and its reason, without tokens",
   AuthorizationByRole: "any of the named roles",

@@ -22,6 +22,7 @@ import { requestLine } from "./kinds/request-line";
 import { cache } from "./kinds/response-cache";
 import { audit, errorBody, requestId, responseHeaders, securityHeaders } from "./kinds/response";
 import { signature } from "./kinds/signature";
+import { streaming } from "./kinds/streaming";
 import { tenant } from "./kinds/tenant";
 import { matching, respond, weights } from "./kinds/route-shape";
 import { requestHeaders, retries, rewrite, timeouts } from "./kinds/upstream";
@@ -56,6 +57,7 @@ export const KINDS = [
   requestHeaders,
   timeouts,
   retries,
+  streaming,
   weights,
   fallback,
   cache,

@@ -11,6 +11,8 @@ export interface OutputFile {
 
 /** How a target keeps one kind: what it claims, and the code that keeps it, in one place. */
 export interface Enforcer<D> extends Claim {
+  /** The proxy does so of itself, whatever is written: there is nothing to render. */
+  inherent?: true;
   apply(placement: Placement, draft: D): void;
 }
 

@@ -70,6 +70,7 @@ const expectFields = {
   body: expectedBody.optional(),
   hits: z.record(z.string(), z.int()).optional(),
   answeredWithin: z.number().optional(),
+  firstBytesWithin: z.number().optional(),
   logs: z
     .strictObject({
       contain: z.array(z.string()).default([]),

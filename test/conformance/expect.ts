@@ -109,6 +109,9 @@ export function differences(expected: Expectation, { answer, seen, identities, n
   if (expected.answeredWithin !== undefined && answer.seconds > expected.answeredWithin) {
     found.push(`answered after ${answer.seconds.toFixed(2)} s`);
   }
+  if (expected.firstBytesWithin !== undefined && (answer.firstBytes ?? 0) > expected.firstBytesWithin) {
+    found.push(`answered after ${(answer.firstBytes ?? 0).toFixed(2)} s with its first bytes`);
+  }
   const { upstream } = expected;
   if (!upstream) return found;
   // Of several answers that are right, one may be a refusal: what is not passed on has no header.

@@ -351,6 +351,19 @@ export default defineGateway({
       service: "one",
       policies: { timeouts: { firstByte: "1s" } },
     },
+    { name: "events", match: { prefix: ["/events"] }, service: "one", policies: { streaming: true } },
+    {
+      name: "events-asked",
+      match: { prefix: ["/events/asked"] },
+      service: "one",
+      policies: { streaming: true, jwt: { issuers: ["main"] } },
+    },
+    {
+      name: "events-through",
+      match: { prefix: ["/events/through"] },
+      service: "one",
+      policies: { streaming: true, compression: { types: ["text/*"], above: "1B" } },
+    },
     {
       // What some proxies have no room for.
       name: "extremes",

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import http, { type IncomingMessage, type Server } from "node:http";
+import http, { type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { HeaderLine } from "../../lib/policy";
 import type { Behaviour } from "./case";
 import { bodyOf } from "./wire";
@@ -19,6 +20,8 @@ export interface Answering {
   headers: Record<string, string>;
   body: Buffer | undefined;
   delayMs: number;
+  /** Over which the body is sent. */
+  takesMs: number;
   reset: boolean;
 }
 
@@ -52,12 +55,14 @@ export class Services {
       left -= i.times;
       return false;
     });
-    const body = bodyOf(item && "body" in item ? item.body : undefined);
+    const spec = item && "body" in item ? item.body : undefined;
+    const body = bodyOf(spec);
     return {
       status: item?.status ?? 200,
       headers: { ...(body.type !== undefined && { "content-type": body.type }), ...item?.headers },
       body: body.bytes,
       delayMs: (item?.delay ?? 0) * 1000,
+      takesMs: 1000 * (typeof spec === "object" ? (spec.takes ?? 0) : 0),
       reset: item?.reset ?? false,
     };
   }
@@ -73,6 +78,17 @@ export function echoOf({ service, method, path, headers, body }: Seen): Buffer {
   return Buffer.from(
     JSON.stringify({ service, method, path, headers: joined, body: body.toString("latin1").slice(0, 4096) }),
   );
+}
+
+const PIECES = 10;
+
+async function inPieces(response: ServerResponse, body: Buffer, ms: number): Promise<void> {
+  const size = Math.ceil(body.length / PIECES);
+  for (let at = 0; at < body.length && !response.destroyed; at += size) {
+    response.write(body.subarray(at, at + size));
+    await sleep(ms / PIECES);
+  }
+  response.end();
 }
 
 const rawLines = (message: IncomingMessage): HeaderLine[] =>
@@ -143,8 +159,11 @@ export class EchoServers {
           }
           const body = answering.body ?? echoOf(seen);
           const headers = { "content-type": "application/json", ...answering.headers };
-          response.writeHead(answering.status, { ...headers, "content-length": body.length });
-          response.end(message.method === "HEAD" || answering.status === 204 ? undefined : body);
+          // What takes its time has no length, as events have none.
+          const length = answering.takesMs > 0 ? {} : { "content-length": body.length };
+          response.writeHead(answering.status, { ...headers, ...length });
+          if (answering.takesMs > 0) void inPieces(response, body, answering.takesMs);
+          else response.end(message.method === "HEAD" || answering.status === 204 ? undefined : body);
         }, answering.delayMs);
       });
     });

@@ -29,6 +29,8 @@ export interface WireAnswer {
   body: Buffer;
   /** Seconds from the sending to the end of the answer. */
   seconds: number;
+  /** And to the first bytes of its body, where there was one. */
+  firstBytes?: number;
 }
 
 /** The bytes of a body, and the content type that they have when nothing else is said. */
@@ -221,6 +223,7 @@ export function send(endpoint: Endpoint, request: WireRequest, kept?: net.Socket
     let data: Buffer = Buffer.alloc(0);
     let started = 0;
     let settled = false;
+    let firstBytes: number | undefined;
     const settle = (error?: Error): void => {
       if (settled) return;
       let head = parseHead(data);
@@ -228,12 +231,14 @@ export function send(endpoint: Endpoint, request: WireRequest, kept?: net.Socket
         data = head.rest;
         head = parseHead(data);
       }
+      if (head && head.rest.length > 0) firstBytes ??= (performance.now() - started) / 1000;
       const body = head && parseBody(head, request.method, error !== undefined);
       if (head && body) {
         settled = true;
         const { status, headers } = head;
         socket.removeListener("data", onData).removeListener("error", settle).removeListener("close", onClose);
-        const answer = { status, headers, body, seconds: (performance.now() - started) / 1000 };
+        const seconds = (performance.now() - started) / 1000;
+        const answer = { status, headers, body, seconds, ...(firstBytes !== undefined && { firstBytes }) };
         resolve({ answer, socket, keeps: isOpen({ answer, socket }) });
       } else if (error) {
         settled = true;

@@ -17,6 +17,8 @@ import { compiledFiles, type Placed } from "./filter-process";
 /** Real proxies with the drills' model, asking whatever stands at the filter's address. */
 export interface Gateway {
   port: number;
+  /** Of the proxy. */
+  pid: number;
   log(): string;
 }
 
@@ -63,7 +65,7 @@ export async function startNginx(run: Run, at: Addresses): Promise<Gateway> {
   const part = startPart(programs.nginx, args, { logFile });
   run.after(() => part.stop());
   await until("nginx", () => portOpen(https), part);
-  return { port: https, log: () => readFileSync(logFile, "utf8") };
+  return { port: https, pid: part.pid, log: () => readFileSync(logFile, "utf8") };
 }
 
 interface Manifest {
@@ -149,5 +151,5 @@ export async function startIstio(run: Run, at: Addresses, newer?: Change): Promi
   run.after(() => envoy.stop());
   await until("Envoy's listener", () => portOpen(https), envoy.part);
   await until("Envoy's configuration", async () => (await envoy.accepted()) === undefined, envoy.part);
-  return { port: https, log: () => readFileSync(envoy.part.logFile, "utf8") };
+  return { port: https, pid: envoy.part.pid, log: () => readFileSync(envoy.part.logFile, "utf8") };
 }

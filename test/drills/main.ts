@@ -4,6 +4,7 @@ import { auditDrills } from "./audit";
 import { cacheDrills } from "./cache-fuzz";
 import { coldStartDrills } from "./cold-start";
 import { floodDrills } from "./flood";
+import { flowDrills } from "./flow";
 import { keyServerDrills } from "./key-server";
 import { keycloakDrills } from "./keycloak";
 import { loadDrills } from "./load-run";
@@ -32,6 +33,7 @@ const DRILLS: readonly Drill[] = [
   ...overloadDrills,
   ...oneCallerDrills,
   ...neverEndingDrills,
+  ...flowDrills,
   ...shutdownDrills,
   ...floodDrills,
   ...auditDrills,

@@ -23,6 +23,8 @@ export default defineGateway({
   policies: { jwt: open, floodGuard: null },
   routes: [
     { name: "open", match: { prefix: ["/open"] }, service: "one" },
+    { name: "upload", match: { prefix: ["/upload"] }, service: "one", policies: { bodySize: { max: "1GiB" } } },
+    { name: "events", match: { prefix: ["/events"] }, service: "one", policies: { streaming: true } },
     { name: "read", match: { prefix: ["/read"] }, service: "one", policies: { jwt: { issuers: ["main"] } } },
     {
       name: "tenant",

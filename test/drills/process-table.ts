@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 /** What Linux tells of processes that we have started. */
 
@@ -23,4 +23,17 @@ export const commandLine = (pid: number): string => read(`/proc/${String(pid)}/c
 
 export function rssMiB(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(read(`/proc/${String(pid)}/status`))?.[1] ?? 0) / 1024;
+}
+
+/** Files that a process has open and nobody can name any more: what it writes down for itself alone. */
+export function unnamedFiles(pid: number): string[] {
+  try {
+    const folder = `/proc/${String(pid)}/fd`;
+    return readdirSync(folder).flatMap((fd) => {
+      const target = readlinkSync(`${folder}/${fd}`);
+      return target.startsWith("/") && target.endsWith(" (deleted)") && !target.startsWith("/dev/") ? [target] : [];
+    });
+  } catch {
+    return [];
+  }
 }

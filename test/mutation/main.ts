@@ -49,11 +49,13 @@ interface ClaimMutant {
 function claims(): ClaimMutant[] {
   const of = <D>(target: string, from: Parameters<typeof enforcersOf<D>>[0]): ClaimMutant[] =>
     KINDS.flatMap(({ kind }) =>
-      enforcersOf(from, kind).map((enforcer) => ({
-        target: enforcer.difference ? `${target}-native` : target,
-        kind,
-        enforcer: enforcer,
-      })),
+      enforcersOf(from, kind)
+        .filter(({ inherent }) => !inherent)
+        .map((enforcer) => ({
+          target: enforcer.difference ? `${target}-native` : target,
+          kind,
+          enforcer: enforcer,
+        })),
     );
   return [...of("nginx", nginx), ...of("istio", istio)];
 }

@@ -51,6 +51,7 @@ export const THROUGH: Claims = {
   requestHeaders: ["RequestHeaderSet", "RequestHeaderRemove"],
   timeouts: ["TimeoutFirstByte", "TimeoutTotal"],
   retries: ["RetryIdempotent"],
+  streaming: ["AnswerStreaming"],
   weights: ["BackendWeights", "BackendWeightsSeveral", "RetryOtherBackend"],
   fallback: ["FallbackAnswer"],
   cache: ["ResponseCache"],

@@ -93,6 +93,10 @@ const webSocket: Apply = (placement, draft) => {
   annotations["proxy-send-timeout"] = seconds(idle);
 };
 
+const streaming: Apply = (placement, draft) => {
+  routeOf(draft, placement).annotations["proxy-buffering"] = "off";
+};
+
 const requestId: Apply = (_placement, draft) => {
   draft.settings["generate-request-id"] = "true";
   draft.answerHeaders["X-Request-Id"] = "$req_id";
@@ -157,6 +161,7 @@ export const ENFORCERS: Partial<Record<KindName, Enforcer<IngressDraft>>> = {
   rewrite: claim(["RewritePrefix"], "afterExtAuth", rewrite, DIFFERENCES.rewrite),
   timeouts: claim(["TimeoutFirstByte"], "afterExtAuth", timeouts),
   retries: claim(["RetryIdempotent"], "afterExtAuth", retries, DIFFERENCES.retries),
+  streaming: claim(["AnswerStreaming"], "afterExtAuth", streaming),
   requestId: claim(["RequestIdKept"], "afterExtAuth", requestId),
   securityHeaders: claim(["ResponseHeaderSet"], "afterExtAuth", securityHeaders),
   errorBody: claim(["ErrorBody"], "afterExtAuth", () => undefined, DIFFERENCES.errorBody),

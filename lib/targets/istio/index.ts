@@ -20,6 +20,7 @@ import {
   rewrite,
   securityHeaders,
   timeouts,
+  streaming,
   weights,
 } from "./upstream";
 import { gateways, nowhereEntry, virtualService } from "./virtual-service";
@@ -78,6 +79,7 @@ export const istio: Target<IstioDraft> = {
     requestHeaders,
     timeouts,
     retries,
+    streaming,
     weights,
     requestId,
     securityHeaders,

@@ -52,6 +52,14 @@ export const weights: Enforcer<IstioDraft> = {
   },
 };
 
+/** Envoy gathers no answer. */
+export const streaming: Enforcer<IstioDraft> = {
+  supports: ["AnswerStreaming"],
+  stage: "afterExtAuth",
+  inherent: true,
+  apply: () => undefined,
+};
+
 export const requestId: Enforcer<IstioDraft> = {
   supports: ["RequestIdKept"],
   stage: "afterExtAuth",

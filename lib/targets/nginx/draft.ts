@@ -42,6 +42,8 @@ export interface RouteDraft {
   alwaysHeaders: HeaderExpression[];
   hiddenHeaders: string[];
   webSocketIdleMs?: number;
+  /** Answers are not gathered. */
+  streams?: boolean;
   respond?: RespondConfig;
   door: boolean;
   /** The filter calls the service. */

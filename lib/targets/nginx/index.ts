@@ -12,7 +12,7 @@ import { httpsRedirect } from "./https-redirect";
 import { pathHygiene } from "./path-hygiene";
 import { requestLine } from "./request-line";
 import { audit, errorBody, requestId, responseHeaders, securityHeaders } from "./response";
-import { matching, requestHeaders, respond, retries, rewrite, timeouts, weights } from "./upstream";
+import { matching, requestHeaders, respond, retries, rewrite, streaming, timeouts, weights } from "./upstream";
 import { viewOf } from "./view";
 import { webSocket } from "./web-socket";
 
@@ -53,6 +53,7 @@ export const nginx: Target<NginxDraft> = {
     requestHeaders,
     timeouts,
     retries,
+    streaming,
     weights,
     requestId,
     securityHeaders,

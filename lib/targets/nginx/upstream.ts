@@ -52,6 +52,14 @@ export const retries: Enforcer<NginxDraft> = {
   },
 };
 
+export const streaming: Enforcer<NginxDraft> = {
+  supports: ["AnswerStreaming"],
+  stage: "afterExtAuth",
+  apply(placement, draft) {
+    routeOf(draft, placement).streams = true;
+  },
+};
+
 /** The upstream of a backend whose tries go on at the route's others; no service has such a name. */
 export const othersOf = (service: string, { route }: RouteDraft): string => `${service}_or_others_of_${route.name}`;
 

@@ -33,6 +33,7 @@ function throughTimeLines({ route, webSocketIdleMs }: RouteDraft, variant: Varia
     ...(variant === "upgrade" ? [`proxy_send_timeout ${time(idle)};`] : []),
     "proxy_next_upstream error;",
     "proxy_request_buffering off;",
+    "proxy_buffering off;",
   ];
 }
 
@@ -49,11 +50,13 @@ function timeLines(route: RouteDraft, variant: Variant): string[] {
       `proxy_next_upstream_tries ${String(tries)};`,
     ];
   }
+  // A body flows where nothing could want it twice.
   return [
     `proxy_connect_timeout ${time(first)};`,
     `proxy_read_timeout ${time(variant === "upgrade" ? (route.webSocketIdleMs ?? first) : first)};`,
     ...(variant === "upgrade" ? [`proxy_send_timeout ${time(route.webSocketIdleMs ?? first)};`] : []),
     "proxy_next_upstream off;",
+    "proxy_request_buffering off;",
   ];
 }
 
@@ -75,6 +78,7 @@ function answerLines(model: GatewayModel, server: ServerDraft, route: RouteDraft
   return [
     ...(route.door ? [] : ["auth_request off;"]),
     ...timeLines(route, variant),
+    ...(route.streams ? ["proxy_buffering off;"] : []),
     ...(own ? headers("proxy_set_header", lastOfEach([...baseRequestHeaders(server), ...route.requestHeaders])) : []),
     `proxy_pass http://${route.backend ?? backends[0]?.service ?? ""}${route.target};`,
   ];
