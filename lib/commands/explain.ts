@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
+import { hostName } from "../decision/request-target";
 import { isIP } from "node:net";
 import { parse } from "yaml";
 import { hasErrors } from "../diagnostics";
@@ -27,7 +28,7 @@ export function formatExplanation(explanation: Explanation, targets: readonly st
 }
 
 /** Taken apart as text: a URL parser would clean the path before it is judged. */
-const QUESTION = /^(\S+) (https?):\/\/([^\s/?#:]+)(?::\d+)?(\/\S*)?(?: with token (\S+))?$/;
+const QUESTION = /^(\S+) (https?):\/\/([^\s/?#:]+)(?::\d*)?(\/\S*)?(?: with token (\S+))?$/;
 const RIGHT = 'Write explain "GET https://host/path", with "with token NAME" behind it where it has one.';
 
 interface Asked extends Pick<ExplainQuestion, "method" | "scheme" | "host" | "target"> {
@@ -47,7 +48,7 @@ function questionIn(args: readonly string[]): Asked {
   return {
     method,
     scheme: scheme === "http" ? "http" : "https",
-    host: host.toLowerCase(),
+    host: hostName(host),
     target,
     tokenName,
     files: args.filter((arg) => arg !== question),

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { GatewayModel } from "../model";
 import { KINDS, PHASES, type GatewayRequest, type HeaderLine, type PolicyKind } from "../policy";
-import { decideRequest, Findings, type Verdict } from "../decision/decide";
+import { decideRequest, Findings, type Verdict, type Step } from "../decision/decide";
 import { claimAt, claimMembers, claimText, type ClaimPath } from "../identity/claims";
-import { configOf, type ConfiguredPolicy, type Gateway } from "../decision/gateway";
+import { configOf, type ConfiguredPolicy, type Gateway, type Route } from "../decision/gateway";
 import type { JwtConfig } from "../policy/kinds/jwt";
 import { aloneState } from "../decision/alone-state";
 import type { Compiled } from "../targets";
@@ -103,9 +103,22 @@ const OF_THE_ROUTE: Readonly<Record<string, string>> = {
   weights: "chooses the service",
 };
 
+/** Headers of a route's answers stand on what is answered once the route is known, and on refusals where they say so. */
+function wordOnAnswer(kind: PolicyKind, refusal: Step | undefined, route: Route | undefined): string {
+  if (kind.kind !== "responseHeaders" || !refusal) return "kept on the answer";
+  if (PHASES[refusal.phase] <= PHASES.cors) return NOT_ASKED;
+  const { on } = configOf(route?.policies ?? [], "responseHeaders") as { on: string };
+  return on === "always" ? "kept on the answer" : `${NOT_ASKED}: on success alone`;
+}
+
 /** The word of one kind on the request: its own, or why it has none. */
 function wordOf(kind: PolicyKind, { steps }: Findings, { route }: Verdict): string {
-  if (kind.phase === "response") return "kept on the answer";
+  if (kind.phase === "response")
+    return wordOnAnswer(
+      kind,
+      steps.find((s) => s.decision),
+      route,
+    );
   const step = steps.find((s) => s.kind === kind.kind);
   if (step) return step.decision ? `${String(step.decision.status)} ${step.decision.reason}` : "pass";
   const place = ({ kind: name }: { kind: string }): number => KINDS.findIndex((k) => k.kind === name);

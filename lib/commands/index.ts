@@ -141,7 +141,7 @@ export async function runCommand(argv: readonly string[], output: Output): Promi
     if (!values.help && !command && name !== "") {
       const meant = nearest(name, Object.keys(COMMANDS));
       output.err(
-        `There is no command "${name}"${meant === undefined ? "" : `: is it "${meant}"`}. See gatewright --help.\n`,
+        `There is no command "${name}".${meant === undefined ? "" : ` Is it "${meant}"?`} See gatewright --help.\n`,
       );
       return 2;
     }

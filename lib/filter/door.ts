@@ -6,7 +6,8 @@ import type { FilterPlan, PlannedHost } from "../decision/filter-plan";
 import { refusalContent } from "../decision/answer";
 import type { Answer, GatewayRequest, HeaderLine, Refusal, State } from "../policy";
 import { callerOf, recordOf, type ExchangeRecord } from "./audit";
-import { headBytes, hostName, peerOf } from "./incoming";
+import { hostName } from "../decision/request-target";
+import { headBytes, peerOf } from "./incoming";
 import { SHED, type PlainAnswer } from "./plain-answer";
 
 /** How a proxy asks at the door, and in what form it wants the answer. */

@@ -133,8 +133,15 @@ export class Filter implements Running {
   }
 
   #startSources(): void {
+    const said = new Map<string, { text: string; atMs: number }>();
     this.#keys.start((issuer, error) => {
-      this.#logs.log.error({ issuer, error: String(error) }, "keys cannot be fetched");
+      const { cause } = error as { cause?: unknown };
+      const text = cause instanceof Error ? `${String(error)}: ${cause.message}` : String(error);
+      const before = said.get(issuer);
+      // It is tried again every second: what is no news is said once a minute.
+      if (before?.text === text && Date.now() - before.atMs < 60_000) return;
+      said.set(issuer, { text, atMs: Date.now() });
+      this.#logs.log.error({ issuer, error: text }, "keys cannot be fetched");
     });
     this.#secrets.start((secret, error) => {
       this.#logs.log.error({ secret, error: (error as Error).name }, "a secret cannot be read");

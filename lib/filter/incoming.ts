@@ -1,5 +1,6 @@
 import { IncomingMessage } from "node:http";
 import { Transform, type Readable } from "node:stream";
+import { hostName, originForm } from "../decision/request-target";
 import { contains } from "../policy/kinds/addresses";
 import { canonicalAddress } from "../policy/client-address";
 import type { FilterPlan } from "../decision/filter-plan";
@@ -45,18 +46,6 @@ function onlyValue(lines: readonly HeaderLine[], name: string): string | undefin
     found = value;
   }
   return found;
-}
-
-/** Host without port, which may be empty (RFC 3986 section 3.2.3), and the dot of the root, in lower case. */
-export function hostName(host: string): string {
-  return host.replace(/:\d*$/, "").replace(/\.$/, "").toLowerCase();
-}
-
-/** A target in absolute form as path and query; its authority is the host, whatever Host says (RFC 9112 section 3.2.2). */
-export function originForm(host: string, target: string): { host: string; target: string } {
-  const [, authority, rest = ""] = /^https?:\/\/([^/?#@]+)(.*)$/is.exec(target) ?? [];
-  if (authority === undefined) return { host, target };
-  return { host: authority, target: rest.startsWith("/") ? rest : `/${rest}` };
 }
 
 /** Bytes of the head as it was sent. */

@@ -83,6 +83,27 @@ function claims(model: GatewayModel): [at: string, path: Place, claim: ClaimPath
 /** Keycloak's roles of a client whose id has dots, and names that issuers write as a domain's. */
 const DOTTED = /^resource_access(\.[^.]+){2,}\.roles$|^(?!.*:\/\/).*\..*\//;
 
+const USERINFO = /^[^/]*\/\/[^/?#]*@/;
+const SECRET_PARAMETER = /[?&][^=&]*(key|token|secret|password|sig)[^=&]*=[^&]{8,}/i;
+
+/** Where somebody would write a secret, beside the headers that are set. */
+function openSecrets(model: GatewayModel): [at: string, path: Place, what: string][] {
+  const found: [string, Place, string][] = [];
+  if (USERINFO.test(model.filter.redis)) found.push(["filter/redis", ["filter", "redis"], "The store's password"]);
+  for (const [name, { issuer, jwks }] of Object.entries(model.issuers)) {
+    if (SECRET_PARAMETER.test(jwks?.url ?? ""))
+      found.push([`issuers/${name}/jwks/url`, ["issuers", name, "jwks", "url"], "A parameter of the key server's URL"]);
+    if (USERINFO.test(issuer ?? "")) found.push([`issuers/${name}/issuer`, ["issuers", name, "issuer"], "A password"]);
+  }
+  model.routes.forEach(({ name, match }, i) => {
+    for (const [header, value] of Object.entries(match.headers ?? {})) {
+      if (!SECRET_NAMES.test(header) && !SECRET_VALUES.test(value)) continue;
+      found.push([`routes/${name}/match/headers/${header}`, ["routes", i, "match", "headers", header], header]);
+    }
+  });
+  return found;
+}
+
 export function checkWords(raw: RawModel, model: GatewayModel): Diagnostic[] {
   const found: Diagnostic[] = [];
   const add = (code: Diagnostic["code"], at: string, path: Place, why: string, fix: string): number =>
@@ -114,14 +135,26 @@ export function checkWords(raw: RawModel, model: GatewayModel): Diagnostic[] {
     const fix = `Write it as a list of members, such as ${JSON.stringify(members)}; a list says both without doubt.`;
     add("model/dotted-claim", at, path, why, fix);
   }
+  for (const [at, path, what] of openSecrets(model)) {
+    const why = `${what} looks like a secret, and would stand in every output, in the repository and in the cluster.`;
+    add(
+      "model/secret-in-the-open",
+      at,
+      path,
+      why,
+      "Take it out of the model, and give it to the filter as a variable or a secret.",
+    );
+  }
   for (const { policies, at, path } of layers(model)) {
     const { requestHeaders, responseHeaders, fallback, errorBody } = policies;
     for (const [kind, headers] of Object.entries({ requestHeaders, responseHeaders })) {
       for (const [header, value] of Object.entries(headers?.set ?? {})) {
         const place = `${at}/${kind}/set/${header}`;
         const where = [...path, kind, "set", header];
-        variables(value, header, (why, fix) => add("model/variable-as-text", place, where, why, fix));
-        if (kind === "responseHeaders" || !(SECRET_NAMES.test(header) || SECRET_VALUES.test(value))) continue;
+        if (kind === "responseHeaders" || !(SECRET_NAMES.test(header) || SECRET_VALUES.test(value))) {
+          variables(value, header, (why, fix) => add("model/variable-as-text", place, where, why, fix));
+          continue;
+        }
         const why = `${header} looks like a secret, and would stand in every output, in the repository and in the cluster.`;
         add("model/secret-in-the-open", place, where, why, "Let the service read it from a secret of its own.");
       }

@@ -87,7 +87,14 @@ function fromIssue(raw: RawModel, issue: z.core.$ZodIssue): Diagnostic[] {
   const code: DiagnosticCode = value === undefined ? "model/missing-value" : "model/invalid-value";
   const inner = issue.code === "invalid_key" ? issue.issues.map((i) => i.message).join(", ") : issue.message;
   const said = inner.replace(/^Invalid (string|input): /, "");
-  const why = value === undefined ? `Nothing is written there: ${said}.` : `It is ${shown(value)}: ${said}.`;
+  // A secret that is written where its name belongs is said to nobody.
+  const hidden = issue.path.some((step) => step === "secret" || step === "secrets");
+  const why =
+    value === undefined
+      ? `Nothing is written there: ${said}.`
+      : hidden
+        ? `It is no name of a secret, or says nowhere where that is: ${said}.`
+        : `It is ${shown(value)}: ${said}.`;
   const field = issue.path.filter((step) => typeof step === "string").at(-1);
   const fix = `Correct ${field ?? "the model"}; docs/model.md lists every field.`;
   return [diagnostic(code, at, why, fix, raw.locate(issue.path))];

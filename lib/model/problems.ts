@@ -1,3 +1,4 @@
+import { name } from "../policy/values";
 import { diagnostic, type Diagnostic } from "../diagnostics";
 import type { RawModel } from "./read";
 
@@ -168,7 +169,8 @@ class Finder {
   #secretsExist(path: readonly (string | number)[], where: string, names: readonly unknown[]): void {
     const known = Object.keys(record(this.#model["secrets"]));
     for (const secret of names.map(text)) {
-      if (secret === undefined || known.includes(secret)) continue;
+      // What is no name at all may be the secret itself: the schema tells of it, and nobody repeats it.
+      if (secret === undefined || known.includes(secret) || !name.safeParse(secret).success) continue;
       this.#unknown("model/unknown-secret", path, where, "secret", secret, known);
     }
   }

@@ -17,10 +17,13 @@ export const duration = z
     const [, digits, unit] = /^(\d+)([a-z]+)$/.exec(text) as unknown as [string, string, keyof typeof DURATION_UNITS];
     return Number(digits) * DURATION_UNITS[unit];
   })
-  .refine((ms) => ms <= LONGEST_MS, "write at most 3650d");
+  .refine((ms) => ms <= LONGEST_MS, { error: "write at most 3650d", abort: true });
 
 /** What a timer counts: Node's end at once above 2^31 - 1 ms, and nginx takes no longer ones. */
 export const timer = duration.refine((ms) => ms <= 24 * DURATION_UNITS.d, "write at most 24d");
+
+/** How far two clocks may be apart (RFC 7519 section 4.1.4: a few minutes): more would take the end of a token's time away. */
+export const clockSkew = duration.refine((ms) => ms <= 10 * DURATION_UNITS.m, "write at most 10m");
 
 /** A duration of whole seconds, where a header counts in seconds. */
 export const wholeSeconds = duration.refine((ms) => ms % 1000 === 0, "write whole seconds");
@@ -129,7 +132,7 @@ export const path = z
   .refine((text) => !/^\/\.gateway(\/|$)/.test(text), "choose another path: /.gateway is the gateway's own")
   .regex(
     /^(\/|(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~:@!$&'()*+,=-]+)+)$/,
-    "write an absolute path without trailing slash, empty or dot segments, such as /users",
+    "write an absolute path of plain letters, without query, braces, trailing slash, empty or dot segments, such as /users",
   );
 
 /** Path of an exact match: it may end with a slash, which many back ends take for the same. */
@@ -141,7 +144,7 @@ export const exactPath = z.union(
       .regex(/.\/$/)
       .refine((text) => path.safeParse(text.slice(0, -1)).success),
   ],
-  "write an absolute path without empty or dot segments, such as /users or /users/; no segment stands for any other",
+  "write an absolute path of plain letters, without query, braces, empty or dot segments, such as /users or /users/; no segment stands for any other",
 );
 
 /** A role, scope or audience: it is compared whole, and proxies would take a star in it for a pattern. */

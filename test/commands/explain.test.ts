@@ -63,4 +63,18 @@ describe("explain", () => {
     expect(ran.out).toMatch(/^15 +timeouts +not asked +native +native$/m);
     expect(ran.out).toMatch(/outcome {2}401 api-key-missing/);
   });
+
+  test("headers of a route's answers stand where they are said to stand, and nowhere else", async () => {
+    const own = async (question: string): Promise<string | undefined> =>
+      /^16 +responseHeaders +(.*?)(?: {2,}.*)?$/m.exec((await run("explain", question, LAB)).out)?.[1];
+    expect(await own("GET https://lab.test/answers/own")).toBe("kept on the answer");
+    expect(await own("GET https://lab.test/answers")).toBe("kept on the answer");
+    expect(await own("GET https://lab.test/answers/success")).toBe("not asked: on success alone");
+    expect(await own("GET http://lab.test/answers")).toBe("not asked");
+  });
+
+  test("a host is the same with its port, with an empty one and with the dot of the root", async () => {
+    for (const host of ["api.serhafen.com:443", "api.serhafen.com:", "API.serhafen.com."])
+      expect((await ask(`GET https://${host}/users`)).out).toMatch(/outcome {2}401 jwt-missing/);
+  });
 });

@@ -70,6 +70,30 @@ describe.each<[code: string, what: string, told: Partial<GatewayInput>, not: Par
     route({ requestHeaders: { set: { "x-own": "orders" } } }),
   ],
   [
+    "model/secret-in-the-open",
+    "a key in the key server's URL",
+    { issuers: { accounts: { ...accounts, jwks: { url: "https://accounts.shop.test/keys?api_key=abcdefgh12345" } } } },
+    { issuers: { accounts: { ...accounts, jwks: { url: "https://accounts.shop.test/keys?version=20261128" } } } },
+  ],
+  [
+    "model/secret-in-the-open",
+    "a password of an issuer",
+    { issuers: { accounts: { ...accounts, issuer: "https://reader:hunter22@accounts.shop.test" } } },
+    { issuers: { accounts } },
+  ],
+  [
+    "model/secret-in-the-open",
+    "the store's password",
+    { filter: { redis: "redis://default:hunter22@store:6379" } },
+    { filter: { redis: "rediss://store:6379/1" } },
+  ],
+  [
+    "model/secret-in-the-open",
+    "a key that chooses a route",
+    matching({ prefix: ["/orders"], headers: { "x-api-key": "abcdefgh12345" } }),
+    matching({ prefix: ["/orders"], headers: { "x-version": "2" } }),
+  ],
+  [
     "model/public-answer",
     "an answer to who has signed in",
     route({ jwt, responseHeaders: { set: { "cache-control": "public, max-age=60" } } }),
@@ -207,4 +231,22 @@ test.each<[string, Partial<GatewayInput>]>([
   ["a browser's memory", onHost({ cors: { ...cors, maxAge: "3651d" } })],
 ])("a time that no timer counts is refused: %s", (_, change) => {
   expect(codesOf(change)).toContain("model/invalid-value");
+});
+
+test.each<[string, Partial<GatewayInput>]>([
+  ["a key where its name belongs", route({ apiKey: { secret: "sk_live_hunter22" } })],
+  ["a secret where its place belongs", { secrets: { keys: "sk_live_hunter22" as never } }],
+  ["an issuer's", { issuers: { own: { algorithms: ["HS256"], secret: "sk_live_hunter22" } } }],
+])("a secret is told of, and never repeated: %s", (_, change) => {
+  const said = JSON.stringify(check(small(change)).diagnostics);
+  expect(said).toContain("model/invalid-value");
+  expect(said).not.toContain("hunter22");
+});
+
+test("one word on a time that is too long", () => {
+  expect(check(small(route({ timeouts: { firstByte: "9999d" } }))).diagnostics).toHaveLength(1);
+});
+
+test("clocks that are hours apart would take the end of every token away", () => {
+  expect(codesOf({ issuers: { accounts: { ...accounts, clockSkew: "1h" } } })).toContain("model/invalid-value");
 });

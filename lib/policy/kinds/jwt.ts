@@ -13,7 +13,7 @@ import {
 } from "../kind";
 import { ALGORITHM_NAMES, type IssuerRules, type Verified } from "../../identity/token";
 import { claimAt, claimHeader, claimMembers, isPrintable } from "../../identity/claims";
-import { claimPath, duration, name, ownHeaderName, wholeName } from "../values";
+import { clockSkew as skew, claimPath, name, ownHeaderName, wholeName } from "../values";
 import { asksForWebSocket } from "./web-socket";
 
 /** Who issues tokens, and what they must be like. */
@@ -46,7 +46,7 @@ export const issuerSchema = z.strictObject({
   /** Names of the codes in a packed text such as `[a][s]`; an array of names is taken as it is. */
   roleCodes: z.record(z.string().regex(/^[A-Za-z0-9_-]{1,32}$/), z.string().min(1).max(128)).optional(),
   scopes: claimPath.optional(),
-  clockSkew: duration.prefault("30s"),
+  clockSkew: skew.prefault("30s"),
 });
 
 export type Issuer = z.output<typeof issuerSchema>;

@@ -2,7 +2,7 @@ import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import { headerValues, notNow, policyKind, TOO_LARGE, type Decision, type GatewayRequest } from "../kind";
 import { withSecret } from "../secrets-away";
-import { duration, judgedBody, name } from "../values";
+import { clockSkew as skew, judgedBody, name } from "../values";
 
 const refuse = (reason: string, message: string): Decision => ({
   status: 401,
@@ -40,7 +40,7 @@ function holds(versions: readonly string[], keyId: string, input: string, signat
  */
 export const signature = policyKind({
   kind: "signature",
-  schema: z.strictObject({ secret: name, clockSkew: duration.prefault("60s"), maxBody: judgedBody }),
+  schema: z.strictObject({ secret: name, clockSkew: skew.prefault("60s"), maxBody: judgedBody }),
   phase: "credentials",
   sees: "body",
   perHost: false,

@@ -1,5 +1,5 @@
 import { createSecretKey, randomUUID, type KeyObject } from "node:crypto";
-import { hostName, originForm } from "../../../lib/filter/incoming";
+import { hostName, originForm } from "../../../lib/decision/request-target";
 import { resolveGateway } from "../../../lib/model";
 import type { HeaderLine, Refusal, RequestBody, ServiceAnswer, SharedStore, State } from "../../../lib/policy";
 import { answerHeaders, refusalContent, serviceAnswerHeaders, serviceHeaders } from "../../../lib/decision/answer";
