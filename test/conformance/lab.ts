@@ -377,6 +377,12 @@ export default defineGateway({
       },
     },
     {
+      name: "in-all",
+      match: { prefix: ["/in-all"] },
+      service: "one",
+      policies: { timeouts: { firstByte: "10s", total: "2s" }, retries: { tries: 3, perTry: "1500ms" } },
+    },
+    {
       name: "picky-tries",
       match: { prefix: ["/picky"] },
       service: "one",

@@ -26,6 +26,7 @@ export interface RouteDraft {
   requestHeaders?: HeaderChangeConfig;
   responseHeaders?: ResponseHeadersConfig;
   firstByteMs?: number;
+  totalMs?: number;
   retries?: { tries: number; perTryMs: number; statuses: readonly string[] };
   weights?: WeightsConfig["backends"];
   /** The filter is asked. */

@@ -28,10 +28,14 @@ export const requestHeaders: Enforcer<IstioDraft> = {
 };
 
 export const timeouts: Enforcer<IstioDraft> = {
-  supports: ["TimeoutFirstByte"],
+  supports: ["TimeoutFirstByte", "TimeoutTotal"],
   stage: "afterExtAuth",
   apply(placement, draft) {
-    routeOf(draft, placement).firstByteMs = (placement.config as TimeoutsConfig).firstByte;
+    const { firstByte, total } = placement.config as TimeoutsConfig;
+    const route = routeOf(draft, placement);
+    route.firstByteMs = firstByte;
+    // Envoy counts it from the end of the request, over all tries, to the end of the answer.
+    if (total !== undefined) route.totalMs = total;
   },
 };
 

@@ -137,6 +137,8 @@ function forwarding(draft: IstioDraft, host: HostDraft, entry: RouteEntry): Virt
   const route = host.routes.get(entry.route.name) as RouteDraft;
   const methods = route.chosenByMatch ? entry.route.match.methods : undefined;
   const name = routeName(host.host.name, entry.route.name);
+  // No word on handshakes: what they open lasts.
+  const total = route.totalMs === undefined ? {} : { timeout: duration(route.totalMs) };
   const common = { ...corsPolicy(host), ...headerChanges(host, route), ...rewrite(route), ...destinations(draft, route) };
   const { respond } = route;
   if (respond) {
@@ -157,10 +159,10 @@ function forwarding(draft: IstioDraft, host: HostDraft, entry: RouteEntry): Virt
     ...(upgrade
       ? [{ name: name + UPGRADE, match: matches(entry, route, ["GET"]).map(handshake), ...common, ...tries(route, !twice) }]
       : []),
-    ...(twice ? [{ name, match: matches(entry, route, repeatable), ...common, ...tries(route, false) }] : []),
+    ...(twice ? [{ name, match: matches(entry, route, repeatable), ...total, ...common, ...tries(route, false) }] : []),
     ...(twice && single?.length === 0
       ? []
-      : [{ name: twice ? name + ONCE : name, match: matches(entry, route, twice ? single : methods), ...common, ...tries(route, true) }]),
+      : [{ name: twice ? name + ONCE : name, match: matches(entry, route, twice ? single : methods), ...total, ...common, ...tries(route, true) }]),
   ];
 }
 
