@@ -50,7 +50,12 @@ function tokenOf(route: Route): string {
 function whoOf(route: Route): string {
   const key = configOf(route.policies, "apiKey") as z.output<typeof apiKey.schema> | undefined;
   const places = configOf(route.policies, "addresses") as z.output<typeof addresses.schema> | undefined;
-  const from = places ? [...places.allow.map((a) => `from ${a}`), ...places.deny.map((a) => `not from ${a}`)] : [];
+  const from = places
+    ? [
+        ...(places.allow.length > 0 ? [`from ${places.allow.join(" or ")}`] : []),
+        ...places.deny.map((a) => `not from ${a}`),
+      ]
+    : [];
   // A route that answers by itself looks at addresses, and at nothing else of these.
   const asked = route.respond
     ? ["everyone"]

@@ -69,6 +69,9 @@ function plan(context: Context): number {
   return code;
 }
 
+const LEGEND =
+  "native: the proxy itself; ext-auth: the filter, which the proxy asks about the head; proxied: the filter, which carries the exchange";
+
 function printMatrices({ output }: Context, chosen: readonly CompiledModel[]): void {
   for (const { model, gateway, plans } of chosen) {
     const matrix = formatMatrix(
@@ -77,6 +80,7 @@ function printMatrices({ output }: Context, chosen: readonly CompiledModel[]): v
     );
     output.out(`${model.name}, ${gateway.environment}\n${matrix}\n\n`);
   }
+  if (chosen.length > 0) output.out(`${LEGEND}\n\n`);
 }
 
 function synth(context: Context): number {

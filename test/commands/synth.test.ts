@@ -208,7 +208,9 @@ describe("check", () => {
 test("plan prints one row for each promise, and one column for each target", async () => {
   const ran = await run("plan", SERHAFEN);
   expect(ran.code).toBe(0);
-  const [title, head, ...rows] = ran.out.trimEnd().split("\n");
+  const [title, head, ...lines] = ran.out.trimEnd().split("\n");
+  const rows = lines.filter((line) => /^\d/.test(line));
+  expect(lines.at(-1)).toMatch(/^native: .*; ext-auth: .*; proxied: /);
   expect(title).toBe("serhafen, production");
   expect(head).toMatch(/^phase +promise +where +node-gateway +nginx +istio +ingress-nginx$/);
   expect(rows.some((r) => /^1 +httpsRedirect .* proxied +native +native +native unproven$/.test(r))).toBe(true);
