@@ -54,6 +54,7 @@ const STOCK = [
   "merge_slashes",
   "pcre_jit",
   "proxy_buffer_size",
+  "proxy_buffering",
   "proxy_buffers",
   "proxy_busy_buffers_size",
   "proxy_connect_timeout",
