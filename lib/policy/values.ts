@@ -6,7 +6,7 @@ import { z } from "zod";
 const DURATION_UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const SIZE_UNITS = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
 
-/** Beyond it istiod takes no duration (300 years in nanoseconds), and nobody means one. */
+/** istiod refused 999999999d, and nobody means longer ones. */
 const LONGEST_MS = 3_650 * DURATION_UNITS.d;
 
 /** `500ms`, `10s`, `5m`, `1h`, `1d`: whole numbers above 0, ten years at most, in milliseconds. */
@@ -19,7 +19,7 @@ export const duration = z
   })
   .refine((ms) => ms <= LONGEST_MS, { error: "write at most 3650d", abort: true });
 
-/** What a timer counts: Node's end at once above 2^31 - 1 ms, and nginx takes no longer ones. */
+/** What a timer counts: one of Node that is set above 2^31 - 1 ms ends after 1 ms (its documentation of setTimeout). */
 export const timer = duration.refine((ms) => ms <= 24 * DURATION_UNITS.d, "write at most 24d");
 
 /** How far two clocks may be apart (RFC 7519 section 4.1.4: a few minutes): more would take the end of a token's time away. */
