@@ -1,6 +1,7 @@
 import { diagnostic, type Diagnostic } from "../diagnostics";
 import type { ClaimPath } from "../identity/claims";
 import { ERROR_WORDS } from "../policy/kinds/response";
+import { hasUserinfo } from "../policy/values";
 import type { RawModel } from "./read";
 import type { GatewayModel } from "./schema";
 
@@ -83,17 +84,16 @@ function claims(model: GatewayModel): [at: string, path: Place, claim: ClaimPath
 /** Keycloak's roles of a client whose id has dots, and names that issuers write as a domain's. */
 const DOTTED = /^resource_access(\.[^.]+){2,}\.roles$|^(?!.*:\/\/).*\..*\//;
 
-const USERINFO = /^[^/]*\/\/[^/?#]*@/;
 const SECRET_PARAMETER = /[?&][^=&]*(key|token|secret|password|sig)[^=&]*=[^&]{8,}/i;
 
 /** Where somebody would write a secret, beside the headers that are set. */
 function openSecrets(model: GatewayModel): [at: string, path: Place, what: string][] {
   const found: [string, Place, string][] = [];
-  if (USERINFO.test(model.filter.redis)) found.push(["filter/redis", ["filter", "redis"], "The store's password"]);
+  if (hasUserinfo(model.filter.redis)) found.push(["filter/redis", ["filter", "redis"], "The store's password"]);
   for (const [name, { issuer, jwks }] of Object.entries(model.issuers)) {
     if (SECRET_PARAMETER.test(jwks?.url ?? ""))
       found.push([`issuers/${name}/jwks/url`, ["issuers", name, "jwks", "url"], "A parameter of the key server's URL"]);
-    if (USERINFO.test(issuer ?? "")) found.push([`issuers/${name}/issuer`, ["issuers", name, "issuer"], "A password"]);
+    if (hasUserinfo(issuer ?? "")) found.push([`issuers/${name}/issuer`, ["issuers", name, "issuer"], "A password"]);
   }
   model.routes.forEach(({ name, match }, i) => {
     for (const [header, value] of Object.entries(match.headers ?? {})) {

@@ -93,7 +93,7 @@ function fromIssue(raw: RawModel, issue: z.core.$ZodIssue): Diagnostic[] {
     value === undefined
       ? `Nothing is written there: ${said}.`
       : hidden
-        ? `It is no name of a secret, or says nowhere where that is: ${said}.`
+        ? `It is not repeated here, since it may be the secret itself: ${said}.`
         : `It is ${shown(value)}: ${said}.`;
   const field = issue.path.filter((step) => typeof step === "string").at(-1);
   const fix = `Correct ${field ?? "the model"}; docs/model.md lists every field.`;

@@ -71,7 +71,7 @@ const needsIdentity = (features: readonly Feature[]): boolean => features.some((
 const nameOf = (named: string | { name: string }): string => (typeof named === "string" ? named : named.name);
 
 /** What the filter decides and does where a route goes through it: from who asks to how the service is called. */
-const isProxieds = ({ policy }: Wanted): boolean => {
+const goesAlong = ({ policy }: Wanted): boolean => {
   const phase = phaseNumber(policy.kind);
   return phase >= PHASES.credentials && phase <= PHASES.upstream;
 };
@@ -108,7 +108,7 @@ class Planner {
     const { host, route, policy, features } = wanted;
     const claims = this.capabilities.native[policy.kind] ?? [];
     const proxied = this.#isProxied(wanted);
-    const pulled = proxied && isProxieds(wanted);
+    const pulled = proxied && goesAlong(wanted);
     const placement = (place: Place, claim: number, difference?: string): Placement => ({
       host: host.name,
       ...(route && { route: route.name }),
@@ -123,13 +123,13 @@ class Planner {
       (c) =>
         !pulled && this.#usable(c) && covers(c, features) && !this.#tooEarly(c, wanted) && this.#staysTogether(wanted),
     );
-    const door = this.capabilities.extAuth[policy.kind];
+    const extAuth = this.capabilities.extAuth[policy.kind];
     const way = this.capabilities.proxied[policy.kind];
     if (native >= 0) {
       const difference = claims[native]?.difference?.name;
       if (difference !== undefined) this.used.add(difference);
       this.placements.push(placement("native", native, difference));
-    } else if (!proxied && door && covers(door, features)) {
+    } else if (!proxied && extAuth && covers(extAuth, features)) {
       this.placements.push(placement("ext-auth", 0));
     } else if (proxied && way && covers(way, features)) {
       this.placements.push(placement("proxied", 0));

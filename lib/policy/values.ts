@@ -132,7 +132,7 @@ export const path = z
   .refine((text) => !/^\/\.gateway(\/|$)/.test(text), "choose another path: /.gateway is the gateway's own")
   .regex(
     /^(\/|(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~:@!$&'()*+,=-]+)+)$/,
-    "write an absolute path of plain letters, without query, braces, trailing slash, empty or dot segments, such as /users",
+    "write an absolute path such as /users, without query, braces, trailing slash, empty or dot segments",
   );
 
 /** Path of an exact match: it may end with a slash, which many back ends take for the same. */
@@ -144,7 +144,7 @@ export const exactPath = z.union(
       .regex(/.\/$/)
       .refine((text) => path.safeParse(text.slice(0, -1)).success),
   ],
-  "write an absolute path of plain letters, without query, braces, empty or dot segments, such as /users or /users/; no segment stands for any other",
+  "write an absolute path such as /users or /users/, without query, braces, empty or dot segments; no segment stands for any other",
 );
 
 /** A role, scope or audience: it is compared whole, and proxies would take a star in it for a pattern. */
@@ -218,3 +218,6 @@ export const memberPath = z
  * (`["resource_access", "field.api", "roles"]`). A text with `://` in it is one member.
  */
 export const claimPath = z.union([memberPath, z.array(z.string().min(1).max(256)).min(1).max(16)]);
+
+/** Whether a URL has user or password in it (RFC 3986 section 3.2.1). */
+export const hasUserinfo = (url: string): boolean => /^[^/]*\/\/[^/?#]*@/.test(url);

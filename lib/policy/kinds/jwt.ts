@@ -13,7 +13,7 @@ import {
 } from "../kind";
 import { ALGORITHM_NAMES, type IssuerRules, type Verified } from "../../identity/token";
 import { claimAt, claimHeader, claimMembers, isPrintable } from "../../identity/claims";
-import { clockSkew as skew, claimPath, name, ownHeaderName, wholeName } from "../values";
+import { clockSkew as skew, hasUserinfo, claimPath, name, ownHeaderName, wholeName } from "../values";
 import { asksForWebSocket } from "./web-socket";
 
 /** Who issues tokens, and what they must be like. */
@@ -25,10 +25,7 @@ export const issuerSchema = z.strictObject({
     .strictObject({
       url: z
         .url({ protocol: /^https?$/ })
-        .refine(
-          (url) => !/^[^/]*\/\/[^/?#]*@/.test(url),
-          "write it without user and password: it stands in logs and outputs",
-        ),
+        .refine((url) => !hasUserinfo(url), "write it without user and password: it stands in logs and outputs"),
       /** Plain http must be allowed by name; use it inside a cluster only. */
       allowHttp: z.boolean().default(false),
     })

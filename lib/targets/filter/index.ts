@@ -20,7 +20,10 @@ export const BEHIND_A_PROXY = { extAuth: claims(DOOR), proxied: claims({ ...DOOR
 /** What it keeps as the gateway itself. */
 export const AS_GATEWAY = { extAuth: {}, proxied: claims({ ...EDGE, ...DOOR, ...THROUGH }) };
 
-/** Kept by the proxy, and looked at once more: a path that it has let through must not choose another route's policies. */
+/**
+ * Kept by the proxy, and looked at once more: a path that it has let through must not choose another route's policies, nor a
+ * header of whoever else has reached the port a service's view. On hosts that go through, ingress-nginx drops none by name.
+ */
 const AGAIN: readonly string[] = ["pathHygiene", "headerHygiene"];
 
 /** Placements that are the filter's, by host, route and kind. */
