@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { parseAllDocuments } from "yaml";
+import { loadAll } from "js-yaml";
 import { modelFiles } from "../lib/commands/models";
 import { loadModel } from "../lib/model";
 import { synthesized } from "./stacks/synthesized";
@@ -84,7 +84,7 @@ test.each(templates)("$name has no secret where one would stand", ({ content }) 
 test.each(files.filter(({ name }) => /\.(ya?ml|json)$/.test(name)))(
   "$name is no Secret and holds none",
   ({ content }) => {
-    const objects = parseAllDocuments(content).map((document) => document.toJS() as { kind?: string } | null);
+    const objects = loadAll(content) as ({ kind?: string } | null)[];
     expect(objects.filter((object) => object?.kind === "Secret")).toEqual([]);
     expect(objects.flatMap((object) => named(object))).toEqual([]);
   },

@@ -73,10 +73,9 @@ function checked(value: unknown): void {
   expect(result.value !== undefined || hasErrors(result.diagnostics)).toBe(true);
   expect(result.value === undefined || !hasErrors(result.diagnostics)).toBe(true);
   if (!result.value) return;
-  for (const environment of result.value.environments) {
-    const compiled = compile(result.value, environment);
-    expect(compiled.value !== undefined || hasErrors(compiled.diagnostics)).toBe(true);
-  }
+  // One of them: they differ by services' addresses and infrastructure alone.
+  const compiled = compile(result.value, result.value.environments[0] ?? "");
+  expect(compiled.value !== undefined || hasErrors(compiled.diagnostics)).toBe(true);
 }
 
 /** Every way into a value: the members of members. */
@@ -410,7 +409,7 @@ function forGoodModels(targets: readonly string[], runs: number, holds: (model: 
 
 describe("every model that is good is compiled or refused, and always alike", () => {
   test.each([...ALL.map((name) => [name, [name]] as const), ["two together", WIDE] as const])("%s", (_, targets) => {
-    const good = forGoodModels(targets, 200, (value) => {
+    const good = forGoodModels(targets, 100, (value) => {
       const first = compile(value, "production");
       if (!first.value) {
         const codes = first.diagnostics.map((d) => d.code);
@@ -420,18 +419,14 @@ describe("every model that is good is compiled or refused, and always alike", ()
       }
       expect(first.value.files.length).toBeGreaterThan(0);
       expect(compile(structuredClone(value), "production").value?.files).toEqual(first.value.files);
-    });
-    expect(good).toBeGreaterThan(20);
-  });
-
-  test("what is rendered for nginx can be read as nginx reads it, and all YAML as YAML", () => {
-    forGoodModels(WIDE, 200, (value) => {
-      for (const file of compile(value, "production").value?.files ?? []) {
+      // nginx reads what is for nginx, and all YAML is YAML.
+      for (const file of first.value.files) {
         if (file.path.endsWith(".conf")) parseNginx(file.content);
         if (file.path.endsWith(".yaml")) keyPaths(file);
         if (file.path.endsWith(".json")) JSON.parse(file.content);
       }
     });
+    expect(good).toBeGreaterThan(10);
   });
 });
 

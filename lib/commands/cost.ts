@@ -86,19 +86,19 @@ function warnOfStale(priced: readonly Priced[]): Diagnostic[] {
 /** Prints the cost report, or what a branch changes of it: `cost --diff main`. */
 export async function costCommand(context: Context): Promise<number> {
   const { values, output } = context;
-  const { compiled, diagnostics } = compileAll(modelFiles(context.args));
+  const { compiled, diagnostics } = compileAll(modelFiles(context.args), { plansOnly: true });
   if (hasErrors(diagnostics)) return report(context, diagnostics);
+  const before = values.diff === undefined ? undefined : await atRevision(values.diff, "cost", context.args);
+  if (before && "problem" in before) return report(context, [...diagnostics, before.problem]);
   const { priced, diagnostics: found } = priceAll(compiled, context.args.length > 0);
   const systems = resultOf(priced);
   const all = [...diagnostics, ...found, ...warnOfStale(priced)];
-  if (values.diff === undefined) {
+  if (!before) {
     const code = report(context, all, { systems });
     const nothing = "No environment of these models has both an infrastructure and its usage: docs/cost.md.\n";
     if (code === 0 && !values.json) output.out(priced.length > 0 ? (reportOf(priced)[0]?.content ?? "") : nothing);
     return code;
   }
-  const before = await atRevision(values.diff, "cost", context.args);
-  if ("problem" in before) return report(context, [...all, before.problem]);
   const diff = costDiff((before.result as { systems: CostResult }).systems, systems);
   const code = report(context, all, { diff });
   if (code === 0 && !values.json) output.out(diff);

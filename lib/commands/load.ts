@@ -87,7 +87,7 @@ export function compileAll(
     const used = new Set<string>();
     const before = diagnostics.length;
     for (const environment of model.environments) {
-      const result = compile(model, environment, plansOnly);
+      const result = compile(model, environment, plansOnly ? "plans" : "all");
       diagnostics.push(...result.diagnostics.map((d) => ({ ...d, source: d.source ?? { file } })));
       if (!result.value) continue;
       result.value.usedDifferences.forEach((d) => used.add(d));

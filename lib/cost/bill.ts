@@ -3,7 +3,7 @@ import { lineOf, sumOf, type Item, type Line } from "./lines";
 import { OF_EVERY_CLUSTER, withSidecar } from "./nodes";
 import { podsOf, type Pods } from "./pods";
 import { ANY, besideTemplates, beyond, FREE, PRICED, Unpriced, type Resource, type Surroundings } from "./resources";
-import { synthesize, type Synthesized } from "./synthesized";
+import { manifestsOf, templatesOf } from "./synthesized";
 import { peakPerSecond, trafficOf, type Usage } from "./usage";
 
 /** What is priced: one environment of a model, as it is used, behind one gateway. */
@@ -37,21 +37,23 @@ export interface Bill {
   pods: Pods[];
 }
 
+const gatewayOf = ({ model, environment, gateway }: Wanted): string => gateway ?? edgeTargetOf(model, environment);
+
 /** Whether static files, and a part of the requests, are CloudFront's. */
-const hasWebsite = ({ templates }: Synthesized): boolean =>
-  templates.some(({ resources }) =>
-    Object.values(resources).some(({ Type }) => Type === "AWS::CloudFront::Distribution"),
-  );
+const hasWebsite = ({ model, environment }: Wanted): boolean =>
+  model.infrastructure[environment]?.edge.website !== undefined;
 
 /** Pods of the environment, with those that grow with the requests grown to what the busiest second asks for. */
-export function podsIn(synthesized: Synthesized, usage: Usage, gateway: string): Pods[] {
-  const generated = synthesized.manifests.flatMap(podsOf).map((pods) => ({ pods, scales: true }));
+export function podsIn(wanted: Wanted, manifests = manifestsOf(wanted.model, wanted.environment)): Pods[] {
+  const { usage } = wanted;
+  const gateway = gatewayOf(wanted);
+  const generated = manifests.flatMap(podsOf).map((pods) => ({ pods, scales: true }));
   const stated = Object.entries(usage.workloads)
     .filter(([, { only }]) => only === undefined || (only as string[]).includes(gateway))
     .map(([name, { scales, ...pods }]) => ({ pods: { name, ...pods }, scales }));
   const growing = [...generated, ...stated].filter(({ scales }) => scales);
   const cpu = growing.reduce((sum, { pods }) => sum + pods.cpu * pods.replicas, 0);
-  const { all, balancer } = trafficOf(usage, hasWebsite(synthesized));
+  const { all, balancer } = trafficOf(usage, hasWebsite(wanted));
   const asked = (peakPerSecond(usage) * (balancer / all) * usage.hops) / usage.requestsPerCpu;
   const factor = Math.max(1, asked / cpu);
   const own = [...generated, ...stated].map(({ pods, scales }) =>
@@ -96,9 +98,9 @@ export function cover(resource: Resource, around: Surroundings): { covered: Cove
 }
 
 /** Prices an environment, from what was synthesized of it. */
-export function billOf({ model, environment, usage, gateway = edgeTargetOf(model, environment) }: Wanted): Bill {
-  const synthesized = synthesize(model, environment);
-  const resources = synthesized.templates.flatMap(({ stack, resources: beside }) =>
+export function billOf(wanted: Wanted): Bill {
+  const { model, environment, usage } = wanted;
+  const resources = templatesOf(model, environment).flatMap(({ stack, resources: beside }) =>
     Object.entries(beside).map(([id, { Type: type, Properties: properties = {} }]): Resource => ({
       stack,
       id,
@@ -107,10 +109,10 @@ export function billOf({ model, environment, usage, gateway = edgeTargetOf(model
       beside,
     })),
   );
-  const pods = podsIn(synthesized, usage, gateway);
+  const pods = podsIn(wanted);
   const around: Surroundings = {
     usage,
-    traffic: trafficOf(usage, hasWebsite(synthesized)),
+    traffic: trafficOf(usage, hasWebsite(wanted)),
     pods,
     count: (type) => resources.filter((resource) => resource.type === type).length,
   };

@@ -1,4 +1,4 @@
-import { parseAllDocuments } from "yaml";
+import { loadAll } from "js-yaml";
 import { z } from "zod";
 import type { OutputFile } from "../targets";
 
@@ -43,7 +43,7 @@ const RUNS_PODS = ["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "
 
 /** Pods of a manifest; throws where one does not say what it asks for, since nobody could say what it costs. */
 export function podsOf({ content }: OutputFile): Pods[] {
-  const objects = parseAllDocuments(content).map((document) => document.toJS() as { kind?: string } | null);
+  const objects = loadAll(content) as ({ kind?: string } | null)[];
   return objects
     .filter((object) => RUNS_PODS.includes(object?.kind ?? ""))
     .map((object) => {

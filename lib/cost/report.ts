@@ -93,7 +93,7 @@ function typesOf({ resources }: Bill): object[] {
 /** What three gateways, other sizes and a longer list of savings are shown for: the system that has an estimate. */
 function variantsOf(priced: Priced): { view: object; prices: PriceName[]; chart?: string } {
   const { usage, bill } = priced;
-  const { savings, bill: optimised } = savingsOf(priced);
+  const { savings, bill: optimised } = savingsOf(priced, bill);
   const view = {
     savings: savings.map((saving) => ({ ...saving, usd: usd(saving.usd) })),
     saved: usd(cents(bill.total - optimised.total)),

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Bill, Wanted } from "./bill";
 import { cents } from "./lines";
 import { changed, presentBill, type Change } from "./variants";
@@ -43,12 +44,13 @@ const SAVINGS: readonly (Omit<Saving, "usd"> & { apply: Change })[] = [
 ];
 
 /** Each change on top of those before it, so that nothing is saved twice; what saves nothing here is left out. */
-export function savingsOf(wanted: Wanted): { savings: Saving[]; bill: Bill } {
+export function savingsOf(wanted: Wanted, present = presentBill(wanted)): { savings: Saving[]; bill: Bill } {
   let { model } = wanted;
-  let bill = presentBill(wanted);
+  let bill = present;
   const savings: Saving[] = [];
   for (const { apply, ...saving } of SAVINGS) {
     const next = changed(model, wanted.environment, apply);
+    if (isDeepStrictEqual(next, model)) continue;
     const nextBill = presentBill({ ...wanted, model: next });
     const usd = cents(bill.total - nextBill.total);
     if (usd <= 0) continue;

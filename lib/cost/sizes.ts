@@ -4,7 +4,7 @@ import type { Infrastructure } from "../model/infrastructure";
 import { billOf, podsIn, type Bill, type Wanted } from "./bill";
 import { INSTANCES, nodesFor } from "./nodes";
 import { podsOf, type Pods } from "./pods";
-import { synthesize } from "./synthesized";
+import { manifestsOf } from "./synthesized";
 import { peakPerSecond, type Usage } from "./usage";
 import { behind, changed, withNodes, type Change } from "./variants";
 
@@ -63,7 +63,7 @@ export function curveOf(wanted: Wanted): Step[] {
     const sized = changed(wanted.model, wanted.environment, sizedFor(usage));
     const gateway = edgeTargetOf(sized, wanted.environment);
     const own = { ...wanted, model: behind(sized, wanted.environment, gateway), usage };
-    return { requestsPerDay, bill: billOf({ ...own, model: withNodes(own, gateway) }) };
+    return { requestsPerDay, bill: billOf({ ...own, model: withNodes(own) }) };
   });
 }
 
@@ -92,9 +92,10 @@ function clusterLimits(wanted: Wanted, { instanceType, max }: Infrastructure["cl
   const instance = INSTANCES[instanceType];
   if (!instance) return [];
   const gateway = edgeTargetOf(model, environment);
-  const synthesized = synthesize(behind(model, environment, gateway), environment);
-  const podsAt = (requestsPerDay: number): Pods[] => podsIn(synthesized, { ...usage, requestsPerDay }, gateway);
-  const own = synthesized.manifests.flatMap(podsOf).map(({ name }) => name);
+  const one = { ...wanted, model: behind(model, environment, gateway) };
+  const manifests = manifestsOf(one.model, environment);
+  const podsAt = (requestsPerDay: number): Pods[] => podsIn({ ...one, usage: { ...usage, requestsPerDay } }, manifests);
+  const own = manifests.flatMap(podsOf).map(({ name }) => name);
   return [
     {
       what: `cluster.nodes.max: more than ${String(max)} × ${instanceType}`,

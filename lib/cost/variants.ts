@@ -2,7 +2,6 @@ import { edgeTargetOf, type GatewayModel } from "../model";
 import type { ClusterTarget, Infrastructure } from "../model/infrastructure";
 import { billOf, podsIn, type Bill, type Wanted } from "./bill";
 import { INSTANCES, nodesFor } from "./nodes";
-import { synthesize } from "./synthesized";
 
 /** Other models of the same system, each synthesized and priced like the first: the gateways that it may stand behind. */
 
@@ -21,12 +20,12 @@ export function behind(model: GatewayModel, environment: string, target: Cluster
 }
 
 /** The model with as many nodes as its pods ask for, and no fewer than one in each zone. */
-export function withNodes({ model, environment, usage }: Wanted, gateway: string): GatewayModel {
+export function withNodes(wanted: Wanted): GatewayModel {
+  const { model, environment } = wanted;
   const infrastructure = model.infrastructure[environment];
   const instance = INSTANCES[infrastructure?.cluster.nodes.instanceType ?? ""];
   if (!infrastructure || !instance) return model;
-  const pods = podsIn(synthesize(model, environment), usage, gateway);
-  const count = Math.max(infrastructure.zones.length, nodesFor(pods, instance) ?? 0);
+  const count = Math.max(infrastructure.zones.length, nodesFor(podsIn(wanted), instance) ?? 0);
   return changed(model, environment, (i) => {
     const { nodes } = i.cluster;
     return { ...i, cluster: { ...i.cluster, nodes: { ...nodes, min: count, max: Math.max(count, nodes.max) } } };
@@ -49,15 +48,10 @@ const SOLUTIONS: readonly { name: string; target: ClusterTarget; gateway: string
 ];
 
 export function solutionsOf({ model, environment, usage }: Wanted): Solution[] {
-  return SOLUTIONS.filter(({ target }) => model.targets.includes(target)).map(({ name, target, gateway }) => ({
-    name,
-    bill: billOf({
-      model: withNodes({ model: behind(model, environment, target), environment, usage }, gateway),
-      environment,
-      usage,
-      gateway,
-    }),
-  }));
+  return SOLUTIONS.filter(({ target }) => model.targets.includes(target)).map(({ name, target, gateway }) => {
+    const own = { model: behind(model, environment, target), environment, usage, gateway };
+    return { name, bill: billOf({ ...own, model: withNodes(own) }) };
+  });
 }
 
 /** The environment as the model has it: one gateway runs. */

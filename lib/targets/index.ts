@@ -15,7 +15,10 @@ interface Entry {
   capabilities: Capabilities;
   refusesFront?: Target<unknown>["refusesFront"];
   keepsCallers: boolean;
+  /** The proxy's own files. */
   render(input: TargetInput): OutputFile[];
+  /** The filter's plan. */
+  filter(input: TargetInput): OutputFile[];
 }
 
 function entry<D>(target: Target<D>, filter: typeof BEHIND_A_PROXY, filterPath: (g: Gateway) => string): Entry {
@@ -24,7 +27,8 @@ function entry<D>(target: Target<D>, filter: typeof BEHIND_A_PROXY, filterPath: 
     capabilities: capabilitiesOf(target, filter),
     keepsCallers: target.keepsCallers ?? false,
     ...(target.refusesFront && { refusesFront: target.refusesFront }),
-    render: (input) => [...render(target, input), ...filterFile(input, filterPath(input.gateway))],
+    render: (input) => render(target, input),
+    filter: (input) => filterFile(input, filterPath(input.gateway)),
   };
 }
 
@@ -60,10 +64,14 @@ function refusedCallers(model: GatewayModel, target: Entry, accepted: readonly s
 }
 
 /**
- * Plans and renders one environment of a model for all its targets; with any error there are no files. `plansOnly`: for those
- * who ask where promises are kept, and need no file.
+ * Plans and renders one environment of a model for all its targets; with any error there are no files. `wanted`: "plans" for
+ * those who ask where promises are kept, and need no file; "filter" for those who need the filter's files alone.
  */
-export function compile(model: GatewayModel, environment: string, plansOnly = false): Result<Compiled> {
+export function compile(
+  model: GatewayModel,
+  environment: string,
+  wanted: "all" | "filter" | "plans" = "all",
+): Result<Compiled> {
   const gateway = resolveGateway(model, environment);
   const accepted = model.accept.map((a) => a.difference);
   const diagnostics: Diagnostic[] = [];
@@ -90,7 +98,10 @@ export function compile(model: GatewayModel, environment: string, plansOnly = fa
   }
   if (hasErrors(diagnostics)) return { diagnostics };
   const plans = planned.map((p) => p.plan);
-  const files = (plansOnly ? [] : planned).flatMap(({ target, plan }) => target.render({ model, gateway, plan }));
+  const files = planned.flatMap(({ target, plan }) => {
+    const input = { model, gateway, plan };
+    return [...(wanted === "all" ? target.render(input) : []), ...(wanted === "plans" ? [] : target.filter(input))];
+  });
   return { value: { gateway, plans, files, usedDifferences: [...used] }, diagnostics };
 }
 

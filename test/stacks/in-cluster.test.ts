@@ -1,4 +1,4 @@
-import { parseAllDocuments } from "yaml";
+import { loadAll } from "js-yaml";
 import { workloads } from "../../lib/charts";
 import type { GatewayInput } from "../../lib/model";
 import { compile } from "../../lib/targets";
@@ -28,7 +28,7 @@ function objectsOf(environment: Partial<Environment>): Manifest[] {
   const compiled = compile(model, "production").value;
   if (!compiled) throw new Error("The model does not compile.");
   const file = workloads(model, compiled).find(({ path }) => path === "kubernetes/shop/production/aws.yaml");
-  return parseAllDocuments(file?.content ?? "").map((document) => document.toJS() as Manifest);
+  return loadAll(file?.content ?? "") as Manifest[];
 }
 
 const of = (objects: readonly Manifest[], kind: string): Manifest[] => objects.filter((object) => object.kind === kind);

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Stack } from "aws-cdk-lib";
 import { Match, type Template } from "aws-cdk-lib/assertions";
-import { parseAllDocuments } from "yaml";
+import { loadAll } from "js-yaml";
 import { modelFiles } from "../../lib/commands/models";
 import { loadModel, type GatewayModel } from "../../lib/model";
 import { systemsApp } from "../../lib/stacks/app";
@@ -99,7 +99,7 @@ test.each([...models.keys()])("%s: aws.yaml names what the templates make", (sys
   const named = (type: string): unknown[] =>
     resources.filter(({ Type }) => Type === type).map(({ Properties }) => Properties?.["Name"]);
   const file = readFileSync(`kubernetes/${system}/production/aws.yaml`, "utf8");
-  const objects = parseAllDocuments(file).map((document) => document.toJS() as { kind: string; spec: Spec });
+  const objects = loadAll(file) as { kind: string; spec: Spec }[];
   const of = (kind: string): Spec[] => objects.filter((object) => object.kind === kind).map(({ spec }) => spec);
   const asked = of("ExternalSecret").flatMap(({ data = [] }) => data.map(({ remoteRef }) => remoteRef.key));
   const there = [...named("AWS::SecretsManager::Secret"), ...named("AWS::SSM::Parameter")];

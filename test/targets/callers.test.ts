@@ -1,4 +1,4 @@
-import { parseAllDocuments } from "yaml";
+import { loadAll } from "js-yaml";
 import { compile } from "../../lib/targets";
 import { check, small } from "../support";
 
@@ -25,7 +25,7 @@ function compiled(change: Parameters<typeof small>[0]): ReturnType<typeof compil
 
 function policies(change: Parameters<typeof small>[0]): Map<string, Policy> {
   const text = compiled(change).value?.files.find((f) => f.path.endsWith("services.yaml"))?.content ?? "";
-  const all = parseAllDocuments(text).map((d) => d.toJS() as Policy);
+  const all = loadAll(text) as Policy[];
   return new Map(
     all.filter((o) => o.kind === "AuthorizationPolicy").map((o) => [`${o.metadata.namespace}/${o.metadata.name}`, o]),
   );

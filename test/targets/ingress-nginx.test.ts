@@ -1,4 +1,4 @@
-import { parseAllDocuments } from "yaml";
+import { loadAll } from "js-yaml";
 import type { GatewayInput } from "../../lib/model";
 import { compile } from "../../lib/targets";
 import { rewritten } from "../../lib/targets/ingress-nginx/manifests";
@@ -16,7 +16,7 @@ interface Ingress {
 const objectsOf = (model: ReturnType<typeof goodModel>): Ingress[] =>
   (compile({ ...model, targets: ["ingress-nginx"] }, "production").value?.files ?? [])
     .filter((f) => f.path.endsWith(".yaml"))
-    .flatMap((f) => parseAllDocuments(f.content).map((d) => d.toJS() as Ingress));
+    .flatMap((f) => loadAll(f.content) as Ingress[]);
 
 test("the admission webhook meets no path of a host in two Ingresses", () => {
   const model = modelOf("serhafen");

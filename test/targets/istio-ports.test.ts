@@ -1,4 +1,4 @@
-import { parseAllDocuments } from "yaml";
+import { loadAll } from "js-yaml";
 import type { GatewayModel } from "../../lib/model";
 import { compile, type OutputFile } from "../../lib/targets";
 import type { TargetPlan } from "../../lib/plan";
@@ -32,7 +32,7 @@ interface Manifest {
 const manifestsOf = (files: readonly OutputFile[]): Manifest[] =>
   files
     .filter((f) => f.path.startsWith("istio/") && f.path.endsWith(".yaml") && !f.path.endsWith("mesh.yaml"))
-    .flatMap((f) => parseAllDocuments(f.content).map((d) => d.toJS() as Manifest));
+    .flatMap((f) => loadAll(f.content) as Manifest[]);
 
 const of = (manifests: readonly Manifest[], kind: string): Manifest[] => manifests.filter((m) => m.kind === kind);
 

@@ -1,4 +1,5 @@
-import { App, Chart, Yaml } from "cdk8s";
+import { App, Chart } from "cdk8s";
+import { toYaml } from "../yaml";
 import type { OutputFile, Target } from "../target";
 import { trustedHops } from "../front";
 import { beginDraft, type IngressDraft } from "./draft";
@@ -13,7 +14,7 @@ function finish(draft: IngressDraft): OutputFile[] {
   return Object.entries(FILES).map(([name, build]) => {
     const chart = new Chart(new App(), name, { disableResourceNameHashes: true });
     build(chart, draft);
-    const content = head + Yaml.stringify(...(chart.toJson() as unknown[]));
+    const content = head + toYaml(...(chart.toJson() as unknown[]));
     return { path: `nginx/${system}/${environment}/ingress-nginx/${name}`, content };
   });
 }

@@ -1,4 +1,5 @@
-import { App, Chart, Yaml } from "cdk8s";
+import { App, Chart } from "cdk8s";
+import { toYaml } from "../yaml";
 import type { Construct } from "constructs";
 import type { OutputFile, Target } from "../target";
 import { beginDraft, type IstioDraft } from "./draft";
@@ -49,7 +50,7 @@ function finish(draft: IstioDraft): OutputFile[] {
     const chart = new Chart(new App(), name, { disableResourceNameHashes: true });
     for (const build of builders) build(chart, draft);
     const objects = chart.toJson() as unknown[];
-    return objects.length > 0 ? [{ path: `${folder}/${name}`, content: head + Yaml.stringify(...objects) }] : [];
+    return objects.length > 0 ? [{ path: `${folder}/${name}`, content: head + toYaml(...objects) }] : [];
   });
   const mesh = `${head}# Merge into meshConfig of the Istio installation: the manifests beside this file rely on it.\n${meshConfig(draft)}`;
   return [...manifests, { path: `${folder}/mesh.yaml`, content: mesh }];

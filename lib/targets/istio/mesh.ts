@@ -1,4 +1,4 @@
-import { stringify } from "yaml";
+import { toYaml } from "../yaml";
 import { usesProxyProtocol } from "../front";
 import { askedHeaders, identityHeaders } from "../identity-headers";
 import { hasDoor, type IstioDraft } from "./draft";
@@ -66,5 +66,5 @@ export function meshConfig(draft: IstioDraft): string {
     },
     ...(hasDoor(draft) && { extensionProviders: [provider] }),
   };
-  return stringify(config, { lineWidth: 0, version: "1.1" });
+  return toYaml(config);
 }
