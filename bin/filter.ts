@@ -14,7 +14,7 @@ import type { FilterPlan } from "../lib/decision/filter-plan";
 
 /**
  * Starts the filter service: `filter PLAN`, the plan as `synth` wrote it. LISTEN_HOST (127.0.0.1), LISTEN_PORT (9000: the
- * door), THROUGH_PORT (9001) and ADMIN_PORT (9002) say where; HTTP_PORT and HTTPS_PORT, with TLS_CERTIFICATE and TLS_KEY,
+ * door), THROUGH_PORT (9001), REPORT_PORT (8999) and ADMIN_PORT (9002) say where; HTTP_PORT and HTTPS_PORT, with TLS_CERTIFICATE and TLS_KEY,
  * where it is the gateway itself. REDIS_URL names the shared store (the plan's by default). SIGHUP reads the plan anew.
  * FILTER_WORKERS starts that many processes on the same ports; DRAIN_MS is how long one that is stopped still takes
  * requests after it has said that it is not ready.
@@ -33,6 +33,7 @@ async function main(env: Environment): Promise<void> {
     host: env.LISTEN_HOST ?? "127.0.0.1",
     port: env.LISTEN_PORT ?? 9000,
     throughPort: env.THROUGH_PORT ?? 9001,
+    reportPort: env.REPORT_PORT ?? 8999,
     adminPort: (env.ADMIN_PORT ?? 9002) + (env.FILTER_WORKER ?? 0),
     redis: env.REDIS_URL ?? plan.redis,
     ...(https !== undefined && {

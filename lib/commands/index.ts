@@ -70,7 +70,7 @@ function plan(context: Context): number {
 }
 
 const LEGEND =
-  "native: the proxy itself; ext-auth: the filter, which the proxy asks about the head; proxied: the filter, which carries the exchange";
+  "native: the proxy itself; ext-auth: the filter, which the proxy asks about the head; reported: the same, and the proxy tells it how the exchange has ended; proxied: the filter, which carries the exchange";
 
 function printMatrices({ output }: Context, chosen: readonly CompiledModel[]): void {
   for (const { model, gateway, plans } of chosen) {

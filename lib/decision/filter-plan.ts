@@ -14,6 +14,8 @@ export interface FilterPlan {
   issuers: Readonly<Record<string, { jwksUrl?: string; secret?: string; algorithms: readonly string[] }>>;
   secrets: Readonly<Record<string, SecretPlace>>;
   redis: string;
+  /** The proxy tells how exchanges have ended that it carries. */
+  reports?: true;
   front: {
     kind: string;
     hops: number;

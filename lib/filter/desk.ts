@@ -13,7 +13,8 @@ interface Around {
   /** False where there is too much to do. */
   enter(response: ServerResponse): boolean;
   leave(): void;
-  note(record: ExchangeRecord): void;
+  /** `reported`: how it ends is told later, and counted then. */
+  note(record: ExchangeRecord, reported?: boolean): void;
   fault(error: unknown): void;
 }
 
@@ -82,9 +83,9 @@ export class Desk {
     }
   }
 
-  #conclude(response: ServerResponse, { answer, record }: DoorJudgement): void {
+  #conclude(response: ServerResponse, { answer, record, reported }: DoorJudgement): void {
     try {
-      this.around.note(record);
+      this.around.note(record, reported);
     } catch (error) {
       this.#fail(response, error);
       return;

@@ -4,6 +4,7 @@ import { canonicalAddress } from "../policy/client-address";
 import { decideRequest, type Verdict } from "../decision/decide";
 import type { FilterPlan, PlannedHost } from "../decision/filter-plan";
 import { refusalContent } from "../decision/answer";
+import { admitReported, ticketText, type Ticket } from "../decision/report";
 import type { Answer, GatewayRequest, HeaderLine, Refusal, State } from "../policy";
 import { callerOf, recordOf, type ExchangeRecord } from "./audit";
 import { hostName } from "../decision/request-target";
@@ -151,9 +152,10 @@ function refuse(form: DoorForm, verdict: Verdict, refusal: Refusal): DoorAnswer 
   return { status: 403, headers, body: "" };
 }
 
-function allow(form: DoorForm, verdict: Verdict): DoorAnswer {
+function allow(form: DoorForm, verdict: Verdict, ticket: Ticket | undefined): DoorAnswer {
   const { upstream } = verdict.exchange;
   const headers: HeaderLine[] = [...upstream.set];
+  if (ticket) headers.push(["x-gateway-ticket", ticketText(ticket)]);
   if (form === "envoy") {
     const host = verdict.host as PlannedHost | undefined;
     const drop = [...(host?.identityHeaders ?? []), ...upstream.remove].filter((name) => !upstream.set.has(name));
@@ -183,6 +185,8 @@ export const failedAtDoor = (message: IncomingMessage): DoorJudgement => unjudge
 export interface DoorJudgement {
   answer: PlainAnswer;
   record: ExchangeRecord;
+  /** The proxy tells how it ends: it is counted then. */
+  reported?: boolean;
 }
 
 const ADMITTED: Answer = { by: "service", status: 200, headers: [], body: Buffer.alloc(0) };
@@ -199,13 +203,16 @@ export function answerDoor(
   if (!door) return unjudged(message, "unreadable");
   const { form, request, route } = door;
   const conclude = (verdict: Verdict): DoorJudgement => {
-    const refusal = verdict.answer;
-    const answer = refusal ? refuse(form, verdict, refusal) : allow(form, verdict);
+    const leave = verdict.answer || !plan.reports ? undefined : admitReported(verdict, state);
+    const refusal = verdict.answer ?? (leave && "status" in leave ? leave : undefined);
+    const ticket = leave && !("status" in leave) ? leave : undefined;
+    const answer = refusal ? refuse(form, verdict, refusal) : allow(form, verdict, ticket);
     const caller = callerOf(verdict);
     if (caller.user !== undefined) answer.headers.push(["x-gateway-user", encodeURIComponent(caller.user)]);
     if (caller.tenant !== undefined) answer.headers.push(["x-gateway-tenant", encodeURIComponent(caller.tenant)]);
     const outcome: Answer = refusal ? { by: "gateway", refusal } : ADMITTED;
-    return { answer, record: recordOf(request, { verdict, answer: outcome }, performance.now() - start, caller) };
+    const record = recordOf(request, { verdict, answer: outcome }, performance.now() - start, caller);
+    return { answer, record, ...(ticket && { reported: true }) };
   };
   const verdict = decideRequest(plan, request, state, randomUUID, { chosen: route });
   return verdict instanceof Promise ? verdict.then(conclude) : conclude(verdict);

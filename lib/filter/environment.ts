@@ -49,6 +49,7 @@ export const VARIABLES = {
   LISTEN_HOST: text("an address, such as 127.0.0.1", isListenAddress),
   LISTEN_PORT: port,
   THROUGH_PORT: port,
+  REPORT_PORT: port,
   ADMIN_PORT: port,
   HTTP_PORT: port,
   HTTPS_PORT: port,

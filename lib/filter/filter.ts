@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Logger } from "pino";
 import { CircuitBreakers } from "../state/breakers";
 import type { FilterPlan } from "../decision/filter-plan";
+import { endReported, readTicket } from "../decision/report";
 import { aloneState } from "../decision/alone-state";
 import { MemoryStore } from "../state/memory-store";
 import { TokenCache } from "../identity/token-cache";
@@ -15,6 +16,7 @@ import { Metrics } from "./metrics";
 import { Overload, type OverloadLimits, type Place } from "./overload";
 import { send } from "./plain-answer";
 import { RedisStore } from "./redis-store";
+import type { ReportLine } from "./reports";
 import { Secrets, type SecretTimes } from "./secrets";
 import type { Running } from "./through";
 import type { Trace, Tracing } from "./tracing";
@@ -230,9 +232,20 @@ export class Filter implements Running {
     this.#overload.leave();
   }
 
-  note(record: ExchangeRecord): void {
-    this.#metrics.note(record);
+  note(record: ExchangeRecord, reported = false): void {
+    if (!reported) this.#metrics.note(record);
     this.#logs.audit(record);
+  }
+
+  /** A proxy has told how an exchange has ended, or something that nobody can read. */
+  ended(line: ReportLine | undefined): void {
+    const ticket = line && readTicket(line.ticket);
+    this.#metrics.reported(ticket ? "ok" : "unreadable");
+    if (!ticket) return;
+    const { route, service } = ticket;
+    const { method, report, ms } = line;
+    this.#metrics.note({ method, route, service, status: report.status, ms });
+    endReported(this.plan, ticket, report, this.state);
   }
 
   fault(error: unknown): void {

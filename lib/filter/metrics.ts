@@ -27,7 +27,7 @@ function exchangeText(all: readonly Exchanges[]): string {
     "# HELP http_requests_total Requests, by route and status.",
     "# TYPE http_requests_total counter",
     ...all.map((e) => `http_requests_total{service="${e.service}",${labelsOf(e)}} ${String(e.count)}`),
-    "# HELP http_request_duration_seconds Time to decide at the door, or to the end of an answer that goes through.",
+    "# HELP http_request_duration_seconds Time to the end of the answer, or to a refusal; to decide where no proxy tells of the end.",
     "# TYPE http_request_duration_seconds histogram",
   ];
   const byLabels = new Map<string, Exchanges[]>();
@@ -49,6 +49,8 @@ function exchangeText(all: readonly Exchanges[]): string {
 /** Names of the model need no escape. */
 const labelsOf = ({ method, route, status }: Exchanges): string =>
   `method="${method}",route="${route}",status="${String(status)}"`;
+
+type Ended = Pick<ExchangeRecord, "method" | "route" | "service" | "status" | "ms">;
 
 export class Metrics {
   readonly registry = new Registry();
@@ -109,7 +111,7 @@ export class Metrics {
   }
 
   /** Counted in a table of our own: this is done for every request. */
-  note({ method, route, service, status, decision, reason, ms }: ExchangeRecord): void {
+  note({ method, route, service, status, ms, ...told }: Ended & Partial<ExchangeRecord>): void {
     const known = METHODS.has(method) ? method : "other";
     const key = `${service} ${known} ${route} ${String(status)}`;
     let exchanges = this.#exchanges.get(key);
@@ -121,6 +123,7 @@ export class Metrics {
     exchanges.seconds += ms / 1000;
     const at = BUCKETS.findIndex((most) => ms <= most * 1000);
     if (at >= 0) exchanges.buckets[at] = (exchanges.buckets[at] ?? 0) + 1;
+    const { decision, reason = "" } = told;
     if (decision === "refuse") this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
   }
 
@@ -138,6 +141,17 @@ export class Metrics {
     help: "Requests refused because there was too much to do.",
     registers: this.#registers,
   });
+
+  readonly #reports = new Counter({
+    name: "gateway_reports_total",
+    help: "Ends of exchanges that a proxy has told, by whether they could be read.",
+    labelNames: ["outcome"],
+    registers: this.#registers,
+  });
+
+  reported(outcome: "ok" | "unreadable"): void {
+    this.#reports.inc({ outcome });
+  }
 
   dropped(lines: number): void {
     this.#dropped.inc(lines);

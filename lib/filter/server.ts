@@ -17,6 +17,7 @@ import {
   type AnyServer,
 } from "./listeners";
 import { notFound } from "./plain-answer";
+import { Reports } from "./reports";
 import type { Arrived } from "./through";
 import { Tracing } from "./tracing";
 
@@ -26,6 +27,8 @@ export interface FilterOptions extends CoreOptions {
   port: number;
   /** Where whole routes come through from a proxy. */
   throughPort?: number;
+  /** Where a proxy tells how exchanges have ended, by UDP and TCP, if the plan wants that. */
+  reportPort?: number;
   /** Health and metrics; a free one when it is not given. */
   adminPort?: number;
   /** The gateway's own listeners, where there is no proxy. */
@@ -37,6 +40,7 @@ export interface FilterOptions extends CoreOptions {
 export interface RunningFilter {
   port: number;
   throughPort: number | undefined;
+  reportPort: number | undefined;
   adminPort: number;
   gateway: { http: number; https: number } | undefined;
   ready(): boolean;
@@ -87,6 +91,11 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
     gateway || options.throughPort === undefined
       ? undefined
       : await open(exchanges(filter, ofProxy, fromBehind), options.throughPort);
+  const reports = new Reports((line) => {
+    filter.ended(line);
+  });
+  const reportPort =
+    plan.reports && options.reportPort !== undefined ? await reports.listen(host, options.reportPort) : undefined;
   let bound: RunningFilter["gateway"];
   if (gateway) {
     const from =
@@ -110,6 +119,7 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
   return {
     port,
     throughPort,
+    reportPort,
     adminPort,
     gateway: bound,
     ready: () => filter.ready,
@@ -119,6 +129,8 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
       await sleep(options.drainMs ?? 0);
       filter.endConnections();
       await Promise.all(servers.map(close));
+      // The last to go: what has ended meanwhile is told as well.
+      await reports.stop();
       await filter.stop();
     },
   };

@@ -92,6 +92,9 @@ function toPolicies(model: GatewayModel, host: string, ofHost: Policies, policie
         },
       };
     }
+    // Who chooses among backends knows alone whose breaker it is.
+    if (kind === "circuitBreaker" && policies.weights)
+      return { kind, config: { ...(config as object), amongBackends: true } };
     if (kind === "cache") {
       // What else of a request may steer the answer: with cors, the gateway alone speaks of origins.
       const passed = (ofHost.headerHygiene as { pass: string[] } | undefined)?.pass ?? [];

@@ -163,6 +163,8 @@ const filter = z.strictObject({
   address: address.default("gateway-filter.gateway.svc.cluster.local:9000"),
   /** Where whole routes go through it; the same host as `address`. */
   throughPort: port.default(9001),
+  /** Where proxies tell how exchanges have ended, by UDP and TCP; the same host as `address`. */
+  reportPort: port.default(8999),
   /** Health and metrics. */
   adminPort: port.default(9002),
   /** Container image of the filter. */

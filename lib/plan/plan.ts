@@ -21,6 +21,8 @@ export interface Placement {
 export interface TargetPlan {
   target: string;
   proven: boolean;
+  /** The proxy tells the filter how exchanges have ended that it has asked about. */
+  reports: boolean;
   placements: readonly Placement[];
 }
 
@@ -70,10 +72,14 @@ const needsIdentity = (features: readonly Feature[]): boolean => features.some((
 
 const nameOf = (named: string | { name: string }): string => (typeof named === "string" ? named : named.name);
 
-/** What the filter decides and does where a route goes through it: from who asks to how the service is called. */
+/**
+ * What the filter decides and does where a route goes through it: from who asks to how the service is called, and what
+ * changes the service's answer.
+ */
 const goesAlong = ({ policy }: Wanted): boolean => {
   const phase = phaseNumber(policy.kind);
-  return phase >= PHASES.credentials && phase <= PHASES.upstream;
+  const changesAnswers = "around" in kindNamed(policy.kind);
+  return (phase >= PHASES.credentials && phase <= PHASES.upstream) || changesAnswers;
 };
 
 class Planner {
@@ -97,8 +103,9 @@ class Planner {
     if (!route && proxiedAlso !== "host") return false;
     return this.wanted.some((w) => {
       if (w.host !== host || (w.route !== route && proxiedAlso !== "host")) return false;
-      const { native, extAuth, proxied } = this.capabilities;
-      const kept = [...(native[w.policy.kind] ?? []).filter((c) => this.#usable(c)), extAuth[w.policy.kind]];
+      const { native, extAuth, reported, proxied } = this.capabilities;
+      const own = (native[w.policy.kind] ?? []).filter((c) => this.#usable(c));
+      const kept = [...own, extAuth[w.policy.kind], reported[w.policy.kind]];
       const alone = proxied[w.policy.kind];
       return !kept.some((c) => c && covers(c, w.features)) && alone !== undefined && covers(alone, w.features);
     });
@@ -124,6 +131,7 @@ class Planner {
         !pulled && this.#usable(c) && covers(c, features) && !this.#tooEarly(c, wanted) && this.#staysTogether(wanted),
     );
     const extAuth = this.capabilities.extAuth[policy.kind];
+    const reported = this.capabilities.reported[policy.kind];
     const way = this.capabilities.proxied[policy.kind];
     if (native >= 0) {
       const difference = claims[native]?.difference?.name;
@@ -131,6 +139,8 @@ class Planner {
       this.placements.push(placement("native", native, difference));
     } else if (!proxied && extAuth && covers(extAuth, features)) {
       this.placements.push(placement("ext-auth", 0));
+    } else if (!proxied && reported && covers(reported, features)) {
+      this.placements.push(placement("reported", 0));
     } else if (proxied && way && covers(way, features)) {
       this.placements.push(placement("proxied", 0));
     } else {
@@ -174,10 +184,11 @@ class Planner {
   }
 
   #refuse({ host, route, policy, features }: Wanted): void {
-    const { target, native, extAuth, proxied } = this.capabilities;
-    const claims = [...(native[policy.kind] ?? []), extAuth[policy.kind], proxied[policy.kind]].filter(
-      (c) => c !== undefined,
-    );
+    const { target, native, ...filter } = this.capabilities;
+    const claims = [
+      ...(native[policy.kind] ?? []),
+      ...[filter.extAuth, filter.reported, filter.proxied].flatMap((of) => of[policy.kind] ?? []),
+    ];
     const lacking = missing(claims, features);
     const named = claims.flatMap((c) => (c.difference && covers(c, features) ? [c.difference] : []));
     const at = [
@@ -209,5 +220,7 @@ export function planTarget(
   const usedDifferences = [...used];
   if (diagnostics.length > 0) return { diagnostics, usedDifferences };
   const { target, proven } = capabilities;
-  return { value: { target, proven, placements }, diagnostics, usedDifferences };
+  const asks = placements.some(({ place }) => place === "ext-auth" || place === "reported");
+  const reports = asks && Object.keys(capabilities.reported).length > 0;
+  return { value: { target, proven, reports, placements }, diagnostics, usedDifferences };
 }

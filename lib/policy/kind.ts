@@ -135,6 +135,13 @@ export interface ServiceAnswer {
   trailers?: () => readonly HeaderLine[];
 }
 
+/** How an exchange has ended, by the word of the proxy that has carried it. */
+export interface Report {
+  /** `nobody`: no connection, a reset, a time-out; `proxy`: it has not asked the service, or the client has left. */
+  answeredBy: "service" | "nobody" | "proxy";
+  status: number;
+}
+
 export interface SecretSource {
   /** All versions of a secret that are in use, the present one first; nothing when none was ever had. */
   versions(name: string): readonly string[] | undefined;
@@ -174,6 +181,12 @@ export interface PolicyKind<S extends z.ZodType = z.ZodType> {
   decide?(config: z.output<S>, exchange: Exchange, state: State): Decision | Promise<Decision>;
   /** Stands around the call of the service: may answer in its place, and sees what it answers. */
   around?(config: z.output<S>, exchange: Exchange, state: State, call: () => Promise<Answer>): Promise<Answer>;
+  /** The same where a proxy calls the service: a word before the call, and what its end is told with. */
+  reported?: {
+    /** A ticket comes back with the report; it names what the report is about, and no person. */
+    admit(config: z.output<S>, exchange: Exchange, state: State): { refusal: Refusal } | { ticket: string };
+    ended(config: z.output<S>, service: string, ticket: string, report: Report, state: State): void;
+  };
 }
 
 /** Gives the literal name to the type, so that a registry can be typed by it. */

@@ -18,7 +18,8 @@ const SLICES = 10;
 class Breaker {
   #state: BreakerState = "closed";
   #openUntil = 0;
-  #probing = false;
+  /** Until then one call tries whether the service is well again. */
+  #probeUntil = 0;
   /** Another number for each state: a call that was sent in one says nothing of the next. */
   #epoch = 0;
   #slices: { start: number; calls: number; errors: number; callers: Set<string> }[] = [];
@@ -27,22 +28,25 @@ class Breaker {
     return this.#state === "open" && nowMs >= this.#openUntil ? "half-open" : this.#state;
   }
 
-  /** No wait admits the call, whose end must then be told with its epoch; else the milliseconds until one may be tried. */
-  admit(nowMs: number): { waitMs: number; epoch: number } {
+  /**
+   * No wait admits the call, whose end is told with its epoch; else the milliseconds until one may be tried. A call that tries
+   * whether the service is well again is given up after `leaseMs`.
+   */
+  admit(nowMs: number, leaseMs = Infinity): { waitMs: number; epoch: number } {
     const answer = (waitMs: number): { waitMs: number; epoch: number } => ({ waitMs, epoch: this.#epoch });
     if (this.#state === "closed") return answer(0);
     if (nowMs < this.#openUntil) return answer(this.#openUntil - nowMs);
     if (this.#state === "open") this.#turn("half-open");
     // One call at a time tries whether the service is well again.
-    if (this.#probing) return answer(1_000);
-    this.#probing = true;
+    if (nowMs < this.#probeUntil) return answer(1_000);
+    this.#probeUntil = nowMs + leaseMs;
     return answer(0);
   }
 
   #turn(state: BreakerState): void {
     this.#state = state;
     this.#epoch += 1;
-    this.#probing = false;
+    this.#probeUntil = 0;
     this.#slices = [];
   }
 
@@ -50,7 +54,7 @@ class Breaker {
   record(outcome: "ok" | "error" | "unknown", caller: string, rules: BreakerRules, nowMs: number, epoch: number): void {
     if (epoch !== this.#epoch) return;
     if (this.#state === "half-open") {
-      this.#probing = false;
+      this.#probeUntil = 0;
       if (outcome === "ok") this.#turn("closed");
       if (outcome === "error") this.#open(rules, nowMs);
       return;

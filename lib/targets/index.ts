@@ -2,12 +2,12 @@ import { diagnostic, hasErrors, type Diagnostic, type Result } from "../diagnost
 import { resolveGateway, type GatewayModel } from "../model";
 import { planTarget, type Capabilities, type TargetPlan } from "../plan";
 import type { Gateway } from "../decision/gateway";
-import { AS_GATEWAY, BEHIND_A_PROXY, filterFile } from "./filter";
+import { AS_GATEWAY, BEHIND_A_PROXY, filterFile, WITH_REPORTS } from "./filter";
 import { ingressNginx } from "./ingress-nginx";
 import { istio } from "./istio";
 import { nginx } from "./nginx";
 import { nodeGateway } from "./node-gateway";
-import { capabilitiesOf, render, type OutputFile, type Target, type TargetInput } from "./target";
+import { capabilitiesOf, render, type FilterClaims, type OutputFile, type Target, type TargetInput } from "./target";
 
 /** A target with the type of its draft put away. */
 interface Entry {
@@ -21,7 +21,7 @@ interface Entry {
   filter(input: TargetInput): OutputFile[];
 }
 
-function entry<D>(target: Target<D>, filter: typeof BEHIND_A_PROXY, filterPath: (g: Gateway) => string): Entry {
+function entry<D>(target: Target<D>, filter: FilterClaims, filterPath: (g: Gateway) => string): Entry {
   return {
     name: target.name,
     capabilities: capabilitiesOf(target, filter),
@@ -34,9 +34,9 @@ function entry<D>(target: Target<D>, filter: typeof BEHIND_A_PROXY, filterPath: 
 
 /** Every target, one line each. */
 export const TARGETS: readonly Entry[] = [
-  entry(nginx, BEHIND_A_PROXY, (g) => `nginx/${g.system}/${g.environment}/filter.json`),
+  entry(nginx, WITH_REPORTS, (g) => `nginx/${g.system}/${g.environment}/filter.json`),
   entry(ingressNginx, BEHIND_A_PROXY, (g) => `nginx/${g.system}/${g.environment}/ingress-nginx/filter.json`),
-  entry(istio, BEHIND_A_PROXY, (g) => `istio/${g.system}/${g.environment}/filter.json`),
+  entry(istio, WITH_REPORTS, (g) => `istio/${g.system}/${g.environment}/filter.json`),
   entry(nodeGateway, AS_GATEWAY, (g) => `kubernetes/${g.system}/${g.environment}/node-gateway/plan.json`),
 ];
 

@@ -39,17 +39,20 @@ export interface Target<D> {
   finish(draft: D): OutputFile[];
 }
 
+/** What the filter keeps for a target, by place. */
+export type FilterClaims = Pick<Capabilities, "extAuth" | "reported" | "proxied">;
+
 export function enforcersOf<D>(target: Target<D>, kind: KindName): readonly Enforcer<D>[] {
   const found = target.enforcers[kind];
   return found === undefined ? [] : "apply" in found ? [found] : found;
 }
 
-export function capabilitiesOf<D>(target: Target<D>, filter: Pick<Capabilities, "extAuth" | "proxied">): Capabilities {
+export function capabilitiesOf<D>(target: Target<D>, filter: FilterClaims): Capabilities {
   const kinds = Object.keys(target.enforcers) as KindName[];
   return {
     target: target.name,
     native: Object.fromEntries(kinds.map((kind) => [kind, enforcersOf(target, kind)])),
-    ...(target.hasFilter ? filter : { extAuth: {}, proxied: {} }),
+    ...(target.hasFilter ? filter : { extAuth: {}, reported: {}, proxied: {} }),
     ...(target.proxiedAlso && { proxiedAlso: target.proxiedAlso }),
     proven: target.proven,
     ...(target.retired && { retired: target.retired }),

@@ -12,9 +12,9 @@ export function filterWays(plan: TargetPlan): {
   isThrough(host: string, route: string): boolean;
   asksDoor(host: string, route: string): boolean;
 } {
-  const at = (place: string): Set<string> =>
-    new Set(plan.placements.filter((p) => p.place === place).map((p) => keyOf(p.host, p.route ?? "")));
-  const [through, doors] = [at("proxied"), at("ext-auth")];
+  const at = (...places: string[]): Set<string> =>
+    new Set(plan.placements.filter((p) => places.includes(p.place)).map((p) => keyOf(p.host, p.route ?? "")));
+  const [through, doors] = [at("proxied"), at("ext-auth", "reported")];
   const isThrough = (host: string, route: string): boolean => through.has(keyOf(host, route));
   return {
     isThrough,
@@ -41,6 +41,12 @@ export function handshakes(route: Route): { webSocketIdleMs?: number } {
 
 /** Head of an answer that comes through the filter, in KiB: the service's, and what the filter adds. */
 export const filterHeadKiB = ({ upstream }: GatewayModel): number => upstream.headBytes / 1024 + 16;
+
+/** Where the filter is told how exchanges have ended. */
+export const reportAddress = (model: GatewayModel): { host: string; port: number } => ({
+  host: throughAddress(model).host,
+  port: model.filter.reportPort,
+});
 
 /** Where the filter takes whole routes: the host of its door, and a port of its own. */
 export function throughAddress({ filter }: GatewayModel): { host: string; port: number } {

@@ -53,6 +53,7 @@ export interface Addresses {
   keyServer: number;
   filter: number;
   through?: number;
+  reports?: number;
   admin?: number;
   redis: string;
   http: number;
@@ -94,6 +95,7 @@ export function placedModel(model: GatewayModel, at: Addresses): GatewayModel {
       ...model.filter,
       address: local(at.filter),
       ...(at.through !== undefined && { throughPort: at.through }),
+      ...(at.reports !== undefined && { reportPort: at.reports }),
       ...(at.admin !== undefined && { adminPort: at.admin }),
       redis: at.redis,
     },

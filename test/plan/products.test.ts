@@ -49,13 +49,14 @@ const planOf = (system: string, name: string, environment = "production"): reado
 };
 
 test.each(cases)("%s on %s, %s: every promise has exactly one place, which keeps it", (system, name, environment) => {
-  const { native, extAuth, proxied } = capabilities(name);
+  const { native, extAuth, reported, proxied } = capabilities(name);
   const placements = planOf(system, name, environment);
   const placed = placements.map((p) => `${p.host} ${p.route ?? "*"} ${p.kind}`);
   expect(new Set(placed).size).toBe(placed.length);
   expect(new Set(placed)).toEqual(new Set(promised(resolveGateway(model(system), environment))));
   for (const p of placements) {
-    const claim = { native: native[p.kind]?.[p.claim], "ext-auth": extAuth[p.kind], proxied: proxied[p.kind] }[p.place];
+    const ofFilter = { "ext-auth": extAuth, reported, proxied };
+    const claim = p.place === "native" ? native[p.kind]?.[p.claim] : ofFilter[p.place][p.kind];
     expect(p.features.filter((f) => claim?.supports.includes(f) !== true)).toEqual([]);
   }
 });
@@ -106,6 +107,8 @@ describe("what goes through the filter", () => {
 
 test.each(TARGETS.map((t) => [t.name, t.capabilities] as const))("%s claims kinds that exist", (_, claims) => {
   const kinds = new Set<string>(KINDS.map((k) => k.kind));
-  const named = [claims.native, claims.extAuth, claims.proxied].flatMap((c) => Object.keys(c)) as KindName[];
+  const named = [claims.native, claims.extAuth, claims.reported, claims.proxied].flatMap((c) =>
+    Object.keys(c),
+  ) as KindName[];
   expect(named.filter((k) => !kinds.has(k))).toEqual([]);
 });

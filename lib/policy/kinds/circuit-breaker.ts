@@ -1,7 +1,8 @@
+import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { BreakerRules } from "../../state/breakers";
 import { addressGroup } from "../client-address";
-import { policyKind, userKey, type Answer, type Exchange } from "../kind";
+import { policyKind, userKey, type Answer, type Exchange, type Refusal, type Report } from "../kind";
 import { retryAfter } from "../rate";
 import { timer } from "../values";
 
@@ -14,14 +15,43 @@ function failed(answer: Answer, counts: readonly Counted[]): boolean {
   return counts.includes(answer.status) || (answer.status >= 500 && counts.includes("5xx"));
 }
 
+function failedByReport({ answeredBy, status }: Report, counts: readonly Counted[]): "ok" | "error" | "unknown" {
+  if (answeredBy === "proxy") return "unknown";
+  if (answeredBy === "nobody") return counts.includes("noAnswer") ? "error" : "ok";
+  return counts.includes(status) || (status >= 500 && counts.includes("5xx")) ? "error" : "ok";
+}
+
+const open = (waitMs: number): Refusal => ({
+  status: 503,
+  reason: "breaker-open",
+  message: "The service is not well and is left in peace for a while.",
+  headers: { "retry-after": retryAfter(waitMs) },
+});
+
 /** Who is told from others: by the token, the key, or the address. */
 function callerOf({ identity, apiKey, request }: Exchange): string {
   if (identity) return userKey(identity);
   return apiKey === undefined ? addressGroup(request.client) : `key:${apiKey}`;
 }
 
+interface Config {
+  errorPercent: number;
+  minimumCalls: number;
+  minimumCallers: number;
+  counts: Counted[];
+  window: number;
+  openFor: number;
+}
+
+const rulesOf = ({ errorPercent, minimumCalls, minimumCallers, window, openFor }: Config): BreakerRules => ({
+  ...{ errorPercent, minimumCalls, minimumCallers },
+  ...{ windowMs: window, openForMs: openFor },
+});
+
 /**
- * Stops calling a service that fails: what `counts` names are errors, and a call with all its tries counts once. Each replica judges by what it has seen itself; routes that lead to one service share its breaker.
+ * Stops calling a service that fails: what `counts` names are errors, and a call with all its tries counts once. Routes that
+ * lead to one service share its breaker; replicas tell each other what they have seen by the store, twice a second, and each
+ * judges by its own calls alone while that is away.
  */
 export const circuitBreaker = policyKind({
   kind: "circuitBreaker",
@@ -42,27 +72,36 @@ export const circuitBreaker = policyKind({
   phase: "upstream",
   sees: "response",
   perHost: false,
-  requires: () => ["CircuitBreakerByErrorShare"],
-  async around({ errorPercent, minimumCalls, minimumCallers, counts, window, openFor }, exchange, state, call) {
-    const rules: BreakerRules = { errorPercent, minimumCalls, minimumCallers, windowMs: window, openForMs: openFor };
+  requires: (config) => [
+    "CircuitBreakerByErrorShare",
+    ...((config as { amongBackends?: boolean }).amongBackends ? (["CircuitBreakerAmongBackends"] as const) : []),
+  ],
+  async around(config, exchange, state, call) {
+    const { counts } = config;
     const breaker = state.breakers.of(exchange.service ?? "");
     const { waitMs, epoch } = breaker.admit(state.nowMs());
-    if (waitMs > 0) {
-      const headers = { "retry-after": retryAfter(waitMs) };
-      const message = "The service is not well and is left in peace for a while.";
-      return {
-        by: "gateway",
-        cause: "breaker-open",
-        refusal: { status: 503, reason: "breaker-open", message, headers },
-      };
-    }
+    if (waitMs > 0) return { by: "gateway", cause: "breaker-open", refusal: open(waitMs) };
     let outcome: "ok" | "error" | "unknown" = "unknown";
     try {
       const answer = await call();
       outcome = failed(answer, counts) ? "error" : "ok";
       return answer;
     } finally {
-      breaker.record(outcome, callerOf(exchange), rules, state.nowMs(), epoch);
+      breaker.record(outcome, callerOf(exchange), rulesOf(config), state.nowMs(), epoch);
     }
+  },
+  reported: {
+    admit(config, exchange, state) {
+      // A report may be lost: what was admitted to try the service is given up when it could have been open again.
+      const { waitMs, epoch } = state.breakers.of(exchange.service ?? "").admit(state.nowMs(), config.openFor);
+      if (waitMs > 0) return { refusal: open(waitMs) };
+      const caller = createHash("sha256").update(callerOf(exchange)).digest("base64url").slice(0, 12);
+      return { ticket: `${String(epoch)}.${caller}` };
+    },
+    ended(config, service, ticket, report, state) {
+      const [epoch = "", caller = ""] = ticket.split(".");
+      const outcome = failedByReport(report, config.counts);
+      state.breakers.of(service).record(outcome, caller, rulesOf(config), state.nowMs(), Number(epoch));
+    },
   },
 });

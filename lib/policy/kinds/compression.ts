@@ -8,8 +8,10 @@ import { size } from "../values";
 const ENCODINGS = ["br", "gzip"] as const;
 type Encoding = (typeof ENCODINGS)[number];
 
-const BROTLI = { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } };
-const GZIP = { level: 5 };
+export const BROTLI_QUALITY = 4;
+export const GZIP_LEVEL = 5;
+const BROTLI = { params: { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY } };
+const GZIP = { level: GZIP_LEVEL };
 
 const whole = {
   br: (b: Buffer) => promisify(brotliCompress)(b, BROTLI),
@@ -43,7 +45,7 @@ function isCompressible({ status, headers, body }: ServiceAnswer, types: readonl
   return (
     status >= 200 &&
     ![204, 205, 206, 304].includes(status) &&
-    ["", "identity"].includes(valueOf(headers, "content-encoding")) &&
+    valueOf(headers, "content-encoding") === "" &&
     !valueOf(headers, "cache-control").includes("no-transform") &&
     types.some((t) => (t.endsWith("/*") ? type.startsWith(t.slice(0, -1)) : type === t)) &&
     length > above
@@ -72,12 +74,19 @@ export const compression = policyKind({
         z.string().regex(/^[a-z0-9.+-]+\/(\*|[a-z0-9.+-]+)$/, "write a media type, such as application/json or text/*"),
       )
       .min(1)
-      .default(["text/*", "application/json", "application/problem+json", "application/javascript", "image/svg+xml"]),
+      .default([
+        ...["html", "plain", "css", "csv", "xml", "javascript", "markdown", "calendar"].map((type) => `text/${type}`),
+        ...["json", "problem+json", "xml", "javascript", "manifest+json"].map((type) => `application/${type}`),
+        "image/svg+xml",
+      ]),
   }),
   phase: "response",
   sees: "response",
   perHost: false,
-  requires: () => ["Compression"],
+  requires: ({ types }) => [
+    "Compression",
+    ...(types.some((t) => t.endsWith("/*")) ? (["CompressionByRange"] as const) : []),
+  ],
   async around(config, { request }, _state, call) {
     const answer = await call();
     if (answer.by === "gateway" || !isCompressible(answer, config.types, config.above)) return answer;
@@ -90,6 +99,8 @@ export const compression = policyKind({
     return { ...answer, headers: headersOf(headers, encoding), body: compressed(body, encoding) };
   },
 });
+
+export type CompressionConfig = z.output<(typeof compression)["schema"]>;
 
 /** A broken answer breaks its compressed form too, and a client that leaves is felt by the service. */
 function compressed(body: Readable, encoding: Encoding): Readable {

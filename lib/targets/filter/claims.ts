@@ -37,6 +37,9 @@ export const DOOR: Claims = {
   ],
 };
 
+/** What it keeps where the proxy calls the service and reports how that has ended. */
+export const REPORTED: Claims = { circuitBreaker: ["CircuitBreakerByErrorShare"] };
+
 /** What it keeps besides where the whole exchange goes through it: the body, the answer, the call of the service. */
 export const THROUGH: Claims = {
   jwt: [...(DOOR["jwt"] ?? []), "JwtFromCookieOfHandshake", "JwtFromWebSocketProtocol"],
@@ -55,8 +58,8 @@ export const THROUGH: Claims = {
   weights: ["BackendWeights", "BackendWeightsSeveral", "RetryOtherBackend"],
   fallback: ["FallbackAnswer"],
   cache: ["ResponseCache"],
-  circuitBreaker: ["CircuitBreakerByErrorShare"],
-  compression: ["Compression"],
+  circuitBreaker: ["CircuitBreakerByErrorShare", "CircuitBreakerAmongBackends"],
+  compression: ["Compression", "CompressionByRange"],
 };
 
 /** What a proxy keeps in front of it, and the filter where it is the gateway itself. */

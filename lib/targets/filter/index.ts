@@ -5,9 +5,9 @@ import type { HostHeaders } from "../../decision/answer";
 import { FORMAT_VERSION, type FilterPlan, type PlannedHost } from "../../decision/filter-plan";
 import type { ErrorBodyConfig } from "../../policy/kinds/response";
 import { clientIdleMs, trustedHops } from "../front";
-import type { OutputFile, TargetInput } from "../target";
+import type { FilterClaims, OutputFile, TargetInput } from "../target";
 import { hostHeaders } from "../identity-headers";
-import { DOOR, EDGE, THROUGH } from "./claims";
+import { DOOR, EDGE, REPORTED, THROUGH } from "./claims";
 
 const claims = (supports: Readonly<Record<string, Claim["supports"]>>): Capabilities["extAuth"] =>
   Object.fromEntries(
@@ -15,10 +15,21 @@ const claims = (supports: Readonly<Record<string, Claim["supports"]>>): Capabili
   );
 
 /** What the filter keeps behind a proxy: at its door, and where a route goes through it. */
-export const BEHIND_A_PROXY = { extAuth: claims(DOOR), proxied: claims({ ...DOOR, ...THROUGH }) };
+export const BEHIND_A_PROXY: FilterClaims = {
+  extAuth: claims(DOOR),
+  reported: {},
+  proxied: claims({ ...DOOR, ...THROUGH }),
+};
+
+/** The same where the proxy tells it how exchanges have ended. */
+export const WITH_REPORTS: FilterClaims = { ...BEHIND_A_PROXY, reported: claims(REPORTED) };
 
 /** What it keeps as the gateway itself. */
-export const AS_GATEWAY = { extAuth: {}, proxied: claims({ ...EDGE, ...DOOR, ...THROUGH }) };
+export const AS_GATEWAY: FilterClaims = {
+  extAuth: {},
+  reported: {},
+  proxied: claims({ ...EDGE, ...DOOR, ...THROUGH }),
+};
 
 /**
  * Kept by the proxy, and looked at once more: a path that it has let through must not choose another route's policies, nor a
@@ -57,6 +68,7 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
     issuers: Object.fromEntries(issuers) as FilterPlan["issuers"],
     secrets: secretsOf(model, gateway.environment),
     redis: model.filter.redis,
+    ...(plan.reports && { reports: true as const }),
     front: {
       kind,
       hops: trustedHops(model.front),

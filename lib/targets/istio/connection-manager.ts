@@ -6,6 +6,7 @@ import {
 import { clientIdleMs } from "../front";
 import type { IstioDraft } from "./draft";
 import { localReplies } from "./local-replies";
+import { reportLog } from "./reports";
 import { duration } from "./names";
 import { connectionManagerMatch, HCM, TYPE } from "./patches";
 
@@ -18,7 +19,7 @@ const OTHER_UPGRADES = `(?i)(${Array.from("websocket")
 export const STREAM_IDLE_MS = 60_000;
 
 export function connectionManager(draft: IstioDraft): Patch {
-  const { model, gateway } = draft.input;
+  const { model, gateway, plan } = draft.input;
   const hosts = [...draft.hosts.values()];
   const keepsIds = hosts.some((h) => h.keepsRequestId);
   const replies = localReplies(draft);
@@ -60,6 +61,7 @@ export function connectionManager(draft: IstioDraft): Patch {
           // Above what the guard refuses, so that it is the guard who answers.
           max_request_headers_kb: 96,
           ...(replies.length > 0 && { local_reply_config: { mappers: replies } }),
+          ...(plan.reports && { access_log: [reportLog(draft)] }),
         },
       },
     },

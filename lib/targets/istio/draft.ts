@@ -4,6 +4,7 @@ import type { ClaimPath } from "../../identity/claims";
 import type { cors } from "../../policy/kinds/cors";
 import { needsMatching, type Host, type Route } from "../../decision/gateway";
 import type { ErrorBodyConfig, ResponseHeadersConfig } from "../../policy/kinds/response";
+import type { CompressionConfig } from "../../policy/kinds/compression";
 import type { RespondConfig, WeightsConfig } from "../../policy/kinds/route-shape";
 import type { HeaderChangeConfig, RewriteConfig } from "../../policy/kinds/upstream";
 import type { IssuerRules } from "../../identity/token";
@@ -29,6 +30,7 @@ export interface RouteDraft {
   totalMs?: number;
   retries?: { tries: number; perTryMs: number; statuses: readonly string[] };
   weights?: WeightsConfig["backends"];
+  compression?: CompressionConfig;
   /** The filter is asked. */
   door: boolean;
   /** The filter calls the service. */

@@ -7,6 +7,7 @@ import {
   type EnvoyFilterSpecConfigPatches as Patch,
 } from "../../../imports/networking.istio.io";
 import { bodyCounter, bodyPerRoute } from "./body-count";
+import { compressionPerRoute, compressors } from "./compression";
 import { filterHeadKiB, longestAnswerMs, throughAddress } from "../through";
 import { connectionManager, STREAM_IDLE_MS } from "./connection-manager";
 import type { IstioDraft, RouteDraft } from "./draft";
@@ -15,6 +16,7 @@ import { duration, formatText, metadata, namesOf, REDIRECT, routeName, splitAddr
 import { HTTPS_ONLY } from "../../policy/kinds/response";
 import { demandsTokens } from "./native-identity";
 import { insertFirst, lua, TYPE } from "./patches";
+import { ticketPatch } from "./reports";
 
 const enabled = { default_value: { numerator: 100, denominator: "HUNDRED" }, runtime_key: "gatewright.flood_guard" };
 
@@ -143,6 +145,7 @@ function routeExceptions(draft: IstioDraft): Patch[] {
           ...(route.door ? {} : noDoor),
           ...(route.demandsToken ? {} : noTokens),
           ...bodyPerRoute(host.host.name, route, name),
+          ...compressionPerRoute(draft, route),
         },
         idleMs: idleOf(route, name),
       })),
@@ -191,8 +194,8 @@ function envoyFilter(scope: Construct, draft: IstioDraft, name: string, configPa
 }
 
 export function envoyFilters(scope: Construct, draft: IstioDraft): void {
-  envoyFilter(scope, draft, "connection-manager", [connectionManager(draft)]);
-  envoyFilter(scope, draft, "filter-chain", [...bodyCounter(draft), ...filterChain(draft)]);
+  envoyFilter(scope, draft, "connection-manager", [connectionManager(draft), ...ticketPatch(draft)]);
+  envoyFilter(scope, draft, "filter-chain", [...bodyCounter(draft), ...filterChain(draft), ...compressors(draft)]);
   envoyFilter(scope, draft, "upstreams", upstreamHeads(draft));
   envoyFilter(scope, draft, "virtual-hosts", virtualHostHeaders(draft));
   envoyFilter(scope, draft, "routes", routeExceptions(draft));

@@ -4,6 +4,7 @@ import type { Construct } from "constructs";
 import type { OutputFile, Target } from "../target";
 import { beginDraft, type IstioDraft } from "./draft";
 import { bodyCount, bodySize, cors, floodGuard, headerHygiene, httpsRedirect, pathHygiene, requestLine, webSocket } from "./edge";
+import { compression } from "./compression";
 import { envoyFilters } from "./envoy-filters";
 import { authorization, jwt } from "./identity";
 import { meshConfig } from "./mesh";
@@ -86,6 +87,7 @@ export const istio: Target<IstioDraft> = {
     securityHeaders,
     responseHeaders,
     errorBody,
+    compression,
     audit,
   },
   begin: beginDraft,

@@ -75,7 +75,7 @@ export function callerPolicies(scope: Construct, draft: IstioDraft): void {
   };
   const places = new Set(plan.placements.map(({ place }) => place));
   const filter = workloadOf(model, false);
-  const asked = [...(places.has("ext-auth") ? [splitAddress(model.filter.address).port] : []), ...(places.has("proxied") ? [model.filter.throughPort] : [])];
+  const asked = [...(places.has("ext-auth") || places.has("reported") ? [splitAddress(model.filter.address).port] : []), ...(places.has("proxied") ? [model.filter.throughPort] : []), ...(plan.reports ? [model.filter.reportPort] : [])];
   if (asked.length > 0) {
     allow("filters-callers", filter.namespace, { "app.kubernetes.io/name": filter.name }, [
       { from: [{ source: { principals: [proxy] } }], to: [{ operation: { ports: asked.map(String) } }] },

@@ -7,7 +7,7 @@ import { IDEMPOTENT } from "../../policy/kinds/upstream";
 import type { Check, HeaderExpression, NginxDraft, RouteDraft, ServerDraft } from "./draft";
 import { text, time, headerVariable } from "../nginx-syntax";
 import { identityHeaders, passedHeaders } from "../identity-headers";
-import { filterHeadKiB, longestAnswerMs, throughAddress } from "../through";
+import { filterHeadKiB, longestAnswerMs, reportAddress, throughAddress } from "../through";
 import { clientAddressMap, listenerView } from "./edge";
 import { othersOf } from "./upstream";
 import { handshakeChecks } from "./web-socket";
@@ -171,9 +171,18 @@ function doorLines(host: Host): string[] {
     "auth_request_set $gateway_door_message $upstream_http_x_gateway_message;",
     "auth_request_set $gateway_door_retry_after $upstream_http_retry_after;",
     "auth_request_set $gateway_user $upstream_http_x_gateway_user;",
+    "auth_request_set $gateway_ticket $upstream_http_x_gateway_ticket;",
     "auth_request_set $gateway_tenant $upstream_http_x_gateway_tenant;",
     ...identityHeaders(host).map((n) => `auth_request_set $gateway_set_${headerVariable(n)} $upstream_http_${headerVariable(n)};`),
   ];
+}
+
+/** "off" would turn all others off. */
+function accessLogs({ input: { model, plan } }: NginxDraft, server: ServerDraft): string[] {
+  const { host, port } = reportAddress(model);
+  const report = `syslog:server=${host}:${String(port)},nohostname,tag=gateway gateway_report if=$gateway_ticket`;
+  const all = [...(server.log ? ["/dev/stdout gateway"] : []), ...(plan.reports && hasDoor(server) ? [report] : [])];
+  return all.length > 0 ? all : ["off"];
 }
 
 function serverView(draft: NginxDraft, server: ServerDraft): object {
@@ -184,7 +193,7 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
     name: server.host.name,
     redirect: server.redirect,
     listen: listenerView(draft.input.model, https.port, true),
-    log: server.log,
+    accessLogs: accessLogs(draft, server),
     hasDoor: asks,
     hasRoot: server.host.routes.some((r) => r.match.paths.some((p) => p.value === "/" && p.type === "PathPrefix")),
     guard: server.guard && {
@@ -269,6 +278,7 @@ export function viewOf(draft: NginxDraft): object {
     clientAddress: clientAddressMap(model.front),
     dropsMalformedNames: draft.dropsMalformedNames,
     hasDoor: [...draft.servers.values()].some(hasDoor),
+    reports: draft.input.plan.reports,
     through: [...draft.servers.values()].some((s) => [...s.routes.values()].some((r) => r.through)) && throughAddress(model),
     maps: [...draft.maps.values()],
     geos: draft.geos,

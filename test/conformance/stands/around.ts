@@ -67,7 +67,7 @@ export class Around {
   }
 
   /** The model with this run's addresses, for one instance of the gateway. */
-  placed(at: Pick<Addresses, "http" | "https" | "filter" | "through" | "admin" | "certificates">): GatewayModel {
+  placed(at: Omit<Addresses, "services" | "keyServer" | "redis">): GatewayModel {
     return placedModel(this.model, {
       services: this.echoes.ports,
       keyServer: this.keyServer.port,
@@ -76,11 +76,15 @@ export class Around {
     });
   }
 
-  async startFilter(planJson: string, at: { filter: number; through: number; admin: number }): Promise<void> {
-    const { filter, through, admin } = at;
+  async startFilter(
+    planJson: string,
+    at: { filter: number; through: number; reports: number; admin: number },
+  ): Promise<void> {
+    const { filter, through, reports, admin } = at;
     await this.startProcess("bin/filter.ts", planJson, admin, {
       LISTEN_PORT: String(filter),
       THROUGH_PORT: String(through),
+      REPORT_PORT: String(reports),
     });
   }
 

@@ -21,7 +21,12 @@ interface Manifest {
 }
 
 /** What only a cluster has, put in for loopback: Services with endpoints, and certificates. */
-function placed(files: readonly OutputFile[], around: Around, filterPorts: readonly number[]): string {
+function placed(
+  files: readonly OutputFile[],
+  around: Around,
+  filterPorts: readonly number[],
+  reportPort: number,
+): string {
   const manifests = files
     .filter((f) => f.path.endsWith(".yaml") && !f.path.endsWith("mesh.yaml"))
     .flatMap((f) => parseAllDocuments(f.content).map((d) => d.toJS() as Manifest));
@@ -35,7 +40,7 @@ function placed(files: readonly OutputFile[], around: Around, filterPorts: reado
       }
     }
   }
-  const entry = (name: string, ...ports: number[]): Manifest => ({
+  const entry = (name: string, ports: readonly number[]): Manifest => ({
     ...{ apiVersion: "networking.istio.io/v1" },
     kind: "ServiceEntry",
     metadata: { name, namespace: "istio-system" },
@@ -47,10 +52,10 @@ function placed(files: readonly OutputFile[], around: Around, filterPorts: reado
       endpoints: [{ address: "127.0.0.1" }],
     },
   });
-  const services = [...around.echoes.ports.entries()].map(([name, port]) => entry(name, port));
-  return [...manifests, ...services, entry("filter", ...filterPorts)]
-    .map((m) => stringify(m, { version: "1.1" }))
-    .join("---\n");
+  const services = [...around.echoes.ports.entries()].map(([name, port]) => entry(name, [port]));
+  const filter = entry("filter", filterPorts);
+  (filter.spec["ports"] as object[]).push({ number: reportPort, name: "grpc-reports", protocol: "GRPC" });
+  return [...manifests, ...services, filter].map((m) => stringify(m, { version: "1.1" })).join("---\n");
 }
 
 async function start(
@@ -76,31 +81,26 @@ async function startInstance(
   n: number,
   change: (model: GatewayModel) => GatewayModel,
 ): Promise<Instance> {
-  const [http = 0, https = 0, filter = 0, through = 0] = await freePorts(4);
+  const [http = 0, https = 0, filter = 0, through = 0, reports = 0] = await freePorts(5);
   const admin = await freePair();
-  const files = renderFor(
-    around,
-    "istio",
-    environment,
-    { http, https, filter, through, admin, certificates: "/nowhere" },
-    (model) => ({
-      ...change(model),
-      services: Object.fromEntries(
-        Object.entries(model.services).map(([name, s]) => [
-          name,
-          { ...s, address: `${name}.stand.internal:${String(around.echoes.ports.get(name) ?? 1)}` },
-        ]),
-      ),
-      filter: { ...model.filter, address: `filter.stand.internal:${String(filter)}` },
-    }),
-  );
+  const at = { http, https, filter, through, reports, admin };
+  const files = renderFor(around, "istio", environment, { ...at, certificates: "/nowhere" }, (model) => ({
+    ...change(model),
+    services: Object.fromEntries(
+      Object.entries(model.services).map(([name, s]) => [
+        name,
+        { ...s, address: `${name}.stand.internal:${String(around.echoes.ports.get(name) ?? 1)}` },
+      ]),
+    ),
+    filter: { ...model.filter, address: `filter.stand.internal:${String(filter)}` },
+  }));
   const plan = files.find((f) => f.path.endsWith("filter.json"));
   // The names of services are known to istiod alone.
   const planJson = plan?.content.replace(/"[\w-]+\.stand\.internal:/g, '"127.0.0.1:');
-  if (planJson !== undefined) await around.startFilter(planJson, { filter, through, admin });
+  if (planJson !== undefined) await around.startFilter(planJson, at);
   const directory = around.makeDirectory(`istio-${String(n)}`);
   const configDir = around.makeDirectory(`istio-${String(n)}/config`);
-  writeFileSync(path.join(configDir, "all.yaml"), placed(files, around, [filter, through]));
+  writeFileSync(path.join(configDir, "all.yaml"), placed(files, around, [filter, through], reports));
   const mesh = parse(files.find((f) => f.path.endsWith("mesh.yaml"))?.content ?? "") as Record<string, unknown>;
   const meshFile = path.join(directory, "mesh.yaml");
   // Stock Envoy lacks Istio's own statistics filter.

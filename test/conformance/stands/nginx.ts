@@ -38,11 +38,12 @@ export const nginxStand: StandFactory = async ({ system, environment, replicas }
   await certificates(tls);
   const instances: Instance[] = [];
   for (let n = 0; n < replicas; n++) {
-    const [http = 0, https = 0, filter = 0, through = 0] = await freePorts(4);
+    const [http = 0, https = 0, filter = 0, through = 0, reports = 0] = await freePorts(5);
     const admin = await freePair();
-    const files = renderFor(around, "nginx", environment, { http, https, filter, through, admin, certificates: tls });
+    const at = { http, https, filter, through, reports, admin };
+    const files = renderFor(around, "nginx", environment, { ...at, certificates: tls });
     const plan = files.find((f) => f.path.endsWith("filter.json"));
-    if (plan) await around.startFilter(plan.content, { filter, through, admin });
+    if (plan) await around.startFilter(plan.content, at);
     const prefix = around.makeDirectory(`nginx-${String(n)}`);
     chmodSync(around.directory, 0o755);
     around.makeDirectory(`nginx-${String(n)}/logs`);

@@ -1,0 +1,82 @@
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import type { ReportLine } from "./reports";
+
+/**
+ * Envoy's access log service (envoy.service.accesslog.v3, envoy.data.accesslog.v3): of its messages what a report needs, by
+ * the numbers of the fields; the rest is passed over.
+ */
+
+export const STREAM_PATH = "/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs";
+
+/** Custom tag of an entry in which the ticket is. */
+export const TICKET_TAG = "ticket";
+
+type Fields = Readonly<Record<number, (reader: BinaryReader) => void>>;
+
+function read(reader: BinaryReader, fields: Fields, length = reader.len - reader.pos): void {
+  const end = reader.pos + length;
+  while (reader.pos < end) {
+    const [number, type] = reader.tag();
+    const field = fields[number];
+    if (field) field(reader);
+    else reader.skip(type, number);
+  }
+}
+
+const message =
+  (fields: Fields) =>
+  (reader: BinaryReader): void => {
+    read(reader, fields, reader.uint32());
+  };
+
+/** HTTPRequestProperties.request_method. */
+const METHODS = ["", "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+
+/**
+ * Numbers of ResponseFlags that say that no service has answered: no healthy one, time-out, resets, connection, overflow,
+ * tries used up, time limits, protocol.
+ */
+const NOBODY = [2, 3, 4, 5, 6, 7, 8, 16, 20, 23, 24];
+
+function entryOf(reader: BinaryReader): ReportLine | undefined {
+  let [ticket, method, details, status, ms, nobody] = ["", "", "", 0, 0, false];
+  const tag = (): Fields => {
+    let key = "";
+    return {
+      1: (r) => (key = r.string()),
+      2: (r) => {
+        const value = r.string();
+        if (key === TICKET_TAG) ticket = value;
+      },
+    };
+  };
+  const noAnswer = (r: BinaryReader): void => {
+    if (r.bool()) nobody = true;
+  };
+  const duration = message({
+    1: (r) => (ms += Number(r.int64()) * 1_000),
+    2: (r) => (ms += r.int32() / 1_000_000),
+  });
+  const common: Fields = {
+    16: message(Object.fromEntries(NOBODY.map((number) => [number, noAnswer]))),
+    22: (r) => {
+      message(tag())(r);
+    },
+    23: duration,
+  };
+  message({
+    1: message(common),
+    3: message({ 1: (r) => (method = METHODS[r.int32()] ?? "") }),
+    4: message({ 1: message({ 1: (r) => (status = r.uint32()) }), 6: (r) => (details = r.string()) }),
+  })(reader);
+  if (ticket === "") return undefined;
+  const answeredBy = details === "via_upstream" ? "service" : nobody ? "nobody" : "proxy";
+  return { ticket, method, report: { answeredBy, status }, ms };
+}
+
+/** Entries of one StreamAccessLogsMessage. Throws where it is none. */
+export function readAccessLogs(bytes: Buffer): (ReportLine | undefined)[] {
+  const lines: (ReportLine | undefined)[] = [];
+  read(new BinaryReader(bytes), { 2: message({ 1: (r) => lines.push(entryOf(r)) }) });
+  return lines;
+}
