@@ -86,6 +86,8 @@ describe("features", () => {
     requestHeaders: [{ set: { a: "b" }, remove: ["a"] }],
     responseHeaders: [{ set: { a: "b" }, remove: ["a"] }],
     retries: [{ tries: 2 }],
+    compression: [{ types: ["text/*"] }],
+    circuitBreaker: [{ amongBackends: true }],
     weights: [{ backends: [1, 2, 3], triesOthers: true }],
   };
   const required = new Set<Feature>(

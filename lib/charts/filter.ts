@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { k8s } from "cdk8s-plus-27";
 import type { Construct } from "constructs";
+import type { FilterPlan } from "../decision/filter-plan";
 import { workloadOf, type GatewayModel } from "../model";
 import { GATEWAY_PORTS, MOST_REPLICAS, STORE_KEY, storeSecretOf } from "./places";
 
@@ -38,8 +39,9 @@ interface Names {
 
 const same = (name: string, port: number, variable: string): Port => ({ name, port, containerPort: port, variable });
 
-function namesOf({ model, proxyNamespace }: FilterWorkload): Names {
-  const { address, throughPort } = model.filter;
+function namesOf({ model, proxyNamespace, plan }: FilterWorkload): Names {
+  const { address, throughPort, reportPort } = model.filter;
+  const { reports = false } = JSON.parse(plan) as Pick<FilterPlan, "reports">;
   const isGateway = proxyNamespace === undefined;
   const { name, namespace } = workloadOf(model, isGateway);
   const labels = {
@@ -53,7 +55,12 @@ function namesOf({ model, proxyNamespace }: FilterWorkload): Names {
         { name: "http", port: model.listeners.http.port, containerPort: GATEWAY_PORTS.http, variable: "HTTP_PORT" },
         { name: "https", port: model.listeners.https.port, containerPort: GATEWAY_PORTS.https, variable: "HTTPS_PORT" },
       ]
-    : [same("door", door, "LISTEN_PORT"), same("through", throughPort, "THROUGH_PORT")];
+    : [
+        same("door", door, "LISTEN_PORT"),
+        same("through", throughPort, "THROUGH_PORT"),
+        // Istio reads the protocol from the name.
+        ...(reports ? [same("grpc-reports", reportPort, "REPORT_PORT")] : []),
+      ];
   return { name, namespace, ports, labels };
 }
 

@@ -26,6 +26,15 @@ export interface Ticket {
   words: ReadonlyMap<string, string>;
 }
 
+/** What a proxy has told of one exchange. */
+export interface ReportLine {
+  ticket: string;
+  method: string;
+  report: Report;
+  /** From the first byte of the request to the last of the answer. */
+  ms: number;
+}
+
 const SEPARATOR = "/";
 
 /** A text that a header may hold, and a log line without any escape. */

@@ -1,5 +1,5 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
-import type { ReportLine } from "./reports";
+import type { ReportLine } from "../decision/report";
 
 /**
  * Envoy's access log service (envoy.service.accesslog.v3, envoy.data.accesslog.v3): of its messages what a report needs, by

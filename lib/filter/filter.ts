@@ -3,12 +3,13 @@ import type { Socket } from "node:net";
 import type { Logger } from "pino";
 import { CircuitBreakers } from "../state/breakers";
 import type { FilterPlan } from "../decision/filter-plan";
-import { endReported, readTicket } from "../decision/report";
+import { endReported, readTicket, type ReportLine } from "../decision/report";
 import { aloneState } from "../decision/alone-state";
 import { MemoryStore } from "../state/memory-store";
 import { TokenCache } from "../identity/token-cache";
 import { pathOf, type GatewayRequest, type State } from "../policy";
 import type { ExchangeRecord } from "./audit";
+import { BreakerExchange } from "./breaker-news";
 import { Desk } from "./desk";
 import { RemoteKeys, type KeyNote, type KeyTimes } from "./keys";
 import { givenLogs, standardLogs, type Logs } from "./log";
@@ -16,7 +17,6 @@ import { Metrics } from "./metrics";
 import { Overload, type OverloadLimits, type Place } from "./overload";
 import { send } from "./plain-answer";
 import { RedisStore } from "./redis-store";
-import type { ReportLine } from "./reports";
 import { Secrets, type SecretTimes } from "./secrets";
 import type { Running } from "./through";
 import type { Trace, Tracing } from "./tracing";
@@ -68,6 +68,7 @@ export class Filter implements Running {
   readonly desk: Desk;
   readonly #tokenCacheBytes: number | undefined;
   readonly patienceMs: number;
+  readonly #breakerNews: BreakerExchange | undefined;
   #stopping = false;
 
   constructor(
@@ -100,6 +101,13 @@ export class Filter implements Running {
     this.#tokenCacheBytes = tokenCacheBytes;
     this.desk = new Desk(this, patience.doorMs);
     this.patienceMs = patience.throughMs;
+    this.#breakerNews =
+      this.#redis &&
+      new BreakerExchange(
+        this.#redis,
+        () => `breakers:{${this.plan.system}/${this.plan.environment}}`,
+        () => this.state.breakers,
+      );
     this.state = aloneState({
       keys: this.#keys,
       secrets: this.#secrets,
@@ -201,6 +209,7 @@ export class Filter implements Running {
     this.#overload.stop();
     this.#keys.stop();
     this.#secrets.stop();
+    this.#breakerNews?.stop();
     this.#redis?.stop();
     this.connections.stop();
     await this.#tracing?.stop();

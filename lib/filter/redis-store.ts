@@ -191,6 +191,19 @@ export class RedisStore implements SharedStore {
     await this.#ask(() => this.#redis.attempted(key, blockKey(key), outcome, attempts, blockMs));
   }
 
+  /** Writes fields of a hash, and gives all of them; nobody writes for `ttlMs`, and it is gone. */
+  async swap(key: string, fields: Readonly<Record<string, string>>, ttlMs: number): Promise<Record<string, string>> {
+    if (Object.keys(fields).length > 0) {
+      await this.#ask(() => this.#redis.hset(key, fields));
+      await this.#ask(() => this.#redis.pexpire(key, ttlMs));
+    }
+    return this.#ask(() => this.#redis.hgetall(key));
+  }
+
+  async forget(key: string, fields: readonly string[]): Promise<void> {
+    await this.#ask(() => this.#redis.hdel(key, ...fields));
+  }
+
   /**
    * A store that hangs costs a few questions the time stated, and the others nothing until it may be well again. A pause
    * of this process is no fault of the store: what lies in the socket is read before anything counts as late.

@@ -1,6 +1,7 @@
 import { createSocket, type Socket } from "node:dgram";
 import { createServer, constants, type Http2Server, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
+import type { ReportLine } from "../decision/report";
 import type { Report } from "../policy";
 import { readAccessLogs, STREAM_PATH } from "./envoy-access-log";
 
@@ -8,14 +9,6 @@ import { readAccessLogs, STREAM_PATH } from "./envoy-access-log";
  * The ends of exchanges that a proxy has carried, as it tells them: nginx in lines of syslog by UDP (`access_log syslog:…`),
  * Envoy by its access log service (gRPC).
  */
-
-export interface ReportLine {
-  ticket: string;
-  method: string;
-  report: Report;
-  /** From the first byte of the request to the last of the answer. */
-  ms: number;
-}
 
 /** nginx cuts a line at 2 KiB; Envoy sends an entry as soon as there is one. */
 const MOST_LINE_BYTES = 4_096;

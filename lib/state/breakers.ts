@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+
 /** When a breaker opens, and for how long. */
 export interface BreakerRules {
   /** Share of failed calls that opens it, in percent. */
@@ -12,6 +14,23 @@ export interface BreakerRules {
 
 export type BreakerState = "closed" | "open" | "half-open";
 
+/** What a replica tells the others of one of its breakers; times are milliseconds of the wall clock. */
+export interface BreakerNews {
+  atMs: number;
+  /** In the window that ends then. */
+  calls: number;
+  errors: number;
+  callers: readonly string[];
+  /** Open since and until then; 0 where it is not. */
+  openedAtMs: number;
+  openUntilMs: number;
+  /** When it was last found to be well again; 0 where it never was open. */
+  closedAtMs: number;
+}
+
+/** News that old are of a replica that is gone, or has heard of no calls since. */
+const FRESH_MS = 2_000;
+
 const SLICES = 10;
 
 /** Calls of one service in a sliding window, counted in slices of it. */
@@ -20,6 +39,10 @@ class Breaker {
   #openUntil = 0;
   /** Until then one call tries whether the service is well again. */
   #probeUntil = 0;
+  #openedAtMs = 0;
+  #closedAtMs = 0;
+  #windowMs = 0;
+  #others: readonly BreakerNews[] = [];
   /** Another number for each state: a call that was sent in one says nothing of the next. */
   #epoch = 0;
   #slices: { start: number; calls: number; errors: number; callers: Set<string> }[] = [];
@@ -55,20 +78,53 @@ class Breaker {
     if (epoch !== this.#epoch) return;
     if (this.#state === "half-open") {
       this.#probeUntil = 0;
-      if (outcome === "ok") this.#turn("closed");
-      if (outcome === "error") this.#open(rules, nowMs);
+      if (outcome === "ok") this.#close(nowMs);
+      if (outcome === "error") this.#open(nowMs, nowMs + rules.openForMs);
       return;
     }
     if (outcome === "unknown") return;
     this.#count(outcome === "error", caller, rules, nowMs);
-    const calls = this.#slices.reduce((sum, s) => sum + s.calls, 0);
-    const errors = this.#slices.reduce((sum, s) => sum + s.errors, 0);
+    const seen = [this.newsAt(nowMs), ...this.#others.filter((o) => o.atMs > nowMs - FRESH_MS)];
+    const calls = seen.reduce((sum, s) => sum + s.calls, 0);
+    const errors = seen.reduce((sum, s) => sum + s.errors, 0);
     if (calls < rules.minimumCalls || errors * 100 < calls * rules.errorPercent) return;
-    const callers = new Set(this.#slices.flatMap((s) => [...s.callers]));
-    if (callers.size >= rules.minimumCallers) this.#open(rules, nowMs);
+    const callers = new Set(seen.flatMap((s) => s.callers));
+    if (callers.size >= rules.minimumCallers) this.#open(nowMs, nowMs + rules.openForMs);
+  }
+
+  newsAt(nowMs: number): BreakerNews {
+    const slices = this.#slices.filter((s) => s.start > nowMs - this.#windowMs);
+    return {
+      atMs: nowMs,
+      calls: slices.reduce((sum, s) => sum + s.calls, 0),
+      errors: slices.reduce((sum, s) => sum + s.errors, 0),
+      callers: [...new Set(slices.flatMap((s) => [...s.callers]))],
+      openedAtMs: this.#state === "closed" ? 0 : this.#openedAtMs,
+      openUntilMs: this.#state === "closed" ? 0 : this.#openUntil,
+      closedAtMs: this.#closedAtMs,
+    };
+  }
+
+  /** What the others know: one that is open opens this one, and so does the other way round who has found it well again. */
+  hear(others: readonly BreakerNews[], nowMs: number): void {
+    this.#others = others;
+    const closedAtMs = Math.max(0, ...others.map((o) => o.closedAtMs));
+    if (this.#state !== "closed") {
+      if (closedAtMs > this.#openedAtMs) this.#close(closedAtMs);
+      return;
+    }
+    // Opened since it was found well.
+    const open = others.find((o) => o.openUntilMs > nowMs && o.openedAtMs > this.#closedAtMs);
+    if (open) this.#open(open.openedAtMs, open.openUntilMs);
+  }
+
+  #close(atMs: number): void {
+    this.#turn("closed");
+    this.#closedAtMs = atMs;
   }
 
   #count(error: boolean, caller: string, { windowMs, minimumCallers }: BreakerRules, nowMs: number): void {
+    this.#windowMs = windowMs;
     this.#slices = this.#slices.filter((s) => s.start > nowMs - windowMs);
     const width = windowMs / SLICES;
     const start = Math.floor(nowMs / width) * width;
@@ -83,14 +139,17 @@ class Breaker {
     if (slice.callers.size < minimumCallers) slice.callers.add(caller);
   }
 
-  #open(rules: BreakerRules, nowMs: number): void {
+  #open(atMs: number, untilMs: number): void {
     this.#turn("open");
-    this.#openUntil = nowMs + rules.openForMs;
+    this.#openedAtMs = atMs;
+    this.#openUntil = untilMs;
   }
 }
 
 /** The breakers of one replica, by service. */
 export class CircuitBreakers {
+  /** Of this set: another plan has another, and what was told of the one before is nobody's any more. */
+  readonly id = randomUUID();
   readonly #breakers = new Map<string, Breaker>();
 
   of(service: string): Breaker {
@@ -100,6 +159,22 @@ export class CircuitBreakers {
       this.#breakers.set(service, breaker);
     }
     return breaker;
+  }
+
+  /** What the other replicas are to know: of breakers that have seen calls lately, are open, or were. */
+  news(nowMs: number): Map<string, BreakerNews> {
+    const all = [...this.#breakers].map(([service, breaker]) => [service, breaker.newsAt(nowMs)] as const);
+    return new Map(all.filter(([, n]) => n.calls > 0 || n.openUntilMs > 0 || n.closedAtMs > 0));
+  }
+
+  hear(news: readonly { service: string; news: BreakerNews }[], nowMs: number): void {
+    const services = new Set([...this.#breakers.keys(), ...news.map(({ service }) => service)]);
+    for (const service of services) {
+      this.of(service).hear(
+        news.filter((n) => n.service === service).map((n) => n.news),
+        nowMs,
+      );
+    }
   }
 
   /** The state of every service that has been called. */

@@ -55,7 +55,12 @@ function behind(name: string, front: NonNullable<GatewayInput["front"]>): Gatewa
         },
       },
       { name: "open", match: { prefix: ["/open"] }, service: "one", policies: { jwt: null } },
-      { name: "through", match: { prefix: ["/through"] }, service: "one", policies: { compression: {} } },
+      {
+        name: "through",
+        match: { prefix: ["/through"] },
+        service: "one",
+        policies: { compression: { types: ["text/*"] } },
+      },
       { name: "answer", match: { exact: ["/answer"] }, respond: { status: 200, body: "{}" } },
     ],
   };

@@ -362,7 +362,7 @@ export default defineGateway({
       name: "events-through",
       match: { prefix: ["/events/through"] },
       service: "one",
-      policies: { streaming: true, compression: { types: ["text/plain", "text/csv", "text/html"], above: "1B" } },
+      policies: { streaming: true, compression: { types: ["text/event-stream"], above: "1B" } },
     },
     {
       // What some proxies have no room for.
@@ -548,7 +548,8 @@ export default defineGateway({
       policies: {
         rewrite: { prefix: "/weighted-through", replacement: "/inner" },
         requestHeaders: { set: { "x-way": "through" }, remove: ["x-drop"] },
-        compression: {},
+        // No proxy knows ranges of types.
+        compression: { types: ["text/*"] },
       },
     },
   ],

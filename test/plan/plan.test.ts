@@ -2,7 +2,20 @@ import { planTarget } from "../../lib/plan";
 import type { ConfiguredPolicy, Gateway } from "../../lib/decision/gateway";
 import { compileAll } from "../../lib/commands/load";
 import { expectDiagnostics, removeTemporaryDirectories, small, temporaryDirectory, writeIn } from "../support";
-import { after, before, bodySize, byAddress, capabilities, gatewayOf, JWT, jwt, LIMIT, planned, places } from "./toy";
+import {
+  after,
+  before,
+  bodySize,
+  byAddress,
+  capabilities,
+  compression,
+  gatewayOf,
+  JWT,
+  jwt,
+  LIMIT,
+  planned,
+  places,
+} from "./toy";
 
 afterAll(removeTemporaryDirectories);
 
@@ -22,6 +35,32 @@ describe("the first place that keeps everything", () => {
   test("half a native form leaves all of it to the ext-auth", () => {
     const claims = capabilities({ rateLimit: [before(["RateLimitReplica"])] }, { rateLimit: before(LIMIT) });
     expect(places(planned(gatewayOf(byAddress), claims))).toEqual(["rateLimit ext-auth 0"]);
+  });
+
+  test("a report is enough where nothing must be changed, and asks about the head as well", () => {
+    const breaker: ConfiguredPolicy = { kind: "circuitBreaker", config: {} };
+    const wanted = before(["CircuitBreakerByErrorShare"]);
+    const change = {
+      reported: { circuitBreaker: wanted },
+      proxied: { circuitBreaker: wanted, rateLimit: before(LIMIT) },
+    };
+    const claims = capabilities({}, { rateLimit: before(LIMIT) }, change);
+    const plan = planned(gatewayOf(byAddress, breaker), claims);
+    expect(places(plan)).toEqual(["rateLimit ext-auth 0", "circuitBreaker reported 0"]);
+    expect(plan.reports).toBe(true);
+    const alone = planned(gatewayOf(byAddress), { ...claims, reported: {} });
+    expect(alone.reports).toBe(false);
+  });
+
+  test("where the exchange goes through the filter anyway, nothing is reported", () => {
+    const breaker: ConfiguredPolicy = { kind: "circuitBreaker", config: {} };
+    const wanted = before(["CircuitBreakerByErrorShare"]);
+    const proxied = { circuitBreaker: wanted, compression: before(["Compression"]) };
+    const claims = capabilities({}, {}, { reported: { circuitBreaker: wanted }, proxied });
+    expect(places(planned(gatewayOf(breaker, compression), claims))).toEqual([
+      "circuitBreaker proxied 0",
+      "compression proxied 0",
+    ]);
   });
 
   test("a policy that promises nothing needs no place", () => {

@@ -68,8 +68,23 @@ describe("what goes through the filter", () => {
     ),
   ];
 
-  test.each(["nginx", "istio"])("%s: Serhafen, from who asks to how the service is called; the edge stays", (name) => {
-    const placements = planOf("serhafen", name);
+  test("istio: Serhafen, only what a cache, a body's schema or a WebSocket needs", () => {
+    const placements = planOf("serhafen", "istio");
+    const proxied = placements.filter((p) => p.place === "proxied").map((p) => p.route);
+    expect([...new Set(proxied)].sort()).toEqual([
+      "mawbs-create",
+      "notifications",
+      ...["roles", "roles-v1", "users", "users-create", "users-v1", "users-v1-create", "users-v1-write", "users-write"],
+    ]);
+    expect(kindsAt(placements, "ext-auth", "customs").sort()).toEqual(["jwt", "rateLimit", "tenant"]);
+    expect(kindsAt(placements, "reported")).toEqual(["circuitBreaker"]);
+    expect(kindsAt(placements, "native", "customs")).toEqual(
+      expect.arrayContaining(["timeouts", "retries", "bodyCount", "compression"]),
+    );
+  });
+
+  test("nginx: Serhafen, from who asks to how the service is called; the edge stays", () => {
+    const placements = planOf("serhafen", "nginx");
     expect(kindsAt(placements, "ext-auth")).toEqual([]);
     expect(kindsAt(placements, "proxied").sort()).toEqual(
       [
@@ -95,6 +110,7 @@ describe("what goes through the filter", () => {
     expect(kindsAt(placements, "proxied", "weighted-through")).toEqual(
       expect.arrayContaining(["weights", "rewrite", "requestHeaders", "compression"]),
     );
+    expect(kindsAt(placements, "reported", "patient")).toEqual(["circuitBreaker"]);
     // A place for whole exchanges and one for heads alone never share a route.
     const through = new Set(placements.filter((p) => p.place === "proxied").map((p) => p.route));
     expect(placements.filter((p) => p.place === "ext-auth" && through.has(p.route))).toEqual([]);

@@ -254,3 +254,113 @@ describe("callers", () => {
     expect(callers(["a", "a", "a", "a"], 1)).toBe("open");
   });
 });
+
+describe("replicas that tell each other", () => {
+  const rules = { ...RULES, minimumCalls: 4 };
+
+  class Replica {
+    readonly all = new CircuitBreakers();
+    now = 1_000_000;
+
+    get breaker(): Breaker {
+      return this.all.of("s");
+    }
+
+    call(outcome: Outcome, caller = "a"): boolean {
+      const { waitMs, epoch } = this.breaker.admit(this.now);
+      if (waitMs > 0) return false;
+      this.breaker.record(outcome, caller, rules, this.now, epoch);
+      return true;
+    }
+
+    hear(...others: Replica[]): void {
+      const news = others.flatMap((o) => [...o.all.news(o.now)].map(([service, n]) => ({ service, news: n })));
+      this.all.hear(news, this.now);
+    }
+
+    get state(): BreakerState {
+      return this.breaker.stateAt(this.now);
+    }
+  }
+
+  test("calls of all count: none has seen enough alone", () => {
+    const [a, b] = [new Replica(), new Replica()];
+    for (let i = 0; i < 3; i++) a.call("error");
+    b.hear(a);
+    expect(b.state).toBe("closed");
+    b.call("error", "b");
+    expect([a.state, b.state]).toEqual(["closed", "open"]);
+    a.hear(b);
+    expect(a.state).toBe("open");
+  });
+
+  test("good calls of others keep it closed", () => {
+    const [a, b] = [new Replica(), new Replica()];
+    for (let i = 0; i < 5; i++) a.call("ok");
+    b.hear(a);
+    for (let i = 0; i < 4; i++) b.call("error");
+    expect(b.state).toBe("closed");
+    b.call("error");
+    expect(b.state).toBe("open");
+  });
+
+  test("what was told long ago counts no more", () => {
+    const [a, b] = [new Replica(), new Replica()];
+    for (let i = 0; i < 3; i++) a.call("error");
+    b.hear(a);
+    b.now += 2_001;
+    b.call("error");
+    expect(b.state).toBe("closed");
+  });
+
+  test("one that has heard of no service opens its breaker too, until the same time", () => {
+    const [a, b] = [new Replica(), new Replica()];
+    for (let i = 0; i < 4; i++) a.call("error");
+    b.now += 500;
+    b.hear(a);
+    expect(b.call("ok")).toBe(false);
+    b.now += 29_499;
+    expect(b.state).toBe("open");
+    b.now += 1;
+    expect(b.call("unknown")).toBe(true);
+  });
+
+  test("who finds the service well closes it for all, and nobody's older word opens it again", () => {
+    const [a, b, c] = [new Replica(), new Replica(), new Replica()];
+    for (let i = 0; i < 4; i++) a.call("error");
+    b.hear(a);
+    c.hear(a);
+    for (const r of [a, b, c]) r.now += 30_001;
+    a.call("ok");
+    b.hear(a, c);
+    expect([a.state, b.state, c.state]).toEqual(["closed", "closed", "half-open"]);
+    a.hear(b, c);
+    expect(a.state).toBe("closed");
+  });
+
+  test("who finds it ill again opens it for those who had closed it", () => {
+    const [a, b] = [new Replica(), new Replica()];
+    for (let i = 0; i < 4; i++) a.call("error");
+    b.hear(a);
+    for (const r of [a, b]) r.now += 30_001;
+    a.call("ok");
+    b.now += 10;
+    b.call("error");
+    a.now += 20;
+    a.hear(b);
+    expect([a.state, b.state]).toEqual(["open", "open"]);
+  });
+});
+
+test("a call that tries a service is given up when its lease ends, and its late word means nothing new", () => {
+  const breaker = new CircuitBreakers().of("s");
+  const at = 1_000_000;
+  for (let i = 0; i < 4; i++) breaker.record("error", "a", RULES, at, breaker.admit(at).epoch);
+  const later = at + 30_000;
+  expect(breaker.admit(later, 5_000).waitMs).toBe(0);
+  expect(breaker.admit(later + 4_999, 5_000).waitMs).toBeGreaterThan(0);
+  const second = breaker.admit(later + 5_000, 5_000);
+  expect(second.waitMs).toBe(0);
+  breaker.record("ok", "a", RULES, later + 5_001, second.epoch);
+  expect(breaker.stateAt(later + 5_001)).toBe("closed");
+});

@@ -40,7 +40,7 @@ test("the filter hears the gateway's account alone, on the ports that are asked"
   expect(spec.selector.matchLabels).toEqual({ "app.kubernetes.io/name": "gateway-filter" });
   expect(spec.action).toBe("ALLOW");
   expect(spec.rules).toEqual([
-    { from: [{ source: { principals: [PROXY] } }], to: [{ operation: { ports: ["9000"] } }] },
+    { from: [{ source: { principals: [PROXY] } }], to: [{ operation: { ports: ["9000", "8999"] } }] },
     { to: [{ operation: { ports: ["9002"] } }] },
   ]);
 });
@@ -55,7 +55,7 @@ test("a service that says who calls it hears the gateway, the filter where it ca
   const { spec } = policies({ services }).get("default/shop-callers-of-orders") as Policy;
   expect(spec.selector.matchLabels).toEqual(workload);
   expect(spec.rules).toEqual([{ from: [{ source: { principals: [PROXY, "cluster.local/ns/billing/sa/invoices"] } }] }]);
-  const through = policies({ services, policies: { ...signedIn, compression: {} } }).get(
+  const through = policies({ services, policies: { ...signedIn, compression: { types: ["text/*"] } } }).get(
     "default/shop-callers-of-orders",
   ) as Policy;
   expect(JSON.stringify(through.spec.rules)).toContain("cluster.local/ns/gateway/sa/gateway-filter");

@@ -6,7 +6,9 @@ import type { GatewayModel } from "../../lib/model";
 
 const found = modelOf("serhafen");
 if (!found) throw new Error("serhafen");
-const serhafen: GatewayModel = found;
+// Ranges of types are no proxy's: each route is the filter's.
+const compression = { ...found.policies.compression, types: ["text/*"] } as GatewayModel["policies"]["compression"];
+const serhafen: GatewayModel = { ...found, policies: { ...found.policies, compression } };
 
 /** Files by which a proxy forwards; what names services for other reasons (mutual TLS, the filter's plan) is left out. */
 const FORWARDING: Readonly<Record<string, string>> = {

@@ -42,7 +42,12 @@ describe("the filter's plan", () => {
     policies: { jwt: { issuers: ["accounts"] } },
     secrets: { keys: { env: "KEYS" } },
     routes: [
-      { name: "through", match: { prefix: ["/through"] }, service: "orders", policies: { compression: {} } },
+      {
+        name: "through",
+        match: { prefix: ["/through"] },
+        service: "orders",
+        policies: { compression: { types: ["text/*"] } },
+      },
       { name: "door", match: { prefix: ["/door"] }, service: "orders" },
       { name: "open", match: { prefix: ["/open"] }, service: "orders", policies: { jwt: null } },
     ],

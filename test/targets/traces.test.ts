@@ -14,7 +14,7 @@ const asked: Policies = { jwt: { issuers: ["accounts"] } };
 const WAYS: Readonly<Record<string, Policies>> = {
   open: { jwt: null },
   door: asked,
-  through: { ...asked, compression: {} },
+  through: { ...asked, compression: { types: ["text/*"] } },
 };
 
 const ofRoute: Readonly<Record<string, [Policies, Policies]>> = {

@@ -71,6 +71,7 @@ function routeRules(host: HostDraft, preflights: boolean): [string, object][] {
       host: name,
       name: route.route.name,
       max_body: route.maxBodyBytes,
+      compresses: route.compression !== undefined || undefined,
       refuses_upgrade: route.webSocketIdleMs === undefined || undefined,
       // Whoever is asked compares them with the token first.
       drop: route.door || route.through || identity.length === 0 ? undefined : identity,

@@ -144,11 +144,11 @@ export class Around {
   async #closeBreakers(): Promise<void> {
     const count = async (port: number): Promise<number> =>
       Number(/gateway_plan_reloads_total\{outcome="ok"\} (\d+)/.exec((await get(port, "/metrics")).text)?.[1] ?? 0);
-    for (const { port, part } of this.filters) {
-      const before = await count(port);
-      part.signal("SIGHUP");
-      await until("the filter's plan", async () => (await count(port)) > before, part);
-    }
+    // All at once: one that is still open would tell the others so.
+    const before = await Promise.all(this.filters.map(({ port }) => count(port)));
+    for (const { part } of this.filters) part.signal("SIGHUP");
+    for (const [i, { port, part }] of this.filters.entries())
+      await until("the filter's plan", async () => (await count(port)) > (before[i] ?? 0), part);
   }
 
   async begin(testCase: Case): Promise<void> {
