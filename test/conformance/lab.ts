@@ -549,7 +549,7 @@ export default defineGateway({
         rewrite: { prefix: "/weighted-through", replacement: "/inner" },
         requestHeaders: { set: { "x-way": "through" }, remove: ["x-drop"] },
         // No proxy knows ranges of types.
-        compression: { types: ["text/*"] },
+        compression: { types: ["text/*", "application/json"] },
       },
     },
   ],

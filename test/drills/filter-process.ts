@@ -86,6 +86,8 @@ export class FilterProcess {
     readonly planFile: string,
     /** Port of the doors. */
     readonly port: number,
+    /** Where a proxy tells how exchanges have ended. */
+    readonly reportPort: number,
     /** Health and metrics, of each worker on a port of its own. */
     readonly adminPort: number,
     private readonly workerCount: number,
@@ -101,11 +103,16 @@ export class FilterProcess {
     mkdirSync(options.directory, { recursive: true });
     writeFileSync(`${name}.json`, options.plan);
     const workers = Number(options.env?.["FILTER_WORKERS"] ?? 1);
-    const port = await portsInRow(2 + workers);
-    const [through, admin] = [port + 1, port + 2];
+    const port = await portsInRow(3 + workers);
+    const [through, reports, admin] = [port + 1, port + 2, port + 3];
     const env = {
       ...process.env,
-      ...{ LISTEN_PORT: String(port), ADMIN_PORT: String(admin), THROUGH_PORT: String(through) },
+      ...{
+        LISTEN_PORT: String(port),
+        ADMIN_PORT: String(admin),
+        THROUGH_PORT: String(through),
+        REPORT_PORT: String(reports),
+      },
       REDIS_URL: options.redisUrl ?? "redis://127.0.0.1:1",
       ...options.env,
     };
@@ -128,7 +135,7 @@ export class FilterProcess {
         },
         told,
       );
-      const filter = new FilterProcess(part, `${name}.json`, port, found, workers);
+      const filter = new FilterProcess(part, `${name}.json`, port, reports, found, workers);
       if (options.wait !== "live") await until("the filter's readiness", () => filter.ready(), told);
       return filter;
     } catch (error) {

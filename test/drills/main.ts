@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { runDrill, type Drill, type Outcome } from "./drill";
 import { auditDrills } from "./audit";
+import { breakerDrills } from "./breakers";
 import { cacheDrills } from "./cache-fuzz";
 import { coldStartDrills } from "./cold-start";
 import { floodDrills } from "./flood";
@@ -39,6 +40,7 @@ const DRILLS: readonly Drill[] = [
   ...auditDrills,
   ...reloadDrills,
   ...proxyDrills,
+  ...breakerDrills,
   ...cacheDrills,
   ...loadDrills,
   ...keycloakDrills,

@@ -39,6 +39,12 @@ export default defineGateway({
       policies: { rateLimit: { limits: [{ name: "local", ...tenPerHour }], onFailure: "local" } },
     },
     {
+      name: "breaker",
+      match: { prefix: ["/breaker"] },
+      service: "one",
+      policies: { circuitBreaker: { minimumCalls: 6, minimumCallers: 2, window: "20s", openFor: "5s" } },
+    },
+    {
       name: "strict",
       match: { prefix: ["/strict"] },
       service: "one",
