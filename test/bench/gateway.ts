@@ -1,51 +1,20 @@
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { Connections } from "./parts/connections";
-import { CONNECTIONS, load, type LoadReport } from "./parts/load";
+import { CONNECTIONS } from "./parts/load";
 import { median } from "./parts/measure";
+import { observe, type Seen } from "./parts/observe";
 import { gatewayRequest, writeRequests } from "./parts/requests";
 import { GENERATED, GUARDED, makeStands, type Stand } from "./parts/stands";
-import type { Server } from "./parts/servers";
 import { withStage } from "./parts/stage";
 import { atMost, print, progress, table, targetList } from "./parts/table";
-import { cpuUs } from "./parts/usage";
 
 /** What a gateway adds to a call, before one and the same service: `bench:gateway [--quick]`. */
 const { values } = parseArgs({ options: { quick: { type: "boolean", default: false } } });
 const ROUNDS = values.quick ? 1 : 3;
-const SECONDS = values.quick ? 1 : 3;
-const WARM_UP = values.quick ? 0.5 : 1;
+const TIMES = { seconds: values.quick ? 1 : 3, warmUp: values.quick ? 0.5 : 1 };
 
 /** Requests a second; nothing for as many as it can answer. */
 const LOADS = [undefined, 1_000, 5_000] as const;
-
-interface Seen {
-  report: LoadReport;
-  /** CPU microseconds a request. */
-  proxy: number;
-  upstream: number;
-  door: number;
-  newAtUpstream: number;
-  newAtDoor: number;
-}
-
-async function observe(stand: Stand, upstream: Server, requests: string, rate: number | undefined): Promise<Seen> {
-  const { proxy, door } = stand;
-  const target = { port: proxy.port, requests, expect: 200, contains: '"order":17' };
-  const options = { ...target, ...(rate !== undefined && { rate }) };
-  await load({ ...options, seconds: WARM_UP });
-  const connections = new Connections([upstream.port, ...(door ? [door.port] : [])]);
-  const use = (): number[] => [proxy, upstream, door].map((server) => (server ? cpuUs(server.part.pid) : 0));
-  const made = (): number[] => [upstream, door].map((server) => (server ? connections.count(server.port) : 0));
-  const [before, madeBefore] = [use(), made()];
-  const report = await load({ ...options, seconds: SECONDS });
-  const spent = use().map((value, i) => (value - (before[i] ?? 0)) / report.answered);
-  const fresh = made().map((value, i) => value - (madeBefore[i] ?? 0));
-  connections.stop();
-  const [proxyUs = 0, upstreamUs = 0, doorUs = 0] = spent;
-  const [newAtUpstream = 0, newAtDoor = 0] = fresh;
-  return { report, proxy: proxyUs, upstream: upstreamUs, door: doorUs, newAtUpstream, newAtDoor };
-}
 
 const middle = (seen: readonly Seen[], of: (s: Seen) => number): number => median(seen.map(of));
 const sum = (seen: readonly Seen[], of: (s: Seen) => number): number => seen.reduce((total, s) => total + of(s), 0);
@@ -100,7 +69,8 @@ async function main(): Promise<void> {
     for (let round = 1; round <= ROUNDS; round++) {
       progress(`round ${String(round)} of ${String(ROUNDS)}`);
       for (const [i, rate] of LOADS.entries()) {
-        for (const stand of stands) seen[i]?.get(stand)?.push(await observe(stand, upstream, requests, rate));
+        for (const stand of stands)
+          seen[i]?.get(stand)?.push(await observe(stand, upstream, requests, { ...TIMES, rate }));
       }
     }
     const busy = (name: string): number[] => {

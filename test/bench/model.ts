@@ -29,6 +29,15 @@ const input = defineGateway({
   },
   routes: [
     { name: "orders", match: { prefix: ["/orders"] }, service: "orders" },
+    { name: "open", match: { prefix: ["/open"] }, service: "orders", policies: { jwt: null, authorization: null } },
+    { name: "watched", match: { prefix: ["/watched"] }, service: "orders", policies: { circuitBreaker: {} } },
+    {
+      name: "carried",
+      match: { prefix: ["/carried"] },
+      service: "orders",
+      // No proxy knows ranges of types; the service's answers are of none of them.
+      policies: { circuitBreaker: {}, compression: { types: ["font/*"] } },
+    },
     {
       name: "limited",
       match: { prefix: ["/limited"] },

@@ -43,8 +43,8 @@ async function nginx(
 async function generated(
   stage: Stage,
   upstream: number,
-): Promise<{ files: ReturnType<typeof benchFiles>; at: number; door: number }> {
-  const [http = 0, https = 0, door = 0] = await freePorts(3);
+): Promise<{ files: ReturnType<typeof benchFiles>; at: number; door: number; through: number; reports: number }> {
+  const [http = 0, https = 0, door = 0, through = 0, reports = 0] = await freePorts(5);
   const certificates = path.join(stage.directory, "tls");
   mkdirSync(certificates, { recursive: true });
   const pems = await generate([{ name: "commonName", value: "api.bench.test" }], { keyType: "ec", curve: "P-256" });
@@ -52,12 +52,45 @@ async function generated(
   writeFileSync(path.join(certificates, "tls.key"), pems.private);
   const { valkey, keyServer } = stage;
   const services = new Map([["orders", upstream]]);
-  const at = { http, https, filter: door, certificates, services, redis: valkey.url, keyServer: keyServer.port };
-  return { files: benchFiles("nginx", at), at: https, door };
+  const at = {
+    http,
+    https,
+    filter: door,
+    through,
+    reports,
+    certificates,
+    services,
+    redis: valkey.url,
+    keyServer: keyServer.port,
+  };
+  return { files: benchFiles("nginx", at), at: https, door, through, reports };
 }
 
 const withoutTls = (conf: string): string =>
   conf.replaceAll(/(listen [^;]*) ssl( [^;]*)?;/g, "$1$2;").replace("worker_processes auto;", "worker_processes 1;");
+
+/** nginx with the generated configuration alone, before its upstream and the filter. */
+export async function makeGenerated(stage: Stage): Promise<{ stand: Stand; upstream: Server }> {
+  const [service = 0] = await freePorts(1);
+  const upstream = await nginx(stage, "upstream", CORES.helpers, service, upstreamConf(service));
+  const made = await generated(stage, service);
+  const plan = contentOf(made.files, "filter.json");
+  const { servers, valkey } = stage;
+  const env = { THROUGH_PORT: String(made.through), REPORT_PORT: String(made.reports) };
+  const door = await startFilterServer(servers, {
+    name: "filter",
+    core: CORES.helpers,
+    plan,
+    valkey,
+    port: made.door,
+    env,
+  });
+  const conf = withoutTls(contentOf(made.files, "nginx.conf"));
+  return {
+    stand: { name: GENERATED, proxy: await nginx(stage, "nginx", CORES.server, made.at, conf), door },
+    upstream,
+  };
+}
 
 /** All stands before one upstream. The proxies have a core of their own; what they ask stands with the client. */
 export async function makeStands(stage: Stage): Promise<{ stands: Stand[]; upstream: Server }> {
@@ -66,7 +99,14 @@ export async function makeStands(stage: Stage): Promise<{ stands: Stand[]; upstr
   const upstream = await nginx(stage, "upstream", CORES.helpers, service, upstreamConf(service));
   const made = await generated(stage, service);
   const plan = contentOf(made.files, "filter.json");
-  const door = await startFilterServer(servers, { name: "filter", core: CORES.helpers, plan, valkey, port: made.door });
+  const door = await startFilterServer(servers, {
+    name: "filter",
+    core: CORES.helpers,
+    plan,
+    valkey,
+    port: made.door,
+    env: { REPORT_PORT: String(made.reports) },
+  });
   const ports = { upstream: service, door: door.port };
   const envoy = (name: string, listen: number, config: object): Promise<Server> =>
     servers.startEnvoy(name, programs, servers.file(`${name}.json`, JSON.stringify(config)), listen);
