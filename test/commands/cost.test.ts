@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { costDiff, type CostResult } from "../../lib/cost";
 import type { Line } from "../../lib/cost/lines";
+import { bundle } from "../parts/bundle";
 import { removeTemporaryDirectories, temporaryDirectory } from "../support";
 
 const line = (what: string, usd: number, from = "Data"): Line => ({
@@ -52,11 +53,16 @@ test("what is the same is said to be", () => {
 const temporary = temporaryDirectory();
 afterAll(removeTemporaryDirectories);
 
+let program = "";
+beforeAll(async () => {
+  program = await bundle("bin/gatewright.ts");
+});
+
 /** The command as it is run: in a process of its own, since it looks at the repository around it. */
 function cost(...args: string[]): { code: number; out: string; err: string } {
   try {
     const env = { ...process.env, TMPDIR: temporary };
-    const argv = ["--import", "tsx", "bin/gatewright.ts", "cost", ...args];
+    const argv = ["--import", "tsx", program, "cost", ...args];
     return { code: 0, out: execFileSync(process.execPath, argv, { encoding: "utf8", stdio: "pipe", env }), err: "" };
   } catch (error) {
     const { status, stdout, stderr } = error as { status: number; stdout: string; stderr: string };
@@ -80,7 +86,7 @@ test.each(["no-such-revision", "--output=x"])(
   "%s, which is no revision, is told, and leaves nothing behind",
   (revision) => {
     const before = left();
-    const { code, out, err } = cost(`--diff=${revision}`);
+    const { code, out, err } = cost("policies/equb.ts", `--diff=${revision}`);
     expect([code, out]).toEqual([1, ""]);
     expect(err).toContain("error diff/unknown-revision");
     expect(left()).toEqual(before);

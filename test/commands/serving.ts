@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { createServer, get, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import path from "node:path";
 import type { GatewayInput } from "../../lib/model";
+import { bundle } from "../parts/bundle";
 import { small } from "../support";
 import { ROOT } from "./run";
 
@@ -25,9 +25,14 @@ export interface Started {
   ended: Promise<number | null>;
 }
 
+let program: Promise<string> | undefined;
+
 /** Resolves when it has said where it listens. */
-export function started(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Started> {
-  const command = ["--import", "tsx", path.join(ROOT, "bin/gatewright.ts"), "serve", ...args];
+export async function started(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Started> {
+  program ??= bundle("bin/gatewright.ts");
+  // A model in TypeScript is read by tsx.
+  const runtime = args.some((arg) => arg.endsWith(".ts")) ? ["--import", "tsx"] : [];
+  const command = [...runtime, await program, "serve", ...args];
   const child = spawn(process.execPath, command, {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],

@@ -1,3 +1,4 @@
+import { bundle } from "../parts/bundle";
 import { spawnSync } from "node:child_process";
 import path from "node:path";
 import { compile } from "../../lib/targets";
@@ -109,8 +110,12 @@ describe("variables", () => {
 });
 
 describe("the filter's own start", () => {
+  let program = "";
+  beforeAll(async () => {
+    program = await bundle("bin/filter.ts");
+  });
   const start = (env: NodeJS.ProcessEnv, plan = "nowhere.json"): { status: number | null; stderr: string } =>
-    spawnSync(process.execPath, ["--import", "tsx", "bin/filter.ts", plan], {
+    spawnSync(process.execPath, [program, plan], {
       cwd: path.join(__dirname, "../.."),
       env: { ...process.env, ...env },
       encoding: "utf8",

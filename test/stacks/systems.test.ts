@@ -5,6 +5,7 @@ import { loadAll } from "js-yaml";
 import { modelFiles } from "../../lib/commands/models";
 import { loadModel, type GatewayModel } from "../../lib/model";
 import { systemsApp } from "../../lib/stacks/app";
+import { namedSecrets, secretsIn } from "../secrets-by-look";
 import { synthesized } from "./synthesized";
 
 /** Each system's own needs stand in its own templates; `synthesized` throws where a rule of cdk-nag does not hold. */
@@ -120,3 +121,15 @@ interface Spec {
   data?: { remoteRef: { key: string } }[];
   targetGroupName?: string;
 }
+
+test.each([...models.keys()])("%s: no template has a secret, by its look or where one would stand", (system) => {
+  const model = models.get(system) as GatewayModel;
+  const templates = Object.values(model.infrastructure).flatMap((infrastructure) => [
+    ...synthesized(model, infrastructure).values(),
+  ]);
+  expect(templates.length).toBeGreaterThan(5);
+  for (const template of templates) {
+    const json: unknown = template.toJSON();
+    expect([secretsIn(JSON.stringify(json)), namedSecrets(json)]).toEqual([[], []]);
+  }
+});

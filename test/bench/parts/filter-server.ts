@@ -1,7 +1,7 @@
 import http from "node:http";
 import { freePorts } from "../../parts/process";
 import type { Valkey } from "../../parts/valkey";
-import { bundle } from "./bundle";
+import { bundle } from "../../parts/bundle";
 import type { Server, Servers } from "./servers";
 
 function ask(port: number, target: string): Promise<{ status: number; text: string }> {
