@@ -86,7 +86,7 @@ describe("features", () => {
     requestHeaders: [{ set: { a: "b" }, remove: ["a"] }],
     responseHeaders: [{ set: { a: "b" }, remove: ["a"] }],
     retries: [{ tries: 2 }],
-    compression: [{ types: ["text/*"] }],
+    compression: [{ types: ["text/*"], encodings: ["br"] }],
     circuitBreaker: [{ amongBackends: true }],
     weights: [{ backends: [1, 2, 3], triesOthers: true }],
   };

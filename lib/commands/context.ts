@@ -28,6 +28,7 @@ export const OPTIONS = {
   key: { type: "string" },
   service: { type: "string", multiple: true },
   plain: { type: "boolean" },
+  costs: { type: "boolean" },
   diff: { type: "string" },
   json: { type: "boolean" },
   help: { type: "boolean" },

@@ -5,7 +5,7 @@ import { hasErrors } from "../diagnostics";
 import { version } from "../../package.json";
 import { gatewaySchema } from "../model";
 import { nearest } from "../model/problems";
-import { formatMatrix, matrixOf } from "../plan";
+import { costsOf, formatCosts, formatMatrix, matrixOf } from "../plan";
 import { accessCommand } from "./access";
 import { OPTIONS, report, selected, UsageError, type Context, type Output } from "./context";
 import type * as Costs from "./cost";
@@ -36,6 +36,7 @@ const USAGE = `gatewright COMMAND [MODEL…] [options]
   --claims JSON, --identities FILE, --issuer NAME   for explain: the token's claims, and who signs it
   --host ADDRESS, --http, --https, --admin PORT, --redis URL   for serve
   --certificate FILE, --key FILE, --plain, --service NAME=HOST:PORT   for serve
+  --costs               for plan: what a request on each route costs beside the proxy itself
   --diff REVISION       for cost: what has changed since a commit, branch or tag, as Markdown
   --json                the result as JSON
   --version             of Gatewright
@@ -63,6 +64,7 @@ function plan(context: Context): number {
     system: c.model.name,
     environment: c.gateway.environment,
     rows: matrixOf(c.gateway, c.plans),
+    ...(context.values.costs && { costs: costsOf(c.gateway, c.plans) }),
   }));
   const code = report(context, diagnostics, { matrices });
   if (!context.values.json) printMatrices(context, chosen);
@@ -72,15 +74,18 @@ function plan(context: Context): number {
 const LEGEND =
   "native: the proxy itself; ext-auth: the filter, which the proxy asks about the head; reported: the same, and the proxy tells it how the exchange has ended; proxied: the filter, which carries the exchange";
 
-function printMatrices({ output }: Context, chosen: readonly CompiledModel[]): void {
+const COSTS_LEGEND =
+  "-: nothing beside the proxy; a call: the filter is asked about the head; a hop: the exchange goes through the filter, for the sake of what is named";
+
+function printMatrices({ output, values }: Context, chosen: readonly CompiledModel[]): void {
   for (const { model, gateway, plans } of chosen) {
-    const matrix = formatMatrix(
-      matrixOf(gateway, plans),
-      plans.map((p) => p.target),
-    );
-    output.out(`${model.name}, ${gateway.environment}\n${matrix}\n\n`);
+    const targets = plans.map((p) => p.target);
+    const table = values.costs
+      ? formatCosts(costsOf(gateway, plans), targets)
+      : formatMatrix(matrixOf(gateway, plans), targets);
+    output.out(`${model.name}, ${gateway.environment}\n${table}\n\n`);
   }
-  if (chosen.length > 0) output.out(`${LEGEND}\n\n`);
+  if (chosen.length > 0) output.out(`${values.costs ? COSTS_LEGEND : LEGEND}\n\n`);
 }
 
 function synth(context: Context): number {

@@ -1,5 +1,6 @@
 import { kindNamed, PHASES } from "../policy";
 import type { Gateway } from "../decision/gateway";
+import { columns } from "./columns";
 import type { Placement, TargetPlan } from "./plan";
 
 /** The enforcement matrix: one row per promise and place where it stands, one column per target. */
@@ -61,17 +62,8 @@ function folded(rows: readonly MatrixRow[]): { kind: string; phase: number; wher
 }
 
 export function formatMatrix(rows: readonly MatrixRow[], targets: readonly string[]): string {
-  const table = [
+  return columns([
     ["phase", "promise", "where", ...targets],
     ...folded(rows).map((r) => [String(r.phase), r.kind, r.where, ...r.cells]),
-  ];
-  const widths = table[0]?.map((_, i) => Math.max(...table.map((row) => row[i]?.length ?? 0))) ?? [];
-  return table
-    .map((row) =>
-      row
-        .map((text, i) => text.padEnd(widths[i] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
+  ]);
 }

@@ -16,6 +16,8 @@ export interface Placement {
   /** The claim that keeps it, by its position among the target's claims for that kind. */
   claim: number;
   difference?: string;
+  /** Nothing that sees less of an exchange keeps it: the route goes through the filter for its sake. */
+  forces?: true;
 }
 
 export interface TargetPlan {
@@ -101,14 +103,15 @@ class Planner {
     // The proxy answers it: nobody behind it would be asked.
     if (route?.respond) return false;
     if (!route && proxiedAlso !== "host") return false;
-    return this.wanted.some((w) => {
-      if (w.host !== host || (w.route !== route && proxiedAlso !== "host")) return false;
-      const { native, extAuth, reported, proxied } = this.capabilities;
-      const own = (native[w.policy.kind] ?? []).filter((c) => this.#usable(c));
-      const kept = [...own, extAuth[w.policy.kind], reported[w.policy.kind]];
-      const alone = proxied[w.policy.kind];
-      return !kept.some((c) => c && covers(c, w.features)) && alone !== undefined && covers(alone, w.features);
-    });
+    return this.wanted.some((w) => w.host === host && (w.route === route || proxiedAlso === "host") && this.#forces(w));
+  }
+
+  #forces({ policy: { kind }, features }: Wanted): boolean {
+    const { native, extAuth, reported, proxied } = this.capabilities;
+    const own = (native[kind] ?? []).filter((c) => this.#usable(c));
+    const kept = [...own, extAuth[kind], reported[kind]];
+    const alone = proxied[kind];
+    return !kept.some((c) => c && covers(c, features)) && alone !== undefined && covers(alone, features);
   }
 
   place(wanted: Wanted): void {
@@ -142,7 +145,7 @@ class Planner {
     } else if (!proxied && reported && covers(reported, features)) {
       this.placements.push(placement("reported", 0));
     } else if (proxied && way && covers(way, features)) {
-      this.placements.push(placement("proxied", 0));
+      this.placements.push({ ...placement("proxied", 0), ...(this.#forces(wanted) && { forces: true as const }) });
     } else {
       this.#refuse(wanted);
     }

@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { TARGETS } from "../../lib/targets";
 import { readCases, type Case } from "./case";
 import { nativeCases } from "./native-form";
+import { nearCases } from "./near-form";
 import { formatResults } from "./report";
 import { runCase, type CaseResult } from "./run-case";
 import { STANDS } from "./stands";
@@ -38,6 +39,12 @@ export function unknownServices({ system, steps, upstreams }: Case): string[] {
   return [...new Set(named)].filter((name) => !known.some((k) => k === name || k.startsWith(`${name}-`)));
 }
 
+/** Targets by their own near forms have the cases whose promises they keep so. */
+const OF_FORM: Readonly<Record<string, (cases: readonly Case[]) => Case[]>> = {
+  "istio-native": nativeCases,
+  "nginx-near": nearCases,
+};
+
 /** Whether the target takes what the case's system has in front; `compile` refuses it otherwise, which has a test. */
 function isFor(target: string, testCase: Case): boolean {
   const front = modelOf(testCase.system)?.front;
@@ -60,7 +67,7 @@ export async function runTarget(
   all: readonly Case[],
   options: { untilFailure?: boolean } = {},
 ): Promise<CaseResult[]> {
-  const cases = (target === "istio-native" ? nativeCases(all) : all).filter((c) => isFor(target, c));
+  const cases = (OF_FORM[target]?.(all) ?? all).filter((c) => isFor(target, c));
   const factory = STANDS[target];
   if (!factory) throw new Error(`There is no target "${target}"; use ${Object.keys(STANDS).join(", ")}.`);
   const skip = (c: Case, why: string): CaseResult => ({ case: c, outcome: "skipped", details: [why] });

@@ -83,8 +83,9 @@ export const compression = policyKind({
   phase: "response",
   sees: "response",
   perHost: false,
-  requires: ({ types }) => [
+  requires: ({ types, encodings }) => [
     "Compression",
+    ...(!encodings.includes("gzip") ? (["CompressionWithoutGzip"] as const) : []),
     ...(types.some((t) => t.endsWith("/*")) ? (["CompressionByRange"] as const) : []),
   ],
   async around(config, { request }, _state, call) {

@@ -11,7 +11,7 @@ import { connectionManagerMatch, HCM, TYPE } from "./patches";
 /** Envoy's compressor, once for each way in which routes want their answers compressed, and on for those routes alone. */
 
 export const compression: Enforcer<IstioDraft> = {
-  supports: ["Compression"],
+  supports: ["Compression", "CompressionWithoutGzip"],
   stage: "afterExtAuth",
   apply(placement, draft) {
     routeOf(draft, placement).compression = placement.config as CompressionConfig;

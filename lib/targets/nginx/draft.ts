@@ -1,4 +1,5 @@
 import { needsMatching, type Host, type Route } from "../../decision/gateway";
+import type { CompressionConfig } from "../../policy/kinds/compression";
 import type { RespondConfig } from "../../policy/kinds/route-shape";
 import type { Placement } from "../../plan";
 import type { TargetInput } from "../target";
@@ -42,6 +43,9 @@ export interface RouteDraft {
   alwaysHeaders: HeaderExpression[];
   hiddenHeaders: string[];
   webSocketIdleMs?: number;
+  compression?: CompressionConfig;
+  /** Tries end, whatever has come of them. */
+  totalMs?: number;
   /** Answers are not gathered. */
   streams?: boolean;
   respond?: RespondConfig;

@@ -4,6 +4,7 @@ import Handlebars from "handlebars";
 import type { OutputFile, Target } from "../target";
 import { addresses } from "./addresses";
 import { bodyCount, bodySize } from "./body-size";
+import { compression } from "./compression";
 import { cors } from "./cors";
 import { beginDraft, type NginxDraft } from "./draft";
 import { floodGuard } from "./flood-guard";
@@ -12,7 +13,7 @@ import { httpsRedirect } from "./https-redirect";
 import { pathHygiene } from "./path-hygiene";
 import { requestLine } from "./request-line";
 import { audit, errorBody, requestId, responseHeaders, securityHeaders } from "./response";
-import { matching, requestHeaders, respond, retries, rewrite, streaming, timeouts, weights } from "./upstream";
+import { matching, requestHeaders, respond, retries, rewrite, streaming, timeouts, totalTime, weights } from "./upstream";
 import { viewOf } from "./view";
 import { webSocket } from "./web-socket";
 
@@ -51,9 +52,10 @@ export const nginx: Target<NginxDraft> = {
     floodGuard,
     rewrite,
     requestHeaders,
-    timeouts,
+    timeouts: [timeouts, totalTime],
     retries,
     streaming,
+    compression,
     weights,
     requestId,
     securityHeaders,

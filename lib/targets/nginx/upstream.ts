@@ -43,6 +43,20 @@ export const timeouts: Enforcer<NginxDraft> = {
   },
 };
 
+/** A total time as far as nginx has one, for those who take that rather than a hop. */
+export const totalTime: Enforcer<NginxDraft> = {
+  supports: ["TimeoutFirstByte", "TimeoutTotal"],
+  stage: "afterExtAuth",
+  difference: {
+    name: "nginx-total-time",
+    text: "a total time holds until the first byte: no try begins after it, but the last may use its own time, and an answer that has begun may take longer",
+  },
+  apply(placement, draft) {
+    const { firstByte, total = firstByte } = placement.config as TimeoutsConfig;
+    Object.assign(routeOf(draft, placement), { firstByteMs: Math.min(firstByte, total), totalMs: total });
+  },
+};
+
 export const retries: Enforcer<NginxDraft> = {
   supports: ["RetryIdempotent"],
   stage: "afterExtAuth",

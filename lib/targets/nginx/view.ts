@@ -1,5 +1,6 @@
 import type { GatewayModel } from "../../model";
 import { clientIdleMs } from "../front";
+import { compressionLines } from "./compression";
 import type { Host } from "../../decision/gateway";
 import { otherHosts, redirects } from "./other-servers";
 import { FORWARDED_HEADERS, OWN_HEADERS, STEERING_HEADERS } from "../../policy/kinds/header-hygiene";
@@ -48,6 +49,7 @@ function timeLines(route: RouteDraft, variant: Variant): string[] {
       `proxy_read_timeout ${time(perTryMs)};`,
       `proxy_next_upstream ${kinds.join(" ")};`,
       `proxy_next_upstream_tries ${String(tries)};`,
+      ...(route.totalMs === undefined ? [] : [`proxy_next_upstream_timeout ${time(route.totalMs)};`]),
     ];
   }
   // A body flows where nothing could want it twice.
@@ -79,6 +81,7 @@ function answerLines(model: GatewayModel, server: ServerDraft, route: RouteDraft
     ...(route.door ? [] : ["auth_request off;"]),
     ...timeLines(route, variant),
     ...(route.streams ? ["proxy_buffering off;"] : []),
+    ...compressionLines(route),
     ...(own ? headers("proxy_set_header", lastOfEach([...baseRequestHeaders(server), ...route.requestHeaders])) : []),
     `proxy_pass http://${route.backend ?? backends[0]?.service ?? ""}${route.target};`,
   ];

@@ -1,6 +1,6 @@
 import { decideStand } from "./decide";
 import { istioNativeStand, istioStand } from "./istio";
-import { nginxStand } from "./nginx";
+import { nginxNearStand, nginxStand } from "./nginx";
 import { nodeGatewayStand } from "./node-gateway";
 import type { StandFactory } from "./stand";
 
@@ -8,6 +8,7 @@ import type { StandFactory } from "./stand";
 export const STANDS: Readonly<Record<string, StandFactory>> = {
   decide: decideStand,
   nginx: nginxStand,
+  "nginx-near": nginxNearStand,
   istio: istioStand,
   "istio-native": istioNativeStand,
   "node-gateway": nodeGatewayStand,

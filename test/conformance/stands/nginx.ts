@@ -8,7 +8,7 @@ import { freePair, freePorts, portOpen, startPart, until } from "../../parts/pro
 import { wheels } from "../../parts/wheels";
 import { Around } from "./around";
 import { RealStand, type Instance } from "./real-stand";
-import type { StandFactory } from "./stand";
+import type { StandFactory, StandOptions } from "./stand";
 
 /** The rendered files of one target, from the model with this run's addresses in it. */
 export function renderFor(
@@ -30,7 +30,11 @@ export async function certificates(directory: string): Promise<void> {
   writeFileSync(path.join(directory, "tls.key"), pems.private);
 }
 
-export const nginxStand: StandFactory = async ({ system, environment, replicas }) => {
+async function start(
+  target: string,
+  { system, environment, replicas }: StandOptions,
+  change?: (model: GatewayModel) => GatewayModel,
+): Promise<RealStand | { unavailable: string }> {
   const programs = await wheels();
   if (!programs) return { unavailable: "nginx cannot be installed" };
   const around = await Around.start(system, "nginx", programs.valkey);
@@ -41,7 +45,7 @@ export const nginxStand: StandFactory = async ({ system, environment, replicas }
     const [http = 0, https = 0, filter = 0, through = 0, reports = 0] = await freePorts(5);
     const admin = await freePair();
     const at = { http, https, filter, through, reports, admin };
-    const files = renderFor(around, "nginx", environment, { ...at, certificates: tls });
+    const files = renderFor(around, "nginx", environment, { ...at, certificates: tls }, change);
     const plan = files.find((f) => f.path.endsWith("filter.json"));
     if (plan) await around.startFilter(plan.content, at);
     const prefix = around.makeDirectory(`nginx-${String(n)}`);
@@ -54,5 +58,17 @@ export const nginxStand: StandFactory = async ({ system, environment, replicas }
     await until("nginx", () => portOpen(https), part);
     instances.push({ http, https, stop: () => part.stop() });
   }
-  return new RealStand("nginx", around, instances, around.model.front.tls === "gateway");
-};
+  return new RealStand(target, around, instances, around.model.front.tls === "gateway");
+}
+
+export const nginxStand: StandFactory = (options) => start("nginx", options);
+
+/** Total times and compression by nginx alone, their differences accepted. */
+export const nginxNearStand: StandFactory = (options) =>
+  start("nginx-near", options, (model) => ({
+    ...model,
+    accept: ["nginx-total-time", "nginx-gzip"].map((difference) => ({
+      difference,
+      reason: "The run compares both forms.",
+    })),
+  }));

@@ -1,0 +1,42 @@
+import { kindNamed, type PolicyKind } from "../policy";
+import type { Gateway } from "../decision/gateway";
+import type { TargetPlan } from "./plan";
+import { columns } from "./columns";
+
+/** What a request on a route costs beside the proxy itself, and for whose sake. */
+export interface RouteCost {
+  host: string;
+  route: string;
+  /** By target. */
+  cells: Readonly<Record<string, string>>;
+}
+
+function costOf(plan: TargetPlan, host: string, route: string): string {
+  const own = plan.placements.filter((p) => p.host === host && (p.route === undefined || p.route === route));
+  const carried = own.filter((p) => p.place === "proxied");
+  if (carried.length === 0) {
+    const asked = own.some((p) => p.place === "ext-auth" || p.place === "reported");
+    return asked ? `a call${plan.reports ? " and a report" : ""}` : "-";
+  }
+  const causes = carried.filter((p) => p.forces).map((p) => p.kind);
+  const held = carried.filter((p) => (kindNamed(p.kind) as PolicyKind).sees === "body" && p.kind !== "bodyCount");
+  const hop = plan.target === "node-gateway" ? "-" : `a hop (${causes.length > 0 ? causes.join(", ") : "its host"})`;
+  return held.length === 0 ? hop : `${hop}, body held (${held.map((p) => p.kind).join(", ")})`;
+}
+
+export function costsOf(gateway: Gateway, plans: readonly TargetPlan[]): RouteCost[] {
+  return gateway.hosts.flatMap((host) =>
+    host.routes.map((route) => ({
+      host: host.name,
+      route: route.name,
+      cells: Object.fromEntries(plans.map((plan) => [plan.target, costOf(plan, host.name, route.name)])),
+    })),
+  );
+}
+
+export function formatCosts(costs: readonly RouteCost[], targets: readonly string[]): string {
+  return columns([
+    ["host", "route", ...targets],
+    ...costs.map(({ host, route, cells }) => [host, route, ...targets.map((target) => cells[target] ?? "")]),
+  ]);
+}
