@@ -116,7 +116,7 @@ describe("whatever is written, there is a value or there are errors", () => {
       fc.property(fc.array(mutation, { minLength: 1, maxLength: 3 }), (mutations) => {
         checked(mutations.reduce<unknown>((value, [i, to]) => changed(value, ways[i] ?? [], to), serhafenInput));
       }),
-      quick(300),
+      quick(150),
     );
   });
 
@@ -600,7 +600,7 @@ describe("texts stay texts", () => {
           if (file.path.endsWith(".conf")) expectSameTree(file.content, other.content);
         });
       }),
-      quick(50),
+      quick(25),
     );
   });
 
@@ -626,7 +626,7 @@ describe("texts stay texts", () => {
         );
         for (const i of [4, 9, 10, 11, 13]) expect(words).toContain(t[i] ?? "");
       }),
-      quick(50),
+      quick(25),
     );
   });
 
