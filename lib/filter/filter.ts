@@ -10,7 +10,7 @@ import { TokenCache } from "../identity/token-cache";
 import { pathOf, type GatewayRequest, type State } from "../policy";
 import type { ExchangeRecord } from "./audit";
 import { BreakerExchange } from "./breaker-news";
-import { Desk } from "./desk";
+import { DoorServer } from "./door-server";
 import { RemoteKeys, type KeyNote, type KeyTimes } from "./keys";
 import { givenLogs, standardLogs, type Logs } from "./log";
 import { Metrics } from "./metrics";
@@ -65,7 +65,7 @@ export class Filter implements Running {
   readonly #overload: Overload;
   readonly #tracing: Tracing | undefined;
   readonly #handedOver = new Set<Socket>();
-  readonly desk: Desk;
+  readonly door: DoorServer;
   readonly #tokenCacheBytes: number | undefined;
   readonly patienceMs: number;
   readonly #breakerNews: BreakerExchange | undefined;
@@ -99,7 +99,7 @@ export class Filter implements Running {
     this.#overload = new Overload(overload);
     this.#tracing = tracing;
     this.#tokenCacheBytes = tokenCacheBytes;
-    this.desk = new Desk(this, patience.doorMs);
+    this.door = new DoorServer(this, patience.doorMs);
     this.patienceMs = patience.throughMs;
     this.#breakerNews =
       this.#redis &&
@@ -205,7 +205,7 @@ export class Filter implements Running {
   }
 
   async stop(): Promise<void> {
-    this.desk.stop();
+    this.door.stop();
     this.#overload.stop();
     this.#keys.stop();
     this.#secrets.stop();

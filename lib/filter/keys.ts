@@ -6,7 +6,7 @@ import type { FilterPlan } from "../decision/filter-plan";
 import { keyFits, type Algorithm } from "../identity/token";
 import { bounded, within } from "./deadline";
 import { publishedKey, type PublishedKey } from "../identity/jwk";
-import { Rounds } from "./rounds";
+import { RefreshLoop } from "./refresh-loop";
 
 const FETCH_TIMEOUT_MS = 3_000;
 /** A request waits less than the proxy does that waits for it. */
@@ -215,7 +215,7 @@ class IssuerKeys {
 export class RemoteKeys implements KeySource {
   readonly #issuers = new Map<string, IssuerKeys>();
   readonly #secretNames = new Map<string, string>();
-  readonly #rounds = new Rounds();
+  readonly #loop = new RefreshLoop();
   readonly #secretKeys = new WeakMap<readonly string[], readonly KeyObject[]>();
 
   constructor(
@@ -246,7 +246,7 @@ export class RemoteKeys implements KeySource {
     for (const [name, issuer] of this.#issuers) {
       // The copy on disk holds until the key server has spoken.
       issuer.restore();
-      this.#rounds.begin(this.times.refreshMs, async () => {
+      this.#loop.begin(this.times.refreshMs, async () => {
         await issuer.refresh().catch((error: unknown) => {
           onError(name, error);
         });
@@ -256,7 +256,7 @@ export class RemoteKeys implements KeySource {
   }
 
   stop(): void {
-    this.#rounds.stop();
+    this.#loop.stop();
   }
 
   find(issuer: string, kid: string | undefined, alg: string): KeyObject | undefined | Promise<KeyObject | undefined> {

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { Redis } from "ioredis";
 import type { AttemptOutcome, Counter, SharedStore } from "../policy";
-import { Slots } from "./slots";
+import { InFlight } from "./in-flight";
 
 /**
  * GCRA for several keys at once, by the store's own clock: all admit and count, or none counts. Times are microseconds;
@@ -100,7 +100,7 @@ export class RedisStore implements SharedStore {
   #answers = false;
   #lateTurns = 0;
   #noted = false;
-  #turn: Slots<(error: Error) => void> | undefined;
+  #turn: InFlight<(error: Error) => void> | undefined;
 
   constructor(
     url: string,
@@ -230,8 +230,8 @@ export class RedisStore implements SharedStore {
   }
 
   /** All questions of one turn of the loop are one write, and have one timer. */
-  #beginTurn(): Slots<(error: Error) => void> {
-    const waiting = new Slots<(error: Error) => void>();
+  #beginTurn(): InFlight<(error: Error) => void> {
+    const waiting = new InFlight<(error: Error) => void>();
     const { stream } = this.#redis;
     stream.cork();
     setImmediate(() => {

@@ -3,7 +3,7 @@ import type { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import type { SecretSource } from "../policy";
 import type { FilterPlan, SecretPlace } from "../decision/filter-plan";
 import { bounded } from "./deadline";
-import { Rounds } from "./rounds";
+import { RefreshLoop } from "./refresh-loop";
 
 export interface SecretTimes {
   /** How often a secret is looked at again, less up to half of it by chance. */
@@ -62,7 +62,7 @@ function isRing(text: string): boolean {
 export class Secrets implements SecretSource {
   readonly #versions = new Map<string, readonly string[]>();
   readonly #generations = new Map<string, number>();
-  readonly #rounds = new Rounds();
+  readonly #loop = new RefreshLoop();
 
   private readonly places: FilterPlan["secrets"];
   /** Secrets that hold keys by id. */
@@ -92,7 +92,7 @@ export class Secrets implements SecretSource {
 
   start(onError: (name: string, error: unknown) => void): void {
     for (const [name, place] of Object.entries(this.places)) {
-      this.#rounds.begin(this.times.refreshMs, async () => {
+      this.#loop.begin(this.times.refreshMs, async () => {
         try {
           this.#take(name, await read(place));
         } catch (error) {
@@ -104,7 +104,7 @@ export class Secrets implements SecretSource {
   }
 
   stop(): void {
-    this.#rounds.stop();
+    this.#loop.stop();
   }
 
   /** A present version that is no good never replaces a good one; what is unchanged stays the same object. */

@@ -68,7 +68,7 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
     return bound;
   };
   const doorOnly: RequestListener = (message, response) => {
-    if (message.url?.startsWith("/door/")) filter.desk.answer(message, response);
+    if (message.url?.startsWith("/door/")) filter.door.answer(message, response);
     else notFound(response);
   };
   const health: RequestListener = (message, response) => {

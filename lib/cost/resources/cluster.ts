@@ -1,7 +1,7 @@
 import { HOURS, standing, type Item } from "../lines";
 import { INSTANCES, nodesFor, type Instance } from "../nodes";
 import { isOn, length, listed, number, text, Unpriced, type Priced, type Pricer, type Surroundings } from "./resource";
-import { any, must } from "./takes";
+import { any, must } from "./priced-properties";
 
 /** EKS's control plane, and the nodes that the pods ask for. */
 

@@ -12,7 +12,7 @@ import {
   type Pricer,
   type Surroundings,
 } from "./resource";
-import { any, must, type Takes } from "./takes";
+import { any, must, type PricedProperties } from "./priced-properties";
 
 /** What outlives a pod: databases, the shared store, search, files, messages, secrets. */
 
@@ -92,7 +92,7 @@ const CALLS_A_MESSAGE = 3;
 const messagesOfEach = ({ usage, count }: Surroundings): number =>
   usage.messages / MILLION / (count("AWS::SQS::Queue") / 2);
 
-const BUCKET: Takes = {
+const BUCKET: PricedProperties = {
   ...any("BucketEncryption LoggingConfiguration OwnershipControls PublicAccessBlockConfiguration Tags"),
   ...any("VersioningConfiguration"),
   // No other class of storage.

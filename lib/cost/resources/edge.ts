@@ -3,7 +3,7 @@ import { tiered } from "../prices";
 import type { Usage } from "../usage";
 import { FIREWALL_GROUPS } from "../../model/infrastructure";
 import { GIB, length, MILLION, type Priced, type Pricer } from "./resource";
-import { any } from "./takes";
+import { any } from "./priced-properties";
 
 /** What the internet reaches, and the ways out. */
 

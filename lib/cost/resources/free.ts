@@ -1,4 +1,4 @@
-import { ANY, any, type Takes } from "./takes";
+import { ANY, any, type PricedProperties } from "./priced-properties";
 
 /** Add-ons of EKS's own; those of its marketplace are sold. */
 const ADDONS = [
@@ -10,7 +10,7 @@ const ADDONS = [
  * What AWS takes no money for, and what costs only as a part of something that has a price; with properties where others
  * would have a price.
  */
-export const FREE: Readonly<Record<string, typeof ANY | Takes>> = {
+export const FREE: Readonly<Record<string, typeof ANY | PricedProperties>> = {
   // One that may be taken out of AWS, or is of an authority of one's own, is sold.
   "AWS::CertificateManager::Certificate": any(
     "DomainName DomainValidationOptions SubjectAlternativeNames Tags ValidationMethod",

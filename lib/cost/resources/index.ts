@@ -30,4 +30,4 @@ export function besideTemplates({ usage, traffic, count }: Surroundings): { from
 
 export { FREE } from "./free";
 export { Unpriced, type Resource, type Surroundings } from "./resource";
-export { ANY, beyond } from "./takes";
+export { ANY, beyond } from "./priced-properties";

@@ -1,7 +1,7 @@
 import { standing, used, type Item } from "../lines";
 import { MONTH_DAYS } from "../usage";
 import { GIB, number, Unpriced, type Priced, type Pricer } from "./resource";
-import { any } from "./takes";
+import { any } from "./priced-properties";
 
 /** Lines of a month, and those of all months that they are kept for. */
 export const logsOf = (what: string, gib: number, days = MONTH_DAYS): Item[] => [

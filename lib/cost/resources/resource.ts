@@ -2,7 +2,7 @@ import type { Item } from "../lines";
 import type { Pods } from "../pods";
 import { isPrice, type PriceName } from "../prices";
 import type { Traffic, Usage } from "../usage";
-import type { Takes } from "./takes";
+import type { PricedProperties } from "./priced-properties";
 
 export type Properties = Readonly<Record<string, unknown>>;
 
@@ -30,7 +30,7 @@ export type Pricer = (resource: Resource, around: Surroundings) => Item[] | "fre
 
 /** How a type is priced, and what of its properties that knows of; whatever else a template says has no price. */
 export interface Priced {
-  takes: Takes;
+  takes: PricedProperties;
   price: Pricer;
 }
 

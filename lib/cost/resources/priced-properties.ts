@@ -3,8 +3,8 @@
  * is a price for; `must` one that has to stand there, since AWS takes a dearer one by default; a map the same one level deeper,
  * of a list's items as well.
  */
-export interface Takes {
-  readonly [property: string]: typeof ANY | readonly unknown[] | Must | Takes;
+export interface PricedProperties {
+  readonly [property: string]: typeof ANY | readonly unknown[] | Must | PricedProperties;
 }
 
 export const ANY = true;
@@ -16,12 +16,12 @@ class Must {
 export const must = (value: unknown): Must => new Must(value);
 
 /** Names, with a space between, that may have any value. */
-export const any = (names: string): Takes => Object.fromEntries(names.split(" ").map((name) => [name, ANY]));
+export const any = (names: string): PricedProperties => Object.fromEntries(names.split(" ").map((name) => [name, ANY]));
 
-const isValues = (takes: readonly unknown[] | Takes): takes is readonly unknown[] => Array.isArray(takes);
+const isValues = (takes: readonly unknown[] | PricedProperties): takes is readonly unknown[] => Array.isArray(takes);
 
 /** The first place where a template says, or leaves to AWS, what nobody has a price for: `StorageType: "io2"`. */
-export function beyond(value: unknown, takes: Takes, path = ""): string | undefined {
+export function beyond(value: unknown, takes: PricedProperties, path = ""): string | undefined {
   if (Array.isArray(value)) return firstOf(value, (item) => beyond(item, takes, path));
   if (typeof value !== "object" || value === null) return `${path}: ${JSON.stringify(value)}`;
   const said = new Map(Object.entries(value));

@@ -1,7 +1,7 @@
-import { Slots } from "../../lib/filter/slots";
+import { InFlight } from "../../lib/filter/in-flight";
 
 test("a slot that is used again is not left by who was there before", () => {
-  const slots = new Slots<{ name: string }>();
+  const slots = new InFlight<{ name: string }>();
   const [first, second, third] = ["first", "second", "third"].map((name) => ({ name })) as [
     { name: string },
     { name: string },
@@ -17,7 +17,7 @@ test("a slot that is used again is not left by who was there before", () => {
 });
 
 test("what leaves while all are looked at is not seen any more", () => {
-  const slots = new Slots<object>();
+  const slots = new InFlight<object>();
   const items = [{}, {}, {}];
   const at = items.map((item) => slots.add(item));
   const seen: object[] = [];

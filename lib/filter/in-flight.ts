@@ -2,7 +2,7 @@
  * What is under way. Slots are used again: a set that things enter and leave all the time leaves old tables behind, and
  * with them all that was under way, until the next major collection.
  */
-export class Slots<T extends object> {
+export class InFlight<T extends object> {
   readonly #items: (T | undefined)[] = [];
   readonly #free: number[] = [];
 

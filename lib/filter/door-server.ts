@@ -3,10 +3,10 @@ import type { FilterPlan } from "../decision/filter-plan";
 import type { State } from "../policy";
 import type { ExchangeRecord } from "./audit";
 import { answerDoor, failedAtDoor, shedAtDoor, type DoorJudgement } from "./door";
-import { Slots } from "./slots";
+import { InFlight } from "./in-flight";
 import { send, type PlainAnswer } from "./plain-answer";
 
-/** What a desk needs of the filter around it. */
+/** What a door needs of the filter around it. */
 interface Around {
   plan: FilterPlan;
   state: State;
@@ -24,8 +24,8 @@ interface Waiting {
 }
 
 /** Answers what proxies ask at the door, each question once and in time. */
-export class Desk {
-  readonly #waiting = new Slots<Waiting>();
+export class DoorServer {
+  readonly #waiting = new InFlight<Waiting>();
   readonly #answers: { response: ServerResponse; answer: PlainAnswer }[] = [];
   readonly #watch: NodeJS.Timeout;
 

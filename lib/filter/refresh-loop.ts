@@ -1,7 +1,7 @@
 const FIRST_PAUSE_MS = 1_000;
 
 /** Work that is done again and again in the background, not by all replicas at the same moment. */
-export class Rounds {
+export class RefreshLoop {
   readonly #timers = new Set<NodeJS.Timeout>();
 
   /**
