@@ -8,6 +8,9 @@ import type { ReportLine } from "../decision/report";
 
 export const STREAM_PATH = "/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs";
 
+/** Status of an answer behind which a connection is open. */
+export const SWITCHING = 101;
+
 /** Custom tag of an entry in which the ticket is. */
 export const TICKET_TAG = "ticket";
 
@@ -39,7 +42,8 @@ const METHODS = ["", "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS
 const NOBODY = [2, 3, 4, 5, 6, 7, 8, 16, 20, 23, 24];
 
 function entryOf(reader: BinaryReader): ReportLine | undefined {
-  let [ticket, method, details, status, ms, nobody] = ["", "", "", 0, 0, false];
+  let [ticket, method, details, status, nobody] = ["", "", "", 0, false];
+  let [ms, firstMs] = [0, 0];
   const tag = (): Fields => {
     let key = "";
     return {
@@ -53,16 +57,22 @@ function entryOf(reader: BinaryReader): ReportLine | undefined {
   const noAnswer = (r: BinaryReader): void => {
     if (r.bool()) nobody = true;
   };
-  const duration = message({
-    1: (r) => (ms += Number(r.int64()) * 1_000),
-    2: (r) => (ms += r.int32() / 1_000_000),
-  });
+  const duration = (set: (ms: number) => void): ((r: BinaryReader) => void) =>
+    message({
+      1: (r) => {
+        set(Number(r.int64()) * 1_000);
+      },
+      2: (r) => {
+        set(r.int32() / 1_000_000);
+      },
+    });
   const common: Fields = {
+    9: duration((part) => (firstMs += part)),
     16: message(Object.fromEntries(NOBODY.map((number) => [number, noAnswer]))),
     22: (r) => {
       message(tag())(r);
     },
-    23: duration,
+    23: duration((part) => (ms += part)),
   };
   message({
     1: message(common),
@@ -71,7 +81,8 @@ function entryOf(reader: BinaryReader): ReportLine | undefined {
   })(reader);
   if (ticket === "") return undefined;
   const answeredBy = details === "via_upstream" ? "service" : nobody ? "nobody" : "proxy";
-  return { ticket, method, report: { answeredBy, status }, ms };
+  // What a handshake has opened may last for hours: its answer is the handshake's.
+  return { ticket, method, report: { answeredBy, status }, ms: status === SWITCHING ? firstMs : ms };
 }
 
 /** Entries of one StreamAccessLogsMessage. Throws where it is none. */

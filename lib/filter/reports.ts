@@ -3,7 +3,7 @@ import { createServer, constants, type Http2Server, type ServerHttp2Stream } fro
 import type { AddressInfo } from "node:net";
 import type { ReportLine } from "../decision/report";
 import type { Report } from "../policy";
-import { readAccessLogs, STREAM_PATH } from "./envoy-access-log";
+import { readAccessLogs, STREAM_PATH, SWITCHING } from "./envoy-access-log";
 
 /**
  * The ends of exchanges that a proxy has carried, as it tells them: nginx in lines of syslog by UDP (`access_log syslog:…`),
@@ -20,8 +20,9 @@ const MOST_SESSIONS = 1_024;
 const CLIENT_GONE = 499;
 
 /** Times of all tries, one after the other; a try without the head of an answer has a dash. */
-function whoAnswered(status: number, headerTimes: string): Report["answeredBy"] {
-  const last = headerTimes.split(/[,:]/).pop()?.trim() ?? "";
+const lastTime = (headerTimes: string): string => headerTimes.split(/[,:]/).pop()?.trim() ?? "";
+
+function whoAnswered(status: number, last: string): Report["answeredBy"] {
   if (last === "" || status === CLIENT_GONE) return "proxy";
   return last === "-" ? "nobody" : "service";
 }
@@ -38,10 +39,11 @@ export function readNginxLine(datagram: Buffer): ReportLine | undefined {
   } catch {
     return undefined;
   }
-  const [ticket, status, ms] = [text(line["ticket"]), Number(line["status"]), Number(line["time"]) * 1_000];
+  const [ticket, status, last] = [text(line["ticket"]), Number(line["status"]), lastTime(text(line["headerTimes"]))];
+  // What a handshake has opened may last for hours: its answer is the handshake's.
+  const ms = Number(status === SWITCHING ? last : line["time"]) * 1_000;
   if (ticket === "" || !Number.isInteger(status) || !Number.isFinite(ms)) return undefined;
-  const answeredBy = whoAnswered(status, text(line["headerTimes"]));
-  return { ticket, method: text(line["method"]), report: { answeredBy, status }, ms };
+  return { ticket, method: text(line["method"]), report: { answeredBy: whoAnswered(status, last), status }, ms };
 }
 
 /** Messages of one stream: each with its length in front (gRPC over HTTP/2, "Length-Prefixed-Message"). */

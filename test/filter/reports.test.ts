@@ -41,6 +41,10 @@ describe("nginx's lines", () => {
     expect(line).toEqual({ ticket: "t", method: "POST", report: { answeredBy: "service", status: 201 }, ms: 12 });
   });
 
+  test("a handshake takes until its answer, whatever it opens", () => {
+    expect(readNginxLine(nginxLine({ status: 101, time: "3600.000", headerTimes: "0.004" }))?.ms).toBe(4);
+  });
+
   test.each<[string, Buffer]>([
     ["no JSON", Buffer.from("<190>gateway: {")],
     ["nothing", Buffer.alloc(0)],
@@ -76,6 +80,7 @@ const accessLog = ({ ticket, method = 1, status = 200, details = "via_upstream",
       .tag(1, WireType.LengthDelimited)
       .bytes(inside((identifier) => identifier.tag(2, WireType.LengthDelimited).string("gateway")));
     const common = inside((w) => {
+      w.tag(9, WireType.LengthDelimited).bytes(inside((d) => d.tag(2, WireType.Varint).int32(7_000_000)));
       w.tag(12, WireType.LengthDelimited).bytes(new Uint8Array());
       w.tag(15, WireType.LengthDelimited).string("outbound|80||one");
       if (flag !== undefined)
@@ -128,6 +133,10 @@ describe("Envoy's entries", () => {
     ["a client that has left", 15, "proxy"],
   ])("%s", (_, flag, answeredBy) => {
     expect(read({ ticket: "t", status: 503, details: "upstream_x", flag })?.report.answeredBy).toBe(answeredBy);
+  });
+
+  test("a handshake takes until its answer, whatever it opens", () => {
+    expect(read({ ticket: "t", status: 101 })?.ms).toBe(7);
   });
 
   test("an answer of Envoy itself", () => {
