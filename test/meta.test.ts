@@ -87,7 +87,7 @@ describe("features", () => {
     responseHeaders: [{ set: { a: "b" }, remove: ["a"] }],
     retries: [{ tries: 2 }],
     compression: [{ types: ["text/*"], encodings: ["br"] }],
-    circuitBreaker: [{ amongBackends: true }],
+    circuitBreaker: [{ amongBackends: true, longExchanges: true }],
     weights: [{ backends: [1, 2, 3], triesOthers: true }],
   };
   const required = new Set<Feature>(

@@ -43,6 +43,7 @@ export class BreakerExchange {
   constructor(
     private readonly store: Pick<RedisStore, "swap" | "forget" | "ready">,
     private readonly key: () => string,
+    private readonly isKnown: (service: string) => boolean,
     private readonly present: () => CircuitBreakers,
   ) {
     this.#timer = setInterval(() => void this.exchange().catch(() => undefined), EVERY_MS).unref();
@@ -65,7 +66,9 @@ export class BreakerExchange {
     const told = Object.entries(all).flatMap(([field, value]) => {
       const one = toldIn(field, value);
       if (!one || one.news.atMs < nowMs - GONE_MS) gone.push(field);
-      return one && !field.startsWith(`${breakers.id} `) && one.news.atMs >= this.#sinceMs ? [one] : [];
+      return one && this.isKnown(one.service) && !field.startsWith(`${breakers.id} `) && one.news.atMs >= this.#sinceMs
+        ? [one]
+        : [];
     });
     if (breakers === this.present()) breakers.hear(told, Date.now());
     if (gone.length > 0) await this.store.forget(this.key(), gone);

@@ -8,6 +8,9 @@ import type { ReportLine } from "../decision/report";
 
 export const STREAM_PATH = "/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs";
 
+/** A client that has left is 0. */
+export const isStatus = (status: number): boolean => Number.isInteger(status) && status >= 0 && status < 1_000;
+
 /** Status of an answer behind which a connection is open. */
 export const SWITCHING = 101;
 
@@ -37,9 +40,12 @@ const METHODS = ["", "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS
 
 /**
  * Numbers of ResponseFlags that say that no service has answered: no healthy one, time-out, resets, connection, overflow,
- * tries used up, time limits, protocol.
+ * tries used up, a time limit, protocol.
  */
-const NOBODY = [2, 3, 4, 5, 6, 7, 8, 16, 20, 23, 24];
+const NOBODY = [2, 3, 4, 5, 6, 7, 8, 16, 20, 24];
+
+/** It has answered, whatever has come of the rest. */
+const ANSWERED = /^(via_upstream$|upstream_reset_after_response_started)/;
 
 function entryOf(reader: BinaryReader): ReportLine | undefined {
   let [ticket, method, details, status, nobody] = ["", "", "", 0, false];
@@ -79,8 +85,8 @@ function entryOf(reader: BinaryReader): ReportLine | undefined {
     3: message({ 1: (r) => (method = METHODS[r.int32()] ?? "") }),
     4: message({ 1: message({ 1: (r) => (status = r.uint32()) }), 6: (r) => (details = r.string()) }),
   })(reader);
-  if (ticket === "") return undefined;
-  const answeredBy = details === "via_upstream" ? "service" : nobody ? "nobody" : "proxy";
+  if (ticket === "" || !isStatus(status)) return undefined;
+  const answeredBy = ANSWERED.test(details) ? "service" : nobody ? "nobody" : "proxy";
   // What a handshake has opened may last for hours: its answer is the handshake's.
   return { ticket, method, report: { answeredBy, status }, ms: status === SWITCHING ? firstMs : ms };
 }

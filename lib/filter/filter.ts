@@ -1,9 +1,10 @@
+import { createHash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Logger } from "pino";
 import { CircuitBreakers } from "../state/breakers";
 import type { FilterPlan } from "../decision/filter-plan";
-import { endReported, readTicket, type ReportLine } from "../decision/report";
+import { endReported, isOf, readTicket, type ReportLine } from "../decision/report";
 import { aloneState } from "../decision/alone-state";
 import { MemoryStore } from "../state/memory-store";
 import { TokenCache } from "../identity/token-cache";
@@ -47,6 +48,9 @@ interface Patience {
 
 const PATIENCE: Patience = { doorMs: 2_000, throughMs: 900_000 };
 
+const hashOf = (plan: FilterPlan): string =>
+  createHash("sha256").update(JSON.stringify(plan)).digest("base64url").slice(0, 16);
+
 /** The service behind all listeners. */
 export class Filter implements Running {
   readonly connections = new Connections();
@@ -69,6 +73,7 @@ export class Filter implements Running {
   readonly #tokenCacheBytes: number | undefined;
   readonly patienceMs: number;
   readonly #breakerNews: BreakerExchange | undefined;
+  #planHash: string;
   #stopping = false;
 
   constructor(
@@ -86,6 +91,7 @@ export class Filter implements Running {
     tracing: Tracing | undefined,
   ) {
     this.plan = plan;
+    this.#planHash = hashOf(plan);
     this.#keyTimes = keyTimes;
     this.#secretTimes = secretTimes;
     this.#secrets = new Secrets(plan, this.#secretTimes);
@@ -105,7 +111,9 @@ export class Filter implements Running {
       this.#redis &&
       new BreakerExchange(
         this.#redis,
-        () => `breakers:{${this.plan.system}/${this.plan.environment}}`,
+        // Of one plan alone: services may have moved with another.
+        () => `breakers:{${this.plan.system}/${this.plan.environment}}:${this.#planHash}`,
+        (service) => Object.hasOwn(this.plan.services, service),
         () => this.state.breakers,
       );
     this.state = aloneState({
@@ -164,7 +172,7 @@ export class Filter implements Running {
       throw new Error(`This filter runs for ${this.plan.proxy}, not for ${plan.proxy}.`);
     const same = (a: object, b: object): boolean => JSON.stringify(a) === JSON.stringify(b);
     const { issuers, secrets } = this.plan;
-    const fresh = { breakers: new CircuitBreakers(), alone: new MemoryStore() };
+    const fresh = { breakers: new CircuitBreakers(Date.now()), alone: new MemoryStore() };
     if (same(issuers, plan.issuers) && same(secrets, plan.secrets)) {
       this.state = { ...this.state, ...fresh };
     } else {
@@ -178,6 +186,7 @@ export class Filter implements Running {
       this.#startSources();
     }
     this.plan = plan;
+    this.#planHash = hashOf(plan);
   }
 
   /** Reads the plan anew; a bad one leaves the old. */
@@ -249,8 +258,16 @@ export class Filter implements Running {
   /** A proxy has told how an exchange has ended, or something that nobody can read. */
   ended(line: ReportLine | undefined): void {
     const ticket = line && readTicket(line.ticket);
-    this.#metrics.reported(ticket ? "ok" : "unreadable");
-    if (!ticket) return;
+    if (!line || !ticket) {
+      this.#metrics.reported("unreadable");
+      return;
+    }
+    // Names of metrics are those of the plan, whatever is told.
+    if (!isOf(this.plan, ticket)) {
+      this.#metrics.reported("of-another-plan");
+      return;
+    }
+    this.#metrics.reported("ok");
     const { route, service } = ticket;
     const { method, report, ms } = line;
     this.#metrics.note({ method, route, service, status: report.status, ms });

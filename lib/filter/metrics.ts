@@ -144,12 +144,12 @@ export class Metrics {
 
   readonly #reports = new Counter({
     name: "gateway_reports_total",
-    help: "Ends of exchanges that a proxy has told, by whether they could be read.",
+    help: "Ends of exchanges that a proxy has told, by what they are.",
     labelNames: ["outcome"],
     registers: this.#registers,
   });
 
-  reported(outcome: "ok" | "unreadable"): void {
+  reported(outcome: "ok" | "of-another-plan" | "unreadable"): void {
     this.#reports.inc({ outcome });
   }
 

@@ -3,7 +3,7 @@ import { createServer, constants, type Http2Server, type ServerHttp2Stream } fro
 import type { AddressInfo } from "node:net";
 import type { ReportLine } from "../decision/report";
 import type { Report } from "../policy";
-import { readAccessLogs, STREAM_PATH, SWITCHING } from "./envoy-access-log";
+import { isStatus, readAccessLogs, STREAM_PATH, SWITCHING } from "./envoy-access-log";
 
 /**
  * The ends of exchanges that a proxy has carried, as it tells them: nginx in lines of syslog by UDP (`access_log syslog:…`),
@@ -16,15 +16,21 @@ const MOST_MESSAGE_BYTES = 1024 * 1024;
 /** Each of a proxy's threads has one. */
 const MOST_SESSIONS = 1_024;
 
-/** The client has left (nginx). */
-const CLIENT_GONE = 499;
+/** What nginx says of a service that has not answered. */
+const NO_ANSWER = [502, 504];
+/** Bursts wait here while decisions are made; the kernel gives less where it allows less. */
+const RECEIVE_BYTES = 4 * 1024 * 1024;
+/** Of a proxy that is gone without a word. */
+const SILENT_MS = 3_600_000;
 
 /** Times of all tries, one after the other; a try without the head of an answer has a dash. */
 const lastTime = (headerTimes: string): string => headerTimes.split(/[,:]/).pop()?.trim() ?? "";
 
 function whoAnswered(status: number, last: string): Report["answeredBy"] {
-  if (last === "" || status === CLIENT_GONE) return "proxy";
-  return last === "-" ? "nobody" : "service";
+  if (last === "") return "proxy";
+  if (last !== "-") return "service";
+  // With another status nginx has ended it for the client's sake: he has left, or sent too much.
+  return NO_ANSWER.includes(status) ? "nobody" : "proxy";
 }
 
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
@@ -42,7 +48,7 @@ export function readNginxLine(datagram: Buffer): ReportLine | undefined {
   const [ticket, status, last] = [text(line["ticket"]), Number(line["status"]), lastTime(text(line["headerTimes"]))];
   // What a handshake has opened may last for hours: its answer is the handshake's.
   const ms = Number(status === SWITCHING ? last : line["time"]) * 1_000;
-  if (ticket === "" || !Number.isInteger(status) || !Number.isFinite(ms)) return undefined;
+  if (ticket === "" || !isStatus(status) || !Number.isFinite(ms)) return undefined;
   return { ticket, method: text(line["method"]), report: { answeredBy: whoAnswered(status, last), status }, ms };
 }
 
@@ -84,6 +90,9 @@ export class Reports {
       }
       this.#sessions.add(session);
       session.on("error", () => undefined);
+      session.setTimeout(SILENT_MS, () => {
+        session.destroy();
+      });
       session.once("close", () => this.#sessions.delete(session));
     });
     grpc.on("stream", (stream, headers) => {
@@ -91,12 +100,18 @@ export class Reports {
     });
     await new Promise<void>((resolve, reject) => grpc.once("error", reject).listen(port, host, resolve));
     const bound = (grpc.address() as AddressInfo).port;
-    const udp = createSocket(host.includes(":") ? "udp6" : "udp4");
+    const udp = createSocket({ type: host.includes(":") ? "udp6" : "udp4", recvBufferSize: RECEIVE_BYTES });
     this.#udp = udp;
     udp.on("message", (datagram) => {
       this.take(readNginxLine(datagram));
     });
     await new Promise<void>((resolve, reject) => udp.once("error", reject).bind(bound, host, resolve));
+    // From here on it is nobody's business to end the process.
+    for (const server of [udp, grpc]) {
+      server.on("error", () => {
+        this.take(undefined);
+      });
+    }
     return bound;
   }
 

@@ -93,8 +93,14 @@ function toPolicies(model: GatewayModel, host: string, ofHost: Policies, policie
       };
     }
     // Who chooses among backends knows alone whose breaker it is.
-    if (kind === "circuitBreaker" && policies.weights)
-      return { kind, config: { ...(config as object), amongBackends: true } };
+    if (kind === "circuitBreaker") {
+      const { allowed = false } = (policies.webSocket ?? {}) as { allowed?: boolean };
+      const own = {
+        ...(policies.weights !== undefined && { amongBackends: true }),
+        ...((allowed || policies.streaming === true) && { longExchanges: true }),
+      };
+      return { kind, config: { ...(config as object), ...own } };
+    }
     if (kind === "cache") {
       // What else of a request may steer the answer: with cors, the gateway alone speaks of origins.
       const passed = (ofHost.headerHygiene as { pass: string[] } | undefined)?.pass ?? [];

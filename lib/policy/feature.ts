@@ -17,6 +17,7 @@ export const FEATURES = {
   BodySizeAbove4GiB: "bodies without a length above 4 GiB are counted",
   BodySizeDeclared: "refuse by Content-Length before identity is asked",
   CircuitBreakerAmongBackends: "each of several backends has a breaker of its own",
+  CircuitBreakerOfLongExchanges: "a WebSocket or a stream counts when it is answered",
   CircuitBreakerByErrorShare: "a service that fails in a share of its calls is left alone for a while",
   Compression: "answers compressed with gzip or brotli",
   CompressionByRange: "compression by ranges of media types, such as text/*",

@@ -14,6 +14,15 @@ export interface BreakerRules {
 
 export type BreakerState = "closed" | "open" | "half-open";
 
+/** What its end is told with. */
+export interface Call {
+  atMs: number;
+  /** Whether the service is well again. */
+  tries: boolean;
+}
+
+type Outcome = "ok" | "error" | "unknown";
+
 /** What a replica tells the others of one of its breakers; times are milliseconds of the wall clock. */
 export interface BreakerNews {
   atMs: number;
@@ -43,46 +52,53 @@ class Breaker {
   #closedAtMs = 0;
   #windowMs = 0;
   #others: readonly BreakerNews[] = [];
-  /** Another number for each state: a call that was sent in one says nothing of the next. */
-  #epoch = 0;
+  /** Calls that were admitted before say nothing of the service as it is now. */
+  #countsFromMs: number;
   #slices: { start: number; calls: number; errors: number; callers: Set<string> }[] = [];
+
+  constructor(sinceMs: number) {
+    this.#countsFromMs = sinceMs;
+  }
 
   stateAt(nowMs: number): BreakerState {
     return this.#state === "open" && nowMs >= this.#openUntil ? "half-open" : this.#state;
   }
 
   /**
-   * No wait admits the call, whose end is told with its epoch; else the milliseconds until one may be tried. A call that tries
-   * whether the service is well again is given up after `leaseMs`.
+   * No wait admits the call, whose end is told with what is given here, on this replica or another; else the milliseconds until one
+   * may be tried. A call that tries whether the service is well again is given up after `leaseMs`.
    */
-  admit(nowMs: number, leaseMs = Infinity): { waitMs: number; epoch: number } {
-    const answer = (waitMs: number): { waitMs: number; epoch: number } => ({ waitMs, epoch: this.#epoch });
-    if (this.#state === "closed") return answer(0);
-    if (nowMs < this.#openUntil) return answer(this.#openUntil - nowMs);
+  admit(nowMs: number, leaseMs = Infinity): { waitMs: number; call: Call } {
+    const answer = (waitMs: number, tries: boolean): { waitMs: number; call: Call } => ({
+      waitMs,
+      call: { atMs: nowMs, tries },
+    });
+    if (this.#state === "closed") return answer(0, false);
+    if (nowMs < this.#openUntil) return answer(this.#openUntil - nowMs, false);
     if (this.#state === "open") this.#turn("half-open");
     // One call at a time tries whether the service is well again.
-    if (nowMs < this.#probeUntil) return answer(1_000);
+    if (nowMs < this.#probeUntil) return answer(1_000, false);
     this.#probeUntil = nowMs + leaseMs;
-    return answer(0);
+    return answer(0, true);
   }
 
   #turn(state: BreakerState): void {
     this.#state = state;
-    this.#epoch += 1;
     this.#probeUntil = 0;
     this.#slices = [];
   }
 
-  /** Tells how an admitted call has ended; nothing is known of one that the client broke off. */
-  record(outcome: "ok" | "error" | "unknown", caller: string, rules: BreakerRules, nowMs: number, epoch: number): void {
-    if (epoch !== this.#epoch) return;
-    if (this.#state === "half-open") {
+  /** Tells how an admitted call has ended, here or on another replica; nothing is known of one that the client broke off. */
+  record(outcome: Outcome, caller: string, rules: BreakerRules, nowMs: number, { atMs, tries }: Call): void {
+    if (this.#state !== "closed") {
+      // What was sent before it opened is told too late.
+      if (!tries || atMs < this.#openedAtMs) return;
       this.#probeUntil = 0;
-      if (outcome === "ok") this.#close(nowMs);
+      if (outcome === "ok") this.#close(nowMs, nowMs);
       if (outcome === "error") this.#open(nowMs, nowMs + rules.openForMs);
       return;
     }
-    if (outcome === "unknown") return;
+    if (outcome === "unknown" || tries || atMs < this.#countsFromMs) return;
     this.#count(outcome === "error", caller, rules, nowMs);
     const seen = [this.newsAt(nowMs), ...this.#others.filter((o) => o.atMs > nowMs - FRESH_MS)];
     const calls = seen.reduce((sum, s) => sum + s.calls, 0);
@@ -109,18 +125,19 @@ class Breaker {
   hear(others: readonly BreakerNews[], nowMs: number): void {
     this.#others = others;
     const closedAtMs = Math.max(0, ...others.map((o) => o.closedAtMs));
-    if (this.#state !== "closed") {
-      if (closedAtMs > this.#openedAtMs) this.#close(closedAtMs);
-      return;
-    }
-    // Opened since it was found well.
-    const open = others.find((o) => o.openUntilMs > nowMs && o.openedAtMs > this.#closedAtMs);
+    if (this.#state === "closed") this.#closedAtMs = Math.max(this.#closedAtMs, closedAtMs);
+    else if (closedAtMs > this.#openedAtMs) this.#close(closedAtMs, nowMs);
+    // Opened since it was found well, or once more since it was opened.
+    const since = this.#state === "closed" ? this.#closedAtMs : this.#openedAtMs;
+    const open = others.find((o) => o.openUntilMs > nowMs && o.openedAtMs > since);
     if (open) this.#open(open.openedAtMs, open.openUntilMs);
   }
 
-  #close(atMs: number): void {
+  /** `atMs` by the clock of who has found it well. */
+  #close(atMs: number, nowMs: number): void {
     this.#turn("closed");
     this.#closedAtMs = atMs;
+    this.#countsFromMs = nowMs;
   }
 
   #count(error: boolean, caller: string, { windowMs, minimumCallers }: BreakerRules, nowMs: number): void {
@@ -141,21 +158,25 @@ class Breaker {
 
   #open(atMs: number, untilMs: number): void {
     this.#turn("open");
-    this.#openedAtMs = atMs;
+    // The clock of who has closed it may be ahead.
+    this.#openedAtMs = Math.max(atMs, this.#closedAtMs + 1);
     this.#openUntil = untilMs;
   }
 }
 
 /** The breakers of one replica, by service. */
 export class CircuitBreakers {
-  /** Of this set: another plan has another, and what was told of the one before is nobody's any more. */
   readonly id = randomUUID();
+
+  /** Calls that were admitted before `sinceMs` are those of another plan. */
+  constructor(private readonly sinceMs = 0) {}
+
   readonly #breakers = new Map<string, Breaker>();
 
   of(service: string): Breaker {
     let breaker = this.#breakers.get(service);
     if (!breaker) {
-      breaker = new Breaker();
+      breaker = new Breaker(this.sinceMs);
       this.#breakers.set(service, breaker);
     }
     return breaker;

@@ -56,7 +56,7 @@ interface Asking {
 async function called(script: Script, asking: Asking = {}): Promise<{ answer: Answer; exchange: Exchange }> {
   const { tries = 3, perTryMs = 2_000, totalMs, retryOn = EVERY, policies = [] } = asking;
   const exchange = {
-    request: { method: "GET", headers: [] },
+    request: { method: "GET", headers: [], client: "203.0.113.1" },
     upstream: { set: new Map(), remove: new Set(), target: "/" },
     call: { tries, perTryMs, retryOn: new Set(retryOn), ...(totalMs !== undefined && { totalMs }) },
   } as unknown as Exchange;

@@ -32,6 +32,9 @@ describe("nginx's lines", () => {
     ["another group of servers", { headerTimes: "- : 0.004" }, "service"],
     ["a client that has left", { status: 499, headerTimes: "-" }, "proxy"],
     ["an answer of nginx itself", { status: 413, headerTimes: "" }, "proxy"],
+    ["an upload that is broken off", { status: 400, headerTimes: "-" }, "proxy"],
+    ["an upload that is too large, while it goes on", { status: 413, headerTimes: "-" }, "proxy"],
+    ["an upload that stalls", { status: 408, headerTimes: "-" }, "proxy"],
   ])("%s", (_, values, answeredBy) => {
     expect(readNginxLine(nginxLine(values))?.report.answeredBy).toBe(answeredBy);
   });
@@ -133,6 +136,11 @@ describe("Envoy's entries", () => {
     ["a client that has left", 15, "proxy"],
   ])("%s", (_, flag, answeredBy) => {
     expect(read({ ticket: "t", status: 503, details: "upstream_x", flag })?.report.answeredBy).toBe(answeredBy);
+  });
+
+  test("an answer that is broken off is the service's, as it is to who carries it", () => {
+    const details = "upstream_reset_after_response_started{remote_connection_failure}";
+    expect(read({ ticket: "t", details, flag: 7 })?.report.answeredBy).toBe("service");
   });
 
   test("a handshake takes until its answer, whatever it opens", () => {
@@ -310,6 +318,10 @@ test("what cannot be read, or is of another plan, is counted and means nothing",
     nginxLine({ ticket: other, status: 502, headerTimes: "-" }),
   );
   await told(filter, 3);
+  const text = await metrics(filter);
+  expect(text).toContain('gateway_reports_total{outcome="of-another-plan"} 1');
+  // Names of metrics are those of the plan.
+  expect(text).not.toContain("else");
   expect(await metrics(filter)).toContain('gateway_reports_total{outcome="unreadable"} 2');
   expect((await ask(filter, "203.0.113.1")).status).toBe(200);
   expect(ticket).not.toBe("");

@@ -1,4 +1,4 @@
-import { CircuitBreakers, type BreakerRules, type BreakerState } from "../../lib/state/breakers";
+import { CircuitBreakers, type BreakerRules, type Call, type BreakerState } from "../../lib/state/breakers";
 
 const RULES: BreakerRules = {
   errorPercent: 50,
@@ -16,7 +16,7 @@ class Bench {
   readonly breakers = new CircuitBreakers();
   readonly breaker = this.breakers.of("s");
   now = 1_000_000;
-  readonly #sent: number[] = [];
+  readonly #sent: Call[] = [];
 
   constructor(private readonly rules: Partial<BreakerRules> = {}) {}
 
@@ -25,14 +25,20 @@ class Bench {
   }
 
   admit(): number {
-    const { waitMs, epoch } = this.breaker.admit(this.now);
-    if (waitMs === 0) this.#sent.push(epoch);
+    const { waitMs, call } = this.breaker.admit(this.now);
+    if (waitMs === 0) this.#sent.push(call);
     return waitMs;
   }
 
   /** Tells of the oldest call that is under way. */
   record(outcome: Outcome): void {
-    this.breaker.record(outcome, "a", { ...RULES, ...this.rules }, this.now, this.#sent.shift() ?? -1);
+    this.breaker.record(
+      outcome,
+      "a",
+      { ...RULES, ...this.rules },
+      this.now,
+      this.#sent.shift() ?? { atMs: 0, tries: false },
+    );
   }
 
   /** Calls that end at once, `o` well and `x` badly; those that are not admitted are not told of. */
@@ -191,8 +197,8 @@ describe("several services", () => {
     const breakers = new CircuitBreakers();
     const [one, two] = [breakers.of("one"), breakers.of("two")];
     for (let i = 0; i < 4; i++) {
-      one.record("error", "a", RULES, 0, one.admit(0).epoch);
-      two.record("ok", "a", RULES, 0, two.admit(0).epoch);
+      one.record("error", "a", RULES, 0, one.admit(0).call);
+      two.record("ok", "a", RULES, 0, two.admit(0).call);
     }
     expect(breakers.of("one").admit(1).waitMs).toBe(29_999);
     expect(breakers.of("two").admit(1).waitMs).toBe(0);
@@ -207,7 +213,7 @@ describe("several services", () => {
     const told = (breakers: CircuitBreakers, count: number, rules: Partial<BreakerRules>, nowMs: number): void => {
       const breaker = breakers.of("s");
       for (let i = 0; i < count; i++) {
-        breaker.record("error", "a", { ...RULES, ...rules }, nowMs, breaker.admit(nowMs).epoch);
+        breaker.record("error", "a", { ...RULES, ...rules }, nowMs, breaker.admit(nowMs).call);
       }
     };
 
@@ -235,7 +241,7 @@ describe("callers", () => {
   const callers = (names: readonly string[], minimumCallers: number): BreakerState => {
     const breaker = new CircuitBreakers().of("s");
     const rules = { ...RULES, minimumCallers, minimumCalls: 4 };
-    for (const name of names) breaker.record("error", name, rules, 0, breaker.admit(0).epoch);
+    for (const name of names) breaker.record("error", name, rules, 0, breaker.admit(0).call);
     return breaker.stateAt(0);
   };
 
@@ -267,9 +273,9 @@ describe("replicas that tell each other", () => {
     }
 
     call(outcome: Outcome, caller = "a"): boolean {
-      const { waitMs, epoch } = this.breaker.admit(this.now);
+      const { waitMs, call } = this.breaker.admit(this.now);
       if (waitMs > 0) return false;
-      this.breaker.record(outcome, caller, rules, this.now, epoch);
+      this.breaker.record(outcome, caller, rules, this.now, call);
       return true;
     }
 
@@ -355,12 +361,88 @@ describe("replicas that tell each other", () => {
 test("a call that tries a service is given up when its lease ends, and its late word means nothing new", () => {
   const breaker = new CircuitBreakers().of("s");
   const at = 1_000_000;
-  for (let i = 0; i < 4; i++) breaker.record("error", "a", RULES, at, breaker.admit(at).epoch);
+  for (let i = 0; i < 4; i++) breaker.record("error", "a", RULES, at, breaker.admit(at).call);
   const later = at + 30_000;
   expect(breaker.admit(later, 5_000).waitMs).toBe(0);
   expect(breaker.admit(later + 4_999, 5_000).waitMs).toBeGreaterThan(0);
   const second = breaker.admit(later + 5_000, 5_000);
   expect(second.waitMs).toBe(0);
-  breaker.record("ok", "a", RULES, later + 5_001, second.epoch);
+  breaker.record("ok", "a", RULES, later + 5_001, second.call);
   expect(breaker.stateAt(later + 5_001)).toBe("closed");
+});
+
+describe("calls that one replica admits and another is told of", () => {
+  const rules = { ...RULES, minimumCalls: 2 };
+
+  test("count, and so does the one that tries", () => {
+    const [a, b] = [new CircuitBreakers(), new CircuitBreakers()];
+    const at = 1_000_000;
+    for (let i = 0; i < 2; i++) b.of("s").record("error", "a", rules, at, a.of("s").admit(at).call);
+    expect([a.of("s").stateAt(at), b.of("s").stateAt(at)]).toEqual(["closed", "open"]);
+    const tell = (from: CircuitBreakers, to: CircuitBreakers, nowMs: number): void => {
+      to.hear(
+        [...from.news(nowMs)].map(([service, news]) => ({ service, news })),
+        nowMs,
+      );
+    };
+    tell(b, a, at + 1);
+    const later = at + 30_001;
+    const { waitMs, call } = a.of("s").admit(later, 5_000);
+    expect([waitMs, call.tries]).toEqual([0, true]);
+    b.of("s").record("ok", "", rules, later + 1, call);
+    tell(b, a, later + 2);
+    expect([a.of("s").stateAt(later + 2), b.of("s").stateAt(later + 2)]).toEqual(["closed", "closed"]);
+    // The next outage is seen like the first.
+    for (let i = 0; i < 2; i++) b.of("s").record("error", "a", rules, later + 4, a.of("s").admit(later + 3).call);
+    expect(b.of("s").stateAt(later + 4)).toBe("open");
+  });
+
+  test("say nothing of what has changed since they were sent", () => {
+    const breakers = new CircuitBreakers();
+    const breaker = breakers.of("s");
+    const at = 1_000_000;
+    const early = breaker.admit(at - 10).call;
+    for (let i = 0; i < 2; i++) breaker.record("error", "a", rules, at, breaker.admit(at).call);
+    breaker.record("ok", "", rules, at + 30_001, { ...early, tries: true });
+    expect(breaker.stateAt(at + 30_001)).toBe("half-open");
+    const { call } = breaker.admit(at + 30_002);
+    breaker.record("ok", "", rules, at + 30_003, call);
+    for (let i = 0; i < 5; i++) breaker.record("error", "a", rules, at + 30_004, early);
+    expect(breaker.stateAt(at + 30_004)).toBe("closed");
+  });
+
+  test("are nobody's where they were sent under another plan", () => {
+    const breaker = new CircuitBreakers(1_000_000).of("s");
+    for (let i = 0; i < 5; i++) breaker.record("error", "a", rules, 1_000_010, { atMs: 999_999, tries: false });
+    expect(breaker.stateAt(1_000_010)).toBe("closed");
+  });
+});
+
+test("a clock that is ahead makes nobody flap", () => {
+  const [fast, slow] = [new CircuitBreakers(), new CircuitBreakers()];
+  const rules = { ...RULES, minimumCalls: 2, openForMs: 1_000 };
+  const AHEAD = 3_000;
+  let at = 1_000_000;
+  const tell = (): void => {
+    slow.hear(
+      [...fast.news(at + AHEAD)].map(([service, news]) => ({ service, news })),
+      at,
+    );
+    fast.hear(
+      [...slow.news(at)].map(([service, news]) => ({ service, news })),
+      at + AHEAD,
+    );
+  };
+  for (let i = 0; i < 2; i++) fast.of("s").record("error", "a", rules, at + AHEAD, fast.of("s").admit(at + AHEAD).call);
+  at += 1_001;
+  fast.of("s").record("ok", "", rules, at + AHEAD, fast.of("s").admit(at + AHEAD).call);
+  tell();
+  for (let i = 0; i < 2; i++) slow.of("s").record("error", "a", rules, at, slow.of("s").admit(at).call);
+  const states = new Set<string>();
+  for (let i = 0; i < 2; i++) {
+    at += 400;
+    tell();
+    states.add(slow.of("s").stateAt(at));
+  }
+  expect([...states]).toEqual(["open"]);
 });

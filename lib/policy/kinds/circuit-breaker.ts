@@ -28,10 +28,10 @@ const open = (waitMs: number): Refusal => ({
   headers: { "retry-after": retryAfter(waitMs) },
 });
 
-/** Who is told from others: by the token, the key, or the address. */
+/** Who is told from others: by the token, the key, or the address; no name, since replicas tell each other. */
 function callerOf({ identity, apiKey, request }: Exchange): string {
-  if (identity) return userKey(identity);
-  return apiKey === undefined ? addressGroup(request.client) : `key:${apiKey}`;
+  const name = identity ? userKey(identity) : apiKey === undefined ? addressGroup(request.client) : `key:${apiKey}`;
+  return createHash("sha256").update(name).digest("base64url").slice(0, 12);
 }
 
 interface Config {
@@ -41,6 +41,13 @@ interface Config {
   counts: Counted[];
   window: number;
   openFor: number;
+}
+
+/** What the model adds, from what else a route has. */
+interface Resolved {
+  amongBackends?: boolean;
+  /** WebSockets and streams: their answers say that a service is well long before they end. */
+  longExchanges?: boolean;
 }
 
 const rulesOf = ({ errorPercent, minimumCalls, minimumCallers, window, openFor }: Config): BreakerRules => ({
@@ -74,12 +81,13 @@ export const circuitBreaker = policyKind({
   perHost: false,
   requires: (config) => [
     "CircuitBreakerByErrorShare",
-    ...((config as { amongBackends?: boolean }).amongBackends ? (["CircuitBreakerAmongBackends"] as const) : []),
+    ...((config as Resolved).amongBackends ? (["CircuitBreakerAmongBackends"] as const) : []),
+    ...((config as Resolved).longExchanges ? (["CircuitBreakerOfLongExchanges"] as const) : []),
   ],
   async around(config, exchange, state, call) {
     const { counts } = config;
     const breaker = state.breakers.of(exchange.service ?? "");
-    const { waitMs, epoch } = breaker.admit(state.nowMs());
+    const { waitMs, call: admitted } = breaker.admit(state.nowMs());
     if (waitMs > 0) return { by: "gateway", cause: "breaker-open", refusal: open(waitMs) };
     let outcome: "ok" | "error" | "unknown" = "unknown";
     try {
@@ -87,21 +95,22 @@ export const circuitBreaker = policyKind({
       outcome = failed(answer, counts) ? "error" : "ok";
       return answer;
     } finally {
-      breaker.record(outcome, callerOf(exchange), rulesOf(config), state.nowMs(), epoch);
+      const caller = outcome === "error" ? callerOf(exchange) : "";
+      breaker.record(outcome, caller, rulesOf(config), state.nowMs(), admitted);
     }
   },
   reported: {
     admit(config, exchange, state) {
       // A report may be lost: what was admitted to try the service is given up when it could have been open again.
-      const { waitMs, epoch } = state.breakers.of(exchange.service ?? "").admit(state.nowMs(), config.openFor);
+      const { waitMs, call } = state.breakers.of(exchange.service ?? "").admit(state.nowMs(), config.openFor);
       if (waitMs > 0) return { refusal: open(waitMs) };
-      const caller = createHash("sha256").update(callerOf(exchange)).digest("base64url").slice(0, 12);
-      return { ticket: `${String(epoch)}.${caller}` };
+      return { ticket: [call.atMs, call.tries ? "tries" : "", callerOf(exchange)].join("~") };
     },
     ended(config, service, ticket, report, state) {
-      const [epoch = "", caller = ""] = ticket.split(".");
+      const [atMs = "", tries = "", caller = ""] = ticket.split("~");
       const outcome = failedByReport(report, config.counts);
-      state.breakers.of(service).record(outcome, caller, rulesOf(config), state.nowMs(), Number(epoch));
+      const call = { atMs: Number(atMs), tries: tries !== "" };
+      state.breakers.of(service).record(outcome, caller, rulesOf(config), state.nowMs(), call);
     },
   },
 });

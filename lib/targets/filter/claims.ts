@@ -58,7 +58,7 @@ export const THROUGH: Claims = {
   weights: ["BackendWeights", "BackendWeightsSeveral", "RetryOtherBackend"],
   fallback: ["FallbackAnswer"],
   cache: ["ResponseCache"],
-  circuitBreaker: ["CircuitBreakerByErrorShare", "CircuitBreakerAmongBackends"],
+  circuitBreaker: ["CircuitBreakerByErrorShare", "CircuitBreakerAmongBackends", "CircuitBreakerOfLongExchanges"],
   compression: ["Compression", "CompressionByRange", "CompressionWithoutGzip"],
 };
 
