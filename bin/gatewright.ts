@@ -1,5 +1,11 @@
 import { runCommand } from "../lib/commands";
 
+// Whoever reads the output may have seen enough of it.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit();
+  throw error;
+});
+
 /** The command line: exit code 0 ok, 1 errors found, 2 wrong use. */
 runCommand(process.argv.slice(2), {
   out: (text) => process.stdout.write(text),

@@ -6,6 +6,7 @@ import { version } from "../../package.json";
 import { gatewaySchema } from "../model";
 import { nearest } from "../model/problems";
 import { costsOf, formatCosts, formatMatrix, matrixOf } from "../plan";
+import { DIFFERENCES } from "../targets";
 import { accessCommand } from "./access";
 import { OPTIONS, report, selected, UsageError, type Context, type Output } from "./context";
 import type * as Costs from "./cost";
@@ -75,7 +76,15 @@ const LEGEND =
   "native: the proxy itself; ext-auth: the filter, which the proxy asks about the head; reported: the same, and the proxy tells it how the exchange has ended; proxied: the filter, which carries the exchange";
 
 const COSTS_LEGEND =
-  "-: nothing beside the proxy; a call: the filter is asked about the head; a hop: the exchange goes through the filter, for the sake of what is named";
+  "-: nothing beside the proxy (on node-gateway there is none); a call: the filter is asked about the head; a report: the proxy tells it how the exchange has ended;\na hop: the exchange goes through the filter, for the sake of what is named; body held: by the filter, until it is judged";
+
+/** What the differences mean that a matrix names. */
+function differencesIn(chosen: readonly CompiledModel[]): string {
+  const used = new Set(chosen.flatMap((c) => c.usedDifferences));
+  return DIFFERENCES.filter(({ name }) => used.has(name))
+    .map(({ name, text }) => `${name}: ${text}\n`)
+    .join("");
+}
 
 function printMatrices({ output, values }: Context, chosen: readonly CompiledModel[]): void {
   for (const { model, gateway, plans } of chosen) {
@@ -85,7 +94,7 @@ function printMatrices({ output, values }: Context, chosen: readonly CompiledMod
       : formatMatrix(matrixOf(gateway, plans), targets);
     output.out(`${model.name}, ${gateway.environment}\n${table}\n\n`);
   }
-  if (chosen.length > 0) output.out(`${values.costs ? COSTS_LEGEND : LEGEND}\n\n`);
+  if (chosen.length > 0) output.out(`${values.costs ? COSTS_LEGEND : LEGEND}\n${differencesIn(chosen)}\n`);
 }
 
 function synth(context: Context): number {

@@ -2,15 +2,27 @@ import { parse } from "yaml";
 import { diagnostic, hasErrors, type Diagnostic } from "../diagnostics";
 import type { GatewayModel } from "../model";
 import { workloads } from "../charts";
-import { compile, type Compiled, type OutputFile } from "../targets";
+import { nearest } from "../model/problems";
+import { compile, DIFFERENCES, type Compiled, type OutputFile } from "../targets";
 import { loadModels } from "./models";
 
 function unusedAcceptances(file: string, model: GatewayModel, used: ReadonlySet<string>): Diagnostic[] {
   return model.accept
     .filter(({ difference }) => !used.has(difference))
     .map(({ difference }) => {
-      const why = `No target of this model has a form that differs by "${difference}" and is used.`;
-      const fix = "Take it out of accept, so that it accepts nothing by surprise.";
+      const known = DIFFERENCES.find(({ name }) => name === difference);
+      const meant = known
+        ? undefined
+        : nearest(
+            difference,
+            DIFFERENCES.map(({ name }) => name),
+          );
+      const why = known
+        ? `No promise of this model is kept by it: ${known.target} would keep ${known.kinds.join(" and ")} so, where nothing else stands against it.`
+        : `There is no difference "${difference}"${meant === undefined ? "" : `; there is "${meant}"`}.`;
+      const fix = known
+        ? "Take it out of accept, so that it accepts nothing by surprise; gatewright plan says where promises are kept."
+        : "Write one of those that docs/model.md lists below accept, or take it out.";
       return diagnostic("plan/unused-acceptance", `${model.name}/accept/${difference}`, why, fix, { file });
     });
 }

@@ -159,27 +159,32 @@ const secret = z
 
 const listener = z.strictObject({ port, containerPort: port });
 
-const filter = z.strictObject({
-  address: address.default("gateway-filter.gateway.svc.cluster.local:9000"),
-  /** Where whole routes go through it; the same host as `address`. */
-  throughPort: port.default(9001),
-  /** Where proxies tell how exchanges have ended, by UDP and TCP; the same host as `address`. */
-  reportPort: port.default(8999),
-  /** Health and metrics. */
-  adminPort: port.default(9002),
-  /** Container image of the filter. */
-  image: z
-    .string()
-    .regex(/^[\w./:@-]+$/)
-    .max(255)
-    .default("gatewright-filter:0.1.0"),
-  /** How long a proxy waits for the filter's word. */
-  timeout: timer.prefault("500ms"),
-  redis: z
-    .string()
-    .regex(/^rediss?:\/\/\S+$/, "write redis://host:port or rediss://host:port")
-    .default("redis://redis.gateway.svc.cluster.local:6379"),
-});
+const filter = z
+  .strictObject({
+    address: address.default("gateway-filter.gateway.svc.cluster.local:9000"),
+    /** Where whole routes go through it; the same host as `address`. */
+    throughPort: port.default(9001),
+    /** Where proxies tell how exchanges have ended, by UDP and TCP; the same host as `address`. */
+    reportPort: port.default(8999),
+    /** Health and metrics. */
+    adminPort: port.default(9002),
+    /** Container image of the filter. */
+    image: z
+      .string()
+      .regex(/^[\w./:@-]+$/)
+      .max(255)
+      .default("gatewright-filter:0.1.0"),
+    /** How long a proxy waits for the filter's word. */
+    timeout: timer.prefault("500ms"),
+    redis: z
+      .string()
+      .regex(/^rediss?:\/\/\S+$/, "write redis://host:port or rediss://host:port")
+      .default("redis://redis.gateway.svc.cluster.local:6379"),
+  })
+  .refine(({ address: door, throughPort, reportPort, adminPort }) => {
+    const ports = [Number(door.slice(door.lastIndexOf(":") + 1)), throughPort, reportPort, adminPort];
+    return new Set(ports).size === ports.length;
+  }, "give address, throughPort, reportPort and adminPort ports of their own");
 
 /** Where things live in a cluster. */
 const kubernetes = z.strictObject({

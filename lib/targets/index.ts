@@ -40,6 +40,18 @@ export const TARGETS: readonly Entry[] = [
   entry(nodeGateway, AS_GATEWAY, (g) => `kubernetes/${g.system}/${g.environment}/node-gateway/plan.json`),
 ];
 
+/** Near forms that a model may accept by name: whose, of which kind, and what differs. */
+export const DIFFERENCES: readonly { name: string; target: string; kinds: readonly string[]; text: string }[] =
+  TARGETS.flatMap(({ name: target, capabilities: { native } }) => {
+    const all = Object.entries(native).flatMap(([kind, claims]) =>
+      claims.flatMap(({ difference }) => (difference ? [{ kind, ...difference }] : [])),
+    );
+    return [...new Map(all.map(({ name, text }) => [name, text]))].map(([name, text]) => ({
+      ...{ name, target, text },
+      kinds: all.filter((d) => d.name === name).map(({ kind }) => kind),
+    }));
+  });
+
 export interface Compiled {
   /** Accepted differences that some target has made use of. */
   usedDifferences: readonly string[];

@@ -118,7 +118,7 @@ async function main(): Promise<void> {
     targets.map(async (target) => {
       const results = await runTarget(target, cases);
       process.stdout.write(
-        `${target}: ${String(cases.length)} cases in ${((performance.now() - start) / 1000).toFixed(0)} s\n`,
+        `${target}: ${String(results.length)} cases in ${((performance.now() - start) / 1000).toFixed(0)} s\n`,
       );
       return [target, results] as const;
     }),
@@ -126,7 +126,9 @@ async function main(): Promise<void> {
   if (values.support !== undefined) writeFileSync(values.support, supportPage(new Map(runs)));
   const { text, failed } = formatResults(new Map(runs), process.env["CI"] === "true");
   process.stdout.write(`${text}\n`);
-  process.exitCode = failed ? 1 : 0;
+  const ran = runs.some(([, results]) => results.length > 0);
+  if (!ran) process.stderr.write("No case was chosen.\n");
+  process.exitCode = ran ? (failed ? 1 : 0) : 2;
 }
 
 if (require.main === module) {

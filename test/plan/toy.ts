@@ -22,7 +22,10 @@ export const jwt: ConfiguredPolicy = {
   },
 };
 export const bodySize: ConfiguredPolicy = { kind: "bodySize", config: { max: 1 } };
-export const compression: ConfiguredPolicy = { kind: "compression", config: { types: [], encodings: ["gzip"] } };
+export const compression: ConfiguredPolicy = {
+  kind: "compression",
+  config: { types: [], encodings: ["gzip"], above: 1024 },
+};
 
 export const LIMIT = ["RateLimitByClientAddress", "RateLimitReplica"] as const;
 export const JWT = ["JwtRequired", "JwtAlgorithmBinding"] as const;

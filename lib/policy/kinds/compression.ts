@@ -5,6 +5,9 @@ import { z } from "zod";
 import { headerValues, policyKind, type HeaderLine, type ServiceAnswer } from "../kind";
 import { size } from "../values";
 
+/** What the gateway says itself is smaller, and is not compressed. */
+const OWN_ANSWERS = 1024;
+
 const ENCODINGS = ["br", "gzip"] as const;
 type Encoding = (typeof ENCODINGS)[number];
 
@@ -83,8 +86,9 @@ export const compression = policyKind({
   phase: "response",
   sees: "response",
   perHost: false,
-  requires: ({ types, encodings }) => [
+  requires: ({ types, encodings, above }) => [
     "Compression",
+    ...(above < OWN_ANSWERS ? (["CompressionOfSmallAnswers"] as const) : []),
     ...(!encodings.includes("gzip") ? (["CompressionWithoutGzip"] as const) : []),
     ...(types.some((t) => t.endsWith("/*")) ? (["CompressionByRange"] as const) : []),
   ],

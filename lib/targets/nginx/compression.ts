@@ -5,13 +5,13 @@ import { GZIP_LEVEL } from "../../policy/kinds/compression";
 
 /** nginx' own gzip (ngx_http_gzip_module), for those who take its differences rather than a hop. */
 export const compression: Enforcer<NginxDraft> = {
-  supports: ["Compression"],
+  supports: ["Compression", "CompressionOfSmallAnswers"],
   stage: "afterExtAuth",
   difference: {
     name: "nginx-gzip",
     text:
-      "answers are compressed with gzip alone, with status 200, 403 or 404 alone, as text/html too, and although " +
-      "Cache-Control says no-transform or the client likes no coding better",
+      "answers are compressed with gzip alone, by that name alone (not by x-gzip or *), with status 200, 403 or 404 " +
+      "alone, text/html always, and although Cache-Control says no-transform or the client likes no coding better",
   },
   apply(placement, draft) {
     routeOf(draft, placement).compression = placement.config as CompressionConfig;

@@ -42,7 +42,8 @@ function timeLines(route: RouteDraft, variant: Variant): string[] {
   if (route.through) return throughTimeLines(route, variant);
   const first = route.firstByteMs ?? 60_000;
   if (variant === "" && route.retries) {
-    const { tries, perTryMs, statuses } = route.retries;
+    const { tries, statuses } = route.retries;
+    const perTryMs = Math.min(route.retries.perTryMs, route.totalMs ?? Infinity);
     const kinds = ["error", "timeout", ...statuses.map((status) => `http_${status}`)];
     return [
       `proxy_connect_timeout ${time(perTryMs)};`,
