@@ -3,8 +3,8 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { TARGETS } from "../../lib/targets";
 import { readCases, type Case } from "./case";
-import { nativeCases } from "./native-form";
-import { nearCases } from "./near-form";
+import { istioNativeCases } from "./istio-native-form";
+import { nginxNativeCases } from "./nginx-native-form";
 import { formatResults } from "./report";
 import { runCase, type CaseResult } from "./run-case";
 import { STANDS } from "./stands";
@@ -41,8 +41,8 @@ export function unknownServices({ system, steps, upstreams }: Case): string[] {
 
 /** Targets by their own near forms have the cases whose promises they keep so. */
 const OF_FORM: Readonly<Record<string, (cases: readonly Case[]) => Case[]>> = {
-  "istio-native": nativeCases,
-  "nginx-near": nearCases,
+  "istio-native": istioNativeCases,
+  "nginx-native": nginxNativeCases,
 };
 
 /** Whether the target takes what the case's system has in front; `compile` refuses it otherwise, which has a test. */

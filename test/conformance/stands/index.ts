@@ -1,6 +1,6 @@
 import { decideStand } from "./decide";
 import { istioNativeStand, istioStand } from "./istio";
-import { nginxNearStand, nginxStand } from "./nginx";
+import { nginxNativeStand, nginxStand } from "./nginx";
 import { nodeGatewayStand } from "./node-gateway";
 import type { StandFactory } from "./stand";
 
@@ -8,7 +8,7 @@ import type { StandFactory } from "./stand";
 export const STANDS: Readonly<Record<string, StandFactory>> = {
   decide: decideStand,
   nginx: nginxStand,
-  "nginx-near": nginxNearStand,
+  "nginx-native": nginxNativeStand,
   istio: istioStand,
   "istio-native": istioNativeStand,
   "node-gateway": nodeGatewayStand,

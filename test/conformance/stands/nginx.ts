@@ -64,8 +64,8 @@ async function start(
 export const nginxStand: StandFactory = (options) => start("nginx", options);
 
 /** Total times and compression by nginx alone, their differences accepted. */
-export const nginxNearStand: StandFactory = (options) =>
-  start("nginx-near", options, (model) => ({
+export const nginxNativeStand: StandFactory = (options) =>
+  start("nginx-native", options, (model) => ({
     ...model,
     accept: ["nginx-total-time", "nginx-gzip"].map((difference) => ({
       difference,

@@ -15,7 +15,7 @@ function uncompressed(step: ExchangeStep): ExchangeStep {
 }
 
 /** Serhafen on nginx, with total times and compression by nginx alone. */
-export function nearCases(cases: readonly Case[]): Case[] {
+export function nginxNativeCases(cases: readonly Case[]): Case[] {
   return cases
     .filter((c) => c.system === "serhafen")
     .map((c) =>

@@ -32,7 +32,7 @@ function expected(name: string, expect: Expect): Expect {
 }
 
 /** The cases of tokens and roles, as the native form must pass them; of others it promises nothing more. */
-export function nativeCases(cases: readonly Case[]): Case[] {
+export function istioNativeCases(cases: readonly Case[]): Case[] {
   return (
     cases
       .filter((c) => c.system === "serhafen" && ["jwt", "authorization"].includes(c.subject))
