@@ -11,6 +11,7 @@ import {
 import { DestinationRule } from "../../../imports/networking.istio.io";
 import { Telemetry } from "../../../imports/telemetry.istio.io";
 import { workloadOf } from "../../model";
+import type { Place } from "../../plan";
 import { hasDoor, type IstioDraft } from "./draft";
 import { claimMembers } from "../../identity/claims";
 import { duration, metadata, providerName, splitAddress } from "./names";
@@ -75,7 +76,13 @@ export function callerPolicies(scope: Construct, draft: IstioDraft): void {
   };
   const places = new Set(plan.placements.map(({ place }) => place));
   const filter = workloadOf(model, false);
-  const asked = [...(places.has("ext-auth") || places.has("reported") ? [splitAddress(model.filter.address).port] : []), ...(places.has("proxied") ? [model.filter.throughPort] : []), ...(plan.reports ? [model.filter.reportPort] : [])];
+  const ports = {
+    "ext-auth": splitAddress(model.filter.address).port,
+    reported: splitAddress(model.filter.address).port,
+    proxied: model.filter.throughPort,
+  };
+  const ofPlaces = Object.entries(ports).flatMap(([place, port]) => (places.has(place as Place) ? [port] : []));
+  const asked = [...new Set([...ofPlaces, ...(plan.reports ? [model.filter.reportPort] : [])])];
   if (asked.length > 0) {
     allow("filters-callers", filter.namespace, { "app.kubernetes.io/name": filter.name }, [
       { from: [{ source: { principals: [proxy] } }], to: [{ operation: { ports: asked.map(String) } }] },
