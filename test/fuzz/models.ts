@@ -104,7 +104,11 @@ const ROUTE_POLICIES: { [K in KindName]?: (r: Random, route: string, prefix: str
     group: r.pick("shared", `group-${route}`),
   }),
   circuitBreaker: () => ({ minimumCalls: 1000, openFor: "1s" }),
-  compression: (r) => ({ above: r.pick("1B", "100B"), types: ["text/*", "application/json"] }),
+  // By the proxy where it can, and by the filter.
+  compression: (r) => ({
+    above: r.pick("1B", "100B", "1KiB"),
+    types: r.pick(["text/*", "application/json"], ["text/plain", "application/json"]),
+  }),
   webSocket: (r) => ({ allowed: r.chance(0.8) }),
   connections: (r) => ({ max: 50, key: r.pick(["user"], ["clientAddress"]) }),
 };
