@@ -13,7 +13,7 @@ import { gatewaySchema, loadModel } from "../lib/model";
 import type { Capabilities, Claim } from "../lib/plan";
 import { FEATURES, KINDS, phaseNumber, type Feature, type KindName, type PolicyKind } from "../lib/policy";
 import { SHAPE_KINDS } from "../lib/policy/kinds/route-shape";
-import { compile, TARGETS } from "../lib/targets";
+import { compile, DIFFERENCES, TARGETS } from "../lib/targets";
 import { readCases } from "./conformance/case";
 import { subjectsOf } from "./conformance/subjects";
 import { expectDiagnostics, removeTemporaryDirectories, temporaryDirectory, writeIn } from "./support";
@@ -156,6 +156,15 @@ describe("features", () => {
 });
 
 describe("documentation", () => {
+  test.each(DIFFERENCES.map(({ name, text }) => [name, text] as const))(
+    "the model's page says what %s is",
+    (name, text) => {
+      const rows = readFileSync(path.join(ROOT, "docs/model.md"), "utf8").split("\n");
+      const row = rows.find((r) => r.startsWith(`| \`${name}\``))?.replaceAll("\\*", "*") ?? "";
+      expect(row).toContain(text);
+    },
+  );
+
   const file = (code: string): string => `${code.replace(/\//g, "-")}.md`;
 
   test("every diagnostic has a page, and every page a diagnostic", () => {

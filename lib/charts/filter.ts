@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { k8s } from "cdk8s-plus-27";
 import type { Construct } from "constructs";
-import type { FilterPlan } from "../decision/filter-plan";
 import { workloadOf, type GatewayModel } from "../model";
 import { GATEWAY_PORTS, MOST_REPLICAS, STORE_KEY, storeSecretOf } from "./places";
 
@@ -13,6 +12,8 @@ interface FilterWorkload {
   /** Namespace of the proxy that asks; none where the filter is the gateway itself. */
   proxyNamespace?: string;
   proxyLabels?: Record<string, string>;
+  /** The proxy tells it how exchanges have ended. */
+  reports: boolean;
   /** Istio's: services that take mutual TLS only are called through a sidecar. */
   inMesh?: boolean;
 }
@@ -39,9 +40,8 @@ interface Names {
 
 const same = (name: string, port: number, variable: string): Port => ({ name, port, containerPort: port, variable });
 
-function namesOf({ model, proxyNamespace, plan }: FilterWorkload): Names {
+function namesOf({ model, proxyNamespace, reports }: FilterWorkload): Names {
   const { address, throughPort, reportPort } = model.filter;
-  const { reports = false } = JSON.parse(plan) as Pick<FilterPlan, "reports">;
   const isGateway = proxyNamespace === undefined;
   const { name, namespace } = workloadOf(model, isGateway);
   const labels = {

@@ -30,7 +30,7 @@ function onAws(model: GatewayModel, environment: string): OutputFile[] {
 /** Workloads of one environment: the filter, once for each proxy that it may stand behind, and as the gateway itself. */
 export function workloads(model: GatewayModel, { gateway, plans, files }: Compiled): OutputFile[] {
   const { system, environment } = gateway;
-  const filters = plans.flatMap(({ target }): OutputFile[] => {
+  const filters = plans.flatMap(({ target, reports }): OutputFile[] => {
     const place = placeOf(target);
     const plan = place && files.find((f) => f.path === place.plan(system, environment));
     if (!plan) return [];
@@ -42,6 +42,7 @@ export function workloads(model: GatewayModel, { gateway, plans, files }: Compil
       plan: plan.content,
       ...(proxyNamespace !== undefined && { proxyNamespace }),
       ...(place.proxyLabels && { proxyLabels: place.proxyLabels(model) }),
+      reports,
       inMesh: target === "istio",
     });
     const head =

@@ -71,21 +71,14 @@ export function admitReported({ exchange, host, route }: Verdict, state: State):
   return { host: host.name, route: route.name, service, words };
 }
 
-function routeOf(plan: FilterPlan, { host, route, service }: Ticket): Route | undefined {
+/** Tells those who wait for the end of an exchange of it. False for a ticket of another plan, which is nobody's. */
+export function endReported(plan: FilterPlan, ticket: Ticket, report: Report, state: State): boolean {
+  const { host, route, service, words } = ticket;
   const found = plan.hosts.find((h) => h.name === host)?.routes.find((r) => r.name === route);
-  return (found?.backends[0]?.service ?? "") === service ? found : undefined;
-}
-
-/** Whether a ticket is of this plan: of another it is nobody's. */
-export const isOf = (plan: FilterPlan, ticket: Ticket): boolean => routeOf(plan, ticket) !== undefined;
-
-/** Tells those who wait for the end of an exchange of it. */
-export function endReported(plan: FilterPlan, ticket: Ticket, report: Report, state: State): void {
-  const { service, words } = ticket;
-  const found = words.size > 0 && routeOf(plan, ticket);
-  if (!found) return;
+  if (!found || (found.backends[0]?.service ?? "") !== service) return false;
   for (const { kind, config, reported } of reportedOf(found)) {
     const word = words.get(kind);
     if (word !== undefined) reported.ended(config, service, word, report, state);
   }
+  return true;
 }

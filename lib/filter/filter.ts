@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import type { Logger } from "pino";
 import { CircuitBreakers } from "../state/breakers";
 import type { FilterPlan } from "../decision/filter-plan";
-import { endReported, isOf, readTicket, type ReportLine } from "../decision/report";
+import { endReported, readTicket, type ReportLine } from "../decision/report";
 import { aloneState } from "../decision/alone-state";
 import { MemoryStore } from "../state/memory-store";
 import { TokenCache } from "../identity/token-cache";
@@ -262,16 +262,15 @@ export class Filter implements Running {
       this.#metrics.reported("unreadable");
       return;
     }
-    // Names of metrics are those of the plan, whatever is told.
-    if (!isOf(this.plan, ticket)) {
+    const { method, report, ms } = line;
+    if (!endReported(this.plan, ticket, report, this.state)) {
       this.#metrics.reported("of-another-plan");
       return;
     }
     this.#metrics.reported("ok");
+    // Names are those of the plan, whatever is told.
     const { route, service } = ticket;
-    const { method, report, ms } = line;
     this.#metrics.note({ method, route, service, status: report.status, ms });
-    endReported(this.plan, ticket, report, this.state);
   }
 
   fault(error: unknown): void {

@@ -17,7 +17,7 @@ export type BreakerState = "closed" | "open" | "half-open";
 /** What its end is told with. */
 export interface Call {
   atMs: number;
-  /** Whether the service is well again. */
+  /** It tries whether the service is well again. */
   tries: boolean;
 }
 

@@ -40,17 +40,37 @@ export const TARGETS: readonly Entry[] = [
   entry(nodeGateway, AS_GATEWAY, (g) => `kubernetes/${g.system}/${g.environment}/node-gateway/plan.json`),
 ];
 
-/** Near forms that a model may accept by name: whose, of which kind, and what differs. */
-export const DIFFERENCES: readonly { name: string; target: string; kinds: readonly string[]; text: string }[] =
-  TARGETS.flatMap(({ name: target, capabilities: { native } }) => {
-    const all = Object.entries(native).flatMap(([kind, claims]) =>
-      claims.flatMap(({ difference }) => (difference ? [{ kind, ...difference }] : [])),
-    );
-    return [...new Map(all.map(({ name, text }) => [name, text]))].map(([name, text]) => ({
-      ...{ name, target, text },
-      kinds: all.filter((d) => d.name === name).map(({ kind }) => kind),
-    }));
-  });
+/** Who may call a service beside the gateway is kept in a mesh alone. */
+const CALLERS_ELSEWHERE = "callers-in-a-mesh-alone";
+
+export interface Difference {
+  name: string;
+  /** Whose it is. */
+  target: string;
+  kinds: readonly string[];
+  text: string;
+}
+
+function differencesOf({ name: target, capabilities: { native } }: Entry): Difference[] {
+  const all = Object.entries(native).flatMap(([kind, claims]) =>
+    claims.flatMap(({ difference }) => (difference ? [{ kind, ...difference }] : [])),
+  );
+  return [...new Map(all.map(({ name, text }) => [name, text]))].map(([name, text]) => ({
+    ...{ name, target, text },
+    kinds: all.filter((d) => d.name === name).map(({ kind }) => kind),
+  }));
+}
+
+/** What a model may accept by name. */
+export const DIFFERENCES: readonly Difference[] = [
+  ...TARGETS.flatMap(differencesOf),
+  {
+    name: CALLERS_ELSEWHERE,
+    target: "a target without a mesh",
+    kinds: ["services.<name>.workload"],
+    text: "who may call a service beside the gateway is not kept there",
+  },
+];
 
 export interface Compiled {
   /** Accepted differences that some target has made use of. */
@@ -59,9 +79,6 @@ export interface Compiled {
   plans: TargetPlan[];
   files: OutputFile[];
 }
-
-/** Who may call a service beside the gateway is kept in a mesh alone. */
-const CALLERS_ELSEWHERE = "callers-in-a-mesh-alone";
 
 const withWorkload = ({ services }: GatewayModel): string[] =>
   Object.entries(services).flatMap(([name, { workload }]) => (workload ? [name] : []));

@@ -333,17 +333,19 @@ const framed = (message: Uint8Array): Buffer => {
   return Buffer.concat([head, message]);
 };
 
+function connected({ reportPort }: RunningFilter): http2.ClientHttp2Session {
+  const session = http2.connect(`http://127.0.0.1:${String(reportPort)}`);
+  const closed = (): Promise<void> =>
+    new Promise((resolve) => {
+      session.close(resolve);
+    });
+  cleanUp.push(closed);
+  return session;
+}
+
 test("Envoy tells on a stream, in pieces of any size", async () => {
   const filter = await started();
-  const session = http2.connect(`http://127.0.0.1:${String(filter.reportPort)}`);
-  cleanUp.push(
-    () =>
-      new Promise<void>((resolve) => {
-        session.close(() => {
-          resolve();
-        });
-      }),
-  );
+  const session = connected(filter);
   const stream = session.request({ ":method": "POST", ":path": STREAM_PATH, "content-type": "application/grpc" });
   const tickets = [
     await ask(filter, "203.0.113.1"),
@@ -363,15 +365,7 @@ test("Envoy tells on a stream, in pieces of any size", async () => {
 
 test("a method that there is not, and a message that is too large, end their stream alone", async () => {
   const filter = await started();
-  const session = http2.connect(`http://127.0.0.1:${String(filter.reportPort)}`);
-  cleanUp.push(
-    () =>
-      new Promise<void>((resolve) => {
-        session.close(() => {
-          resolve();
-        });
-      }),
-  );
+  const session = connected(filter);
   const unknown = session.request({ ":method": "POST", ":path": "/else" });
   expect(await new Promise((resolve) => unknown.once("trailers", resolve))).toMatchObject({ "grpc-status": "12" });
   const large = session.request({ ":method": "POST", ":path": STREAM_PATH });

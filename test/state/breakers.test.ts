@@ -1,3 +1,6 @@
+import { aloneState } from "../../lib/decision/alone-state";
+import { STALLED, type Answer, type Exchange } from "../../lib/policy";
+import { circuitBreaker } from "../../lib/policy/kinds/circuit-breaker";
 import { CircuitBreakers, type BreakerRules, type Call, type BreakerState } from "../../lib/state/breakers";
 
 const RULES: BreakerRules = {
@@ -259,6 +262,22 @@ describe("callers", () => {
     expect(callers(["a", "b", "c", "a"], 3)).toBe("open");
     expect(callers(["a", "a", "a", "a"], 1)).toBe("open");
   });
+});
+
+test("a client that stalls in its body says nothing of the service, whose breaker he was let through to try", async () => {
+  let nowMs = 1_000_000;
+  const state = { ...aloneState({ keys: {} as never }), nowMs: () => nowMs };
+  const config = circuitBreaker.schema.parse({ minimumCalls: 2, minimumCallers: 1, openFor: "1s" });
+  const exchange = { service: "s", request: { client: "203.0.113.1" } } as Exchange;
+  const ending = (answer: Answer): Promise<Answer> =>
+    circuitBreaker.around?.(config, exchange, state, () => Promise.resolve(answer)) as Promise<Answer>;
+  const noAnswer: Answer = { by: "gateway", cause: "no-answer", refusal: STALLED };
+  for (let i = 0; i < 2; i++) await ending(noAnswer);
+  nowMs += 1_001;
+  await ending({ by: "gateway", refusal: STALLED });
+  expect(state.breakers.of("s").stateAt(nowMs)).toBe("half-open");
+  await ending({ by: "service", status: 200, headers: [], body: Buffer.alloc(0) });
+  expect(state.breakers.of("s").stateAt(nowMs)).toBe("closed");
 });
 
 describe("replicas that tell each other", () => {

@@ -9,13 +9,14 @@ import { timer } from "../values";
 const counted = z.union([z.int().min(500).max(599), z.enum(["5xx", "noAnswer"])]);
 type Counted = z.output<typeof counted>;
 
-function failed(answer: Answer, counts: readonly Counted[]): boolean {
-  if (answer.by === "gateway")
-    return counts.includes("noAnswer") && ["no-answer", "timeout"].includes(answer.cause ?? "");
-  return counts.includes(answer.status) || (answer.status >= 500 && counts.includes("5xx"));
+/** The same of an answer that the filter has carried. Where nobody was asked (a client stalls in its body) nothing is known. */
+function reportOf(answer: Answer): Report {
+  if (answer.by === "service") return { answeredBy: "service", status: answer.status };
+  const { cause, refusal } = answer;
+  return { answeredBy: cause === "no-answer" || cause === "timeout" ? "nobody" : "proxy", status: refusal.status };
 }
 
-function failedByReport({ answeredBy, status }: Report, counts: readonly Counted[]): "ok" | "error" | "unknown" {
+function outcomeOf({ answeredBy, status }: Report, counts: readonly Counted[]): "ok" | "error" | "unknown" {
   if (answeredBy === "proxy") return "unknown";
   if (answeredBy === "nobody") return counts.includes("noAnswer") ? "error" : "ok";
   return counts.includes(status) || (status >= 500 && counts.includes("5xx")) ? "error" : "ok";
@@ -34,14 +35,26 @@ function callerOf({ identity, apiKey, request }: Exchange): string {
   return createHash("sha256").update(name).digest("base64url").slice(0, 12);
 }
 
-interface Config {
-  errorPercent: number;
-  minimumCalls: number;
-  minimumCallers: number;
-  counts: Counted[];
-  window: number;
-  openFor: number;
-}
+const schema = z.strictObject({
+  errorPercent: z.int().min(1).max(100).default(50),
+  minimumCalls: z.int().min(1).max(10_000).default(20),
+  /** Different callers whose calls must have failed before it opens. */
+  minimumCallers: z.int().min(1).max(100).default(3),
+  /**
+   * Statuses that are errors, `5xx` for all of them; `noAnswer`: no connection, a reset, a time-out. A service's 500 is
+   * often the fault of one request.
+   */
+  counts: z.array(counted).min(1).default([502, 503, 504, "noAnswer"]),
+  window: timer.prefault("10s"),
+  /** How long it stays open before one call may try again. */
+  openFor: timer.prefault("30s"),
+});
+type Config = z.output<typeof schema>;
+
+const rulesOf = ({ errorPercent, minimumCalls, minimumCallers, window, openFor }: Config): BreakerRules => ({
+  ...{ errorPercent, minimumCalls, minimumCallers },
+  ...{ windowMs: window, openForMs: openFor },
+});
 
 /** What the model adds, from what else a route has. */
 interface Resolved {
@@ -50,11 +63,6 @@ interface Resolved {
   longExchanges?: boolean;
 }
 
-const rulesOf = ({ errorPercent, minimumCalls, minimumCallers, window, openFor }: Config): BreakerRules => ({
-  ...{ errorPercent, minimumCalls, minimumCallers },
-  ...{ windowMs: window, openForMs: openFor },
-});
-
 /**
  * Stops calling a service that fails: what `counts` names are errors, and a call with all its tries counts once. Routes that
  * lead to one service share its breaker; replicas tell each other what they have seen by the store, twice a second, and each
@@ -62,20 +70,7 @@ const rulesOf = ({ errorPercent, minimumCalls, minimumCallers, window, openFor }
  */
 export const circuitBreaker = policyKind({
   kind: "circuitBreaker",
-  schema: z.strictObject({
-    errorPercent: z.int().min(1).max(100).default(50),
-    minimumCalls: z.int().min(1).max(10_000).default(20),
-    /** Different callers whose calls must have failed before it opens. */
-    minimumCallers: z.int().min(1).max(100).default(3),
-    /**
-     * Statuses that are errors, `5xx` for all of them; `noAnswer`: no connection, a reset, a time-out. A service's 500 is
-     * often the fault of one request.
-     */
-    counts: z.array(counted).min(1).default([502, 503, 504, "noAnswer"]),
-    window: timer.prefault("10s"),
-    /** How long it stays open before one call may try again. */
-    openFor: timer.prefault("30s"),
-  }),
+  schema,
   phase: "upstream",
   sees: "response",
   perHost: false,
@@ -92,7 +87,7 @@ export const circuitBreaker = policyKind({
     let outcome: "ok" | "error" | "unknown" = "unknown";
     try {
       const answer = await call();
-      outcome = failed(answer, counts) ? "error" : "ok";
+      outcome = outcomeOf(reportOf(answer), counts);
       return answer;
     } finally {
       const caller = outcome === "error" ? callerOf(exchange) : "";
@@ -108,7 +103,7 @@ export const circuitBreaker = policyKind({
     },
     ended(config, service, ticket, report, state) {
       const [atMs = "", tries = "", caller = ""] = ticket.split("~");
-      const outcome = failedByReport(report, config.counts);
+      const outcome = outcomeOf(report, config.counts);
       const call = { atMs: Number(atMs), tries: tries !== "" };
       state.breakers.of(service).record(outcome, caller, rulesOf(config), state.nowMs(), call);
     },

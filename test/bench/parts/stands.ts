@@ -70,7 +70,7 @@ const withoutTls = (conf: string): string =>
   conf.replaceAll(/(listen [^;]*) ssl( [^;]*)?;/g, "$1$2;").replace("worker_processes auto;", "worker_processes 1;");
 
 /** nginx with the generated configuration alone, before its upstream and the filter. */
-export async function makeGenerated(stage: Stage): Promise<{ stand: Stand; upstream: Server }> {
+export async function makeGenerated(stage: Stage): Promise<{ stand: Required<Stand>; upstream: Server }> {
   const [service = 0] = await freePorts(1);
   const upstream = await nginx(stage, "upstream", CORES.helpers, service, upstreamConf(service));
   const made = await generated(stage, service);
@@ -94,23 +94,14 @@ export async function makeGenerated(stage: Stage): Promise<{ stand: Stand; upstr
 
 /** All stands before one upstream. The proxies have a core of their own; what they ask stands with the client. */
 export async function makeStands(stage: Stage): Promise<{ stands: Stand[]; upstream: Server }> {
-  const { servers, valkey, programs } = stage;
-  const [service = 0, bare = 0, byHand = 0, guarded = 0, envoyBare = 0, envoyDoor = 0] = await freePorts(6);
-  const upstream = await nginx(stage, "upstream", CORES.helpers, service, upstreamConf(service));
-  const made = await generated(stage, service);
-  const plan = contentOf(made.files, "filter.json");
-  const door = await startFilterServer(servers, {
-    name: "filter",
-    core: CORES.helpers,
-    plan,
-    valkey,
-    port: made.door,
-    env: { REPORT_PORT: String(made.reports) },
-  });
+  const { servers, programs } = stage;
+  const { stand: own, upstream } = await makeGenerated(stage);
+  const { door } = own;
+  const service = upstream.port;
+  const [bare = 0, byHand = 0, guarded = 0, envoyBare = 0, envoyDoor = 0] = await freePorts(5);
   const ports = { upstream: service, door: door.port };
   const envoy = (name: string, listen: number, config: object): Promise<Server> =>
     servers.startEnvoy(name, programs, servers.file(`${name}.json`, JSON.stringify(config)), listen);
-  const conf = withoutTls(contentOf(made.files, "nginx.conf"));
   const stands: Stand[] = [
     {
       name: "nginx alone",
@@ -126,7 +117,7 @@ export async function makeStands(stage: Stage): Promise<{ stands: Stand[]; upstr
       proxy: await nginx(stage, "nginx-guarded", CORES.server, guarded, guardedConf({ listen: guarded, ...ports })),
       door,
     },
-    { name: GENERATED, proxy: await nginx(stage, "nginx", CORES.server, made.at, conf), door },
+    own,
     {
       name: "Envoy alone",
       proxy: await envoy("envoy-alone", envoyBare, envoyGateway({ listen: envoyBare, upstream: service })),
