@@ -1,3 +1,4 @@
+import { PassThrough } from "node:stream";
 import type { Answer, Exchange, ServiceAnswer, State } from "../../lib/policy";
 import { callService, chooseService, type Transport } from "../../lib/decision/call";
 import { NoAnswer } from "../../lib/policy/no-answer";
@@ -14,6 +15,7 @@ class Script implements Transport {
   nowMs = 1_000_000;
   readonly sent: { service: string; firstByteMs: number; leftMs: number }[] = [];
   discarded = 0;
+  #streams: PassThrough[] | undefined;
 
   constructor(
     private readonly tries: readonly Try[],
@@ -27,7 +29,15 @@ class Script implements Transport {
     if (next === "body-too-large") return Promise.reject(new BodyRefused(TOO_LARGE));
     if (next instanceof Error) return Promise.reject(next);
     if (typeof next === "string") return Promise.reject(new NoAnswer(next));
-    return Promise.resolve({ by: "service", status: next, headers: [], body: Buffer.alloc(0) });
+    const body = this.#streams ? new PassThrough() : Buffer.alloc(0);
+    if (body instanceof PassThrough) this.#streams?.push(body);
+    return Promise.resolve({ by: "service", status: next, headers: [], body });
+  }
+
+  /** From now on answers come in pieces, until what is given here has ended. */
+  streams(): readonly PassThrough[] {
+    this.#streams = [];
+    return this.#streams;
   }
 
   discard(): void {
@@ -159,6 +169,22 @@ describe("what stands around the call", () => {
     expect(script.sent).toHaveLength(6);
     await called(script, { policies, state });
     expect(script.sent).toHaveLength(6);
+  });
+
+  test("an answer counts with its last byte, that of a stream with its head", async () => {
+    for (const longExchanges of [false, true]) {
+      const breaker = policy("circuitBreaker", { minimumCalls: 1, minimumCallers: 1 });
+      const script = new Script([503]);
+      const bodies = script.streams();
+      const state = aloneState({ nowMs: () => script.nowMs, keys: { find: () => undefined } });
+      const config = { ...(breaker.config as object), longExchanges };
+      await called(script, { policies: [{ ...breaker, config }], state, tries: 1 });
+      const stateNow = (): string | undefined => state.breakers.states(script.nowMs)[0]?.state;
+      expect(stateNow()).toBe(longExchanges ? "open" : "closed");
+      bodies[0]?.destroy();
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(stateNow()).toBe("open");
+    }
   });
 
   test("a service that answers 503 by a try that goes well was well", async () => {

@@ -16,7 +16,9 @@ function reportOf(answer: Answer): Report {
   return { answeredBy: cause === "no-answer" || cause === "timeout" ? "nobody" : "proxy", status: refusal.status };
 }
 
-function outcomeOf({ answeredBy, status }: Report, counts: readonly Counted[]): "ok" | "error" | "unknown" {
+type Outcome = "ok" | "error" | "unknown";
+
+function outcomeOf({ answeredBy, status }: Report, counts: readonly Counted[]): Outcome {
   if (answeredBy === "proxy") return "unknown";
   if (answeredBy === "nobody") return counts.includes("noAnswer") ? "error" : "ok";
   return counts.includes(status) || (status >= 500 && counts.includes("5xx")) ? "error" : "ok";
@@ -80,19 +82,26 @@ export const circuitBreaker = policyKind({
     ...((config as Resolved).longExchanges ? (["CircuitBreakerOfLongExchanges"] as const) : []),
   ],
   async around(config, exchange, state, call) {
-    const { counts } = config;
     const breaker = state.breakers.of(exchange.service ?? "");
-    const { waitMs, call: admitted } = breaker.admit(state.nowMs());
+    // An answer may take its time: see below.
+    const { waitMs, call: admitted } = breaker.admit(state.nowMs(), config.openFor);
     if (waitMs > 0) return { by: "gateway", cause: "breaker-open", refusal: open(waitMs) };
-    let outcome: "ok" | "error" | "unknown" = "unknown";
+    const record = (outcome: Outcome): void => {
+      breaker.record(outcome, outcome === "error" ? callerOf(exchange) : "", rulesOf(config), state.nowMs(), admitted);
+    };
+    let answer: Answer;
     try {
-      const answer = await call();
-      outcome = outcomeOf(reportOf(answer), counts);
-      return answer;
-    } finally {
-      const caller = outcome === "error" ? callerOf(exchange) : "";
-      breaker.record(outcome, caller, rulesOf(config), state.nowMs(), admitted);
+      answer = await call();
+    } catch (error) {
+      record("unknown");
+      throw error;
     }
+    const outcome = outcomeOf(reportOf(answer), config.counts);
+    const body = answer.by === "service" && !Buffer.isBuffer(answer.body) ? answer.body : undefined;
+    // With its last byte, as a proxy tells it that carries an exchange itself.
+    if (body && !body.closed && !(config as Resolved).longExchanges) body.once("close", () => { record(outcome); });
+    else record(outcome);
+    return answer;
   },
   reported: {
     admit(config, exchange, state) {

@@ -8,7 +8,7 @@ import { identityHeaders } from "../identity-headers";
 import { groupsOf } from "../../policy/client-address";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { luaTable } from "./lua";
-import { MISSING, namesOf, PREFLIGHT, routeName } from "./names";
+import { CODING, MISSING, namesOf, PREFLIGHT, REFUSED_HEAD, routeName } from "./names";
 
 const TEMPLATE = path.join(__dirname, "../../../templates/istio/guard.lua.hbs");
 
@@ -28,6 +28,8 @@ export function guardScript(draft: IstioDraft, preflights: boolean): string {
     hops: String(trustedHops(front)),
     networks: luaTable(front.networks.map(networkRule)),
     preflights: String(preflights),
+    refusedHead: REFUSED_HEAD,
+    coding: CODING,
   });
 }
 

@@ -9,7 +9,7 @@ import {
 } from "../../policy/kinds/response";
 import type { HostDraft, IstioDraft } from "./draft";
 import { throughAddress } from "../through";
-import { formatText, REDIRECT, routeName } from "./names";
+import { formatText, REDIRECT, REFUSED_HEAD, routeName } from "./names";
 
 const CEL = {
   name: "envoy.access_loggers.extension_filters.cel",
@@ -138,6 +138,15 @@ export function localReplies(draft: IstioDraft): object[] {
   return [
     ...otherHosts(draft),
     ...[...draft.hosts.values()].flatMap(corsOnRedirects),
+    // Of a HEAD that the filter refuses no words have come, and Envoy drops their type: the guard sets it again.
+    ...(replies.length > 0
+      ? [
+          {
+            filter: cel('response.code_details == "ext_authz_denied" && request.method == "HEAD"'),
+            headers_to_add: [overwrite(REFUSED_HEAD, "application/json")],
+          },
+        ]
+      : []),
     // What the filter or the model has put into words stays as it is.
     ...(replies.length > 0 ? [{ filter: cel('response.code_details in ["ext_authz_denied", "direct_response"]') }] : []),
     ...replies,

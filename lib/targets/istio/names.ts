@@ -62,3 +62,8 @@ export function duration(ms: number): string {
 export function formatText(text: string): string {
   return text.replace(/%/g, "%%");
 }
+
+/** Words to the guard that stand on answers as they pass it: the type of one to a HEAD that the filter has refused … */
+export const REFUSED_HEAD = "x-gateway-refused-head";
+/** … and in which coding a service has sent one. */
+export const CODING = "x-gateway-coding";

@@ -17,7 +17,7 @@ import { routeEntries, type RouteEntry } from "../../decision/gateway";
 import { IDEMPOTENT } from "../../policy/kinds/upstream";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { longestAnswerMs, throughAddress } from "../through";
-import { duration, formatText, metadata, hasHandshakes, MISSING, nowhere, ONCE, PREFLIGHT, REDIRECT, routeName, UPGRADE, splitAddress } from "./names";
+import { CODING, duration, formatText, metadata, hasHandshakes, MISSING, nowhere, ONCE, PREFLIGHT, REDIRECT, routeName, UPGRADE, splitAddress } from "./names";
 
 /** What Envoy adds for itself behind the guard: no upstream sees it. */
 const ENVOY = ["attempt-count", "decorator-operation", "expected-rq-timeout-ms", "external-address", "internal", "original-path"].map(
@@ -71,6 +71,8 @@ const formatted = (set: Readonly<Record<string, string>> = {}): Record<string, s
 
 function headerChanges(host: HostDraft, route: RouteDraft): Part<"headers"> {
   const { requestHeaders, responseHeaders } = route;
+  // What Envoy compresses cannot be asked for in parts.
+  const noted = route.compression && { [CODING]: "%RESP(content-encoding)%" };
   const hidden = [...(host.cors ? CORS_HEADERS : []), ...(route.through ? [] : ACCEL), ...(responseHeaders?.remove ?? [])];
   return {
     headers: {
@@ -82,7 +84,9 @@ function headerChanges(host: HostDraft, route: RouteDraft): Part<"headers"> {
           ...(requestHeaders?.remove ?? []),
         ],
       },
-      ...(hidden.length > 0 && { response: { remove: hidden } }),
+      ...((hidden.length > 0 || noted) && {
+        response: { ...(noted && { set: noted }), ...(hidden.length > 0 && { remove: hidden }) },
+      }),
     },
   };
 }
