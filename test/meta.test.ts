@@ -86,7 +86,7 @@ describe("features", () => {
     requestHeaders: [{ set: { a: "b" }, remove: ["a"] }],
     responseHeaders: [{ set: { a: "b" }, remove: ["a"] }],
     retries: [{ tries: 2 }],
-    compression: [{ types: ["text/*"], encodings: ["br"], above: 1 }],
+    compression: [{ types: ["text/*"], encodings: ["br"], above: 1, largeFallback: true }],
     circuitBreaker: [{ amongBackends: true, longExchanges: true }],
     weights: [{ backends: [1, 2, 3], triesOthers: true }],
   };

@@ -1,6 +1,7 @@
 import { KINDS, type KindName } from "../policy";
 import type { ConfiguredPolicy, Gateway, Host, PathMatch, Route } from "../decision/gateway";
 import { issuerRules, type JwtConfig } from "../policy/kinds/jwt";
+import { OWN_ANSWERS } from "../policy/kinds/compression";
 import { HOST_KINDS, ROUTE_KINDS, type GatewayModel, type RouteModel } from "./schema";
 
 /** What holds where a model says nothing. */
@@ -100,6 +101,10 @@ function toPolicies(model: GatewayModel, host: string, ofHost: Policies, policie
         ...((allowed || policies.streaming === true) && { longExchanges: true }),
       };
       return { kind, config: { ...(config as object), ...own } };
+    }
+    if (kind === "compression") {
+      const { body = "" } = (policies.fallback ?? {}) as { body?: string };
+      return { kind, config: { ...(config as object), ...(body.length > OWN_ANSWERS && { largeFallback: true }) } };
     }
     if (kind === "cache") {
       // What else of a request may steer the answer: with cors, the gateway alone speaks of origins.

@@ -75,13 +75,12 @@ const needsIdentity = (features: readonly Feature[]): boolean => features.some((
 const nameOf = (named: string | { name: string }): string => (typeof named === "string" ? named : named.name);
 
 /**
- * What the filter decides and does where a route goes through it: from who asks to how the service is called, and what
- * changes the service's answer.
+ * What the filter decides and does where a route goes through it: from who asks to how the service is called. What is done to
+ * the answer after that stays with the proxy, where that can.
  */
 const goesAlong = ({ policy }: Wanted): boolean => {
   const phase = phaseNumber(policy.kind);
-  const changesAnswers = "around" in kindNamed(policy.kind);
-  return (phase >= PHASES.credentials && phase <= PHASES.upstream) || changesAnswers;
+  return phase >= PHASES.credentials && phase <= PHASES.upstream;
 };
 
 class Planner {

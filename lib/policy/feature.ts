@@ -21,6 +21,7 @@ export const FEATURES = {
   CircuitBreakerByErrorShare: "a service that fails in a share of its calls is left alone for a while",
   Compression: "answers compressed with gzip or brotli",
   CompressionByRange: "compression by ranges of media types, such as text/*",
+  CompressionBesideLargeFallback: "answers of services compressed, and a fallback of more than 1 KiB not",
   CompressionOfSmallAnswers: "answers of services below 1 KiB compressed, and the gateway's own not",
   CompressionWithoutGzip: "answers compressed with brotli alone",
   ConnectionLimit: "WebSocket connections that are open at once",

@@ -1,4 +1,12 @@
-import { DEFAULT_SCALAR_STYLE_RULES, dump, SCALAR_STYLE, type ScalarStyleRule } from "js-yaml";
+import {
+  COLLECTION_STYLE,
+  DEFAULT_SCALAR_STYLE_RULES,
+  dump,
+  SCALAR_STYLE,
+  type Document,
+  type Node,
+  type ScalarStyleRule,
+} from "js-yaml";
 
 /** JSON and other programs' texts stand between single quotes, in which nothing is escaped. */
 const singleQuotes: ScalarStyleRule = (layout) => {
@@ -16,9 +24,42 @@ const hugeNumbers: ScalarStyleRule = (layout) => {
 };
 const scalarStyleRules = [hugeNumbers, ...Object.values(DEFAULT_SCALAR_STYLE_RULES), singleQuotes];
 
+const STYLE = {
+  lineWidth: -1,
+  noRefs: true,
+  flowBracketPadding: true,
+  quoteStyle: "double",
+  scalarStyleRules,
+} as const;
+
+const LINE = 100;
+
+/** Characters that a value takes in one line; more than any line where it cannot stand in one. */
+function width(node: Node): number {
+  if (node.kind === "mapping")
+    return node.items.reduce((sum, { key, value }) => sum + width(key) + width(value) + 4, 4);
+  if (node.kind === "sequence") return node.items.reduce((sum, item) => sum + width(item) + 2, 2);
+  return node.kind === "scalar" && !node.value.includes("\n") ? node.value.length : LINE;
+}
+
+const isCollection = ({ kind }: Node): boolean => kind === "mapping" || kind === "sequence";
+
+/** What has several levels and fits into a line, or is a small mapping in a list (a match, a port), stands in one, as people write it. */
+function oneLine(node: Node | null, listed = false): void {
+  if (node?.kind !== "mapping" && node?.kind !== "sequence") return;
+  const inside = node.kind === "mapping" ? node.items.map(({ value }) => value) : node.items;
+  if (node.kind === "mapping" && width(node) <= LINE && (listed || inside.some(isCollection)))
+    node.style = COLLECTION_STYLE.FLOW;
+  else for (const value of inside) oneLine(value, node.kind === "sequence");
+}
+
+const transform = (documents: Document[]): void => {
+  for (const { contents } of documents) oneLine(contents);
+};
+
 /**
  * Objects as one stream of YAML documents. What YAML 1.1 or 1.2 would read as something else than a text is quoted: Kubernetes'
  * reader knows words and numbers of both. A value that stands twice is written twice: an anchor is no help to a reader.
  */
 export const toYaml = (...documents: readonly unknown[]): string =>
-  documents.map((d) => dump(d, { lineWidth: -1, noRefs: true, quoteStyle: "double", scalarStyleRules })).join("---\n");
+  documents.map((d) => dump(d, { ...STYLE, transform })).join("---\n");

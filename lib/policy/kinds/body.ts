@@ -27,7 +27,8 @@ export const bodyCount = policyKind({
 
 /** All faults are listed in bodies up to this size; in a larger one the first is. */
 const LIST_ALL_BELOW = 64 * 1024;
-const MOST_DETAILS = 20;
+/** As JSON: what the gateway says itself stays below the size from which a proxy compresses. */
+const MOST_DETAIL_BYTES = 640;
 
 type Schema = Record<string, unknown>;
 type Validators = Record<"first" | "all", ValidateFunction>;
@@ -109,12 +110,12 @@ function detailOf({ instancePath, keyword, params, message }: ErrorObject): { pa
   return { path, message: message ?? "is not as it must be" };
 }
 
-const refusal = (...details: { path: string; message: string }[]): Refusal => ({
-  status: 400,
-  reason: "body-schema",
-  message: "The body is not as it must be.",
-  details: details.slice(0, MOST_DETAILS),
-});
+function refusal(...found: { path: string; message: string }[]): Refusal {
+  let bytes = 0;
+  const fits = (detail: object): boolean => (bytes += Buffer.byteLength(JSON.stringify(detail))) <= MOST_DETAIL_BYTES;
+  const details = found.filter(fits);
+  return { status: 400, reason: "body-schema", message: "The body is not as it must be.", details };
+}
 
 /** A JSON body that fits its schema (JSON Schema 2020-12); another is refused with the reasons. */
 export const bodySchema = policyKind({

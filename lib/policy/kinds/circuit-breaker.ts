@@ -99,7 +99,10 @@ export const circuitBreaker = policyKind({
     const outcome = outcomeOf(reportOf(answer), config.counts);
     const body = answer.by === "service" && !Buffer.isBuffer(answer.body) ? answer.body : undefined;
     // With its last byte, as a proxy tells it that carries an exchange itself.
-    if (body && !body.closed && !(config as Resolved).longExchanges) body.once("close", () => { record(outcome); });
+    if (body && !body.closed && !(config as Resolved).longExchanges)
+      body.once("close", () => {
+        record(outcome);
+      });
     else record(outcome);
     return answer;
   },

@@ -5,8 +5,13 @@ import { z } from "zod";
 import { headerValues, policyKind, type HeaderLine, type ServiceAnswer } from "../kind";
 import { size } from "../values";
 
-/** What the gateway says itself is smaller, and is not compressed. */
-const OWN_ANSWERS = 1024;
+/** What the gateway says itself is smaller, and is not compressed; a fallback may be larger. */
+export const OWN_ANSWERS = 1024;
+
+/** What the model adds, from what else a route has. */
+interface Resolved {
+  largeFallback?: boolean;
+}
 
 const ENCODINGS = ["br", "gzip"] as const;
 type Encoding = (typeof ENCODINGS)[number];
@@ -86,8 +91,9 @@ export const compression = policyKind({
   phase: "response",
   sees: "response",
   perHost: false,
-  requires: ({ types, encodings, above }) => [
+  requires: ({ types, encodings, above, ...own }) => [
     "Compression",
+    ...((own as Resolved).largeFallback ? (["CompressionBesideLargeFallback"] as const) : []),
     ...(above < OWN_ANSWERS ? (["CompressionOfSmallAnswers"] as const) : []),
     ...(!encodings.includes("gzip") ? (["CompressionWithoutGzip"] as const) : []),
     ...(types.some((t) => t.endsWith("/*")) ? (["CompressionByRange"] as const) : []),

@@ -59,7 +59,13 @@ export const THROUGH: Claims = {
   fallback: ["FallbackAnswer"],
   cache: ["ResponseCache"],
   circuitBreaker: ["CircuitBreakerByErrorShare", "CircuitBreakerAmongBackends", "CircuitBreakerOfLongExchanges"],
-  compression: ["Compression", "CompressionByRange", "CompressionWithoutGzip", "CompressionOfSmallAnswers"],
+  compression: [
+    "Compression",
+    "CompressionBesideLargeFallback",
+    "CompressionByRange",
+    "CompressionWithoutGzip",
+    "CompressionOfSmallAnswers",
+  ],
 };
 
 /** What a proxy keeps in front of it, and the filter where it is the gateway itself. */

@@ -76,7 +76,7 @@ export function compressors(draft: IstioDraft): Patch[] {
 }
 
 /** What a route of Envoy says of its answers. */
-export function compressionPerRoute(draft: IstioDraft, { compression: wanted }: RouteDraft): object {
+export function compressionPerRoute(draft: IstioDraft, { compression: wanted }: RouteDraft): Record<string, object> {
   if (!wanted) return {};
   const way = waysOf(draft).findIndex(({ key }) => key === keyOf(wanted));
   const on = { "@type": `${TYPE}.extensions.filters.http.compressor.v3.CompressorPerRoute`, overrides: {} };

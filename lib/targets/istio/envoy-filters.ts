@@ -6,17 +6,16 @@ import {
   EnvoyFilterSpecConfigPatchesPatchOperation as Operation,
   type EnvoyFilterSpecConfigPatches as Patch,
 } from "../../../imports/networking.istio.io";
-import { bodyCounter, bodyPerRoute } from "./body-count";
-import { compressionPerRoute, compressors } from "./compression";
-import { filterHeadKiB, longestAnswerMs, throughAddress } from "../through";
-import { connectionManager, STREAM_IDLE_MS } from "./connection-manager";
-import type { IstioDraft, RouteDraft } from "./draft";
+import { bodyCounter } from "./body-count";
+import { compressors } from "./compression";
+import { filterHeadKiB, throughAddress } from "../through";
+import { connectionManager } from "./connection-manager";
+import type { IstioDraft } from "./draft";
 import { guardScript } from "./guard";
-import { duration, formatText, metadata, namesOf, REDIRECT, routeName, splitAddress, UPGRADE } from "./names";
-import { HTTPS_ONLY } from "../../policy/kinds/response";
-import { demandsTokens } from "./native-identity";
+import { duration, metadata, splitAddress } from "./names";
 import { insertFirst, lua, TYPE } from "./patches";
 import { ticketPatch } from "./reports";
+import { routeExceptions, virtualHosts } from "./virtual-hosts";
 
 const enabled = { default_value: { numerator: 100, denominator: "HUNDRED" }, runtime_key: "gatewright.flood_guard" };
 
@@ -54,103 +53,15 @@ const headerMutation = (mutations: object): object => ({
   mutations,
 });
 
-const setHeader = (key: string, value: string, append_action = "OVERWRITE_IF_EXISTS_OR_ADD"): object => ({
-  append: { header: { key, value }, append_action },
-});
-
-/** Filters in the order in which a request meets them: headers, preflights, CORS, guard, flood guard, Istio's own. */
+/** Filters in the order in which a request meets them: headers, guard, CORS, flood guard, Istio's own. */
 function filterChain(draft: IstioDraft): Patch[] {
   const anyCors = [...draft.hosts.values()].some((h) => h.cors);
   return [
     ...floodGuard(draft),
-    insertFirst("gatewright.guard", lua(guardScript(draft, false))),
-    ...(anyCors
-      ? [
-          insertFirst("envoy.filters.http.cors", { "@type": `${TYPE}.extensions.filters.http.cors.v3.Cors` }),
-          insertFirst("gatewright.preflight", lua(guardScript(draft, true))),
-        ]
-      : []),
+    ...(anyCors ? [insertFirst("envoy.filters.http.cors", { "@type": `${TYPE}.extensions.filters.http.cors.v3.Cors` })] : []),
+    insertFirst("gatewright.guard", lua(guardScript(draft))),
     insertFirst("gatewright.headers", headerMutation({ response_mutations: [{ remove: "server" }] })),
   ];
-}
-
-function virtualHostHeaders(draft: IstioDraft): Patch[] {
-  const { http, https } = draft.input.model.listeners;
-  return [...draft.hosts.values()].flatMap((host) => {
-    const vary = setHeader("vary", "Origin", "APPEND_IF_EXISTS_OR_ADD");
-    const on = ({ port }: { port: number }, mutations: object[]): Patch[] => {
-      if (mutations.length === 0) return [];
-      const config = {
-        "@type": `${TYPE}.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute`,
-        mutations: { response_mutations: mutations },
-      };
-      return [
-        {
-          applyTo: ApplyTo.VIRTUAL_UNDERSCORE_HOST,
-          match: {
-            context: Context.GATEWAY,
-            routeConfiguration: { vhost: { name: `${host.host.name}:${String(port)}` } },
-          },
-          patch: { operation: Operation.MERGE, value: { typed_per_filter_config: { "gatewright.headers": config } } },
-        },
-      ];
-    };
-    const security = Object.entries(host.securityHeaders);
-    const set = security.map(([name, value]) => setHeader(name, formatText(value)));
-    const onHttp = security.map(([name, value]) => (name === HTTPS_ONLY ? { remove: name } : setHeader(name, formatText(value))));
-    return [
-      ...on(https, [...(host.cors ? [vary] : []), ...set]),
-      ...on(http, [...(host.cors ? [vary] : []), ...onHttp]),
-    ];
-  });
-}
-
-/** How long an exchange may pause, where that is not what holds for all: a handshake, or a service that is given more time. */
-function idleOf(route: RouteDraft, name: string): number | undefined {
-  if (route.respond) return undefined;
-  if (name.endsWith(UPGRADE)) return route.webSocketIdleMs;
-  const longest = longestAnswerMs(route.route);
-  return longest > STREAM_IDLE_MS ? longest : undefined;
-}
-
-/** What single routes do otherwise: ask no door, look at no token, count their bodies. */
-function routeExceptions(draft: IstioDraft): Patch[] {
-  const off = (type: string): object => ({ "@type": `${TYPE}.extensions.filters.http.${type}`, disabled: true });
-  const noDoor = { "envoy.filters.http.ext_authz": off("ext_authz.v3.ExtAuthzPerRoute") };
-  const noTokens = draft.issuers.size > 0 && { "envoy.filters.http.jwt_authn": off("jwt_authn.v3.PerRouteConfig") };
-  const noRoles = demandsTokens(draft) && { "envoy.filters.http.rbac": { "@type": `${TYPE}.extensions.filters.http.rbac.v3.RBACPerRoute` } };
-  const patches = (names: readonly string[], of: (name: string) => { typed: object; idleMs?: number | undefined }): Patch[] =>
-    names.flatMap((name) => {
-      const { typed, idleMs } = of(name);
-      const value = {
-        ...(Object.keys(typed).length > 0 && { typed_per_filter_config: typed }),
-        ...(idleMs !== undefined && { route: { idle_timeout: duration(idleMs) } }),
-      };
-      if (Object.keys(value).length === 0) return [];
-      return [
-        {
-          applyTo: ApplyTo.HTTP_UNDERSCORE_ROUTE,
-          match: { context: Context.GATEWAY, routeConfiguration: { vhost: { route: { name } } } },
-          patch: { operation: Operation.MERGE, value },
-        },
-      ];
-    });
-  return [...draft.hosts.values()].flatMap((host) => [
-    ...(host.redirect
-      ? patches([routeName(host.host.name, REDIRECT)], () => ({ typed: { ...noDoor, ...noTokens, ...noRoles } }))
-      : []),
-    ...[...host.routes.values()].flatMap((route) =>
-      patches(namesOf(host.host.name, route), (name) => ({
-        typed: {
-          ...(route.door ? {} : noDoor),
-          ...(route.demandsToken ? {} : noTokens),
-          ...bodyPerRoute(host.host.name, route, name),
-          ...compressionPerRoute(draft, route),
-        },
-        idleMs: idleOf(route, name),
-      })),
-    ),
-  ]);
 }
 
 /** The largest head of an answer, of services and of the filter. Envoy alone bounds the number of lines as well: to no effect. */
@@ -197,6 +108,6 @@ export function envoyFilters(scope: Construct, draft: IstioDraft): void {
   envoyFilter(scope, draft, "connection-manager", [connectionManager(draft), ...ticketPatch(draft)]);
   envoyFilter(scope, draft, "filter-chain", [...bodyCounter(draft), ...filterChain(draft), ...compressors(draft)]);
   envoyFilter(scope, draft, "upstreams", upstreamHeads(draft));
-  envoyFilter(scope, draft, "virtual-hosts", virtualHostHeaders(draft));
+  envoyFilter(scope, draft, "virtual-hosts", virtualHosts(draft));
   envoyFilter(scope, draft, "routes", routeExceptions(draft));
 }

@@ -8,28 +8,26 @@ import { identityHeaders } from "../identity-headers";
 import { groupsOf } from "../../policy/client-address";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { luaTable } from "./lua";
-import { CODING, MISSING, namesOf, PREFLIGHT, REFUSED_HEAD, routeName } from "./names";
+import { CODING, COUNTED, REFUSED_HEAD } from "./names";
 
 const TEMPLATE = path.join(__dirname, "../../../templates/istio/guard.lua.hbs");
 
-/** Scripts of one gateway: the same code, before the CORS filter for preflights and behind it for everything else. */
-export function guardScript(draft: IstioDraft, preflights: boolean): string {
+/** The script of one gateway. */
+export function guardScript(draft: IstioDraft): string {
   const hosts = Object.fromEntries([...draft.hosts.values()].map((h) => [h.host.name, hostRules(h)]));
-  const routes = Object.fromEntries([...draft.hosts.values()].flatMap((h) => routeRules(h, preflights)));
   const template = Handlebars.compile(readFileSync(TEMPLATE, "utf8"), { noEscape: true, strict: true });
   const { front, listeners } = draft.input.model;
   const listed = (names: readonly string[]): object => Object.fromEntries(names.map((name) => [name, true]));
   return template({
     hosts: luaTable(hosts),
-    routes: luaTable(routes),
     steering: luaTable(listed(STEERING_HEADERS)),
     families: luaTable(STEERING_FAMILIES),
     plainPort: luaTable(String(listeners.http.containerPort)),
     hops: String(trustedHops(front)),
     networks: luaTable(front.networks.map(networkRule)),
-    preflights: String(preflights),
     refusedHead: REFUSED_HEAD,
     coding: CODING,
+    counted: COUNTED,
   });
 }
 
@@ -56,6 +54,7 @@ function hostRules(host: HostDraft): object {
     drop: host.drop.length > 0 ? host.drop : undefined,
     pass: host.pass.length > 0 ? Object.fromEntries(host.pass.map((name) => [name, true])) : undefined,
     single: host.single.length > 0 ? Object.fromEntries(host.single.map((name) => [name, true])) : undefined,
+    routes: Object.fromEntries([...host.routes.values()].map((route) => [route.route.name, routeRules(host, route)])),
   };
 }
 
@@ -65,27 +64,16 @@ function answerRules({ responseHeaders }: RouteDraft): object {
   return { [responseHeaders.on === "always" ? "on_all" : "on_success"]: responseHeaders.set };
 }
 
-function routeRules(host: HostDraft, preflights: boolean): [string, object][] {
-  const { name } = host.host;
+function routeRules(host: HostDraft, route: RouteDraft): object {
   const identity = identityHeaders(host.host);
-  const own = [...host.routes.values()].flatMap((route): [string, object][] => {
-    const rules = {
-      host: name,
-      name: route.route.name,
-      max_body: route.maxBodyBytes,
-      compresses: route.compression !== undefined || undefined,
-      refuses_upgrade: route.webSocketIdleMs === undefined || undefined,
-      // Whoever is asked compares them with the token first.
-      drop: route.door || route.through || identity.length === 0 ? undefined : identity,
-      ...(preflights ? {} : answerRules(route)),
-      answers: (route.respond !== undefined && host.cors !== undefined) || undefined,
-    };
-    return namesOf(name, route).map((own) => [own, rules]);
-  });
-  return [
-    ...own,
-    [routeName(name, MISSING), { host: name, name: MISSING, missing: true }],
-    ...(preflights ? [[routeName(name, PREFLIGHT), { host: name, name: PREFLIGHT }] as [string, object]] : []),
-  ];
+  return {
+    max_body: route.maxBodyBytes,
+    counted: route.countedBytes,
+    compresses: route.compression !== undefined || undefined,
+    takes_upgrade: route.webSocketIdleMs !== undefined || undefined,
+    // Whoever is asked compares them with the token first.
+    drop: route.door || route.through || identity.length === 0 ? undefined : identity,
+    ...answerRules(route),
+    answers: (route.respond !== undefined && host.cors !== undefined) || undefined,
+  };
 }
-

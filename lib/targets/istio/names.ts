@@ -67,3 +67,9 @@ export function formatText(text: string): string {
 export const REFUSED_HEAD = "x-gateway-refused-head";
 /** … and in which coding a service has sent one. */
 export const CODING = "x-gateway-coding";
+
+/** A word of the guard to what counts bodies: how many bytes one without a length may have. */
+export const COUNTED = "x-gateway-count";
+
+/** What the filter is told by the guard, and a service is not. */
+export const TOLD = ["x-gateway-client", "x-gateway-route"];

@@ -26,3 +26,7 @@ export const lua = (source: string): object => ({
   "@type": `${TYPE}.extensions.filters.http.lua.v3.Lua`,
   default_source_code: { inline_string: source },
 });
+
+export const setHeader = (key: string, value: string, append_action = "OVERWRITE_IF_EXISTS_OR_ADD"): object => ({
+  append: { header: { key, value }, append_action },
+});

@@ -7,45 +7,16 @@ import {
   ServiceEntrySpecLocation,
   ServiceEntrySpecResolution,
   VirtualService,
-  VirtualServiceSpecHttpCorsPolicyUnmatchedPreflights as Unmatched,
   type VirtualServiceSpecHttp,
   type VirtualServiceSpecHttpMatch,
 } from "../../../imports/networking.istio.io";
-import { OWN_HEADERS } from "../../policy/kinds/header-hygiene";
-import { CORS_HEADERS } from "../../policy/kinds/cors";
 import { routeEntries, type RouteEntry } from "../../decision/gateway";
 import { IDEMPOTENT } from "../../policy/kinds/upstream";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { longestAnswerMs, throughAddress } from "../through";
-import { CODING, duration, formatText, metadata, hasHandshakes, MISSING, nowhere, ONCE, PREFLIGHT, REDIRECT, routeName, UPGRADE, splitAddress } from "./names";
-
-/** What Envoy adds for itself behind the guard: no upstream sees it. */
-const ENVOY = ["attempt-count", "decorator-operation", "expected-rq-timeout-ms", "external-address", "internal", "original-path"].map(
-  (word) => `x-envoy-${word}`,
-);
-
-/** Words to nginx, which it does not pass on either. */
-const ACCEL = ["redirect", "expires", "limit-rate", "buffering", "charset"].map((word) => `x-accel-${word}`);
-
-/** What the filter is told by the guard. */
-const TOLD = ["x-gateway-client", "x-gateway-route"];
+import { duration, formatText, metadata, hasHandshakes, MISSING, nowhere, ONCE, PREFLIGHT, REDIRECT, routeName, TOLD, UPGRADE, splitAddress } from "./names";
 
 type Part<K extends keyof VirtualServiceSpecHttp> = Pick<VirtualServiceSpecHttp, K>;
-
-function corsPolicy({ cors }: HostDraft): Part<"corsPolicy"> {
-  if (!cors) return {};
-  return {
-    corsPolicy: {
-      allowOrigins: cors.origins.map((exact) => ({ exact })),
-      allowMethods: cors.methods,
-      allowHeaders: cors.requestHeaders,
-      exposeHeaders: cors.exposeHeaders,
-      allowCredentials: cors.credentials,
-      maxAge: duration(cors.maxAge),
-      unmatchedPreflights: Unmatched.IGNORE,
-    },
-  };
-}
 
 /** A prefix ends on a segment boundary, which Envoy's own prefixes do not. */
 function uris({ path }: RouteEntry): { exact?: string; prefix?: string }[] {
@@ -69,24 +40,20 @@ function matches(
 const formatted = (set: Readonly<Record<string, string>> = {}): Record<string, string> =>
   Object.fromEntries(Object.entries(set).map(([name, value]) => [name, formatText(value)]));
 
-function headerChanges(host: HostDraft, route: RouteDraft): Part<"headers"> {
-  const { requestHeaders, responseHeaders } = route;
-  // What Envoy compresses cannot be asked for in parts.
-  const noted = route.compression && { [CODING]: "%RESP(content-encoding)%" };
-  const hidden = [...(host.cors ? CORS_HEADERS : []), ...(route.through ? [] : ACCEL), ...(responseHeaders?.remove ?? [])];
+/** What differs from the host's other routes; what holds for all of them stands in its virtual host (`virtual-hosts.ts`). */
+function headerChanges({ requestHeaders, responseHeaders, through }: RouteDraft): Part<"headers"> {
+  const { set = {} } = requestHeaders ?? {};
+  const remove = [...(through ? [] : TOLD), ...(requestHeaders?.remove ?? [])];
+  const hidden = responseHeaders?.remove ?? [];
+  const request = {
+    ...(Object.keys(set).length > 0 && { set: formatted(set) }),
+    ...(remove.length > 0 && { remove }),
+  };
+  if (Object.keys(request).length === 0 && hidden.length === 0) return {};
   return {
     headers: {
-      request: {
-        ...(requestHeaders && { set: formatted(requestHeaders.set) }),
-        remove: [
-          ...OWN_HEADERS.filter((name) => !route.through || !TOLD.includes(name)),
-          ...ENVOY,
-          ...(requestHeaders?.remove ?? []),
-        ],
-      },
-      ...((hidden.length > 0 || noted) && {
-        response: { ...(noted && { set: noted }), ...(hidden.length > 0 && { remove: hidden }) },
-      }),
+      ...(Object.keys(request).length > 0 && { request }),
+      ...(hidden.length > 0 && { response: { remove: hidden } }),
     },
   };
 }
@@ -143,12 +110,12 @@ function forwarding(draft: IstioDraft, host: HostDraft, entry: RouteEntry): Virt
   const name = routeName(host.host.name, entry.route.name);
   // No word on handshakes: what they open lasts.
   const total = route.totalMs === undefined ? {} : { timeout: duration(route.totalMs) };
-  const common = { ...corsPolicy(host), ...headerChanges(host, route), ...rewrite(route), ...destinations(draft, route) };
+  const common = { ...headerChanges(route), ...rewrite(route), ...destinations(draft, route) };
   const { respond } = route;
   if (respond) {
     const headers = { response: { set: { "content-type": respond.contentType } } };
     const directResponse = { status: respond.status, body: { string: respond.body } };
-    return [{ name, match: matches(entry, route, methods), ...corsPolicy(host), headers, directResponse }];
+    return [{ name, match: matches(entry, route, methods), headers, directResponse }];
   }
   // A handshake is a GET: it is sent once, and its way is as it was.
   const upgrade = hasHandshakes(route) && (methods === undefined || methods.includes("GET"));
@@ -200,7 +167,7 @@ function preflights(host: HostDraft, entries: readonly RouteEntry[], to: Part<"r
   const own = entries.filter((e) => e.route.respond !== undefined || !isCovered(e));
   if (own.length === 0) return [];
   const match = own.flatMap(uris).map((uri) => ({ uri, method: { exact: "OPTIONS" }, headers: isPreflight }));
-  return [{ name: routeName(host.host.name, PREFLIGHT), match, ...corsPolicy(host), ...to }];
+  return [{ name: routeName(host.host.name, PREFLIGHT), match, ...to }];
 }
 
 /**
@@ -225,7 +192,7 @@ export function virtualService(scope: Construct, draft: IstioDraft, host: HostDr
       http: [
         ...preflights(host, entries, lost),
         ...merged(entries.flatMap((entry) => forwarding(draft, host, entry))),
-        { name: routeName(name, MISSING), ...corsPolicy(host), ...lost },
+        { name: routeName(name, MISSING), ...lost },
       ],
     },
   });
