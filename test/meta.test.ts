@@ -49,7 +49,7 @@ describe("features", () => {
   /** Configurations that ask for everything a kind can ask for. */
   const configs: Partial<Record<KindName, unknown[]>> = {
     pathHygiene: [{ except: ["/a"] }],
-    matching: [{ byMethod: true, byHeader: true }],
+    matching: [{ byMethod: true, byHeader: true, byHeaderSet: true, byTemplate: true, byUpgrade: true }],
     headerHygiene: [{ drop: ["a"], single: ["a"] }],
     cors: [{ credentials: true }],
     addresses: [{ allow: ["::1"], deny: ["::1"] }],

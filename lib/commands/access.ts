@@ -3,7 +3,7 @@ import { resolveGateway, secretsOf, type GatewayModel } from "../model";
 import type { addresses } from "../policy/kinds/addresses";
 import type { apiKey } from "../policy/kinds/api-key";
 import type { authorization } from "../policy/kinds/authorization";
-import { configOf, routeEntries, type Host, type Route } from "../decision/gateway";
+import { configOf, routeEntries, type HeaderMatch, type Host, type Route } from "../decision/gateway";
 import type { JwtConfig } from "../policy/kinds/jwt";
 import { report, type Context } from "./context";
 import { compileAll, modelsOf } from "./load";
@@ -75,18 +75,26 @@ const toOf = ({ respond, backends }: Route): string =>
         "and",
       );
 
+function headerText(wanted: HeaderMatch): string {
+  if (typeof wanted === "string") return wanted;
+  return wanted.type === "In" ? listed(wanted.values, "or") : wanted.type.toLowerCase();
+}
+
 const rowsOf = (system: string, environment: string, { name: host, routes, policies }: Host): AccessRow[] =>
   routes.flatMap((route) =>
     route.match.paths.map(({ type, value }) => {
       const all = [...policies, ...route.policies].map(({ kind, config }) => [kind, JSON.stringify(config)] as const);
       const shape = ["backends", JSON.stringify([route.backends, route.respond])] as const;
-      const headers = Object.entries(route.match.headers ?? {}).map(([name, wanted]) => ` ${name}: ${wanted}`);
+      const headers = Object.entries(route.match.headers ?? {}).map(
+        ([name, wanted]) => ` ${name}: ${headerText(wanted)}`,
+      );
+      const upgrade = route.match.upgrade ? " (WebSocket)" : "";
       return {
         system,
         environment,
         host,
         methods: route.match.methods?.join(" ") ?? "any",
-        path: `${type === "Exact" ? value : `${value.replace(/\/$/, "")}/*`}${headers.join("")}`,
+        path: `${type === "PathPrefix" ? `${value.replace(/\/$/, "")}/*` : value}${headers.join("")}${upgrade}`,
         who: whoOf(route),
         to: toOf(route),
         promises: Object.fromEntries([...all, shape]),

@@ -1,7 +1,9 @@
-import { matching } from "../policy/kinds/route-shape";
+import { matching, type MatchingConfig } from "../policy/kinds/route-shape";
 import type { KindName } from "../policy";
-import type { GatewayRequest } from "../policy/kind";
-import { headerValues, pathOf } from "../policy/kind";
+import { pathOf, type GatewayRequest } from "../policy/kind";
+import { pathFits, rankOf, requestFits, type PathMatch, type RouteMatch } from "./route-match";
+
+export type { HeaderMatch, PathMatch } from "./route-match";
 
 /**
  * A gateway as it runs in one environment: all inheritance done, all names resolved. The model makes it, the plan places
@@ -10,18 +12,6 @@ import { headerValues, pathOf } from "../policy/kind";
 export interface ConfiguredPolicy {
   kind: KindName;
   config: unknown;
-}
-
-export interface PathMatch {
-  type: "Exact" | "PathPrefix";
-  value: string;
-}
-
-interface RouteMatch {
-  paths: readonly PathMatch[];
-  methods?: readonly string[];
-  /** Header values that must be equal, names in lower case. */
-  headers?: Readonly<Record<string, string>>;
 }
 
 export interface Backend {
@@ -63,30 +53,15 @@ export interface RouteEntry {
   path: PathMatch;
 }
 
-/**
- * Gateway API's order: exact paths, then the longest prefix, then routes with a method, then those with more headers;
- * what is still equal keeps the model's order.
- */
+/** The ways into routes, best first. */
 export function routeEntries(routes: readonly Route[]): RouteEntry[] {
-  const rank = ({ path, route }: RouteEntry): number[] => [
-    path.type === "Exact" ? 0 : 1,
-    -path.value.length,
-    route.match.methods ? 0 : 1,
-    -Object.keys(route.match.headers ?? {}).length,
-  ];
   return routes
-    .flatMap((route) => route.match.paths.map((path) => ({ route, path })))
+    .flatMap((route) => route.match.paths.map((path) => ({ route, path, rank: rankOf(path, route.match) })))
     .sort((a, b) => {
-      const [left, right] = [rank(a), rank(b)];
-      const at = left.findIndex((value, i) => value !== right[i]);
-      return at < 0 ? 0 : (left[at] as number) - (right[at] as number);
-    });
-}
-
-function pathMatches({ type, value }: PathMatch, path: string): boolean {
-  if (!path.startsWith(value)) return false;
-  // A prefix ends on a segment boundary.
-  return path.length === value.length || (type === "PathPrefix" && (value === "/" || path[value.length] === "/"));
+      const at = a.rank.findIndex((value, i) => value !== b.rank[i]);
+      return at < 0 ? 0 : (a.rank[at] as number) - (b.rank[at] as number);
+    })
+    .map(({ route, path }) => ({ route, path }));
 }
 
 /** The route of a request. A preflight belongs to a path, whatever methods its routes have. */
@@ -96,16 +71,8 @@ export function findRoute(
   isPreflight: boolean,
 ): Route | undefined {
   const path = pathOf(request.target);
-  return entries.find(({ route: { match }, path: pattern }) => {
-    if (!pathMatches(pattern, path)) return false;
-    if (isPreflight) return true;
-    if (match.methods && !match.methods.includes(request.method)) return false;
-    if (!match.headers) return true;
-    return Object.entries(match.headers).every(([name, value]) => {
-      const values = headerValues(request, name);
-      return values.length === 1 && values[0] === value;
-    });
-  })?.route;
+  return entries.find((entry) => pathFits(entry.path, path) && (isPreflight || requestFits(entry.route.match, request)))
+    ?.route;
 }
 
 const configs = new WeakMap<readonly ConfiguredPolicy[], Map<string, unknown>>();
@@ -122,6 +89,6 @@ export function configOf(policies: readonly ConfiguredPolicy[], kind: KindName):
 
 /** True where a target must say that it can choose this route by method or header. */
 export function needsMatching(route: Route): boolean {
-  const config = configOf(route.policies, "matching") as { byMethod: boolean; byHeader: boolean } | undefined;
+  const config = configOf(route.policies, "matching") as MatchingConfig | undefined;
   return config !== undefined && matching.requires(config).length > 0;
 }

@@ -125,6 +125,9 @@ function readDoor(
   const client = canonicalAddress(said ?? "");
   if (!method || !target || !host || !client || (!route && form !== "ingress-nginx")) return undefined;
   if (!/^[A-Z]+$/.test(method)) return undefined;
+  // No proxy passes on the words of a connection.
+  if (form !== "ingress-nginx" && told["x-gateway-upgrade"])
+    headers.push(["connection", "upgrade"], ["upgrade", "websocket"]);
   const request = {
     scheme: "https" as const,
     method,

@@ -2,6 +2,7 @@ import { diagnostic, type Diagnostic } from "../diagnostics";
 import type { ClaimPath } from "../identity/claims";
 import { ERROR_WORDS } from "../policy/kinds/response";
 import { hasUserinfo } from "../policy/values";
+import type { HeaderMatch } from "../decision/gateway";
 import type { RawModel } from "./read";
 import type { GatewayModel } from "./schema";
 
@@ -86,6 +87,9 @@ const DOTTED = /^resource_access(\.[^.]+){2,}\.roles$|^(?!.*:\/\/).*\..*\//;
 
 const SECRET_PARAMETER = /[?&][^=&]*(key|token|secret|password|sig)[^=&]*=[^&]{8,}/i;
 
+const valuesOf = (wanted: HeaderMatch): readonly string[] =>
+  typeof wanted === "string" ? [wanted] : wanted.type === "In" ? wanted.values : [];
+
 /** Where somebody would write a secret, beside the headers that are set. */
 function openSecrets(model: GatewayModel): [at: string, path: Place, what: string][] {
   const found: [string, Place, string][] = [];
@@ -96,8 +100,8 @@ function openSecrets(model: GatewayModel): [at: string, path: Place, what: strin
     if (hasUserinfo(issuer ?? "")) found.push([`issuers/${name}/issuer`, ["issuers", name, "issuer"], "A password"]);
   }
   model.routes.forEach(({ name, match }, i) => {
-    for (const [header, value] of Object.entries(match.headers ?? {})) {
-      if (!SECRET_NAMES.test(header) && !SECRET_VALUES.test(value)) continue;
+    for (const [header, wanted] of Object.entries(match.headers ?? {})) {
+      if (!valuesOf(wanted).some((value) => SECRET_NAMES.test(header) || SECRET_VALUES.test(value))) continue;
       found.push([`routes/${name}/match/headers/${header}`, ["routes", i, "match", "headers", header], header]);
     }
   });
@@ -110,13 +114,16 @@ export function checkWords(raw: RawModel, model: GatewayModel): Diagnostic[] {
     found.push(diagnostic(code, `${model.name}/${at}`, why, fix, raw.locate(path)));
   model.routes.forEach(({ name, match, respond }, i) => {
     const at = `routes/${name}`;
-    for (const path of [...match.exact, ...match.prefix]) {
+    for (const path of [...match.exact, ...match.template, ...match.prefix]) {
       const said = PATH_PATTERNS.find(([form]) => form.test(path))?.[1];
       if (said === undefined) continue;
-      const fix = "Write the prefix in front of it, and name what lies below in routes of their own.";
+      const fix = "Write a segment that stands for any under match.template, as {id}, or the prefix in front of it.";
       add("model/pattern-as-text", `${at}/match`, ["routes", i, "match"], `In ${path} ${said}.`, fix);
     }
-    for (const [header, value] of Object.entries(match.headers ?? {})) {
+    const texts = Object.entries(match.headers ?? {}).flatMap(([header, wanted]) =>
+      valuesOf(wanted).map((v) => [header, v] as const),
+    );
+    for (const [header, value] of texts) {
       if (!VALUE_PATTERNS.test(value)) continue;
       const why = `${header} is compared with ${value} as it stands: this is no regular expression.`;
       const fix = "Write a value as clients send it; a route for each, where there are several.";

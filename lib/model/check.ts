@@ -8,7 +8,7 @@ import {
   type SourcePosition,
 } from "../diagnostics";
 import type { KindName } from "../policy";
-import { configOf, routeEntries, type Host, type Route, type RouteEntry } from "../decision/gateway";
+import { configOf, routeEntries, type HeaderMatch, type Host, type Route, type RouteEntry } from "../decision/gateway";
 import type { JwtConfig } from "../policy/kinds/jwt";
 import { checkCautions } from "./check-cautions";
 import { checkInfrastructure } from "./check-infrastructure";
@@ -105,8 +105,20 @@ function overlaps(a: RouteEntry, b: RouteEntry): boolean {
   const methods = (r: RouteEntry): string[] | undefined => r.route.match.methods as string[] | undefined;
   const [am, bm] = [methods(a), methods(b)];
   const shared = am && bm ? am.some((m) => bm.includes(m)) : am === bm;
-  const headers = (r: RouteEntry): string => JSON.stringify(Object.entries(r.route.match.headers ?? {}).sort());
-  return a.path.type === b.path.type && a.path.value === b.path.value && shared && headers(a) === headers(b);
+  const { headers: left = {}, upgrade } = a.route.match;
+  const { headers: right = {} } = b.route.match;
+  const alike = Object.keys(left).length === Object.keys(right).length && upgrade === b.route.match.upgrade;
+  const samePath = a.path.type === b.path.type && templateForm(a.path.value) === templateForm(b.path.value);
+  return samePath && shared && alike && Object.entries(left).every(([name, match]) => sameValues(match, right[name]));
+}
+
+const templateForm = (value: string): string => value.replace(/\{\w+\}/g, "{}");
+
+/** Two ways to match a header that rank alike and share a value. */
+function sameValues(a: HeaderMatch, b: HeaderMatch | undefined): boolean {
+  if (typeof a === "string" || typeof b === "string" || b === undefined) return a === b;
+  if (a.type === "In" && b.type === "In") return a.values.some((value) => b.values.includes(value));
+  return a.type === b.type;
 }
 
 /** Roles or scopes that no issuer of the route says where to find: nobody could ever have them. */

@@ -1,6 +1,8 @@
 import { KINDS, type KindName } from "../policy";
 import type { ConfiguredPolicy, Gateway, Host, PathMatch, Route } from "../decision/gateway";
 import { issuerRules, type JwtConfig } from "../policy/kinds/jwt";
+import { mayShare } from "../decision/route-match";
+import type { MatchingConfig } from "../policy/kinds/route-shape";
 import { OWN_ANSWERS } from "../policy/kinds/compression";
 import { HOST_KINDS, ROUTE_KINDS, type GatewayModel, type RouteModel } from "./schema";
 
@@ -70,7 +72,9 @@ function toPolicies(model: GatewayModel, host: string, ofHost: Policies, policie
         const issuer = model.issuers[name];
         return issuer ? [issuerRules(name, issuer)] : [];
       });
-      const amongHeaderRoutes = model.routes.some((r) => r.match.headers !== undefined);
+      const amongHeaderRoutes = model.routes.some(
+        (r) => r.match.headers !== undefined || r.match.upgrade !== undefined,
+      );
       const listed = (ofHost.cors as { origins: string[] } | undefined)?.origins ?? [];
       const passedOn = claimHeadersOf(model).map((headers) => JSON.stringify(Object.entries(headers).sort()));
       const own = {
@@ -120,6 +124,7 @@ function pathsOf(route: RouteModel, basePath: string | undefined): PathMatch[] {
   const under = (value: string): string => (basePath ?? "") + (value === "/" && basePath ? "" : value);
   return [
     ...route.match.exact.map((value) => ({ type: "Exact" as const, value: under(value) })),
+    ...route.match.template.map((value) => ({ type: "PathTemplate" as const, value: under(value) })),
     ...route.match.prefix.map((value) => ({ type: "PathPrefix" as const, value: under(value) })),
   ];
 }
@@ -143,25 +148,32 @@ function triesOthers(backends: readonly { weight: number }[], policies: Policies
 function shapeOf(model: GatewayModel, route: RouteModel, policies: Policies): Policies {
   const bodySize = route.respond ? undefined : (policies.bodySize as { max: number } | undefined);
   const { match, respond, backends } = route;
-  const paths = (r: RouteModel): string[] => [...r.match.exact, ...r.match.prefix];
-  const covered = (r: RouteModel): boolean =>
-    paths(r).some((p) => paths(route).some((own) => own === p || own.startsWith(p === "/" ? "/" : `${p}/`)));
-  const divides = model.routes.some((r) => r !== route && covered(r) && !leadsAlike(r, route)) || respond !== undefined;
+  const own = pathsOf(route, undefined);
+  const shares = (r: RouteModel): boolean => pathsOf(r, undefined).some((p) => own.some((o) => mayShare(p, o)));
+  const divides = model.routes.some((r) => r !== route && shares(r) && !leadsAlike(r, route)) || respond !== undefined;
+  const wanted = Object.values(match.headers ?? {});
+  const matching: MatchingConfig = {
+    byMethod: divides && match.methods !== undefined,
+    byHeader: divides && wanted.some((w) => typeof w === "string"),
+    byHeaderSet: wanted.some((w) => typeof w !== "string"),
+    byTemplate: match.template.length > 0,
+    byUpgrade: match.upgrade !== undefined,
+  };
   return {
     ...(bodySize && { bodyCount: { max: bodySize.max } }),
-    ...((match.methods ?? match.headers) && {
-      matching: { byMethod: divides && match.methods !== undefined, byHeader: divides && match.headers !== undefined },
-    }),
+    ...((match.methods ?? match.headers ?? (matching.byTemplate || matching.byUpgrade)) && { matching }),
     ...(respond && { respond }),
     ...(backends && { weights: { backends, triesOthers: triesOthers(backends, policies) } }),
   };
 }
 
 /** What WebSockets need besides: an end with their token, and a cap for each user. A route that answers itself opens none. */
-function ofHandshakes(policies: Policies, responds: boolean): Policies {
+function ofHandshakes(policies: Policies, { respond, match }: RouteModel): Policies {
   const { connections, ...others } = policies;
+  const responds = respond !== undefined;
   // Taken away it is what holds where a model says nothing: handshakes are refused, and not by some targets alone.
-  const webSocket = (policies.webSocket ?? defaults.webSocket) as { allowed: boolean; closeAtExpiry: boolean };
+  const said = (policies.webSocket ?? defaults.webSocket) as { allowed: boolean; closeAtExpiry: boolean };
+  const webSocket = { ...said, allowed: said.allowed || match.upgrade !== undefined };
   const jwt = policies.jwt as JwtConfig | undefined;
   const hasTokens = !responds && jwt !== undefined && jwt.mode !== "open";
   const wanted = connections !== defaults.connections || (webSocket.allowed && hasTokens);
@@ -188,11 +200,16 @@ function resolveRoute(model: GatewayModel, hostName: string, ofHost: Policies, r
       : route.policies;
   const base: Policies = basePath === undefined ? {} : { rewrite: { prefix: basePath, replacement: "/" } };
   const layers = [defaults, model.policies, host?.policies ?? {}, servicePolicies ?? {}, base, own];
-  const policies = ofHandshakes(inherit(ROUTE_KINDS, ...layers), route.respond !== undefined);
-  const { methods, headers } = route.match;
+  const policies = ofHandshakes(inherit(ROUTE_KINDS, ...layers), route);
+  const { methods, headers, upgrade } = route.match;
   return {
     name: route.name,
-    match: { paths: pathsOf(route, host?.basePath), ...(methods && { methods }), ...(headers && { headers }) },
+    match: {
+      paths: pathsOf(route, host?.basePath),
+      ...(methods && { methods }),
+      ...(headers && { headers }),
+      ...(upgrade && { upgrade }),
+    },
     backends: route.backends ?? services.map((service) => ({ service, weight: 100 })),
     ...(route.respond && { respond: route.respond }),
     policies: toPolicies(model, hostName, ofHost, { ...policies, ...shapeOf(model, route, policies) }),

@@ -15,6 +15,7 @@ import {
   name,
   ownBody,
   path,
+  pathTemplate,
   size,
 } from "../policy/values";
 
@@ -86,16 +87,36 @@ const host = z.strictObject({
   policies: hostPolicies.prefault({}),
 });
 
+const matchValue = z.string().regex(/^[\x21-\x7e]{1,256}$/, "write visible ASCII without spaces");
+
+/** A text is `Exact`. */
+const headerMatch = z.union([
+  matchValue,
+  z.discriminatedUnion("type", [
+    z.strictObject({ type: z.literal("Exact"), value: matchValue }).transform(({ value }) => value),
+    z.strictObject({ type: z.literal("In"), values: z.array(matchValue).min(1).refine(unique, "name each once") }),
+    z.strictObject({ type: z.literal("Present") }),
+    z.strictObject({ type: z.literal("Absent") }),
+  ]),
+]);
+
 const match = z
   .strictObject({
     exact: z.array(exactPath).default([]),
+    /** Paths with variable segments, `/groups/{id}/draw`; they come before prefixes, and behind exact paths. */
+    template: z.array(pathTemplate).default([]),
     prefix: z.array(path).default([]),
     methods: z.array(method).min(1).optional(),
-    headers: z
-      .record(matchHeaderName, z.string().regex(/^[\x21-\x7e]{1,256}$/, "write visible ASCII without spaces"))
-      .optional(),
+    /** By header: a value, `{ type: In, values }`, `{ type: Present }` or `{ type: Absent }`. An empty header is absent. */
+    headers: z.record(matchHeaderName, headerMatch).optional(),
+    /** Handshakes alone: the route takes WebSockets, and nothing else. */
+    upgrade: z.literal("websocket").optional(),
   })
-  .refine((m) => m.exact.length + m.prefix.length > 0, "name at least one path under exact or prefix");
+  .refine(
+    (m) => m.exact.length + m.template.length + m.prefix.length > 0,
+    "name at least one path under exact, template or prefix",
+  )
+  .refine((m) => m.upgrade === undefined || m.methods === undefined, "leave methods out: a handshake is a GET");
 
 const respond = z
   .strictObject({

@@ -144,8 +144,15 @@ export const exactPath = z.union(
       .regex(/.\/$/)
       .refine((text) => path.safeParse(text.slice(0, -1)).success),
   ],
-  "write an absolute path such as /users or /users/, without query, braces, empty or dot segments; no segment stands for any other",
+  "write an absolute path such as /users or /users/, without query, braces, empty or dot segments; a segment that stands for any is written under template, as {id}",
 );
+
+/** A path in which whole segments in braces stand for any one segment: `/groups/{id}/draw` (OpenAPI 3.1, "path templating"). */
+export const pathTemplate = z.string().refine((text) => {
+  const names = text.match(/(?<=\/)\{[A-Za-z][A-Za-z0-9_]{0,31}\}(?=\/|$)/g) ?? [];
+  const plain = text.replace(/(?<=\/)\{[A-Za-z][A-Za-z0-9_]{0,31}\}(?=\/|$)/g, "x");
+  return names.length > 0 && new Set(names).size === names.length && path.safeParse(plain).success;
+}, "write a path with whole segments in braces, each name once, such as /groups/{id}/draw");
 
 /** A role, scope or audience: it is compared whole, and proxies would take a star in it for a pattern. */
 export const wholeName = z

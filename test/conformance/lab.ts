@@ -172,6 +172,42 @@ export default defineGateway({
     { name: "split", match: { prefix: ["/split"] }, service: "one" },
     { name: "split-post", match: { prefix: ["/split"], methods: ["POST", "PUT"] }, service: "two" },
     { name: "version", match: { prefix: ["/version"] }, service: "one" },
+    // Variable segments, and a word in their place.
+    { name: "shelves", match: { prefix: ["/shelves"] }, service: "one" },
+    { name: "book", match: { template: ["/shelves/{shelf}/books/{book}"] }, service: "two" },
+    { name: "new-books", match: { template: ["/shelves/{shelf}/books/new"] }, service: "one" },
+    { name: "first-book", match: { exact: ["/shelves/1/books/1"], methods: ["GET"] }, service: "one" },
+    { name: "any-two", match: { template: ["/{a}/between/{b}"] }, service: "two" },
+    // Headers that are there, absent, or one of several.
+    { name: "tiers", match: { prefix: ["/tiers"], headers: { "x-tier": { type: "Absent" } } }, service: "one" },
+    {
+      name: "tiers-known",
+      match: { prefix: ["/tiers"], headers: { "x-tier": { type: "In", values: ["gold", "silver+", "b.c"] } } },
+      service: "two",
+    },
+    {
+      name: "tiers-other",
+      match: { prefix: ["/tiers"], headers: { "x-tier": { type: "Present" } } },
+      respond: { status: 400, body: '{"error":"no such tier"}' },
+    },
+    // A path that is a socket for handshakes, and something else for everybody else.
+    { name: "both-ways", match: { prefix: ["/both-ways"] }, service: "one", policies: { jwt: { issuers: ["main"] } } },
+    { name: "both-ways-socket", match: { prefix: ["/both-ways"], upgrade: "websocket" }, service: "two" },
+    { name: "socket-alone", match: { exact: ["/socket-alone"], upgrade: "websocket" }, service: "two" },
+    {
+      name: "both-ways-elsewhere",
+      match: { prefix: ["/both-ways"], upgrade: "websocket", headers: { origin: { type: "Present" } } },
+      respond: { status: 403, body: '{"error":"no such origin"}' },
+    },
+    {
+      name: "both-ways-at-home",
+      match: {
+        prefix: ["/both-ways"],
+        upgrade: "websocket",
+        headers: { origin: { type: "In", values: ["https://app.lab.test", "https://other.lab.test:8443"] } },
+      },
+      service: "two",
+    },
     { name: "version-two", match: { prefix: ["/version"], headers: { "x-version": "2" } }, service: "two" },
     {
       name: "editions",

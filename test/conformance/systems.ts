@@ -8,6 +8,7 @@ const ROOT = path.join(__dirname, "../..");
 /** The models that cases may name: the product's own, and a small one for what no product needs yet. */
 const MODELS: Readonly<Record<string, string>> = {
   serhafen: "policies/serhafen.ts",
+  equb: "policies/equb.ts",
   mmr: "policies/mmr.ts",
   lab: "test/conformance/lab.ts",
   sessions: "test/conformance/sessions.ts",

@@ -1,5 +1,7 @@
+import fc from "fast-check";
 import type { GatewayRequest, HeaderLine } from "../../lib/policy";
-import { findRoute, routeEntries, type Route } from "../../lib/decision/gateway";
+import { findRoute, routeEntries, type PathMatch, type Route } from "../../lib/decision/gateway";
+import { mayShare, pathFits } from "../../lib/decision/route-match";
 
 interface Shape {
   exact?: string[];
@@ -138,5 +140,59 @@ describe("Gateway API's order", () => {
     expect(find("OPTIONS", "/p", [], false, routes)).toBe("none");
     expect(find("OPTIONS", "/p", [], true, routes)).toBe("post-only");
     expect(find("OPTIONS", "/q", [], true, routes)).toBe("none");
+  });
+});
+
+describe("paths with variables", () => {
+  const paths = (...all: PathMatch[]): Route[] =>
+    all.map((path) => ({ name: path.value, match: { paths: [path] }, backends: [], policies: [] }));
+  const template = (value: string): PathMatch => ({ type: "PathTemplate", value });
+  const routes = paths(
+    { type: "PathPrefix", value: "/a" },
+    template("/a/{x}/{y}"),
+    template("/a/{x}/c"),
+    template("/{w}/b/c"),
+    { type: "Exact", value: "/a/b/c" },
+  );
+
+  test.each([
+    ["/a/b/c", "/a/b/c"],
+    ["/a/z/c", "/a/{x}/c"],
+    ["/z/b/c", "/{w}/b/c"],
+    ["/a/z/z", "/a/{x}/{y}"],
+    ["/a/z/", "/a"],
+    ["/a//z", "/a"],
+    ["/a/z/z/", "/a"],
+    ["/a/%7Bx%7D/%2F", "/a/{x}/{y}"],
+    ["/z/z/z", "none"],
+  ])("%s is of %s", (target, expected) => {
+    expect(find("GET", target, [], false, routes)).toBe(expected);
+    expect(find("GET", target, [], false, [...routes].reverse())).toBe(expected);
+  });
+
+  test("two paths share a request, or none can", () => {
+    const segment = fc.constantFrom("a", "b", "{x}", "{y}");
+    const path = fc
+      .tuple(fc.constantFrom("Exact", "PathPrefix", "PathTemplate"), fc.array(segment, { minLength: 1, maxLength: 4 }))
+      .map(([type, all]): PathMatch => {
+        const plain = type === "PathTemplate" ? all : all.map((s) => s.replace(/[{}]/g, ""));
+        return { type: type, value: `/${plain.join("/")}` };
+      });
+    const words = ["a", "b", "x", "y"];
+    const all = [1, 2, 3, 4].reduce<string[][]>(
+      (made) => [
+        ...made,
+        ...made.filter((m) => m.length === made.at(-1)?.length).flatMap((m) => words.map((w) => [...m, w])),
+      ],
+      [[]],
+    );
+    const requests = all.slice(1).map((m) => `/${m.join("/")}`);
+    fc.assert(
+      fc.property(path, path, (left, right) => {
+        const shared = requests.some((request) => pathFits(left, request) && pathFits(right, request));
+        expect(mayShare(left, right)).toBe(shared);
+      }),
+      { numRuns: 200 },
+    );
   });
 });

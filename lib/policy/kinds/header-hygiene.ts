@@ -4,7 +4,7 @@ import { headerValues, policyKind } from "../kind";
 import { headerName } from "../values";
 
 /** Words between the gateway's own parts. */
-export const OWN_HEADERS = ["client", "host", "method", "network", "route", "target"].map(
+export const OWN_HEADERS = ["client", "host", "method", "network", "route", "target", "upgrade"].map(
   (word) => `x-gateway-${word}`,
 );
 

@@ -7,10 +7,17 @@ import { policyKind } from "../kind";
  * target which cannot route in that way refuses, instead of losing a part of it.
  */
 
-/** Routes that take one path by method or by header, and lead to different places. */
+/** Routes that are told apart by more than an exact path or a prefix: where they lead to different places, or by what only they have. */
 export const matching = policyKind({
   kind: "matching",
-  schema: z.strictObject({ byMethod: z.boolean(), byHeader: z.boolean() }),
+  schema: z.strictObject({
+    byMethod: z.boolean(),
+    byHeader: z.boolean(),
+    /** By whether a header is there, or is one of several. */
+    byHeaderSet: z.boolean().default(false),
+    byTemplate: z.boolean().default(false),
+    byUpgrade: z.boolean().default(false),
+  }),
   phase: "route",
   sees: "head",
   perHost: false,
@@ -18,6 +25,9 @@ export const matching = policyKind({
     const features: Feature[] = [];
     if (config.byMethod) features.push("RouteByMethod");
     if (config.byHeader) features.push("RouteByHeader");
+    if (config.byHeaderSet) features.push("RouteByHeaderSet");
+    if (config.byTemplate) features.push("RouteByTemplate");
+    if (config.byUpgrade) features.push("RouteByUpgrade");
     return features;
   },
 });
@@ -50,6 +60,7 @@ export const weights = policyKind({
   ],
 });
 
+export type MatchingConfig = z.output<(typeof matching)["schema"]>;
 export type RespondConfig = z.output<(typeof respond)["schema"]>;
 export type WeightsConfig = z.output<(typeof weights)["schema"]>;
 

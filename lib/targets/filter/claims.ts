@@ -72,7 +72,7 @@ export const THROUGH: Claims = {
 export const EDGE: Claims = {
   httpsRedirect: ["HttpsRedirect"],
   pathHygiene: ["PathHygiene", "PathHygieneException"],
-  matching: ["RouteByMethod", "RouteByHeader"],
+  matching: ["RouteByMethod", "RouteByHeader", "RouteByHeaderSet", "RouteByTemplate", "RouteByUpgrade"],
   respond: ["RouteRespond"],
   headerHygiene: ["HeaderMalformedNames", "HeaderNamedRemoval", "HeaderSingleValue"],
   cors: ["CorsPreflight", "CorsOnRefusals", "CorsCredentials"],

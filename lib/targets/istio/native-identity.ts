@@ -5,6 +5,7 @@ import {
   type AuthorizationPolicySpecRules as Rule,
 } from "../../../imports/security.istio.io";
 import { routeEntries, type RouteEntry } from "../../decision/gateway";
+import { mayShare, pathFits } from "../../decision/route-match";
 import { claimMembers, type ClaimPath } from "../../identity/claims";
 import type { IssuerRules } from "../../identity/token";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
@@ -18,12 +19,15 @@ import { metadata } from "./names";
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
 const patterns = ({ path: { type, value } }: RouteEntry): string[] =>
-  type === "Exact" ? [value] : value === "/" ? ["/*"] : [value, `${value}/*`];
+  type === "PathTemplate" ? [value.replace(/\{\w+\}/g, "{*}")] : type === "Exact" ? [value] : value === "/" ? ["/*"] : [value, `${value}/*`];
 
 const takes = ({ route }: RouteEntry, method: string): boolean =>
   route.match.methods === undefined || route.match.methods.includes(method);
 
 function isInside(inner: RouteEntry, outer: RouteEntry): boolean {
+  if (outer.path.type === "PathTemplate")
+    return inner.path.type === "Exact" ? pathFits(outer.path, inner.path.value) : inner.path.value === outer.path.value;
+  if (inner.path.type === "PathTemplate") return outer.path.type === "PathPrefix" && mayShare(inner.path, outer.path);
   if (outer.path.type === "Exact") return inner.path.type === "Exact" && inner.path.value === outer.path.value;
   const prefix = outer.path.value === "/" ? "/" : `${outer.path.value}/`;
   return inner.path.value === outer.path.value || inner.path.value.startsWith(prefix);

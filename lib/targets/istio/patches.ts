@@ -30,3 +30,6 @@ export const lua = (source: string): object => ({
 export const setHeader = (key: string, value: string, append_action = "OVERWRITE_IF_EXISTS_OR_ADD"): object => ({
   append: { header: { key, value }, append_action },
 });
+
+/** A text in which RE2 would read something else. */
+export const regexText = (text: string): string => text.replace(/[.+*?^$()[\]{}|\\]/g, "\\$&");

@@ -106,7 +106,7 @@ export const audit: Enforcer<IstioDraft> = {
 };
 
 export const matching: Enforcer<IstioDraft> = {
-  supports: ["RouteByMethod", "RouteByHeader"],
+  supports: ["RouteByMethod", "RouteByHeader", "RouteByHeaderSet", "RouteByTemplate", "RouteByUpgrade"],
   stage: "beforeExtAuth",
   apply(placement, draft) {
     routeOf(draft, placement).chosenByMatch = true;

@@ -10,16 +10,22 @@ import {
   type VirtualServiceSpecHttp,
   type VirtualServiceSpecHttpMatch,
 } from "../../../imports/networking.istio.io";
-import { routeEntries, type RouteEntry } from "../../decision/gateway";
+import { routeEntries, type HeaderMatch, type RouteEntry } from "../../decision/gateway";
+import { segmentsOf } from "../../decision/route-match";
 import { IDEMPOTENT } from "../../policy/kinds/upstream";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { longestAnswerMs, throughAddress } from "../through";
+import { regexText } from "./patches";
 import { duration, formatText, metadata, hasHandshakes, MISSING, nowhere, ONCE, PREFLIGHT, REDIRECT, routeName, TOLD, UPGRADE, splitAddress } from "./names";
 
 type Part<K extends keyof VirtualServiceSpecHttp> = Pick<VirtualServiceSpecHttp, K>;
 
 /** A prefix ends on a segment boundary, which Envoy's own prefixes do not. */
-function uris({ path }: RouteEntry): { exact?: string; prefix?: string }[] {
+function uris({ path }: RouteEntry): { exact?: string; prefix?: string; regex?: string }[] {
+  if (path.type === "PathTemplate") {
+    const segments = segmentsOf(path.value).map((segment) => (segment === undefined ? "[^/]+" : regexText(segment)));
+    return [{ regex: `/${segments.join("/")}` }];
+  }
   if (path.type === "Exact") return [{ exact: path.value }];
   return path.value === "/" ? [{ prefix: "/" }] : [{ exact: path.value }, { prefix: `${path.value}/` }];
 }
@@ -29,12 +35,27 @@ function matches(
   route: RouteDraft,
   methods: readonly string[] | undefined,
 ): VirtualServiceSpecHttpMatch[] {
-  const headers = route.chosenByMatch ? Object.entries(entry.route.match.headers ?? {}) : [];
+  const wanted = route.chosenByMatch ? Object.entries(entry.route.match.headers ?? {}) : [];
+  const isAbsent = ([, match]: (typeof wanted)[number]): boolean => typeof match !== "string" && match.type === "Absent";
+  const headers = {
+    ...(entry.route.match.upgrade && HANDSHAKE),
+    ...Object.fromEntries(wanted.filter((w) => !isAbsent(w)).map(([name, match]) => [name, headerText(match)])),
+  };
+  // Empty is absent.
+  const without = Object.fromEntries(wanted.filter(isAbsent).map(([name]) => [name, { regex: ".+" }]));
   return uris(entry).map((uri) => ({
     uri,
     ...(methods && { method: methods.length === 1 ? { exact: methods[0] as string } : { regex: methods.join("|") } }),
-    ...(headers.length > 0 && { headers: Object.fromEntries(headers.map(([name, exact]) => [name, { exact }])) }),
+    ...(Object.keys(headers).length > 0 && { headers }),
+    ...(Object.keys(without).length > 0 && { withoutHeaders: without }),
   }));
+}
+
+const HANDSHAKE = { upgrade: { regex: "(?i)websocket" }, connection: { regex: "(?i)(.*[, ])?upgrade([, ].*)?" } };
+
+function headerText(match: HeaderMatch): { exact: string } | { regex: string } {
+  if (typeof match === "string") return { exact: match };
+  return { regex: match.type === "In" ? match.values.map(regexText).join("|") : ".+" };
 }
 
 const formatted = (set: Readonly<Record<string, string>> = {}): Record<string, string> =>
@@ -60,7 +81,7 @@ function headerChanges({ requestHeaders, responseHeaders, through }: RouteDraft)
 
 function rewrite({ rewrite: config }: RouteDraft): Part<"rewrite"> {
   if (!config) return {};
-  const prefix = config.prefix.replace(/[.+*?^$()[\]{}|\\]/g, "\\$&");
+  const prefix = regexText(config.prefix);
   const [rest, base] = config.replacement === "/" ? ["/?(.*)", "/"] : ["(/.*)?", config.replacement];
   return { rewrite: { uriRegexRewrite: { match: `^${prefix}${rest}$`, rewrite: `${base}\\1` } } };
 }
@@ -123,6 +144,8 @@ function forwarding(draft: IstioDraft, host: HostDraft, entry: RouteEntry): Virt
     ...match,
     headers: { ...match.headers, upgrade: { regex: "(?i)websocket" } },
   });
+  if (upgrade && entry.route.match.upgrade)
+    return [{ name: name + UPGRADE, match: matches(entry, route, ["GET"]), ...common, ...tries(route, !route.through) }];
   const repeatable = IDEMPOTENT.filter((m) => methods === undefined || methods.includes(m));
   const twice = (route.retries !== undefined || route.through) && repeatable.length > 0;
   const single = methods?.filter((m) => !repeatable.includes(m as (typeof IDEMPOTENT)[number]));
@@ -157,9 +180,10 @@ const isPreflight = { origin: { regex: ".+" }, "access-control-request-method": 
 /** Paths whose routes all name methods would lose their preflights. */
 function preflights(host: HostDraft, entries: readonly RouteEntry[], to: Part<"route">): VirtualServiceSpecHttp[] {
   if (!host.cors) return [];
-  const open = entries.filter((e) => !e.route.match.methods && !e.route.match.headers && !e.route.respond);
+  const open = entries.filter(({ route: { match, respond } }) => !match.methods && !match.headers && !match.upgrade && !respond);
   const isCovered = ({ path: { type, value } }: RouteEntry): boolean =>
     open.some(({ path }) => {
+      if (path.type === "PathTemplate" || type === "PathTemplate") return path.type === type && path.value === value;
       if (path.value === value && (path.type === "PathPrefix" || type === "Exact")) return true;
       return path.type === "PathPrefix" && value.startsWith(path.value === "/" ? "/" : `${path.value}/`);
     });

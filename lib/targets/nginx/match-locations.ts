@@ -1,4 +1,5 @@
-import { routeEntries, type RouteEntry } from "../../decision/gateway";
+import { routeEntries, type HeaderMatch, type PathMatch, type RouteEntry } from "../../decision/gateway";
+import { literalPrefix, mayShare, pathFits, segmentsOf } from "../../decision/route-match";
 import { headerVariable, regexText, text } from "../nginx-syntax";
 import type { ServerDraft } from "./draft";
 
@@ -8,33 +9,41 @@ export interface LocationView {
   lines: string[];
 }
 
-function covers(prefix: string, value: string): boolean {
-  return prefix === "/" || value === prefix || value.startsWith(`${prefix}/`);
+/** Whether a location takes paths that fit a way into a route. */
+function reaches({ path }: RouteEntry, { type, value }: PathMatch): boolean {
+  if (path.type === "PathTemplate") return type === "Exact" ? pathFits(path, value) : mayShare(path, { type, value });
+  if (path.type === "Exact") return type === "Exact" && path.value === value;
+  return path.value === "/" || value === path.value || value.startsWith(`${path.value}/`);
 }
 
 /** The ways into routes that a request for this path may take, best first; the first without a condition is the last. */
-function candidates(server: ServerDraft, entries: readonly RouteEntry[], own: RouteEntry): RouteEntry[] {
-  const { type, value } = own.path;
-  const possible = entries.filter(({ path }) =>
-    path.type === "Exact" ? type === "Exact" && path.value === value : covers(path.value, value),
-  );
+function candidates(server: ServerDraft, entries: readonly RouteEntry[], own: PathMatch): RouteEntry[] {
+  const possible = entries.filter((entry) => reaches(entry, own));
   const end = possible.findIndex((e) => conditionsOf(server, e).length === 0);
   return end < 0 ? possible : possible.slice(0, end + 1);
+}
+
+function headerCondition(name: string, wanted: HeaderMatch): string {
+  const variable = `$http_${headerVariable(name)}`;
+  if (typeof wanted === "string") return `${variable} = ${text(wanted)}`;
+  if (wanted.type === "In") return `${variable} ~ "^(${wanted.values.map(regexText).join("|")})$"`;
+  return `${variable} ${wanted.type === "Present" ? "!=" : "="} ""`;
+}
+
+/** A path as a regular expression over the raw one. */
+function pathExpression({ type, value }: PathMatch): string {
+  const segments = segmentsOf(value).map((segment) => (segment === undefined ? "/[^/]+" : `/${regexText(segment)}`));
+  return `^${segments.join("")}${type === "PathPrefix" ? "(/|$)" : "$"}`;
 }
 
 /** nginx matches the decoded path; where a path has characters that a client may escape, the raw one is asked too. */
 function conditionsOf(server: ServerDraft, { route: { name, match }, path }: RouteEntry): string[] {
   const conditions: string[] = [];
-  if (/[^A-Za-z0-9/]/.test(path.value)) {
-    const end = path.type === "Exact" ? "$" : "(/|$)";
-    conditions.push(`$gateway_path ~ "^${regexText(path.value)}${end}"`);
-  }
+  if (/[^A-Za-z0-9/]/.test(path.value)) conditions.push(`$gateway_path ~ "${pathExpression(path)}"`);
   if (server.routes.get(name)?.chosenByMatch !== true) return conditions;
   if (match.methods) conditions.push(`$request_method ~ "^(${match.methods.join("|")})$"`);
-  for (const [name, value] of Object.entries(match.headers ?? {})) {
-    conditions.push(`$http_${headerVariable(name)} = ${text(value)}`);
-  }
-  return conditions;
+  if (match.upgrade) conditions.push("$gateway_handshake");
+  return [...conditions, ...Object.entries(match.headers ?? {}).map(([header, wanted]) => headerCondition(header, wanted))];
 }
 
 export const routeLocation = (name: string): string => `/.gateway/routes/${name}`;
@@ -53,13 +62,17 @@ function dispatchLines(server: ServerDraft, entry: RouteEntry): string[] {
   ];
 }
 
+/** Where nginx looks for a path: a template stands below its first segments. */
+export const placeOf = (path: PathMatch): PathMatch =>
+  path.type === "PathTemplate" ? { type: "PathPrefix", value: literalPrefix(path) } : path;
+
 /** One location for each path that the model names: it chooses the route, whose own location does the rest. */
 export function matchLocations(server: ServerDraft): LocationView[] {
   const entries = routeEntries(server.host.routes);
-  const paths = new Map(entries.map((e) => [`${e.path.type} ${e.path.value}`, e]));
-  return [...paths.values()].flatMap((entry) => {
-    const ways = candidates(server, entries, entry);
-    const { type, value } = entry.path;
+  const paths = new Map(entries.map(({ path }) => placeOf(path)).map((path) => [`${path.type} ${path.value}`, path]));
+  return [...paths.values()].flatMap((path) => {
+    const ways = candidates(server, entries, path);
+    const { type, value } = path;
     const lines = [
       ...(server.answersPreflights ? ["if ($gateway_preflight) { return 204; }"] : []),
       ...ways.flatMap((way) => dispatchLines(server, way)),

@@ -96,7 +96,7 @@ export const weights: Enforcer<NginxDraft> = {
 };
 
 export const matching: Enforcer<NginxDraft> = {
-  supports: ["RouteByMethod", "RouteByHeader"],
+  supports: ["RouteByMethod", "RouteByHeader", "RouteByHeaderSet", "RouteByTemplate", "RouteByUpgrade"],
   stage: "beforeExtAuth",
   apply(placement, draft) {
     routeOf(draft, placement).chosenByMatch = true;

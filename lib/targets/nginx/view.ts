@@ -14,7 +14,7 @@ import { othersOf } from "./upstream";
 import { handshakeChecks } from "./web-socket";
 import { errorLines, errorLocations, errorTexts } from "./errors";
 import { headers, lastOfEach, responseHeaderLines } from "./header-lines";
-import { matchLocations, routeLocation, type LocationView } from "./match-locations";
+import { matchLocations, placeOf, routeLocation, type LocationView } from "./match-locations";
 
 /** Turns a draft into what the template prints: every string escaped, every order settled, no decision left. */
 
@@ -199,7 +199,7 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
     listen: listenerView(draft.input.model, https.port, true),
     accessLogs: accessLogs(draft, server),
     hasDoor: asks,
-    hasRoot: server.host.routes.some((r) => r.match.paths.some((p) => p.value === "/" && p.type === "PathPrefix")),
+    hasRoot: server.host.routes.some((r) => r.match.paths.map(placeOf).some((p) => p.value === "/" && p.type === "PathPrefix")),
     guard: server.guard && {
       zone: server.guard.zone,
       burst: server.guard.burst > 0 ? ` burst=${String(server.guard.burst)} nodelay` : "",

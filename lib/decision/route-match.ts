@@ -1,0 +1,108 @@
+import type { GatewayRequest } from "../policy/kind";
+import { headerValues } from "../policy/kind";
+import { asksForWebSocket } from "../policy/kinds/web-socket";
+
+/** How requests are told apart: by path, then method, then headers and a handshake. In Gateway API's terms. */
+
+export interface PathMatch {
+  /** `PathTemplate`: `{name}` stands for one segment, whatever is in it. */
+  type: "Exact" | "PathTemplate" | "PathPrefix";
+  value: string;
+}
+
+/** A header's value as text is `Exact`. A header without a value is absent. */
+export type HeaderMatch = string | { type: "In"; values: readonly string[] } | { type: "Present" } | { type: "Absent" };
+
+export interface RouteMatch {
+  paths: readonly PathMatch[];
+  methods?: readonly string[];
+  /** Names in lower case. */
+  headers?: Readonly<Record<string, HeaderMatch>>;
+  /** WebSocket handshakes alone. */
+  upgrade?: "websocket";
+}
+
+const VARIABLE = /^\{[A-Za-z][A-Za-z0-9_]*\}$/;
+
+/** The segments of a path in a model; nothing for one that stands for any. */
+export const segmentsOf = (path: string): (string | undefined)[] =>
+  path
+    .split("/")
+    .slice(1)
+    .map((segment) => (VARIABLE.test(segment) ? undefined : segment));
+
+/** The longest prefix of a path in a model that has no variable. */
+export function literalPrefix({ value }: PathMatch): string {
+  const segments = segmentsOf(value);
+  const at = segments.indexOf(undefined);
+  return at < 0 ? value : `/${segments.slice(0, at).join("/")}`;
+}
+
+const templates = new Map<string, (string | undefined)[]>();
+
+function fitsTemplate(template: string, path: string): boolean {
+  let wanted = templates.get(template);
+  if (!wanted) templates.set(template, (wanted = segmentsOf(template)));
+  const said = path.split("/");
+  return (
+    said.length === wanted.length + 1 &&
+    wanted.every((w, i) => (w === undefined ? said[i + 1] !== "" : w === said[i + 1]))
+  );
+}
+
+export function pathFits({ type, value }: PathMatch, path: string): boolean {
+  if (type === "PathTemplate") return fitsTemplate(value, path);
+  if (!path.startsWith(value)) return false;
+  // A prefix ends on a segment boundary.
+  return path.length === value.length || (type === "PathPrefix" && (value === "/" || path[value.length] === "/"));
+}
+
+/** Whether some path fits both. */
+export function mayShare(a: PathMatch, b: PathMatch): boolean {
+  const [left, right] = [a, b].map(({ value }) => (value === "/" ? [] : segmentsOf(value)));
+  if (!left || !right) return false;
+  const shorter = Math.min(left.length, right.length);
+  if (left.length > shorter && b.type !== "PathPrefix") return false;
+  if (right.length > shorter && a.type !== "PathPrefix") return false;
+  return left.slice(0, shorter).every((l, i) => l === undefined || right[i] === undefined || l === right[i]);
+}
+
+function headerFits(wanted: HeaderMatch, values: readonly string[]): boolean {
+  if (typeof wanted === "string") return values.length === 1 && values[0] === wanted;
+  if (wanted.type === "Present") return values.length > 0;
+  if (wanted.type === "Absent") return values.length === 0;
+  return values.length === 1 && wanted.values.includes(values[0] as string);
+}
+
+/** Whether a request, whose path fits, is the route's. */
+export function requestFits({ methods, headers, upgrade }: RouteMatch, request: GatewayRequest): boolean {
+  if (methods && !methods.includes(request.method)) return false;
+  if (upgrade && !(request.method === "GET" && asksForWebSocket(request))) return false;
+  return Object.entries(headers ?? {}).every(([name, wanted]) =>
+    headerFits(
+      wanted,
+      headerValues(request, name).filter((value) => value !== ""),
+    ),
+  );
+}
+
+const PATH_RANK = { Exact: 0, PathTemplate: 1, PathPrefix: 2 } as const;
+
+/**
+ * Gateway API's order: exact paths, then templates with the fewest variables, then the longest prefix; then handshakes, routes
+ * with a method, those with more headers, and of those with as many the ones that name values. What is still equal keeps the
+ * model's order.
+ */
+export function rankOf(path: PathMatch, { methods, headers = {}, upgrade }: RouteMatch): number[] {
+  const wanted = Object.values(headers);
+  return [
+    PATH_RANK[path.type],
+    segmentsOf(path.value).filter((segment) => segment === undefined).length,
+    -path.value.length,
+    upgrade ? 0 : 1,
+    methods ? 0 : 1,
+    -wanted.length,
+    wanted.filter((w) => typeof w !== "string").length,
+    wanted.filter((w) => typeof w !== "string" && w.type !== "In").length,
+  ];
+}
