@@ -1,18 +1,82 @@
 import { defineGateway } from "../lib/model";
 
 /**
- * Maternal: a web application and mobile applications in front of one back end. Hosts, routes and who may use them; the
- * internal key, GraphQL's and sockets' limits and the web's proxy paths come later.
+ * Maternal: a web application and mobile applications in front of one back end. The gateway is the web's BFF as well: it calls the
+ * back end for `/api/proxy` and `/api/graphql`, with the internal key that no client has.
  */
 const WEB = ["maternal.noru1.ro", "maternal-web.noru1.ro"];
 const MOBILE = ["api.maternal.noru1.ro", "maternal-api.noru1.ro"];
 
+const ORIGINS = [
+  "https://maternal.noru1.ro",
+  "https://maternal-web.noru1.ro",
+  "capacitor://localhost",
+  "ionic://localhost",
+  "http://localhost",
+];
+const DEVELOPERS = [...ORIGINS, "http://localhost:3030"];
+
+const open = { mode: "open" as const, issuers: ["backend"] };
+
+/** The back end takes requests with this key alone. */
+const INTERNAL = { "x-internal-api-key": { secret: "internal-key" } };
+
+/** Both web hosts together. */
+const WEB_LIMIT = { name: "web", requests: 100, per: "1m", burst: 20, key: ["clientAddress" as const] };
+const MOBILE_LIMIT = { name: "mobile", requests: 60, per: "1m", burst: 10, key: ["apiKey" as const] };
+const QUERIES = {
+  name: "graphql",
+  requests: 30,
+  per: "1m",
+  key: ["user" as const, "apiKey" as const, "clientAddress" as const],
+};
+
+const BACKEND = "backend.default.svc.cluster.local";
+
+const rest = {
+  rateLimit: { limits: [WEB_LIMIT] },
+  requestHeaders: { set: INTERNAL },
+  rewrite: { prefix: "/api/proxy", replacement: "/api/v1", host: BACKEND },
+  fallback: { status: 502, body: '{"error":"Internal proxy error"}' },
+};
+
+const graphqlOfWeb = {
+  rateLimit: { limits: [WEB_LIMIT, QUERIES] },
+  requestHeaders: { set: INTERNAL, only: ["content-type", "authorization", "accept"] },
+  rewrite: { prefix: "/api/graphql", replacement: "/graphql", host: BACKEND },
+  fallback: { status: 502, body: '{"errors":[{"message":"GraphQL proxy error"}]}' },
+};
+
+const PLAYGROUND = { status: 403, body: '{"error":"GraphQL Playground disabled in production"}' };
+
+const SOCKETS = { prefix: ["/ws", "/socket.io"], exact: ["/graphql"], upgrade: "websocket" as const };
+
+/** A browser's socket: from a listed origin, with a good token if any. */
+const ofBrowsers = (origins: string[], environments: string[]) => ({
+  match: { ...SOCKETS, headers: { origin: { type: "In" as const, values: origins } } },
+  environments,
+  service: "backend",
+  policies: {
+    jwt: {
+      mode: "optional" as const,
+      issuers: ["backend"],
+      webSocketProtocol: true,
+      claimHeaders: { "x-user-id": "sub" },
+    },
+    connections: { max: 10, key: ["user" as const, "clientAddress" as const] },
+    requestHeaders: { set: INTERNAL },
+  },
+});
+
 export default defineGateway({
   name: "maternal",
-  targets: ["node-gateway"],
+  targets: ["nginx", "istio", "node-gateway"],
   front: { kind: "alb", networks: ["10.10.0.0/22"] },
   hosts: Object.fromEntries([...WEB, ...MOBILE].map((host) => [host, {}])),
-  secrets: { "mobile-keys": { awsSecretsManager: "maternal/{environment}/mobile-keys" } },
+  secrets: {
+    "mobile-keys": { awsSecretsManager: "maternal/{environment}/mobile-keys" },
+    "internal-key": { awsSecretsManager: "maternal/{environment}/internal-key" },
+  },
   issuers: {
     backend: {
       issuer: "https://api.maternal.noru1.ro",
@@ -21,24 +85,33 @@ export default defineGateway({
     },
   },
   services: {
-    backend: { address: "backend.default.svc.cluster.local:3020" },
+    backend: { address: `${BACKEND}:3020` },
     web: { address: "web.default.svc.cluster.local:3030" },
   },
   policies: {
     cors: {
-      origins: [
-        "https://maternal.noru1.ro",
-        "https://maternal-web.noru1.ro",
-        "capacitor://localhost",
-        "ionic://localhost",
-        "http://localhost",
-      ],
+      origins: ORIGINS,
+      methods: ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+      // The internal key is no browser's.
+      requestHeaders: ["content-type", "authorization", "x-api-key"],
       credentials: true,
     },
     jwt: { issuers: ["backend"], claimHeaders: { "x-user-id": "sub" } },
-    // The internal key is the gateway's to set.
-    headerHygiene: { drop: ["x-internal-api-key"] },
     securityHeaders: { frameOptions: "SAMEORIGIN", referrerPolicy: "strict-origin-when-cross-origin" },
+    responseHeaders: { remove: ["x-xss-protection"] },
+    errorBody: { byStatus: { 429: { error: "Rate limit exceeded", retryAfter: "{retryAfter}" } } },
+  },
+  overlays: {
+    development: {
+      policies: {
+        cors: {
+          origins: DEVELOPERS,
+          methods: ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+          requestHeaders: ["content-type", "authorization", "x-api-key"],
+          credentials: true,
+        },
+      },
+    },
   },
   routes: [
     {
@@ -46,34 +119,97 @@ export default defineGateway({
       match: { prefix: ["/"] },
       hosts: WEB,
       service: "web",
+      policies: { jwt: open, rateLimit: { limits: [WEB_LIMIT] } },
+    },
+    {
+      name: "web-sign-in",
+      match: { prefix: ["/api/proxy/auth"] },
+      hosts: WEB,
+      service: "backend",
+      policies: { ...rest, jwt: open },
+    },
+    // Whoever could call without a token would borrow the internal key.
+    { name: "web-calls", match: { prefix: ["/api/proxy"] }, hosts: WEB, service: "backend", policies: rest },
+    {
+      name: "web-graphql",
+      match: { exact: ["/api/graphql"] },
+      hosts: WEB,
+      service: "backend",
+      policies: { ...graphqlOfWeb, graphql: {} },
+    },
+    {
+      name: "web-playground",
+      match: { exact: ["/api/graphql"], methods: ["GET"] },
+      hosts: WEB,
+      environments: ["production"],
+      respond: PLAYGROUND,
+    },
+    {
+      name: "web-playground-of-developers",
+      match: { exact: ["/api/graphql"], methods: ["GET"] },
+      hosts: WEB,
+      environments: ["development"],
+      service: "backend",
+      policies: graphqlOfWeb,
+    },
+    {
+      name: "mobile",
+      match: { prefix: ["/api/v1"] },
+      hosts: MOBILE,
+      service: "backend",
       policies: {
-        jwt: { mode: "open", issuers: ["backend"] },
-        rateLimit: {
-          limits: [{ name: "web", requests: 100, per: "1m", burst: 20, key: ["clientAddress"] }],
-        },
+        apiKey: { secret: "mobile-keys" },
+        rateLimit: { limits: [MOBILE_LIMIT] },
+        requestHeaders: { set: INTERNAL },
       },
     },
-    // Until the gateway calls the back end for the web itself, nobody does: whoever could would borrow its internal key.
     {
-      name: "web-calls",
-      match: { prefix: ["/api/proxy", "/api/graphql"] },
-      hosts: WEB,
-      respond: { status: 404 },
+      name: "mobile-graphql",
+      match: { exact: ["/graphql"] },
+      hosts: MOBILE,
+      service: "backend",
+      policies: {
+        apiKey: { secret: "mobile-keys" },
+        rateLimit: { limits: [MOBILE_LIMIT, QUERIES] },
+        requestHeaders: { set: INTERNAL },
+        graphql: {},
+      },
     },
     {
       name: "playground",
       match: { exact: ["/graphql"], methods: ["GET"] },
       hosts: MOBILE,
-      respond: { status: 403, body: '{"error":"GraphQL Playground disabled in production"}' },
+      environments: ["production"],
+      respond: PLAYGROUND,
     },
     {
-      name: "mobile",
-      match: { prefix: ["/api/v1", "/graphql"] },
+      name: "playground-of-developers",
+      match: { exact: ["/graphql"], methods: ["GET"] },
       hosts: MOBILE,
+      environments: ["development"],
       service: "backend",
       policies: {
         apiKey: { secret: "mobile-keys" },
-        rateLimit: { limits: [{ name: "mobile", requests: 60, per: "1m", burst: 10, key: ["apiKey"] }] },
+        rateLimit: { limits: [MOBILE_LIMIT, QUERIES] },
+        requestHeaders: { set: INTERNAL },
+      },
+    },
+    // Sockets, on all hosts: from pages that are listed; from no others; without an origin as mobile applications.
+    { name: "sockets-of-browsers", ...ofBrowsers(ORIGINS, ["production"]) },
+    { name: "sockets-of-developers", ...ofBrowsers(DEVELOPERS, ["development"]) },
+    {
+      name: "sockets-of-strangers",
+      match: { ...SOCKETS, headers: { origin: { type: "Present" } } },
+      respond: { status: 403, body: '{"error":"Forbidden","message":"This origin opens no sockets here."}' },
+    },
+    {
+      name: "sockets",
+      match: SOCKETS,
+      service: "backend",
+      policies: {
+        apiKey: { secret: "mobile-keys" },
+        connections: { max: 10, key: ["user"] },
+        requestHeaders: { set: INTERNAL },
       },
     },
   ],

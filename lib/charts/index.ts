@@ -1,6 +1,6 @@
 import { App, Chart } from "cdk8s";
 import { toYaml } from "../targets/yaml";
-import { edgeTargetOf, workloadOf, type GatewayModel } from "../model";
+import { edgeTargetOf, modelIn, workloadOf, type GatewayModel } from "../model";
 import type { Compiled, OutputFile } from "../targets";
 import { awsObjects } from "./aws";
 import { filterWorkload } from "./filter";
@@ -28,8 +28,9 @@ function onAws(model: GatewayModel, environment: string): OutputFile[] {
 }
 
 /** Workloads of one environment: the filter, once for each proxy that it may stand behind, and as the gateway itself. */
-export function workloads(model: GatewayModel, { gateway, plans, files }: Compiled): OutputFile[] {
+export function workloads(whole: GatewayModel, { gateway, plans, files }: Compiled): OutputFile[] {
   const { system, environment } = gateway;
+  const model = modelIn(whole, environment);
   const filters = plans.flatMap(({ target, reports }): OutputFile[] => {
     const place = placeOf(target);
     const plan = place && files.find((f) => f.path === place.plan(system, environment));

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { edgeTargetOf, systemNameOf, workloadOf, type GatewayModel } from "../model";
+import { edgeTargetOf, modelIn, systemNameOf, workloadOf, type GatewayModel } from "../model";
 import type { ClusterTarget } from "../model/infrastructure";
 
 /**
@@ -91,7 +91,8 @@ interface TargetGroups {
  * The groups that the gateway's pods are in for the balancers. Port and protocol are those of a group for good: the names change
  * with them, or CloudFormation could not put another in its place. AWS takes 32 characters.
  */
-export function targetGroupsOf(model: GatewayModel, environment: string): TargetGroups {
+export function targetGroupsOf(whole: GatewayModel, environment: string): TargetGroups {
+  const model = modelIn(whole, environment);
   const port = IN_CLUSTER[edgeTargetOf(model, environment)].podPort(model);
   const protocol = model.front.tls === "gateway" ? "HTTPS" : "HTTP";
   const code = createHash("sha256")

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { resolveGateway, secretsOf, type GatewayModel } from "../model";
+import { modelIn, resolveGateway, secretsOf, type GatewayModel } from "../model";
 import type { addresses } from "../policy/kinds/addresses";
 import type { apiKey } from "../policy/kinds/api-key";
 import type { authorization } from "../policy/kinds/authorization";
@@ -112,8 +112,9 @@ export const accessOf = (models: readonly GatewayModel[]): AccessRow[] =>
 
 /** What no row says. */
 export const groundsOf = (models: readonly GatewayModel[]): Ground[] =>
-  models.flatMap((model) =>
-    model.environments.map((environment) => {
+  models.flatMap((whole) =>
+    whole.environments.map((environment) => {
+      const model = modelIn(whole, environment);
       const { hosts } = resolveGateway(model, environment);
       const order = hosts.map(({ name, routes }) => [name, routeEntries(routes).map((e) => [e.path, e.route.name])]);
       const parts = {

@@ -3,6 +3,7 @@ import { hostName } from "../decision/request-target";
 import { isIP } from "node:net";
 import { parse } from "yaml";
 import { hasErrors } from "../diagnostics";
+import { modelIn } from "../model";
 import type { HeaderLine } from "../policy";
 import { report, UsageError, type Context } from "./context";
 import { explain, type Explanation, type ExplainQuestion } from "./explanation";
@@ -69,7 +70,7 @@ export async function explainCommand(context: Context): Promise<number> {
   const issuer = issuerFor(context, found);
   const client = values.client ?? "198.51.100.7";
   if (isIP(client) === 0) throw new UsageError("Write --client as an address.");
-  const explanation = await explain(found.model, found, {
+  const explanation = await explain(modelIn(found.model, environment), found, {
     ...asked,
     headers: headersOf(values.header ?? []),
     client,

@@ -10,7 +10,7 @@ import {
   type Environment,
 } from "../filter/environment";
 import { startFilter, type RunningFilter } from "../filter/server";
-import type { GatewayModel } from "../model";
+import { modelIn, type GatewayModel } from "../model";
 import { address } from "../model/schema";
 import { formatMatrix, matrixOf } from "../plan";
 import type { FilterPlan } from "../decision/filter-plan";
@@ -167,7 +167,7 @@ export async function serveCommand(context: Context): Promise<number> {
   const { model, gateway, plans } = chosen;
   let running: RunningFilter;
   try {
-    running = await startGateway(model, chosen, options, env);
+    running = await startGateway(modelIn(model, gateway.environment), chosen, options, env);
   } catch (error) {
     throw new UsageError((error as Error).message);
   }

@@ -46,7 +46,8 @@ export function refusalContent(
   if (content) return { headers: [...own, ["content-type", content.type]], body: content.text };
   if (answer) return { headers: own, body: "" };
   const form = config ?? errorBody.schema.parse({});
-  const body = renderErrorBody(form, { status, message, requestId, ...(details && { details }) });
+  const retryAfter = headers?.["retry-after"];
+  const body = renderErrorBody(form, { status, message, requestId, retryAfter, ...(details && { details }) });
   return { headers: [...own, ["content-type", "application/json"]], body };
 }
 
@@ -59,9 +60,9 @@ export interface HostHeaders {
 }
 
 /** What the gateway says of a request to the service. */
-const forwarded = ({ client, scheme, host }: GatewayRequest): readonly HeaderLine[] => [
+const forwarded = ({ client, scheme, host }: GatewayRequest, upstreamHost = host): readonly HeaderLine[] => [
   // In its one spelling, without a port: services make links of it.
-  ["host", host],
+  ["host", upstreamHost],
   ["x-forwarded-for", client],
   ["x-forwarded-proto", scheme],
   ["x-forwarded-host", host],
@@ -73,13 +74,14 @@ export function serviceHeaders(
   { request, upstream }: Exchange,
   { identityHeaders, passedHeaders }: HostHeaders,
 ): HeaderLine[] {
-  const { set, remove } = upstream;
+  const { set, remove, only } = upstream;
   const ofConnection = namedByConnection(request);
-  const own = forwarded(request).filter(
+  const own = forwarded(request, upstream.host).filter(
     ([name]) => !passedHeaders.includes(name) && !set.has(name) && !remove.has(name),
   );
   const drops = (name: string): boolean =>
     HOP_BY_HOP.has(name) ||
+    (only !== undefined && !only.has(name)) ||
     // The gateway has answered it, or waits for nobody's.
     name === "expect" ||
     remove.has(name) ||

@@ -156,6 +156,7 @@ export function checkWords(raw: RawModel, model: GatewayModel): Diagnostic[] {
     const { requestHeaders, responseHeaders, fallback, errorBody } = policies;
     for (const [kind, headers] of Object.entries({ requestHeaders, responseHeaders })) {
       for (const [header, value] of Object.entries(headers?.set ?? {})) {
+        if (typeof value !== "string") continue;
         const place = `${at}/${kind}/set/${header}`;
         const where = [...path, kind, "set", header];
         if (kind === "responseHeaders" || !(SECRET_NAMES.test(header) || SECRET_VALUES.test(value))) {
@@ -163,7 +164,7 @@ export function checkWords(raw: RawModel, model: GatewayModel): Diagnostic[] {
           continue;
         }
         const why = `${header} looks like a secret, and would stand in every output, in the repository and in the cluster.`;
-        add("model/secret-in-the-open", place, where, why, "Let the service read it from a secret of its own.");
+        add("model/secret-in-the-open", place, where, why, "Write { secret: NAME }, and say under secrets where the filter finds it.");
       }
     }
     const group = /\$\d|\$\{/.exec(policies.rewrite?.replacement ?? "")?.[0];
@@ -176,7 +177,8 @@ export function checkWords(raw: RawModel, model: GatewayModel): Diagnostic[] {
       const where = [...path, "fallback"];
       variables(fallback.body, "body", (why, fix) => add("model/variable-as-text", `${at}/fallback`, where, why, fix));
     }
-    for (const [member, text] of Object.entries(errorBody?.members ?? {})) {
+    const forms = [errorBody?.members, ...Object.values(errorBody?.byStatus ?? {})];
+    for (const [member, text] of forms.flatMap((members) => Object.entries(members ?? {}))) {
       const word =
         typeof text === "string"
           ? (text.match(/\$?\{[^}]*\}/g) ?? []).find((w) => !ERROR_WORDS.includes(w))

@@ -16,6 +16,7 @@ import { checkWords } from "./check-words";
 import { trustedHops } from "./front";
 import { findProblems, nearest } from "./problems";
 import type { RawModel } from "./read";
+import { modelIn } from "./overlay";
 import { resolveGateway } from "./resolve";
 import { gatewaySchema, type GatewayModel } from "./schema";
 
@@ -263,7 +264,10 @@ export function checkModel(raw: RawModel): Result<GatewayModel> {
   const problems = findProblems(raw);
   diagnostics.push(...problems);
   if (!parsed.success || problems.length > 0) return { diagnostics };
-  diagnostics.push(...checkFront(raw, parsed.data), ...checkCallers(raw, parsed.data), ...checkWords(raw, parsed.data));
+  const { data: model } = parsed;
+  const overlaid = Object.keys(model.overlays).map((environment) => modelIn(model, environment));
+  const words = [model, ...overlaid].flatMap((m) => [...checkFront(raw, m), ...checkWords(raw, m)]);
+  diagnostics.push(...new Map(words.map((d) => [JSON.stringify(d), d])).values(), ...checkCallers(raw, model));
   diagnostics.push(...parsed.data.environments.flatMap((e) => checkEnvironment(raw, parsed.data, e)));
   diagnostics.push(...checkInfrastructure(raw, parsed.data));
   return hasErrors(diagnostics) ? { diagnostics } : { value: parsed.data, diagnostics };

@@ -13,5 +13,6 @@ export function loadModel(file: string): Result<GatewayModel> {
 export { checkModel } from "./check";
 export { trustedHops } from "./front";
 export { edgeTargetOf, systemNameOf, userOf, workloadOf } from "./names";
+export { modelIn } from "./overlay";
 export { resolveGateway, secretsOf } from "./resolve";
 export { defineGateway, gatewaySchema, type GatewayInput, type GatewayModel } from "./schema";

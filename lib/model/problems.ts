@@ -73,7 +73,32 @@ class Finder {
       this.#route(i, name, route);
     });
     this.#issuers();
+    this.#overlays();
     return this.found;
+  }
+
+  /** An overlay of what is not there would say nothing. */
+  #overlays(): void {
+    const model = this.#model;
+    const names = list(model["routes"]).map((route) => text(record(route)["name"]) ?? "");
+    for (const [environment, item] of Object.entries(record(model["overlays"]))) {
+      const path = ["overlays", environment];
+      this.#environmentsExist(path, { environments: [environment] });
+      const overlay = record(item);
+      const known = { hosts: Object.keys(record(model["hosts"])), services: Object.keys(record(model["services"])), routes: names };
+      for (const [group, all] of Object.entries(known)) {
+        for (const [name, own] of Object.entries(record(overlay[group]))) {
+          const at = [...path, group, name];
+          this.#secretsOf([...at, "policies"], `${at.join("/")}/policies`, record(record(own)["policies"]));
+          this.#issuersExist([...at, "policies"], record(record(own)["policies"]));
+          if (all.includes(name)) continue;
+          const why = `The model has no such ${group.slice(0, -1)}.`;
+          this.#add("model/unknown-key", at, at.join("/"), why, `Use one of: ${all.join(", ")}.`);
+        }
+      }
+      this.#secretsOf([...path, "policies"], `${path.join("/")}/policies`, record(overlay["policies"]));
+      this.#issuersExist([...path, "policies"], record(overlay["policies"]));
+    }
   }
 
   #route(i: number, name: string, route: Loose): void {
@@ -163,6 +188,9 @@ class Finder {
       const at = where === "" ? kind : `${where}/${kind}`;
       this.#secretsExist(path, at, [record(policies[kind])["secret"]]);
     }
+    const set = Object.values(record(record(policies["requestHeaders"])["set"]));
+    const at = `${where === "" ? "" : `${where}/`}requestHeaders`;
+    this.#secretsExist(path, at, set.map((value) => record(value)["secret"]));
   }
 
   /** Every secret that something names must be one that the filter can find. */

@@ -2,7 +2,9 @@ import { KINDS, type KindName } from "../policy";
 import type { ConfiguredPolicy, Gateway, Host, PathMatch, Route } from "../decision/gateway";
 import { issuerRules, type JwtConfig } from "../policy/kinds/jwt";
 import { mayShare } from "../decision/route-match";
+import type { HeaderChangeConfig } from "../policy/kinds/upstream";
 import type { MatchingConfig } from "../policy/kinds/route-shape";
+import { modelIn } from "./overlay";
 import { OWN_ANSWERS } from "../policy/kinds/compression";
 import { HOST_KINDS, ROUTE_KINDS, type GatewayModel, type RouteModel } from "./schema";
 
@@ -50,18 +52,41 @@ const exists = (item: { environments?: string[] | undefined }, environment: stri
 
 /** What policies of the model, at whatever layer, pass on of a token. */
 function claimHeadersOf(model: GatewayModel): JwtConfig["claimHeaders"][] {
-  const layers: readonly { policies: { jwt?: Pick<JwtConfig, "mode" | "claimHeaders"> | null | undefined } }[] = [
-    model,
-    ...Object.values(model.hosts),
-    ...Object.values(model.services),
-    ...model.routes,
-  ];
-  return layers.flatMap(({ policies: { jwt } }) => (jwt && jwt.mode !== "open" ? [jwt.claimHeaders] : []));
+  return layersOf(model).flatMap(({ policies }) => {
+    const { jwt } = policies as { jwt?: Pick<JwtConfig, "mode" | "claimHeaders"> | null };
+    return jwt && jwt.mode !== "open" ? [jwt.claimHeaders] : [];
+  });
 }
 
-/** Headers that some policy of the model sets from an identity: clients may send none of them. */
-const identityHeaders = (model: GatewayModel): string[] =>
-  [...new Set(claimHeadersOf(model).flatMap(Object.keys))].sort();
+/** Everything of a model that has policies. */
+const layersOf = (model: GatewayModel): readonly { policies: Policies }[] => [
+  model,
+  ...Object.values(model.hosts),
+  ...Object.values(model.services),
+  ...model.routes,
+];
+
+type HeaderChange = NonNullable<GatewayModel["policies"]["requestHeaders"]>;
+
+/** The headers of a policy that are secrets, and its other ones. */
+function divided({ set, ...others }: HeaderChange): { secret: Record<string, string>; plain: HeaderChangeConfig } {
+  const secret: Record<string, string> = {};
+  const plain: Record<string, string> = {};
+  for (const [header, value] of Object.entries(set)) {
+    if (typeof value === "string") plain[header] = value;
+    else secret[header] = value.secret;
+  }
+  return { secret, plain: { ...others, set: plain } };
+}
+
+/** Headers that some policy of the model sets from an identity or a secret: clients may send none of them. */
+function identityHeaders(model: GatewayModel): string[] {
+  const secrets = layersOf(model).flatMap(({ policies }) => {
+    const { requestHeaders } = policies as { requestHeaders?: HeaderChange | null };
+    return requestHeaders ? Object.keys(divided(requestHeaders).secret) : [];
+  });
+  return [...new Set([...claimHeadersOf(model).flatMap(Object.keys), ...secrets])].sort();
+}
 
 /** `ofHost` are the host's own. */
 function toPolicies(model: GatewayModel, host: string, ofHost: Policies, policies: Policies): ConfiguredPolicy[] {
@@ -144,6 +169,13 @@ function triesOthers(backends: readonly { weight: number }[], policies: Policies
   return tries > 1 && backends.filter((b) => b.weight > 0).length > 1;
 }
 
+/** Secrets are the filter's to set, whoever sets the other headers. */
+function headersOf({ requestHeaders }: Policies): Policies {
+  if (!requestHeaders) return {};
+  const { secret, plain } = divided(requestHeaders as HeaderChange);
+  return { requestHeaders: plain, ...(Object.keys(secret).length > 0 && { secretHeaders: { set: secret } }) };
+}
+
 /** What the route's own shape asks of a target. */
 function shapeOf(model: GatewayModel, route: RouteModel, policies: Policies): Policies {
   const bodySize = route.respond ? undefined : (policies.bodySize as { max: number } | undefined);
@@ -163,6 +195,7 @@ function shapeOf(model: GatewayModel, route: RouteModel, policies: Policies): Po
     ...(bodySize && { bodyCount: { max: bodySize.max } }),
     ...((match.methods ?? match.headers ?? (matching.byTemplate || matching.byUpgrade)) && { matching }),
     ...(respond && { respond }),
+    ...headersOf(policies),
     ...(backends && { weights: { backends, triesOthers: triesOthers(backends, policies) } }),
   };
 }
@@ -217,7 +250,8 @@ function resolveRoute(model: GatewayModel, hostName: string, ofHost: Policies, r
 }
 
 /** The gateway of one environment, with everything inherited and everything that it lacks left out. */
-export function resolveGateway(model: GatewayModel, environment: string): Gateway {
+export function resolveGateway(whole: GatewayModel, environment: string): Gateway {
+  const model = modelIn(whole, environment);
   const present = (route: RouteModel): boolean =>
     exists(route, environment) &&
     servicesOf(route).every((s) => {

@@ -230,6 +230,18 @@ const kubernetes = z.strictObject({
     .prefault({}),
 });
 
+/** What an environment has otherwise. Each part replaces the same part of the model whole, policies kind by kind. */
+const overlay = z.strictObject({
+  front: front.optional(),
+  policies: hostPolicies.prefault({}),
+  hosts: z.record(hostname, z.strictObject({ policies: hostPolicies })).default({}),
+  services: z
+    .record(name, z.strictObject({ address: address.optional(), policies: routePolicies.prefault({}) }))
+    .default({}),
+  issuers: z.record(name, issuerSchema).default({}),
+  routes: z.record(name, z.strictObject({ policies: routePolicies })).default({}),
+});
+
 export const gatewaySchema = z.strictObject({
   /** Where an editor finds the schema of this file; nobody else reads it. */
   $schema: z.string().optional(),
@@ -273,6 +285,8 @@ export const gatewaySchema = z.strictObject({
   kubernetes: kubernetes.prefault({}),
   policies: hostPolicies.prefault({}),
   routes: z.array(route).min(1),
+  /** What single environments have otherwise. */
+  overlays: z.record(name, overlay).default({}),
   /** What each environment needs of AWS; an environment that is not named here is not deployed there. */
   infrastructure: z.record(name, infrastructure).default({}),
   /** Differences of a native form that this system takes, by name, each with the reason. */

@@ -20,6 +20,7 @@ import { PHASES } from "./phase";
 import { rateLimit } from "./kinds/rate-limit";
 import { requestLine } from "./kinds/request-line";
 import { cache } from "./kinds/response-cache";
+import { secretHeaders } from "./kinds/secret-headers";
 import { audit, errorBody, requestId, responseHeaders, securityHeaders } from "./kinds/response";
 import { signature } from "./kinds/signature";
 import { streaming } from "./kinds/streaming";
@@ -55,6 +56,7 @@ export const KINDS = [
   graphql,
   rewrite,
   requestHeaders,
+  secretHeaders,
   timeouts,
   retries,
   streaming,

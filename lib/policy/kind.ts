@@ -65,7 +65,15 @@ export interface Exchange {
   /** Sub-protocol that a WebSocket handshake is answered with, where it carried a token. */
   subprotocol?: string;
   /** Towards the upstream: headers to set, headers to drop, target to send. */
-  upstream: { set: Map<string, string>; remove: Set<string>; target: string };
+  upstream: {
+    set: Map<string, string>;
+    remove: Set<string>;
+    target: string;
+    /** The only headers of the client that pass, where not all do. */
+    only?: ReadonlySet<string>;
+    /** Host, where it is not the client's. */
+    host?: string;
+  };
   /** Towards the client, on whatever answer it gets; `setOnSuccess` where its status is 2xx or 3xx. */
   response: { set: Map<string, string>; setOnSuccess: Map<string, string>; remove: Set<string> };
   /** How the upstream is called. */

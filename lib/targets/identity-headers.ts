@@ -1,12 +1,13 @@
 import type { HostHeaders } from "../decision/answer";
 import { configOf, type Host } from "../decision/gateway";
 
-/** Headers that the door sets from an identity, on whatever route of the host. */
+/** Headers that the door sets from an identity or a secret, on whatever route of the host. */
 export function identityHeaders(host: Host): string[] {
   const names = host.routes.flatMap((route) => {
     const tenant = configOf(route.policies, "tenant") as { headers: Record<string, string> } | undefined;
     const jwt = configOf(route.policies, "jwt") as { claimHeaders: Record<string, string> } | undefined;
-    return [...Object.keys(jwt?.claimHeaders ?? {}), ...Object.keys(tenant?.headers ?? {})];
+    const secrets = configOf(route.policies, "secretHeaders") as { set: object } | undefined;
+    return [...Object.keys(jwt?.claimHeaders ?? {}), ...Object.keys(tenant?.headers ?? {}), ...Object.keys(secrets?.set ?? {})];
   });
   return [...new Set(names)].sort();
 }

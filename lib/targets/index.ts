@@ -1,5 +1,5 @@
 import { diagnostic, hasErrors, type Diagnostic, type Result } from "../diagnostics";
-import { resolveGateway, type GatewayModel } from "../model";
+import { modelIn, resolveGateway, type GatewayModel } from "../model";
 import { planTarget, type Capabilities, type TargetPlan } from "../plan";
 import type { Gateway } from "../decision/gateway";
 import { AS_GATEWAY, BEHIND_A_PROXY, filterFile, WITH_REPORTS } from "./filter";
@@ -97,10 +97,11 @@ function refusedCallers(model: GatewayModel, target: Entry, accepted: readonly s
  * those who ask where promises are kept, and need no file; "filter" for those who need the filter's files alone.
  */
 export function compile(
-  model: GatewayModel,
+  whole: GatewayModel,
   environment: string,
   wanted: "all" | "filter" | "plans" = "all",
 ): Result<Compiled> {
+  const model = modelIn(whole, environment);
   const gateway = resolveGateway(model, environment);
   const accepted = model.accept.map((a) => a.difference);
   const diagnostics: Diagnostic[] = [];

@@ -9,6 +9,7 @@ const ROOT = path.join(__dirname, "../..");
 const MODELS: Readonly<Record<string, string>> = {
   serhafen: "policies/serhafen.ts",
   equb: "policies/equb.ts",
+  maternal: "policies/maternal.ts",
   mmr: "policies/mmr.ts",
   lab: "test/conformance/lab.ts",
   sessions: "test/conformance/sessions.ts",

@@ -31,6 +31,8 @@ function bootstrap(options: {
       },
     },
     admin: { address: socket(options.adminPort) },
+    // As Istio's own bootstrap has it (pkg/bootstrap of 1.31): Envoy alone takes no regular expression of more than 100 steps.
+    layered_runtime: { layers: [{ name: "static", static_layer: { "re2.max_program_size.error_level": 32_768 } }] },
     dynamic_resources: {
       ads_config: {
         api_type: "GRPC",

@@ -103,17 +103,39 @@ export const requestId = policyKind({
 });
 
 /** What stands for a value in the form of errors. */
-export const ERROR_WORDS = ["{reason}", "{message}", "{requestId}", "{status}"];
+export const ERROR_WORDS = ["{reason}", "{message}", "{requestId}", "{status}", "{retryAfter}"];
 
-/** The JSON form of errors that the gateway makes. Members are texts, in which four words in braces stand for values. */
+const RETRY_AFTER = "{retryAfter}";
+
+const members = z
+  .record(z.string().regex(/^[A-Za-z][A-Za-z0-9_]{0,63}$/), z.union([z.string().max(256), z.boolean()]))
+  .refine((all) => isDeliverable(...Object.entries(all).flat().map(String)), TOO_LONG);
+
+const hasRetryAfter = (all: object, alone: boolean): boolean =>
+  Object.values(all).some((text) => (alone ? text === RETRY_AFTER : String(text).includes(RETRY_AFTER) && text !== RETRY_AFTER));
+
+const WHERE = "write {retryAfter} alone, and under byStatus 429: other answers have no such time";
+
+/** What the gateway may refuse with. */
+const ERROR_STATUSES = ["400", "401", "403", "404", "405", "408", "413", "414", "429", "431", "500", "502", "503", "504"] as const;
+
+/**
+ * The JSON form of errors that the gateway makes. Members are texts, in which words in braces stand for values; `{retryAfter}` is
+ * the number of seconds of `Retry-After`.
+ */
 export const errorBody = policyKind({
   kind: "errorBody",
-  schema: z.strictObject({
-    members: z
-      .record(z.string().regex(/^[A-Za-z][A-Za-z0-9_]{0,63}$/), z.union([z.string().max(256), z.boolean()]))
-      .refine((members) => isDeliverable(...Object.entries(members).flat().map(String)), TOO_LONG)
-      .default({ error: "{reason}", message: "{message}", requestId: "{requestId}" }),
-  }),
+  schema: z
+    .strictObject({
+      members: members.default({ error: "{reason}", message: "{message}", requestId: "{requestId}" }),
+      /** Other members for answers of one status. */
+      byStatus: z.partialRecord(z.enum(ERROR_STATUSES), members).optional(),
+    })
+    .refine(({ members: general, byStatus = {} }) => {
+      const others = Object.entries(byStatus).filter(([status]) => status !== "429");
+      const all = [general, ...others.map(([, own]) => own)];
+      return !all.some((own) => hasRetryAfter(own, true)) && ![...all, byStatus[429] ?? {}].some((own) => hasRetryAfter(own, false));
+    }, WHERE),
   phase: "response",
   sees: "head",
   perHost: true,
@@ -122,6 +144,12 @@ export const errorBody = policyKind({
 
 export type ErrorBodyConfig = z.output<(typeof errorBody)["schema"]>;
 
+type Members = ErrorBodyConfig["members"];
+
+/** The members of an error with this status. */
+export const membersOf = ({ members, byStatus }: ErrorBodyConfig, status: number): Members =>
+  (byStatus as Readonly<Record<number, Members>> | undefined)?.[status] ?? members;
+
 /** RFC 9110 names that Node still spells the old way. */
 const REASONS: Readonly<Record<number, string>> = { 413: "Content Too Large", 422: "Unprocessable Content" };
 
@@ -129,10 +157,10 @@ export function reasonPhrase(status: number): string {
   return REASONS[status] ?? STATUS_CODES[status] ?? "Error";
 }
 
-/** The body that a refusal gets. `{status}` alone in a member is written as a number. */
+/** The body that a refusal gets. `{status}` alone in a member is written as a number, so is `{retryAfter}`. */
 export function renderErrorBody(
   config: ErrorBodyConfig,
-  values: { status: number; message: string; requestId: string; details?: Refusal["details"] },
+  values: { status: number; message: string; requestId: string; retryAfter?: string | undefined; details?: Refusal["details"] },
 ): string {
   const words: Record<string, string> = {
     reason: reasonPhrase(values.status),
@@ -143,10 +171,11 @@ export function renderErrorBody(
   const fill = (text: string | boolean): string | boolean | number => {
     if (typeof text === "boolean") return text;
     if (text === "{status}") return values.status;
+    if (text === RETRY_AFTER) return Number(values.retryAfter ?? 1);
     return text.replace(/\{(reason|message|requestId|status)\}/g, (_, word: string) => words[word] ?? "");
   };
-  const members = Object.fromEntries(Object.entries(config.members).map(([key, text]) => [key, fill(text)]));
-  return JSON.stringify(values.details ? { ...members, details: values.details } : members);
+  const filled = Object.fromEntries(Object.entries(membersOf(config, values.status)).map(([key, text]) => [key, fill(text)]));
+  return JSON.stringify(values.details ? { ...filled, details: values.details } : filled);
 }
 
 /** One log line per request: who, what, the decision and why; never a query, a token or a key. */

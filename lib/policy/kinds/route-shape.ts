@@ -65,4 +65,4 @@ export type RespondConfig = z.output<(typeof respond)["schema"]>;
 export type WeightsConfig = z.output<(typeof weights)["schema"]>;
 
 /** Kinds that nobody writes as a policy: the model makes them. */
-export const SHAPE_KINDS: readonly string[] = [matching.kind, respond.kind, weights.kind, "bodyCount"];
+export const SHAPE_KINDS: readonly string[] = [matching.kind, respond.kind, weights.kind, "bodyCount", "secretHeaders"];

@@ -1,20 +1,26 @@
 import { z } from "zod";
 import type { Feature } from "../feature";
 import { pathOf, policyKind } from "../kind";
-import { timer, headerValue, path, ownHeaderName } from "../values";
+import { headerName, headerValue, hostname, name, ownHeaderName, path, timer } from "../values";
 
 /** What is done to a request on its way to the upstream. */
 
 /** Replaces the prefix that a host or a route adds; the rest of the target stays byte for byte. */
 export const rewrite = policyKind({
   kind: "rewrite",
-  schema: z.strictObject({ prefix: path, replacement: path.default("/") }),
+  schema: z.strictObject({
+    prefix: path.default("/"),
+    replacement: path.default("/"),
+    /** The Host that the upstream sees (Gateway API: `URLRewrite.hostname`); the client's by default. */
+    host: hostname.optional(),
+  }),
   phase: "upstream",
   sees: "head",
   perHost: false,
-  requires: () => ["RewritePrefix"],
+  requires: ({ host }) => (host === undefined ? ["RewritePrefix"] : ["RewritePrefix", "RewriteHost"]),
   decide(config, { request, upstream }) {
     upstream.target = rewriteTarget(config, request.target);
+    if (config.host !== undefined) upstream.host = config.host;
     return undefined;
   },
 });
@@ -28,11 +34,21 @@ function rewriteTarget(config: { prefix: string; replacement: string }, target: 
 }
 
 const headerChange = z.strictObject({
-  set: z.record(ownHeaderName, headerValue).default({}),
+  /** A text, or `{ secret: NAME }`: the value of a secret of the model, which stands in no output. */
+  set: z.record(ownHeaderName, z.union([headerValue, z.strictObject({ secret: name })])).default({}),
   remove: z.array(ownHeaderName).default([]),
+  /**
+   * The client's headers that pass, and no others: beside them what frames the message, `traceparent`, `tracestate`, and what the
+   * gateway sets itself. All by default.
+   */
+  only: z.array(headerName).min(1).optional(),
 });
 
-/** Request headers set or removed for the upstream. */
+/** What frames a message or a handshake, and traces: it passes whatever list there is. */
+const FRAMING = ["content-length", "content-encoding", "traceparent", "tracestate"];
+const HANDSHAKE = ["key", "version", "extensions", "protocol"].map((word) => `sec-websocket-${word}`);
+
+/** Request headers set or removed for the upstream, or all but some of the client's left out. */
 export const requestHeaders = policyKind({
   kind: "requestHeaders",
   schema: headerChange,
@@ -43,11 +59,13 @@ export const requestHeaders = policyKind({
     const features: Feature[] = [];
     if (Object.keys(config.set).length > 0) features.push("RequestHeaderSet");
     if (config.remove.length > 0) features.push("RequestHeaderRemove");
+    if (config.only) features.push("RequestHeaderOnly");
     return features;
   },
   decide(config, { upstream }) {
     for (const header of config.remove) upstream.remove.add(header);
-    for (const [header, value] of Object.entries(config.set)) upstream.set.set(header, value);
+    for (const [header, value] of Object.entries((config as HeaderChangeConfig).set)) upstream.set.set(header, value);
+    if (config.only) upstream.only = new Set([...config.only, ...FRAMING, ...HANDSHAKE]);
     return undefined;
   },
 });
@@ -99,4 +117,5 @@ export const retries = policyKind({
 export type RetriesConfig = z.output<(typeof retries)["schema"]>;
 export type TimeoutsConfig = z.output<(typeof timeouts)["schema"]>;
 export type RewriteConfig = z.output<(typeof rewrite)["schema"]>;
-export type HeaderChangeConfig = z.output<(typeof requestHeaders)["schema"]>;
+/** Secrets are a kind of their own once the model is resolved (`secretHeaders`). */
+export type HeaderChangeConfig = Omit<z.output<typeof headerChange>, "set"> & { set: Readonly<Record<string, string>> };

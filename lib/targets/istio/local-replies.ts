@@ -2,6 +2,7 @@ import { configOf } from "../../decision/gateway";
 import {
   errorBody as errorBodyKind,
   HTTPS_ONLY,
+  membersOf,
   reasonPhrase,
   securityHeaderLines,
   type ErrorBodyConfig,
@@ -46,13 +47,15 @@ function bodyFormat(config: ErrorBodyConfig, status: number, message: string): o
   const fill = (text: string | boolean): string | boolean | number => {
     if (typeof text === "boolean") return text;
     if (text === "{status}") return status;
+    // The flood guard's own.
+    if (text === "{retryAfter}") return 1;
     return formatText(text)
       .replace(/\{reason\}/g, reasonPhrase(status))
       .replace(/\{message\}/g, message)
       .replace(/\{status\}/g, String(status))
       .replace(/\{requestId\}/g, "%REQ(X-REQUEST-ID)%");
   };
-  return { json_format: Object.fromEntries(Object.entries(config.members).map(([k, v]) => [k, fill(v)])) };
+  return { json_format: Object.fromEntries(Object.entries(membersOf(config, status)).map(([k, v]) => [k, fill(v)])) };
 }
 
 const quote = (text: string): string => JSON.stringify(text);

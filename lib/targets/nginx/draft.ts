@@ -1,3 +1,4 @@
+import type { ErrorBodyConfig } from "../../policy/kinds/response";
 import { needsMatching, type Host, type Route } from "../../decision/gateway";
 import type { CompressionConfig } from "../../policy/kinds/compression";
 import type { RespondConfig } from "../../policy/kinds/route-shape";
@@ -66,7 +67,7 @@ export interface ServerDraft {
   hiddenHeaders: string[];
   guard?: { zone: string; burst: number };
   /** Body of an error, an nginx string. */
-  errorBody?: string;
+  errorBody?: ErrorBodyConfig;
   log: boolean;
   routes: Map<string, RouteDraft>;
 }

@@ -3,6 +3,7 @@ import { reasonPhrase } from "../../policy/kinds/response";
 import { text } from "../nginx-syntax";
 import { addMap, nameFor, type HeaderExpression, type NginxDraft, type ServerDraft } from "./draft";
 import { responseHeaderLines } from "./header-lines";
+import { errorText } from "./response";
 import type { LocationView } from "./match-locations";
 
 /** Errors that the gateway makes: what is said of each, and how the door's own status reaches the client. */
@@ -80,13 +81,16 @@ export function errorLocations(draft: NginxDraft, server: ServerDraft): Location
   ]);
   const common = ["internal;", "default_type application/json;", ...added];
   if (errorBody === undefined) return [];
-  const refusals = DOOR_STATUSES.map((s) => `if ($gateway_door_status = ${String(s)}) { return ${String(s)} ${errorBody}; }`);
+  const body = (status: number): string => errorText(errorBody, status);
+  const refusals = DOOR_STATUSES.map((s) => `if ($gateway_door_status = ${String(s)}) { return ${String(s)} ${body(s)}; }`);
+  // Status 0: what holds for all that have no form of their own.
+  const own = ERRORS.filter((s) => body(s) !== body(0)).map((s) => `if ($status = ${String(s)}) { return 200 ${body(s)}; }`);
   return [
-    { comment: "Errors that the gateway makes", location: "= /.gateway/error", lines: [...common, `return 200 ${errorBody};`] },
+    { comment: "Errors that the gateway makes", location: "= /.gateway/error", lines: [...common, ...own, `return 200 ${body(0)};`] },
     {
       comment: "What the door refused: auth_request passes on no status but 401 and 403",
       location: "= /.gateway/refused",
-      lines: [...common, ...refusals, `return 403 ${errorBody};`],
+      lines: [...common, ...refusals, `return 403 ${body(403)};`],
     },
   ];
 }

@@ -31,6 +31,6 @@ export function otherHosts(draft: NginxDraft): { lines: string[]; body: string }
       ...(configOf(policies, "requestId") ? [["X-Request-Id", "$gateway_request_id"] as const] : []),
       ...(security ? securityLines(draft, security) : []),
     ]),
-    body: errorText(form ?? errorBody.schema.parse({})),
+    body: errorText(form ?? errorBody.schema.parse({}), 404),
   };
 }

@@ -4,6 +4,7 @@ import {
   type ErrorBodyConfig,
   type ResponseHeadersConfig,
   type SecurityHeadersConfig,
+  membersOf,
 } from "../../policy/kinds/response";
 import type { Enforcer } from "../target";
 import { addMap, nameFor, routeOf, serverOf, type HeaderExpression, type NginxDraft, type RouteDraft } from "./draft";
@@ -75,6 +76,7 @@ const WORDS = {
 function jsonValue(value: string | boolean): string {
   if (typeof value === "boolean") return String(value);
   if (value === "{status}") return WORDS["{status}"];
+  if (value === "{retryAfter}") return "$gateway_retry_after";
   const inside = value
     .split(/(\{(?:reason|message|requestId|status)\})/)
     .map((part) => (part in WORDS ? WORDS[part as keyof typeof WORDS] : escapeText(JSON.stringify(part).slice(1, -1))));
@@ -82,8 +84,8 @@ function jsonValue(value: string | boolean): string {
 }
 
 /** The body of an error, an nginx string. */
-export function errorText({ members }: ErrorBodyConfig): string {
-  const pairs = Object.entries(members).map(([name, value]) => `\\"${name}\\":${jsonValue(value)}`);
+export function errorText(config: ErrorBodyConfig, status: number): string {
+  const pairs = Object.entries(membersOf(config, status)).map(([name, value]) => `\\"${name}\\":${jsonValue(value)}`);
   return `"{${pairs.join(",")}}"`;
 }
 
@@ -91,7 +93,7 @@ export const errorBody: Enforcer<NginxDraft> = {
   supports: ["ErrorBody"],
   stage: "afterExtAuth",
   apply(placement, draft) {
-    serverOf(draft, placement).errorBody = errorText(placement.config as ErrorBodyConfig);
+    serverOf(draft, placement).errorBody = placement.config as ErrorBodyConfig;
   },
 };
 

@@ -12,6 +12,7 @@ import { filterHeadKiB, longestAnswerMs, reportAddress, throughAddress } from ".
 import { clientAddressMap, listenerView } from "./edge";
 import { othersOf } from "./upstream";
 import { handshakeChecks } from "./web-socket";
+import { errorText } from "./response";
 import { errorLines, errorLocations, errorTexts } from "./errors";
 import { headers, lastOfEach, responseHeaderLines } from "./header-lines";
 import { matchLocations, placeOf, routeLocation, type LocationView } from "./match-locations";
@@ -212,8 +213,8 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
       ...(asks ? doorLines(server.host) : []),
       // With a body of their own: an error_page would come back through these lines, and be refused again.
       ...(server.errorBody === undefined ? [] : ["default_type application/json;"]),
-      checkLine({ condition: "$gateway_names_headers", status: 400 }, server.errorBody),
-      ...server.checks.map((check) => checkLine(check, server.errorBody)),
+      checkLine({ condition: "$gateway_names_headers", status: 400 }, server.errorBody && errorText(server.errorBody, 400)),
+      ...server.checks.map((check) => checkLine(check, server.errorBody && errorText(server.errorBody, check.status))),
     ],
     locations: [
       ...matchLocations(server),
