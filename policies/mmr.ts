@@ -1,17 +1,35 @@
 import { defineGateway } from "../lib/model";
 
 /**
- * MMR: many organisations, each on a sub-domain of its own. Routes and who may use them; tenants by sub-domain, cookies,
- * lockout and the platform's error body come later.
+ * MMR: many organisations, each on a sub-domain of its own. Who a request is of is said by its token, and by the host where no
+ * token is looked at; what one organisation has never opens another's.
  */
 const roles = (...names: string[]) => ({ authorization: { anyOf: [{ roles: names }] } });
 const below = (...paths: string[]) => ({ match: { prefix: paths.map((path) => `/api/${path}`) } });
 
+/** Those that are not the CDN's alone. */
+const PAGES = ["mmr.com", "www.mmr.com", "api.mmr.com", "app.mmr.com", "*.mmr.com"];
+
+const open = { mode: "open" as const, issuers: ["auth"] };
+
+/** Either instance: what one does not answer the other is asked. */
+const both = [
+  { service: "backend-1", weight: 50 },
+  { service: "backend-2", weight: 50 },
+];
+
 export default defineGateway({
   name: "mmr",
-  targets: ["node-gateway"],
+  targets: ["nginx", "istio", "node-gateway"],
   front: { kind: "alb", networks: ["10.20.0.0/22"] },
-  hosts: { "api.mmr.com": {}, "app.mmr.com": {}, "static.mmr.com": {}, "acme.mmr.com": {}, "globex.mmr.com": {} },
+  hosts: {
+    "mmr.com": {},
+    "www.mmr.com": {},
+    "api.mmr.com": {},
+    "app.mmr.com": {},
+    "static.mmr.com": {},
+    "*.mmr.com": { tenants: { acme: 1, globex: 2, initech: { id: 3, disabled: true } } },
+  },
   secrets: { "jwt-secret": { awsSecretsManager: "mmr/{environment}/jwt-secret" } },
   issuers: {
     auth: {
@@ -32,12 +50,12 @@ export default defineGateway({
   policies: {
     jwt: {
       issuers: ["auth"],
-      claimHeaders: { "x-user-id": "sub" },
+      cookie: "access_token",
+      claimHeaders: { "x-user-id": "sub", "x-user-roles": { roles: "names" } },
       revocation: { key: "system:auth:blacklist:{jti}" },
     },
-    // A token without an organisation is nobody's here; by sub-domain comes later.
-    tenant: { headers: { "x-tenant-id": "organizationId" } },
-    headerHygiene: { drop: ["x-user-roles"] },
+    csrf: { cookie: "csrf-token", header: "x-csrf-token" },
+    tenant: { headers: { "x-tenant-id": "organizationId" }, fromHost: true, clientHeader: "drop" },
     rateLimit: { limits: [{ name: "calls", requests: 100, per: "1m" }] },
     retries: { tries: 2, perTry: "5s" },
     compression: { encodings: ["br", "gzip"] },
@@ -48,42 +66,67 @@ export default defineGateway({
         "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self'; img-src 'self' data: https:",
       crossOriginOpenerPolicy: "same-origin",
     },
+    errorBody: {
+      members: { success: false, error: "{reason}", message: "{message}", statusCode: "{status}" },
+    },
   },
   routes: [
     {
+      name: "login",
+      match: { exact: ["/api/auth/login"], methods: ["POST"] },
+      backends: both,
+      policies: {
+        jwt: open,
+        csrf: null,
+        lockout: { field: "email", attempts: 5, per: "15m", blockFor: "15m" },
+      },
+    },
+    {
       name: "sign-in",
-      match: { exact: ["/api/auth/login", "/api/auth/refresh", "/api/auth/signup"], methods: ["POST"] },
-      backends: both(),
-      policies: { jwt: { mode: "open", issuers: ["auth"] } },
+      match: { exact: ["/api/auth/refresh", "/api/auth/signup"], methods: ["POST"] },
+      backends: both,
+      policies: { jwt: open, csrf: null },
     },
     {
       name: "open",
       match: { exact: ["/api/auth/csrf-token", "/api/health"], methods: ["GET"] },
-      backends: both(),
-      policies: { jwt: { mode: "open", issuers: ["auth"] } },
+      backends: both,
+      policies: { jwt: open, csrf: null },
     },
-    { name: "own", match: { exact: ["/api/auth/me", "/api/auth/logout"] }, backends: both() },
-    { name: "work", ...below("products", "dashboard"), backends: both() },
-    { name: "users", ...below("users"), backends: both(), policies: roles("admin", "staff") },
+    { name: "own", match: { exact: ["/api/auth/me", "/api/auth/logout"] }, backends: both },
+    { name: "work", ...below("products", "dashboard"), backends: both },
+    { name: "users", ...below("users"), backends: both, policies: roles("admin", "staff") },
     {
       name: "platform",
       ...below("organizations", "tenants", "system-metrics", "cache", "monitoring"),
-      backends: both(),
+      backends: both,
       policies: roles("superuser"),
     },
     {
       name: "activity-logs",
       ...below("activity-logs"),
-      backends: both(),
+      backends: both,
       policies: roles("admin", "coordinator"),
     },
-    { name: "rest", match: { prefix: ["/api"] }, respond: { status: 404 } },
     {
-      name: "web",
-      match: { prefix: ["/"] },
-      hosts: ["app.mmr.com", "acme.mmr.com", "globex.mmr.com"],
+      name: "rest",
+      match: { prefix: ["/api"] },
+      respond: {
+        status: 404,
+        body: '{"success":false,"error":"Not Found","message":"There is nothing here.","statusCode":404}',
+      },
+    },
+    { name: "web", match: { prefix: ["/"] }, hosts: PAGES, service: "web", policies: { jwt: open, csrf: null } },
+    {
+      name: "static",
+      match: { prefix: ["/_next/static", "/images"] },
+      hosts: PAGES,
       service: "web",
-      policies: { jwt: { mode: "open", issuers: ["auth"] } },
+      policies: {
+        jwt: open,
+        csrf: null,
+        responseHeaders: { set: { "cache-control": "public, max-age=31536000, immutable" } },
+      },
     },
   ],
   infrastructure: {
@@ -98,10 +141,3 @@ export default defineGateway({
     },
   },
 });
-
-function both(): { service: string; weight: number }[] {
-  return [
-    { service: "backend-1", weight: 50 },
-    { service: "backend-2", weight: 50 },
-  ];
-}

@@ -62,7 +62,7 @@ describe("features", () => {
       amongHeaderRoutes: true,
       claimHeadersDiffer: true,
       handshakes: mode === "required",
-      claimHeaders: { a: "b", c: ["d.e"] },
+      claimHeaders: { a: "b", c: ["d.e"], f: { roles: "names" } },
       rules: [
         {
           user: "sub",
@@ -83,7 +83,9 @@ describe("features", () => {
     bodyCount: [{ max: 2 ** 33 }],
     webSocket: [{ allowed: true, closeAtExpiry: true }],
     timeouts: [{ firstByte: 1, total: 1 }],
-    requestHeaders: [{ set: { a: "b" }, remove: ["a"] }],
+    requestHeaders: [{ set: { a: "b" }, remove: ["a"], only: ["a"] }],
+    rewrite: [{ host: "a" }],
+    tenant: [{ fromHost: true }],
     responseHeaders: [{ set: { a: "b" }, remove: ["a"] }],
     retries: [{ tries: 2 }],
     compression: [{ types: ["text/*"], encodings: ["br"], above: 1, largeFallback: true }],

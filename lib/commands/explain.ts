@@ -3,6 +3,7 @@ import { hostName } from "../decision/request-target";
 import { isIP } from "node:net";
 import { parse } from "yaml";
 import { hasErrors } from "../diagnostics";
+import { namesOfHost } from "../decision/gateway";
 import { modelIn } from "../model";
 import type { HeaderLine } from "../policy";
 import { report, UsageError, type Context } from "./context";
@@ -64,7 +65,9 @@ export async function explainCommand(context: Context): Promise<number> {
   if (hasErrors(diagnostics)) return report(context, diagnostics);
   const environment = values.environment ?? "production";
   const inEnvironment = compiled.filter((c) => c.gateway.environment === environment);
-  const found = inEnvironment.find((c) => c.gateway.hosts.some((h) => h.name === asked.host)) ?? inEnvironment[0];
+  const found =
+    inEnvironment.find((c) => c.gateway.hosts.some((h) => namesOfHost(h).some(([name]) => name === asked.host))) ??
+    inEnvironment[0];
   if (!found) throw new UsageError(`No model has the environment "${environment}".`);
   const claims = claimsFor(context, found.model.name, tokenName);
   const issuer = issuerFor(context, found);

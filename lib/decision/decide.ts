@@ -2,10 +2,12 @@ import { isPreflight } from "../policy/kinds/cors";
 import {
   configOf,
   findRoute,
+  namesOfHost,
   routeEntries,
   type ConfiguredPolicy,
   type Gateway,
   type Host,
+  type HostTenant,
   type Route,
   type RouteEntry,
 } from "./gateway";
@@ -68,20 +70,27 @@ export class Findings {
 
 interface Compiled {
   host: Host;
+  tenant?: HostTenant | undefined;
   entries: RouteEntry[];
   answersPreflights: boolean;
 }
 
 const compiledGateways = new WeakMap<Gateway, Map<string, Compiled>>();
 
+/** The host that a request asks for: names of its own come before those of tenants. */
 function hostOf(gateway: Gateway, name: string): Compiled | undefined {
   let hosts = compiledGateways.get(gateway);
   if (!hosts) {
     hosts = new Map(
-      gateway.hosts.map((host) => {
-        const answersPreflights = host.policies.some((p) => p.kind === "cors");
-        return [host.name, { host, entries: routeEntries(host.routes), answersPreflights }];
-      }),
+      [...gateway.hosts]
+        .sort((a, b) => Number(b.tenants !== undefined) - Number(a.tenants !== undefined))
+        .flatMap((host) => {
+          const answersPreflights = host.policies.some((p) => p.kind === "cors");
+          const entries = routeEntries(host.routes);
+          return namesOfHost(host).map(
+            ([name, tenant]) => [name, { host, tenant, entries, answersPreflights }] as const,
+          );
+        }),
     );
     compiledGateways.set(gateway, hosts);
   }
@@ -255,7 +264,9 @@ export function decideRequest(
     for (const { config, decide } of policies) void decide(config, exchange, state);
     return { exchange, answer: UNKNOWN_HOST, ...(host && { host }) };
   }
-  const { host, entries, answersPreflights } = found;
+  const { host, tenant, entries, answersPreflights } = found;
+  exchange.hostName = host.name;
+  if (tenant) exchange.hostTenant = tenant;
   const route = findRoute(entries, request, answersPreflights && isPreflight(request));
   const { asked, ofAnswers } = chainOf(host, route);
   // Whoever reads the body first must know how much of it he may read.

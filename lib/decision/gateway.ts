@@ -33,8 +33,17 @@ export interface Route {
   policies: readonly ConfiguredPolicy[];
 }
 
+/** Who a host of a tenant is of. */
+export interface HostTenant {
+  id: string;
+  disabled?: true;
+}
+
 export interface Host {
+  /** `*.example.com`: one host for each of its tenants. */
   name: string;
+  /** By the label in the place of the star. */
+  tenants?: Readonly<Record<string, HostTenant>>;
   policies: readonly ConfiguredPolicy[];
   routes: readonly Route[];
 }
@@ -74,6 +83,10 @@ export function findRoute(
   return entries.find((entry) => pathFits(entry.path, path) && (isPreflight || requestFits(entry.route.match, request)))
     ?.route;
 }
+
+/** The names that requests ask for a host by, each with whose it is. */
+export const namesOfHost = ({ name, tenants }: Host): [name: string, tenant?: HostTenant][] =>
+  tenants ? Object.entries(tenants).map(([label, tenant]) => [label + name.slice(1), tenant]) : [[name]];
 
 const configs = new WeakMap<readonly ConfiguredPolicy[], Map<string, unknown>>();
 

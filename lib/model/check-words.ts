@@ -72,11 +72,11 @@ function claims(model: GatewayModel): [at: string, path: Place, claim: ClaimPath
       "jwt/claimHeaders": policies.jwt?.claimHeaders,
       "tenant/headers": policies.tenant?.headers,
     }).flatMap(([of, named]) =>
-      Object.entries(named ?? {}).map(([header, claim]): [string, Place, ClaimPath] => [
-        `${at}/${of}/${header}`,
-        [...path, ...of.split("/"), header],
-        claim,
-      ]),
+      Object.entries(named ?? {}).flatMap(([header, claim]): [string, Place, ClaimPath][] =>
+        typeof claim === "object" && "roles" in claim
+          ? []
+          : [[`${at}/${of}/${header}`, [...path, ...of.split("/"), header], claim]],
+      ),
     ),
   );
   return [...issuers, ...headers];
@@ -164,7 +164,13 @@ export function checkWords(raw: RawModel, model: GatewayModel): Diagnostic[] {
           continue;
         }
         const why = `${header} looks like a secret, and would stand in every output, in the repository and in the cluster.`;
-        add("model/secret-in-the-open", place, where, why, "Write { secret: NAME }, and say under secrets where the filter finds it.");
+        add(
+          "model/secret-in-the-open",
+          place,
+          where,
+          why,
+          "Write { secret: NAME }, and say under secrets where the filter finds it.",
+        );
       }
     }
     const group = /\$\d|\$\{/.exec(policies.rewrite?.replacement ?? "")?.[0];

@@ -85,7 +85,11 @@ class Finder {
       const path = ["overlays", environment];
       this.#environmentsExist(path, { environments: [environment] });
       const overlay = record(item);
-      const known = { hosts: Object.keys(record(model["hosts"])), services: Object.keys(record(model["services"])), routes: names };
+      const known = {
+        hosts: Object.keys(record(model["hosts"])),
+        services: Object.keys(record(model["services"])),
+        routes: names,
+      };
       for (const [group, all] of Object.entries(known)) {
         for (const [name, own] of Object.entries(record(overlay[group]))) {
           const at = [...path, group, name];
@@ -190,7 +194,11 @@ class Finder {
     }
     const set = Object.values(record(record(policies["requestHeaders"])["set"]));
     const at = `${where === "" ? "" : `${where}/`}requestHeaders`;
-    this.#secretsExist(path, at, set.map((value) => record(value)["secret"]));
+    this.#secretsExist(
+      path,
+      at,
+      set.map((value) => record(value)["secret"]),
+    );
   }
 
   /** Every secret that something names must be one that the filter can find. */

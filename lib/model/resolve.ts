@@ -131,6 +131,11 @@ function toPolicies(model: GatewayModel, host: string, ofHost: Policies, policie
       };
       return { kind, config: { ...(config as object), ...own } };
     }
+    if (kind === "tenant") {
+      const all = Object.values(model.hosts).flatMap(({ tenants }) => Object.values(tenants ?? {}));
+      const disabled = all.filter((t) => t.disabled).map(({ id }) => id);
+      return { kind, config: { ...(config as object), ...(disabled.length > 0 && { disabled }) } };
+    }
     if (kind === "compression") {
       const { body = "" } = (policies.fallback ?? {}) as { body?: string };
       return { kind, config: { ...(config as object), ...(body.length > OWN_ANSWERS && { largeFallback: true }) } };
@@ -249,6 +254,8 @@ function resolveRoute(model: GatewayModel, hostName: string, ofHost: Policies, r
   };
 }
 
+const HOST_TENANTS: ConfiguredPolicy = { kind: "hostTenants", config: {} };
+
 /** The gateway of one environment, with everything inherited and everything that it lacks left out. */
 export function resolveGateway(whole: GatewayModel, environment: string): Gateway {
   const model = modelIn(whole, environment);
@@ -263,9 +270,11 @@ export function resolveGateway(whole: GatewayModel, environment: string): Gatewa
     .map(([name, host]): Host => {
       const policies = inherit(HOST_KINDS, defaults, model.policies, host.policies);
       const routes = model.routes.filter((r) => present(r) && (r.hosts === undefined || r.hosts.includes(name)));
+      const { tenants } = host;
       return {
         name,
-        policies: toPolicies(model, name, policies, policies),
+        ...(tenants && { tenants }),
+        policies: [...toPolicies(model, name, policies, policies), ...(tenants ? [HOST_TENANTS] : [])],
         routes: routes.map((route) => resolveRoute(model, name, policies, route)),
       };
     });

@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { KINDS, type KindName } from "../policy";
 import { issuerSchema } from "../policy/kinds/jwt";
+import type { HostTenant } from "../decision/gateway";
+import { tenantName } from "../policy/kinds/tenant";
 import { SHAPE_KINDS } from "../policy/kinds/route-shape";
 import { infrastructure } from "./infrastructure";
 import {
@@ -10,7 +12,8 @@ import {
   timer,
   exactPath,
   matchHeaderName,
-  hostname,
+  hostPattern,
+  label,
   method,
   name,
   ownBody,
@@ -36,7 +39,7 @@ function policyShape<N extends KindName>(names: readonly N[]): PolicyShape<N> {
 
 /** Kinds that a service or a route may state; the others belong to whole hosts. */
 export const ROUTE_KINDS = KINDS.filter((k) => !k.perHost && !SHAPE_KINDS.includes(k.kind)).map((k) => k.kind);
-export const HOST_KINDS = KINDS.filter((k) => k.perHost).map((k) => k.kind);
+export const HOST_KINDS = KINDS.filter((k) => k.perHost && !SHAPE_KINDS.includes(k.kind)).map((k) => k.kind);
 
 /** `null` takes an inherited policy away. */
 const hostPolicies = z.strictObject(policyShape<PerHost>([...HOST_KINDS, ...ROUTE_KINDS]));
@@ -80,8 +83,26 @@ const service = z.strictObject({
   callers: z.array(serviceAccount).refine(unique, "name each once").default([]),
 });
 
+const tenantId = z
+  .union([z.int().min(1), z.string()])
+  .transform((id) => String(id))
+  .refine(
+    (id) => tenantName(id) !== undefined,
+    "write a whole number above 0, or a name of visible ASCII without commas",
+  );
+
+/** Who a host is of: the tenant's id, as tokens name it. */
+const hostTenant = z.union([
+  tenantId.transform((id): HostTenant => ({ id })),
+  z
+    .strictObject({ id: tenantId, disabled: z.boolean().default(false) })
+    .transform(({ id, disabled }): HostTenant => ({ id, ...(disabled && { disabled }) })),
+]);
+
 const host = z.strictObject({
   environments,
+  /** Of a host with a star: who each name in its place is of. Other names are no hosts. */
+  tenants: z.record(label, hostTenant).optional(),
   /** Prefix under which this host offers the routes; it is stripped before the upstream. */
   basePath: path.optional(),
   policies: hostPolicies.prefault({}),
@@ -134,7 +155,7 @@ const respond = z
 const route = z.strictObject({
   name,
   /** The hosts that have it; all by default. */
-  hosts: z.array(hostname).min(1).optional(),
+  hosts: z.array(hostPattern).min(1).optional(),
   environments,
   match,
   /** Exactly one of these three. */
@@ -234,7 +255,7 @@ const kubernetes = z.strictObject({
 const overlay = z.strictObject({
   front: front.optional(),
   policies: hostPolicies.prefault({}),
-  hosts: z.record(hostname, z.strictObject({ policies: hostPolicies })).default({}),
+  hosts: z.record(hostPattern, z.strictObject({ policies: hostPolicies })).default({}),
   services: z
     .record(name, z.strictObject({ address: address.optional(), policies: routePolicies.prefault({}) }))
     .default({}),
@@ -269,7 +290,13 @@ export const gatewaySchema = z.strictObject({
   certificate: z
     .strictObject({ secret: name.default("gateway-tls"), directory: path.default("/etc/nginx/tls") })
     .prefault({}),
-  hosts: z.record(hostname, host).refine((h) => Object.keys(h).length > 0, "name at least one host"),
+  hosts: z
+    .record(hostPattern, host)
+    .refine((h) => Object.keys(h).length > 0, "name at least one host")
+    .refine(
+      (h) => Object.entries(h).every(([name, { tenants }]) => name.startsWith("*.") === (tenants !== undefined)),
+      "give a host with a star the table of its tenants, and no other host one",
+    ),
   issuers: z.record(name, issuerSchema).default({}),
   services: z.record(name, service).default({}),
   upstream: z

@@ -25,13 +25,14 @@ import { audit, errorBody, requestId, responseHeaders, securityHeaders } from ".
 import { signature } from "./kinds/signature";
 import { streaming } from "./kinds/streaming";
 import { tenant } from "./kinds/tenant";
-import { matching, respond, weights } from "./kinds/route-shape";
+import { hostTenants, matching, respond, weights } from "./kinds/route-shape";
 import { requestHeaders, retries, rewrite, timeouts } from "./kinds/upstream";
 import { webSocket } from "./kinds/web-socket";
 
 /** Every kind of promise, in the order in which a request meets them. */
 export const KINDS = [
   httpsRedirect,
+  hostTenants,
   requestLine,
   pathHygiene,
   matching,

@@ -58,6 +58,9 @@ export interface Exchange {
   stillGood?: () => Promise<boolean>;
   /** What was let pass since whoever would have to be asked was away. */
   unchecked?: string;
+  /** The host of the model that was asked for, and whose it is, where it is a tenant's. */
+  hostName?: string;
+  hostTenant?: { id: string; disabled?: true };
   /** Id of the API key. */
   apiKey?: string;
   /** The tenant, as the values of its claims. */

@@ -125,6 +125,19 @@ export const hostname = z
   )
   .refine((text) => !/(^|\.)\d+$/.test(text), "write a host name whose last label is no number");
 
+/** One label of a host name. */
+export const label = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "write a label of a host name, such as acme");
+
+/** A host name, or `*.` and one: a host for each of its tenants. */
+export const hostPattern = z
+  .string()
+  .refine(
+    (text) => hostname.safeParse(text.replace(/^\*\./, "")).success,
+    "write a host name such as api.example.com, or *.example.com",
+  );
+
 /** Path of a match or a prefix: absolute, clean, of unreserved characters (RFC 3986). */
 export const path = z
   .string()

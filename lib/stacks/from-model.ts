@@ -34,7 +34,8 @@ export function secretHeaders(model: GatewayModel, environment: string): string[
   const routes = resolveGateway(model, environment).hosts.flatMap((host) => host.routes);
   const named = routes.flatMap(({ policies }) => {
     const key = configOf(policies, "apiKey") as z.output<typeof apiKey.schema> | undefined;
-    return key ? [key.header.toLowerCase()] : [];
+    const set = configOf(policies, "secretHeaders") as { set: object } | undefined;
+    return [...(key ? [key.header.toLowerCase()] : []), ...Object.keys(set?.set ?? {})];
   });
   return [...new Set(["x-api-key", "x-internal-api-key", ...named])].sort();
 }

@@ -36,6 +36,8 @@ export interface Target<D> {
   /** Why it cannot stand behind what the model has in front, and what to do. */
   readonly refusesFront?: (front: GatewayModel["front"]) => { why: string; fix: string } | undefined;
   begin(input: TargetInput): D;
+  /** The placement's host is written together with one that is alike, whose placement says the same. */
+  isShared?(placement: Placement, draft: D): boolean;
   finish(draft: D): OutputFile[];
 }
 
@@ -64,6 +66,7 @@ export function render<D>(target: Target<D>, input: TargetInput): OutputFile[] {
   const draft = target.begin(input);
   for (const placement of input.plan.placements) {
     if (placement.place !== "native") continue;
+    if (target.isShared?.(placement, draft)) continue;
     const enforcer = enforcersOf(target, placement.kind)[placement.claim];
     if (!enforcer) throw new Error(`${target.name} has no enforcer for ${placement.kind}, which it claimed.`);
     enforcer.apply(placement, draft);

@@ -3,7 +3,9 @@ import type { KindName } from "../../lib/policy";
 /** The case files that prove a kind of promise, where its own name is not the file's. */
 const SUBJECTS: Readonly<Partial<Record<KindName, readonly string[]>>> = {
   matching: ["matching", "routing"],
+  hostTenants: ["tenant"],
   requestHeaders: ["headers"],
+  secretHeaders: ["web"],
   responseHeaders: ["headers"],
   securityHeaders: ["headers"],
   bodyCount: ["body-counted"],

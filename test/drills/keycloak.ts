@@ -40,7 +40,7 @@ const rotation: Drill = {
                   ...r,
                   policies: {
                     ...r.policies,
-                    tenant: { headers: { "x-unit": "business_unit", "x-country": "country_code" }, required: true },
+                    tenant: { headers: { "x-unit": "business_unit", "x-country": "country_code" }, required: true, fromHost: false, clientHeader: "agree" },
                     authorization: { anyOf: [{ roles: ["SUPERADMIN"], scopes: [] }] },
                   },
                 }

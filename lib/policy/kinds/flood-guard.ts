@@ -25,9 +25,9 @@ export const floodGuard = policyKind({
   sees: "head",
   perHost: true,
   requires: () => ["FloodGuardByClientAddress"],
-  async decide(config, { request }, state) {
+  async decide(config, { request, hostName }, state) {
     const counter = {
-      key: `guard:${request.host}:${addressGroup(request.client)}`,
+      key: `guard:${hostName ?? request.host}:${addressGroup(request.client)}`,
       requests: config.requests,
       perMs: config.per,
       burst: burstOf(config),

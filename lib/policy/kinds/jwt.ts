@@ -12,7 +12,7 @@ import {
   type State,
 } from "../kind";
 import { ALGORITHM_NAMES, type IssuerRules, type Verified } from "../../identity/token";
-import { claimAt, claimHeader, claimMembers, isPrintable } from "../../identity/claims";
+import { claimAt, claimHeader, claimMembers, isPrintable, type ClaimPath } from "../../identity/claims";
 import { clockSkew as skew, hasUserinfo, claimPath, name, ownHeaderName, wholeName } from "../values";
 import { asksForWebSocket } from "./web-socket";
 
@@ -142,6 +142,26 @@ async function revoked(
   }
 }
 
+/** The names of the token's roles, in the order of `roleCodes`. */
+const roleNames = z.strictObject({ roles: z.literal("names") });
+
+type ClaimSource = ClaimPath | z.output<typeof roleNames>;
+
+const isRoleNames = (source: ClaimSource): source is z.output<typeof roleNames> =>
+  typeof source === "object" && "roles" in source;
+
+/** What a header says of a token. */
+function headerOf(
+  source: ClaimSource,
+  { claims, roles }: Identity,
+  rules: IssuerRules | undefined,
+): string | undefined {
+  if (!isRoleNames(source)) return claimHeader(claimAt(claims, source));
+  const order = Object.values(rules?.roleCodes ?? {});
+  const place = (role: string): number => (order.includes(role) ? order.indexOf(role) : order.length);
+  return claimHeader([...new Set(roles)].sort((a, b) => place(a) - place(b)));
+}
+
 const schema = z.strictObject({
   /** `open` looks at no token; `optional` lets a request without one pass, not one with a bad one. */
   mode: z.enum(["required", "optional", "open"]).default("required"),
@@ -156,7 +176,7 @@ const schema = z.strictObject({
   /** Tokens that are revoked before they expire. */
   revocation: revocation.optional(),
   /** Headers to set for the upstream, each from a claim of the verified token. */
-  claimHeaders: z.record(ownHeaderName, claimPath).default({}),
+  claimHeaders: z.record(ownHeaderName, z.union([claimPath, roleNames])).default({}),
 });
 
 /** What the model puts into a `jwt` policy. */
@@ -202,10 +222,10 @@ function admit(
   const { identity } = verified;
   const accept = (): undefined => {
     exchange.identity = identity;
-    const skewMs = (config as JwtConfig).rules.find((r) => r.name === identity.issuer)?.clockSkewMs ?? 0;
-    exchange.validUntilMs = Number(identity.claims["exp"]) * 1000 + skewMs;
+    const rules = (config as JwtConfig).rules.find((r) => r.name === identity.issuer);
+    exchange.validUntilMs = Number(identity.claims["exp"]) * 1000 + (rules?.clockSkewMs ?? 0);
     for (const header in config.claimHeaders) {
-      const text = claimHeader(claimAt(identity.claims, config.claimHeaders[header] ?? ""));
+      const text = headerOf(config.claimHeaders[header] ?? "", identity, rules);
       if (text !== undefined) exchange.upstream.set.set(header, text);
     }
   };
@@ -247,8 +267,9 @@ export const jwt = policyKind({
     if ((config as JwtConfig).amongHeaderRoutes) features.push("JwtAmongHeaderRoutes");
     const paths = [
       ...rules.flatMap((r) => [r.user, r.roles, r.scopes, r.type?.claim]),
-      ...Object.values(config.claimHeaders),
+      ...Object.values(config.claimHeaders).flatMap((source) => (isRoleNames(source) ? [] : [source])),
     ];
+    if (Object.values(config.claimHeaders).some(isRoleNames)) features.push("JwtRoleHeader");
     const plain = paths
       .flatMap((path) => (path === undefined ? [] : claimMembers(path)))
       .every((m) => /^[\w-]+$/.test(m));

@@ -112,12 +112,29 @@ const members = z
   .refine((all) => isDeliverable(...Object.entries(all).flat().map(String)), TOO_LONG);
 
 const hasRetryAfter = (all: object, alone: boolean): boolean =>
-  Object.values(all).some((text) => (alone ? text === RETRY_AFTER : String(text).includes(RETRY_AFTER) && text !== RETRY_AFTER));
+  Object.values(all).some((text) =>
+    alone ? text === RETRY_AFTER : String(text).includes(RETRY_AFTER) && text !== RETRY_AFTER,
+  );
 
 const WHERE = "write {retryAfter} alone, and under byStatus 429: other answers have no such time";
 
 /** What the gateway may refuse with. */
-const ERROR_STATUSES = ["400", "401", "403", "404", "405", "408", "413", "414", "429", "431", "500", "502", "503", "504"] as const;
+const ERROR_STATUSES = [
+  "400",
+  "401",
+  "403",
+  "404",
+  "405",
+  "408",
+  "413",
+  "414",
+  "429",
+  "431",
+  "500",
+  "502",
+  "503",
+  "504",
+] as const;
 
 /**
  * The JSON form of errors that the gateway makes. Members are texts, in which words in braces stand for values; `{retryAfter}` is
@@ -134,7 +151,10 @@ export const errorBody = policyKind({
     .refine(({ members: general, byStatus = {} }) => {
       const others = Object.entries(byStatus).filter(([status]) => status !== "429");
       const all = [general, ...others.map(([, own]) => own)];
-      return !all.some((own) => hasRetryAfter(own, true)) && ![...all, byStatus[429] ?? {}].some((own) => hasRetryAfter(own, false));
+      return (
+        !all.some((own) => hasRetryAfter(own, true)) &&
+        ![...all, byStatus[429] ?? {}].some((own) => hasRetryAfter(own, false))
+      );
     }, WHERE),
   phase: "response",
   sees: "head",
@@ -160,7 +180,13 @@ export function reasonPhrase(status: number): string {
 /** The body that a refusal gets. `{status}` alone in a member is written as a number, so is `{retryAfter}`. */
 export function renderErrorBody(
   config: ErrorBodyConfig,
-  values: { status: number; message: string; requestId: string; retryAfter?: string | undefined; details?: Refusal["details"] },
+  values: {
+    status: number;
+    message: string;
+    requestId: string;
+    retryAfter?: string | undefined;
+    details?: Refusal["details"];
+  },
 ): string {
   const words: Record<string, string> = {
     reason: reasonPhrase(values.status),
@@ -174,7 +200,9 @@ export function renderErrorBody(
     if (text === RETRY_AFTER) return Number(values.retryAfter ?? 1);
     return text.replace(/\{(reason|message|requestId|status)\}/g, (_, word: string) => words[word] ?? "");
   };
-  const filled = Object.fromEntries(Object.entries(membersOf(config, values.status)).map(([key, text]) => [key, fill(text)]));
+  const filled = Object.fromEntries(
+    Object.entries(membersOf(config, values.status)).map(([key, text]) => [key, fill(text)]),
+  );
   return JSON.stringify(values.details ? { ...filled, details: values.details } : filled);
 }
 

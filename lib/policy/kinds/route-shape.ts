@@ -32,6 +32,16 @@ export const matching = policyKind({
   },
 });
 
+/** Hosts of tenants: a name in the place of a star. */
+export const hostTenants = policyKind({
+  kind: "hostTenants",
+  schema: z.strictObject({}),
+  phase: "requestLine",
+  sees: "head",
+  perHost: true,
+  requires: () => ["HostTenants"],
+});
+
 /** Routes that answer by themselves. */
 export const respond = policyKind({
   kind: "respond",
@@ -65,4 +75,11 @@ export type RespondConfig = z.output<(typeof respond)["schema"]>;
 export type WeightsConfig = z.output<(typeof weights)["schema"]>;
 
 /** Kinds that nobody writes as a policy: the model makes them. */
-export const SHAPE_KINDS: readonly string[] = [matching.kind, respond.kind, weights.kind, "bodyCount", "secretHeaders"];
+export const SHAPE_KINDS: readonly string[] = [
+  hostTenants.kind,
+  matching.kind,
+  respond.kind,
+  weights.kind,
+  "bodyCount",
+  "secretHeaders",
+];

@@ -22,12 +22,13 @@ export const DOOR: Claims = {
     "JwtFromCookie",
     "JwtPackedRoles",
     "JwtRevocation",
+    "JwtRoleHeader",
     "JwtSharedSecret",
   ],
   apiKey: ["ApiKey"],
   secretHeaders: ["RequestHeaderFromSecret"],
   csrf: ["CsrfDoubleSubmit"],
-  tenant: ["TenantFromClaims"],
+  tenant: ["TenantFromClaims", "TenantFromHost"],
   authorization: ["AuthorizationByRole", "AuthorizationByScope"],
   rateLimit: [
     "RateLimitByApiKey",
@@ -72,6 +73,7 @@ export const THROUGH: Claims = {
 /** What a proxy keeps in front of it, and the filter where it is the gateway itself. */
 export const EDGE: Claims = {
   httpsRedirect: ["HttpsRedirect"],
+  hostTenants: ["HostTenants"],
   pathHygiene: ["PathHygiene", "PathHygieneException"],
   matching: ["RouteByMethod", "RouteByHeader", "RouteByHeaderSet", "RouteByTemplate", "RouteByUpgrade"],
   respond: ["RouteRespond"],

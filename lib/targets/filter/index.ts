@@ -84,6 +84,7 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
     hosts: gateway.hosts.map((host: Host) => {
       return {
         name: host.name,
+        ...(host.tenants && { tenants: host.tenants }),
         ...formOf(host),
         policies: kept(host.name, "", host.policies),
         routes: host.routes.map((r) => {

@@ -46,6 +46,8 @@ export interface RouteDraft {
 
 export interface HostDraft {
   host: Host;
+  /** Labels in the place of the star: other names are no hosts. */
+  tenants?: readonly string[];
   redirect: boolean;
   methods?: readonly string[];
   maxUri?: number;

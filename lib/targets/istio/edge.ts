@@ -14,6 +14,15 @@ export const httpsRedirect: Enforcer<IstioDraft> = {
   },
 };
 
+export const hostTenants: Enforcer<IstioDraft> = {
+  supports: ["HostTenants"],
+  stage: "beforeExtAuth",
+  apply(placement, draft) {
+    const host = hostOf(draft, placement);
+    host.tenants = Object.keys(host.host.tenants ?? {});
+  },
+};
+
 export const requestLine: Enforcer<IstioDraft> = {
   supports: ["RequestMethods", "RequestUriSize", "RequestHeadSize"],
   stage: "beforeExtAuth",

@@ -41,6 +41,7 @@ function networkRule(network: string): object {
 
 function hostRules(host: HostDraft): object {
   return {
+    tenants: host.tenants && Object.fromEntries(host.tenants.map((label) => [label, true])),
     methods: host.methods && Object.fromEntries(host.methods.map((m) => [m, true])),
     allow: host.methods?.join(", "),
     max_uri: host.maxUri,

@@ -3,7 +3,7 @@ import { toYaml } from "../yaml";
 import type { Construct } from "constructs";
 import type { OutputFile, Target } from "../target";
 import { beginDraft, type IstioDraft } from "./draft";
-import { bodyCount, bodySize, cors, floodGuard, headerHygiene, httpsRedirect, pathHygiene, requestLine, webSocket } from "./edge";
+import { bodyCount, bodySize, cors, floodGuard, headerHygiene, hostTenants, httpsRedirect, pathHygiene, requestLine, webSocket } from "./edge";
 import { compression } from "./compression";
 import { envoyFilters } from "./envoy-filters";
 import { authorization, jwt } from "./identity";
@@ -64,6 +64,7 @@ export const istio: Target<IstioDraft> = {
   hasFilter: true,
   keepsCallers: true,
   enforcers: {
+    hostTenants,
     httpsRedirect,
     requestLine,
     pathHygiene,

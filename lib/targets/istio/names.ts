@@ -43,7 +43,8 @@ export function providerName(draft: IstioDraft): string {
 export function metadata(draft: IstioDraft, name: string): { name: string; namespace: string; labels: Record<string, string> } {
   const { gateway, model } = draft.input;
   return {
-    name: `${gateway.system}-${name}`,
+    // No object's name has a star in it.
+    name: `${gateway.system}-${name.replace(/^\*/, "any")}`,
     namespace: model.kubernetes.istioGateway.namespace,
     labels: { "app.kubernetes.io/managed-by": CHART_LABEL, "app.kubernetes.io/part-of": gateway.system },
   };

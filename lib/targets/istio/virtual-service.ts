@@ -208,7 +208,7 @@ export function virtualService(scope: Construct, draft: IstioDraft, host: HostDr
   const entries = routeEntries(host.host.routes);
   const { secure, plain } = gatewayNames(draft);
   const lost = { route: [{ destination: { host: nowhere(draft), port: { number: 80 } } }], retries: { attempts: 0 } };
-  new VirtualService(scope, `virtual-service-${name}`, {
+  new VirtualService(scope, `virtual-service-${name.replace("*", "any")}`, {
     metadata: metadata(draft, name),
     spec: {
       hosts: [name],
@@ -221,12 +221,12 @@ export function virtualService(scope: Construct, draft: IstioDraft, host: HostDr
     },
   });
   if (!host.redirect) return;
-  // With the host's own name: a Host header may hold more than a name and a port.
-  const redirect = { scheme: "https", authority: name, redirectCode: 301 };
-  new VirtualService(scope, `redirect-${name}`, {
+  // With the host's own name: a Host header may hold more than a name and a port. Of tenants the guard knows the names.
+  const redirect = host.tenants ? lost : { redirect: { scheme: "https", authority: name, redirectCode: 301 } };
+  new VirtualService(scope, `redirect-${name.replace("*", "any")}`, {
     // No host's own name: the last label of one is no number.
     metadata: metadata(draft, `${name}.80`),
-    spec: { hosts: [name], gateways: [plain], http: [{ name: routeName(name, REDIRECT), redirect }] },
+    spec: { hosts: [name], gateways: [plain], http: [{ name: routeName(name, REDIRECT), ...redirect }] },
   });
 }
 

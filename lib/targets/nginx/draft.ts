@@ -1,5 +1,5 @@
 import type { ErrorBodyConfig } from "../../policy/kinds/response";
-import { needsMatching, type Host, type Route } from "../../decision/gateway";
+import { needsMatching, type ConfiguredPolicy, type Host, type Route } from "../../decision/gateway";
 import type { CompressionConfig } from "../../policy/kinds/compression";
 import type { RespondConfig } from "../../policy/kinds/route-shape";
 import type { Placement } from "../../plan";
@@ -57,6 +57,8 @@ export interface RouteDraft {
 
 export interface ServerDraft {
   host: Host;
+  /** By which it is asked for. */
+  names: readonly string[];
   /** Name of this host inside variables and zones. */
   id: string;
   redirect: boolean;
@@ -76,7 +78,7 @@ export interface NginxDraft {
   input: TargetInput;
   maps: Map<string, VariableMap>;
   geos: { variable: string; networks: readonly string[] }[];
-  zones: { name: string; rate: string }[];
+  zones: { name: string; key: string; rate: string }[];
   splits: { variable: string; parts: readonly { share: string; backend: string }[] }[];
   /** Header lines with `_` or `.` in their names are not passed on. */
   dropsMalformedNames: boolean;
@@ -95,10 +97,26 @@ export function nameFor(names: Map<string, string>, prefix: string, ...owner: re
   return name;
 }
 
+/** Hosts that differ in their names alone, together; what tokens' cookies are taken from is the filter's to know. */
+function alike(hosts: readonly Host[]): [Host, ...Host[]][] {
+  const groups = new Map<string, [Host, ...Host[]]>();
+  const plain = (policies: readonly ConfiguredPolicy[]): object[] =>
+    policies.map(({ kind, config }) => (kind === "jwt" ? { kind, ...(config as object), origins: [] } : { kind, config }));
+  for (const host of hosts) {
+    const routes = host.routes.map((route) => ({ ...route, policies: plain(route.policies) }));
+    const key = host.tenants ? host.name : JSON.stringify([plain(host.policies), routes]);
+    const group = groups.get(key);
+    if (group) group.push(host);
+    else groups.set(key, [host]);
+  }
+  return [...groups.values()];
+}
+
 export function beginDraft(input: TargetInput): NginxDraft {
   const ways = filterWays(input.plan);
   const names = new Map<string, string>();
-  const servers = input.gateway.hosts.map((host): [string, ServerDraft] => {
+  const groups = alike(input.gateway.hosts);
+  const servers = groups.map(([host, ...others]): [string, ServerDraft] => {
     const routes = host.routes.map((route): [string, RouteDraft] => [
       route.name,
       {
@@ -118,6 +136,7 @@ export function beginDraft(input: TargetInput): NginxDraft {
     const server: ServerDraft = {
       host,
       id: nameFor(names, "", host.name),
+      names: [host, ...others].map(({ name }) => name),
       redirect: false,
       checks: [],
       answersPreflights: false,

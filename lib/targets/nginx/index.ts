@@ -9,6 +9,7 @@ import { cors } from "./cors";
 import { beginDraft, type NginxDraft } from "./draft";
 import { floodGuard } from "./flood-guard";
 import { headerHygiene } from "./header-hygiene";
+import { hostTenants } from "./host-tenants";
 import { httpsRedirect } from "./https-redirect";
 import { pathHygiene } from "./path-hygiene";
 import { requestLine } from "./request-line";
@@ -38,6 +39,7 @@ export const nginx: Target<NginxDraft> = {
   proven: true,
   hasFilter: true,
   enforcers: {
+    hostTenants,
     httpsRedirect,
     requestLine,
     pathHygiene,
@@ -64,5 +66,6 @@ export const nginx: Target<NginxDraft> = {
     audit,
   },
   begin: beginDraft,
+  isShared: ({ host }, { servers }) => !servers.has(host),
   finish,
 };

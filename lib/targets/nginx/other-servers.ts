@@ -1,6 +1,7 @@
 import { configOf } from "../../decision/gateway";
 import { errorBody, HTTPS_ONLY, type ErrorBodyConfig, type SecurityHeadersConfig } from "../../policy/kinds/response";
 import type { NginxDraft } from "./draft";
+import { nameLines } from "./host-tenants";
 import { responseHeaderLines } from "./header-lines";
 import { errorText, securityLines } from "./response";
 
@@ -11,13 +12,13 @@ const NOT_ON_REDIRECTS = new RegExp(`^(${HTTPS_ONLY}|Allow|Access-Control-(Allow
 /** Hosts whose plain http is redirected, by what the redirect carries. */
 export function redirects(draft: NginxDraft): { names: string; lines: string[] }[] {
   const groups = new Map<string, { names: string[]; lines: string[] }>();
-  for (const { host, redirect, responseHeaders } of draft.servers.values()) {
+  for (const { names, redirect, responseHeaders } of draft.servers.values()) {
     if (!redirect) continue;
     const lines = responseHeaderLines(responseHeaders.filter(([name]) => !NOT_ON_REDIRECTS.test(name)));
     const group = groups.get(lines.join("\n")) ?? { names: [], lines };
-    groups.set(lines.join("\n"), { names: [...group.names, host.name], lines });
+    groups.set(lines.join("\n"), { names: [...group.names, ...names], lines });
   }
-  return [...groups.values()].map(({ names, lines }) => ({ names: names.join(" "), lines }));
+  return [...groups.values()].map(({ names, lines }) => ({ names: nameLines(names), lines }));
 }
 
 /** What hosts that nobody has named are answered. */

@@ -12,6 +12,7 @@ import { filterHeadKiB, longestAnswerMs, reportAddress, throughAddress } from ".
 import { clientAddressMap, listenerView } from "./edge";
 import { othersOf } from "./upstream";
 import { handshakeChecks } from "./web-socket";
+import { nameLines, namesHashSize } from "./host-tenants";
 import { errorText } from "./response";
 import { errorLines, errorLocations, errorTexts } from "./errors";
 import { headers, lastOfEach, responseHeaderLines } from "./header-lines";
@@ -195,7 +196,7 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
   const asks = hasDoor(server);
   const { https } = draft.input.model.listeners;
   return {
-    name: server.host.name,
+    name: nameLines(server.names),
     redirect: server.redirect,
     listen: listenerView(draft.input.model, https.port, true),
     accessLogs: accessLogs(draft, server),
@@ -290,6 +291,7 @@ export function viewOf(draft: NginxDraft): object {
     zones: draft.zones,
     splits: draft.splits,
     ...errorTexts(),
+    namesHash: namesHashSize(draft.input.gateway.hosts),
     upstreams: upstreams(draft),
     servers,
   };

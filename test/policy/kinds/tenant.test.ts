@@ -26,7 +26,11 @@ async function run(
   } as const;
   const exchange: Exchange = newExchange({ system: "s", environment: "e", hosts: [] }, request, () => "id");
   if (claims) exchange.identity = { issuer: "i", user: "u", claims, roles: [], scopes: [] };
-  const decision = await tenant.decide?.({ headers: config, required }, exchange, {} as State);
+  const decision = await tenant.decide?.(
+    { headers: config, required, fromHost: false, clientHeader: "agree" },
+    exchange,
+    {} as State,
+  );
   const { set, remove } = exchange.upstream;
   return { reason: decision?.reason, set: Object.fromEntries(set), removed: [...remove].sort() };
 }
