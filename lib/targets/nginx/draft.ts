@@ -59,6 +59,8 @@ export interface ServerDraft {
   host: Host;
   /** By which it is asked for. */
   names: readonly string[];
+  /** True for a name that fits, and is none of its tenants'. */
+  unknownHost?: string;
   /** Name of this host inside variables and zones. */
   id: string;
   redirect: boolean;

@@ -1,7 +1,6 @@
 import { configOf } from "../../decision/gateway";
 import { errorBody, HTTPS_ONLY, type ErrorBodyConfig, type SecurityHeadersConfig } from "../../policy/kinds/response";
 import type { NginxDraft } from "./draft";
-import { nameLines } from "./host-tenants";
 import { responseHeaderLines } from "./header-lines";
 import { errorText, securityLines } from "./response";
 
@@ -10,15 +9,16 @@ import { errorText, securityLines } from "./response";
 const NOT_ON_REDIRECTS = new RegExp(`^(${HTTPS_ONLY}|Allow|Access-Control-(Allow-Methods|Allow-Headers|Max-Age))$`);
 
 /** Hosts whose plain http is redirected, by what the redirect carries. */
-export function redirects(draft: NginxDraft): { names: string; lines: string[] }[] {
-  const groups = new Map<string, { names: string[]; lines: string[] }>();
-  for (const { names, redirect, responseHeaders } of draft.servers.values()) {
+export function redirects(draft: NginxDraft): { names: string; unknownHost: string; lines: string[] }[] {
+  const groups = new Map<string, { names: string[]; unknownHost: string; lines: string[] }>();
+  for (const { names, unknownHost = "", redirect, responseHeaders } of draft.servers.values()) {
     if (!redirect) continue;
     const lines = responseHeaderLines(responseHeaders.filter(([name]) => !NOT_ON_REDIRECTS.test(name)));
-    const group = groups.get(lines.join("\n")) ?? { names: [], lines };
-    groups.set(lines.join("\n"), { names: [...group.names, ...names], lines });
+    const key = [unknownHost, ...lines].join("\n");
+    const group = groups.get(key) ?? { names: [], unknownHost, lines };
+    groups.set(key, { ...group, names: [...group.names, ...names] });
   }
-  return [...groups.values()].map(({ names, lines }) => ({ names: nameLines(names), lines }));
+  return [...groups.values()].map(({ names, ...group }) => ({ names: names.join(" "), ...group }));
 }
 
 /** What hosts that nobody has named are answered. */

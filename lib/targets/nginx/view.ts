@@ -12,7 +12,6 @@ import { filterHeadKiB, longestAnswerMs, reportAddress, throughAddress } from ".
 import { clientAddressMap, listenerView } from "./edge";
 import { othersOf } from "./upstream";
 import { handshakeChecks } from "./web-socket";
-import { nameLines, namesHashSize } from "./host-tenants";
 import { errorText } from "./response";
 import { errorLines, errorLocations, errorTexts } from "./errors";
 import { headers, lastOfEach, responseHeaderLines } from "./header-lines";
@@ -78,7 +77,7 @@ function answerLines(model: GatewayModel, server: ServerDraft, route: RouteDraft
   const { backends } = route.route;
   const { respond } = route;
   if (route.through && !respond) return throughLines(model, server, route, variant);
-  const own = route.requestHeaders.length > 0;
+  const own = route.requestHeaders.length > 0 || inheritsThrough(server);
   if (respond) return [`default_type ${text(respond.contentType)};`, `return ${String(respond.status)} ${text(respond.body)};`];
   return [
     ...(route.door ? [] : ["auth_request off;"]),
@@ -92,17 +91,12 @@ function answerLines(model: GatewayModel, server: ServerDraft, route: RouteDraft
 
 /** The filter gets the request as it came, and is told what nginx has found out about it. */
 function throughLines(model: GatewayModel, server: ServerDraft, route: RouteDraft, variant: Variant): string[] {
-  const { name } = route.route;
-  const told: HeaderExpression[] = [
-    ["X-Gateway-Client", "$gateway_client"],
-    ["X-Gateway-Route", text(name)],
-  ];
   return [
     "auth_request off;",
     `proxy_buffer_size ${String(filterHeadKiB(model))}k;`,
     ...errorLines(server, true),
     ...timeLines(route, variant),
-    ...headers("proxy_set_header", lastOfEach([...requestHeadersOf(server), ...told])),
+    ...(inheritsThrough(server) ? [] : headers("proxy_set_header", throughRequestHeaders(server))),
     "proxy_pass http://gateway_through$request_uri;",
   ];
 }
@@ -169,6 +163,21 @@ function baseRequestHeaders(server: ServerDraft): HeaderExpression[] {
   ]);
 }
 
+/** What the filter gets: the client's own words about who he is, and what nginx has found out. */
+const throughRequestHeaders = (server: ServerDraft): HeaderExpression[] =>
+  lastOfEach([
+    ...requestHeadersOf(server),
+    ["X-Gateway-Client", "$gateway_client"],
+    ["X-Gateway-Route", "$gateway_route"],
+  ]);
+
+/** nginx inherits all headers of a server or none: what most of its routes want stands there, once. */
+function inheritsThrough({ routes }: ServerDraft): boolean {
+  const all = [...routes.values()].filter((route) => !route.respond);
+  const through = all.filter((route) => route.through).length;
+  return through > all.filter((route) => !route.through && route.requestHeaders.length === 0).length;
+}
+
 function doorLines(host: Host): string[] {
   return [
     "auth_request /.gateway/door;",
@@ -196,7 +205,7 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
   const asks = hasDoor(server);
   const { https } = draft.input.model.listeners;
   return {
-    name: nameLines(server.names),
+    name: server.names.join(" "),
     redirect: server.redirect,
     listen: listenerView(draft.input.model, https.port, true),
     accessLogs: accessLogs(draft, server),
@@ -210,7 +219,7 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
       ...errorLines(server),
       ...responseHeaderLines(server.responseHeaders),
       ...hideLines(server.hiddenHeaders),
-      ...headers("proxy_set_header", baseRequestHeaders(server)),
+      ...headers("proxy_set_header", inheritsThrough(server) ? throughRequestHeaders(server) : baseRequestHeaders(server)),
       ...(asks ? doorLines(server.host) : []),
       // With a body of their own: an error_page would come back through these lines, and be refused again.
       ...(server.errorBody === undefined ? [] : ["default_type application/json;"]),
@@ -223,6 +232,12 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
       ...errorLocations(draft, server),
     ],
   };
+}
+
+/** nginx refuses to start where a table does not fit. */
+function mapHashSize({ maps }: NginxDraft): number {
+  const most = Math.max(0, ...[...maps.values()].map(({ lines }) => lines.length));
+  return Math.max(8192, 2 ** Math.ceil(Math.log2(most * 4 + 1)));
 }
 
 /** What `Connection` may name: its own options, and headers that of which no line of a client reaches a service. */
@@ -291,7 +306,7 @@ export function viewOf(draft: NginxDraft): object {
     zones: draft.zones,
     splits: draft.splits,
     ...errorTexts(),
-    namesHash: namesHashSize(draft.input.gateway.hosts),
+    mapHash: mapHashSize(draft),
     upstreams: upstreams(draft),
     servers,
   };
