@@ -1,3 +1,4 @@
+import { currentPage, pageOf, SYSTEMS } from "./pages";
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
@@ -75,9 +76,14 @@ describe("features", () => {
         },
       ],
     })),
-    authorization: [{ anyOf: [{ roles: ["a"], scopes: ["a"] }] }],
+    authorization: [{ anyOf: [{ roles: ["a"], scopes: ["a"], claims: ["a"], owner: {} }], noneOf: [{}] }],
     rateLimit: [
-      { limits: ["cluster", "replica"].map((scope) => ({ key: ["apiKey", "user", "clientAddress"], scope })) },
+      {
+        limits: ["cluster", "replica"].map((scope) => ({
+          key: ["apiKey", "user", "tenant", "clientAddress", { claim: "a" }],
+          scope,
+        })),
+      },
     ],
     connections: [{ key: ["user"] }],
     bodyCount: [{ max: 2 ** 33 }],
@@ -292,6 +298,15 @@ describe("conformance cases", () => {
   test.each(kept)("%s: %s has cases", (_, kind) => {
     const files = subjectsOf(kind as KindName);
     expect([files, files.some((f) => subjects.has(f))]).toEqual([files, true]);
+  });
+});
+
+describe("pages of systems", () => {
+  /** Without what a formatter makes of tables. */
+  const plain = (text: string): string => text.replace(/ *\| */g, "|").replace(/-+/g, "-");
+
+  test.each(SYSTEMS)("%s has the tables of its plan (npm run pages)", (system) => {
+    expect(plain(currentPage(system))).toBe(plain(readFileSync(pageOf(system), "utf8")));
   });
 });
 

@@ -45,6 +45,16 @@ class Conf {
   location(at: string): Record<string, string[]> {
     const found = blocksOf(this.#tree, "location").find((d) => wordsOf(d) === at);
     if (!found) throw new Error(at);
+    return this.#lines(found);
+  }
+
+  /** What routes inherit; the first server's that has any. */
+  server(): Record<string, string[]> {
+    const all = blocksOf(this.#tree, "server").map((d) => this.#lines(d));
+    return all.find((lines) => lines["proxy_set_header"]) ?? {};
+  }
+
+  #lines(found: Directive): Record<string, string[]> {
     const lines: Record<string, string[]> = {};
     for (const d of found.block ?? []) (lines[d.name] ??= []).push(wordsOf(d));
     return lines;
@@ -71,8 +81,11 @@ describe("serhafen, which goes through whole", () => {
   });
 
   test("tells the filter who calls and which route it is, whatever the client has said", () => {
-    const sent = conf.route("users")["proxy_set_header"] ?? [];
-    expect(sent).toEqual(expect.arrayContaining(["X-Gateway-Client $gateway_client", "X-Gateway-Route users"]));
+    expect(conf.route("users")["proxy_set_header"]).toBeUndefined();
+    const sent = conf.server()["proxy_set_header"] ?? [];
+    expect(sent).toEqual(
+      expect.arrayContaining(["X-Gateway-Client $gateway_client", "X-Gateway-Route $gateway_route"]),
+    );
     const names = sent.map((line) => line.split(" ")[0]?.toLowerCase() ?? "");
     expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
   });

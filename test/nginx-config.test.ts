@@ -341,6 +341,33 @@ describe("corners of the model", () => {
   });
 });
 
+describe("hosts that differ in their names alone", () => {
+  const nameLines = (change: Partial<GatewayInput>): string[] =>
+    render(goodModel(small(change)), "production")
+      .split("\n")
+      .filter((line) => /^\s+(server_name|limit_req_zone)/.test(line))
+      .map((line) => line.trim());
+  const alone = { policies: { bodySize: { max: "2MiB" } } };
+
+  test("share a server, each with a flood guard of its own", () => {
+    const lines = nameLines({ hosts: { "a.test": {}, "b.test": alone, "c.test": {} } });
+    expect(lines.filter((line) => line.includes("c.test"))).toEqual([
+      "server_name a.test c.test b.test;",
+      "server_name a.test c.test;",
+    ]);
+    expect(lines.filter((line) => line.startsWith("limit_req_zone")).map((line) => line.includes("$host"))).toEqual([
+      true,
+      false,
+    ]);
+  });
+
+  test("of tenants are one, whatever their number", () => {
+    const lines = nameLines({ hosts: { "a.test": {}, "*.a.test": { tenants: { one: 1, two: 2 } } } });
+    expect(lines).toContain("server_name *.a.test;");
+    expect(lines.filter((line) => line.includes("one.a.test"))).toEqual([]);
+  });
+});
+
 describe("what names become stays apart", () => {
   const variablesOf = (conf: string): string[] => {
     const [http] = parseNginx(conf).filter((d) => d.name === "http");
@@ -365,7 +392,7 @@ describe("what names become stays apart", () => {
     [
       "addresses",
       {
-        hosts: { "a.test": {}, "a.test-b": {} },
+        hosts: { "a.test": {}, "a.test-b": { policies: { bodySize: { max: "2MiB" } } } },
         routes: ["b-c", "c"].map((name) => ({
           ...route,
           name,

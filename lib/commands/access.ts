@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { claimText } from "../identity/claims";
 import { modelIn, resolveGateway, secretsOf, type GatewayModel } from "../model";
 import type { addresses } from "../policy/kinds/addresses";
 import type { apiKey } from "../policy/kinds/api-key";
@@ -39,12 +40,17 @@ function tokenOf(route: Route): string {
   if (jwt.mode === "optional") return "everyone, by a good token or none";
   const rules = configOf(route.policies, "authorization") as Alternatives | undefined;
   if (!rules) return "who is signed in";
-  const alternatives = rules.anyOf.map(({ roles, scopes }) =>
-    [roles.length > 0 ? listed(roles, "or") : "", scopes.length > 0 ? `scopes ${listed(scopes, "and")}` : ""]
+  const said = ({ roles, scopes, claims, owner }: Alternatives["anyOf"][number]): string =>
+    [
+      roles.length > 0 ? listed(roles, "or") : "",
+      scopes.length > 0 ? `scopes ${listed(scopes, "and")}` : "",
+      ...claims.map(({ claim, values }) => `${claimText(claim)} ${listed(values, "or")}`),
+      owner ? `whose ${claimText(owner.claim)} is {${owner.path}}` : "",
+    ]
       .filter(Boolean)
-      .join(" with "),
-  );
-  return listed(alternatives, "or else");
+      .join(" with ");
+  const admitted = rules.anyOf.length > 0 ? listed(rules.anyOf.map(said), "or else") : "who is signed in";
+  return [admitted, ...rules.noneOf.map((a) => `not ${said(a)}`)].join(", ");
 }
 
 function whoOf(route: Route): string {

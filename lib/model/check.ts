@@ -9,6 +9,7 @@ import {
 } from "../diagnostics";
 import type { KindName } from "../policy";
 import { configOf, routeEntries, type HeaderMatch, type Host, type Route, type RouteEntry } from "../decision/gateway";
+import type { authorization } from "../policy/kinds/authorization";
 import type { JwtConfig } from "../policy/kinds/jwt";
 import { checkCautions } from "./check-cautions";
 import { checkInfrastructure } from "./check-infrastructure";
@@ -140,6 +141,19 @@ function unnamedClaims(
     });
 }
 
+/** An owner that some path of the route does not name: nobody could be the owner there. */
+function unnamedOwners(model: GatewayModel, route: Route, source: SourcePosition): Diagnostic[] {
+  const rules = configOf(route.policies, "authorization") as z.output<typeof authorization.schema>;
+  return [...rules.anyOf, ...rules.noneOf].flatMap(({ owner }) => {
+    const without = owner && route.match.paths.find(({ value }) => !value.split("/").includes(`{${owner.path}}`));
+    if (!without) return [];
+    const at = `${model.name}/routes/${route.name}/policies/authorization`;
+    const why = `The path ${without.value} has no {${owner.path}}, so nobody could be its owner.`;
+    const fix = `Write {${owner.path}} as a segment of each path under match.template, and name other paths in a route of their own.`;
+    return [diagnostic("model/invalid-value", at, why, fix, source)];
+  });
+}
+
 /** What one person gets is nobody else's, unless the tenant shares it. */
 function sharedByMistake(model: GatewayModel, route: Route, source: SourcePosition): Diagnostic[] {
   const cache = configOf(route.policies, "cache") as { by: string } | undefined;
@@ -207,6 +221,7 @@ function checkEnvironment(raw: RawModel, model: GatewayModel, environment: strin
       if (!rules || route.respond) continue;
       if (jwt?.mode === "required") {
         found.push(...unnamedClaims(model, route.name, jwt, rules.anyOf, source(route.name)));
+        found.push(...unnamedOwners(model, route, source(route.name)));
         continue;
       }
       const at = `${model.name}/routes/${route.name}/policies/authorization`;

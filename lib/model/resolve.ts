@@ -174,6 +174,14 @@ function triesOthers(backends: readonly { weight: number }[], policies: Policies
   return tries > 1 && backends.filter((b) => b.weight > 0).length > 1;
 }
 
+/** Whose path it is can be told where it has variables. */
+function ownersOf({ authorization }: Policies, route: RouteModel, basePath: string | undefined): Policies {
+  const rules = authorization as { anyOf: { owner?: object }[]; noneOf: { owner?: object }[] } | undefined;
+  if (![...(rules?.anyOf ?? []), ...(rules?.noneOf ?? [])].some((a) => a.owner)) return {};
+  const templates = pathsOf(route, basePath).filter((p) => p.type === "PathTemplate");
+  return { authorization: { ...rules, templates: templates.map((p) => p.value) } };
+}
+
 /** Secrets are the filter's to set, whoever sets the other headers. */
 function headersOf({ requestHeaders }: Policies): Policies {
   if (!requestHeaders) return {};
@@ -182,7 +190,7 @@ function headersOf({ requestHeaders }: Policies): Policies {
 }
 
 /** What the route's own shape asks of a target. */
-function shapeOf(model: GatewayModel, route: RouteModel, policies: Policies): Policies {
+function shapeOf(model: GatewayModel, route: RouteModel, policies: Policies, basePath: string | undefined): Policies {
   const bodySize = route.respond ? undefined : (policies.bodySize as { max: number } | undefined);
   const { match, respond, backends } = route;
   const own = pathsOf(route, undefined);
@@ -201,6 +209,7 @@ function shapeOf(model: GatewayModel, route: RouteModel, policies: Policies): Po
     ...((match.methods ?? match.headers ?? (matching.byTemplate || matching.byUpgrade)) && { matching }),
     ...(respond && { respond }),
     ...headersOf(policies),
+    ...ownersOf(policies, route, basePath),
     ...(backends && { weights: { backends, triesOthers: triesOthers(backends, policies) } }),
   };
 }
@@ -250,7 +259,7 @@ function resolveRoute(model: GatewayModel, hostName: string, ofHost: Policies, r
     },
     backends: route.backends ?? services.map((service) => ({ service, weight: 100 })),
     ...(route.respond && { respond: route.respond }),
-    policies: toPolicies(model, hostName, ofHost, { ...policies, ...shapeOf(model, route, policies) }),
+    policies: toPolicies(model, hostName, ofHost, { ...policies, ...shapeOf(model, route, policies, basePath) }),
   };
 }
 

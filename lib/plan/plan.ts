@@ -65,7 +65,12 @@ const OF_IDENTITY: readonly Feature[] = [
   "TenantFromClaims",
   "AuthorizationByRole",
   "AuthorizationByScope",
+  "AuthorizationByClaim",
+  "AuthorizationByOwner",
+  "AuthorizationNoneOf",
   "RateLimitByUser",
+  "RateLimitByClaim",
+  "RateLimitByTenant",
   "ConnectionLimitByUser",
   "CsrfDoubleSubmit",
 ];

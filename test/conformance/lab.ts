@@ -172,6 +172,64 @@ export default defineGateway({
     { name: "split", match: { prefix: ["/split"] }, service: "one" },
     { name: "split-post", match: { prefix: ["/split"], methods: ["POST", "PUT"] }, service: "two" },
     { name: "version", match: { prefix: ["/version"] }, service: "one" },
+    // Who a path is of, what a token says, and who is kept out.
+    {
+      name: "own-page",
+      match: { template: ["/people/{person}/page"] },
+      service: "one",
+      policies: {
+        jwt: { issuers: ["main"] },
+        authorization: { anyOf: [{ owner: { path: "person", claim: "sub" } }, { roles: ["admin"] }] },
+      },
+    },
+    {
+      name: "by-claim",
+      match: { prefix: ["/by-claim"] },
+      service: "one",
+      policies: {
+        jwt: { issuers: ["main"] },
+        authorization: {
+          anyOf: [{ claims: [{ claim: "team.name", values: ["red", "42"] }] }, { roles: ["admin"] }],
+          noneOf: [{ claims: [{ claim: "sub", values: ["lab-numbered"] }] }],
+        },
+      },
+    },
+    {
+      name: "all-but",
+      match: { prefix: ["/all-but"] },
+      service: "one",
+      policies: { jwt: { issuers: ["main"] }, authorization: { noneOf: [{ roles: ["admin"] }] } },
+    },
+    // By tenant, by a claim, and as a claim says.
+    {
+      name: "limited-by-team",
+      match: { prefix: ["/limited-by-team"] },
+      service: "one",
+      policies: {
+        jwt: { issuers: ["main"] },
+        tenant: { headers: { "x-team": "team.name" }, required: false },
+        rateLimit: { limits: [{ name: "team", requests: 2, per: "1h", key: ["tenant"] }] },
+      },
+    },
+    {
+      name: "limited-by-plan",
+      match: { prefix: ["/limited-by-plan"] },
+      service: "one",
+      policies: {
+        jwt: { issuers: ["main"] },
+        rateLimit: {
+          limits: [
+            {
+              name: "plan",
+              requests: 1,
+              per: "1h",
+              key: [{ claim: "sub" }],
+              byClaim: { claim: "team.name", rates: { red: { requests: 3, per: "1h" } } },
+            },
+          ],
+        },
+      },
+    },
     // Variable segments, and a word in their place.
     { name: "shelves", match: { prefix: ["/shelves"] }, service: "one" },
     { name: "book", match: { template: ["/shelves/{shelf}/books/{book}"] }, service: "two" },

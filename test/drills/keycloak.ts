@@ -41,7 +41,7 @@ const rotation: Drill = {
                   policies: {
                     ...r.policies,
                     tenant: { headers: { "x-unit": "business_unit", "x-country": "country_code" }, required: true, fromHost: false, clientHeader: "agree" },
-                    authorization: { anyOf: [{ roles: ["SUPERADMIN"], scopes: [] }] },
+                    authorization: { anyOf: [{ roles: ["SUPERADMIN"], scopes: [], claims: [] }], noneOf: [] },
                   },
                 }
               : r,

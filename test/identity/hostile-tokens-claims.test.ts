@@ -457,7 +457,7 @@ describe("shapes", () => {
     } as const;
     const exchange = newExchange({ system: "s", environment: "e", hosts: [] }, request, () => "id");
     exchange.identity = verified.identity;
-    return (await authorization.decide?.(admin, exchange, {} as State)) === undefined;
+    return (await authorization.decide?.(authorization.schema.parse(admin), exchange, {} as State)) === undefined;
   };
   const roles: unknown[] = [
     "administrator",

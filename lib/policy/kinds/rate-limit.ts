@@ -1,11 +1,20 @@
 import { z } from "zod";
+import { claimAt, claimHeader } from "../../identity/claims";
 import { addressGroup } from "../client-address";
 import type { Feature } from "../feature";
 import { notNow, policyKind, userKey, type Counter, type Decision, type Exchange } from "../kind";
 import { burstOf, rateShape, retryAfter } from "../rate";
-import { name } from "../values";
+import { claimPath, name } from "../values";
 
 const ipv6Network = z.strictObject({ ipv6Prefix: z.int().min(32).max(128).default(64) });
+
+const claimKey = z.strictObject({ claim: claimPath });
+
+/** Of users whose claim has a value: another rate, in place of the limit's own. */
+const byClaim = z.strictObject({
+  claim: claimPath,
+  rates: z.record(z.string().min(1).max(128), z.strictObject(rateShape)),
+});
 
 const limit = z.strictObject({
   /** Routes that name the same limit share its counters. */
@@ -13,18 +22,31 @@ const limit = z.strictObject({
   ...rateShape,
   /** The first of these that the request has; a request that has none is not counted. IPv6 addresses count by network. */
   key: z
-    .array(z.union([z.enum(["apiKey", "user", "clientAddress"]), z.strictObject({ clientAddress: ipv6Network })]))
+    .array(
+      z.union([
+        z.enum(["apiKey", "user", "tenant", "clientAddress"]),
+        z.strictObject({ clientAddress: ipv6Network }),
+        claimKey,
+      ]),
+    )
     .min(1)
     .default(["user", "clientAddress"]),
+  /** Plans: `{ claim: plan, rates: { free: …, pro: … } }`. Who has none of these values has the limit's own rate. */
+  byClaim: byClaim.optional(),
   scope: z.enum(["cluster", "replica"]).default("cluster"),
 });
 
 type Limit = z.output<typeof limit>;
 
 /** Who is counted; nothing where the request has no owner of that kind. */
-function ownerOf(kind: Limit["key"][number], { identity, apiKey, request }: Exchange): string | undefined {
+function ownerOf(kind: Limit["key"][number], { identity, apiKey, request, tenant }: Exchange): string | undefined {
+  if (kind === "tenant") return tenant && `tenant:${tenant.map(encodeURIComponent).join(":")}`;
   if (kind === "apiKey") return apiKey === undefined ? undefined : `key:${encodeURIComponent(apiKey)}`;
   if (kind === "user") return identity && userKey(identity);
+  if (typeof kind === "object" && "claim" in kind) {
+    const value = identity && claimHeader(claimAt(identity.claims, kind.claim));
+    return value === undefined ? undefined : `claim:${encodeURIComponent(value)}`;
+  }
   const prefix = kind === "clientAddress" ? undefined : kind.clientAddress.ipv6Prefix;
   return `address:${addressGroup(request.client, prefix)}`;
 }
@@ -36,8 +58,13 @@ function countersOf({ limits }: { limits: Limit[] }, scope: Limit["scope"], exch
     let owner: string | undefined;
     for (const kind of limit.key) owner ??= ownerOf(kind, exchange);
     if (owner === undefined) return [];
-    const key = `limit:{${system}:${environment}:${owner}}:${limit.name}`;
-    return [{ key, requests: limit.requests, perMs: limit.per, burst: burstOf(limit) }];
+    const { claim, rates = {} } = limit.byClaim ?? {};
+    const plan = claim && exchange.identity ? claimHeader(claimAt(exchange.identity.claims, claim)) : undefined;
+    const named = plan !== undefined && Object.hasOwn(rates, plan) ? rates[plan] : undefined;
+    const rate = named ?? limit;
+    // Another plan is another counter: what is left of one says nothing of the other.
+    const key = `limit:{${system}:${environment}:${owner}}:${limit.name}${named ? `:${plan ?? ""}` : ""}`;
+    return [{ key, requests: rate.requests, perMs: rate.per, burst: burstOf(rate) }];
   });
 }
 
@@ -71,10 +98,12 @@ export const rateLimit = policyKind({
   perHost: false,
   requires(config) {
     const features = new Set<Feature>();
-    for (const { key, scope } of config.limits) {
+    for (const { key, scope, byClaim } of config.limits) {
       if (key.includes("user")) features.add("RateLimitByUser");
       if (key.includes("apiKey")) features.add("RateLimitByApiKey");
-      if (key.some((kind) => kind === "clientAddress" || typeof kind === "object"))
+      if (key.includes("tenant")) features.add("RateLimitByTenant");
+      if (byClaim || key.some((kind) => typeof kind === "object" && "claim" in kind)) features.add("RateLimitByClaim");
+      if (key.some((kind) => kind === "clientAddress" || (typeof kind === "object" && "clientAddress" in kind)))
         features.add("RateLimitByClientAddress");
       features.add(scope === "cluster" ? "RateLimitCluster" : "RateLimitReplica");
     }

@@ -29,9 +29,17 @@ export const DOOR: Claims = {
   secretHeaders: ["RequestHeaderFromSecret"],
   csrf: ["CsrfDoubleSubmit"],
   tenant: ["TenantFromClaims", "TenantFromHost"],
-  authorization: ["AuthorizationByRole", "AuthorizationByScope"],
+  authorization: [
+    "AuthorizationByRole",
+    "AuthorizationByScope",
+    "AuthorizationByClaim",
+    "AuthorizationByOwner",
+    "AuthorizationNoneOf",
+  ],
   rateLimit: [
     "RateLimitByApiKey",
+    "RateLimitByClaim",
+    "RateLimitByTenant",
     "RateLimitByUser",
     "RateLimitByClientAddress",
     "RateLimitCluster",
