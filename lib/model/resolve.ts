@@ -112,7 +112,8 @@ function toPolicies(model: GatewayModel, host: string, ofHost: Policies, policie
     }
     if (kind === "headerHygiene") {
       const { drop, single, ...rest } = config as { drop: string[]; single: string[]; pass: string[] };
-      const chosenBy = model.routes.flatMap((r) => Object.keys(r.match.headers ?? {}));
+      const here = model.routes.filter((r) => r.hosts === undefined || r.hosts.includes(host));
+      const chosenBy = here.flatMap((r) => Object.keys(r.match.headers ?? {}));
       return {
         kind: "headerHygiene",
         config: {

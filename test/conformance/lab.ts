@@ -249,16 +249,29 @@ export default defineGateway({
       respond: { status: 400, body: '{"error":"no such tier"}' },
     },
     // A path that is a socket for handshakes, and something else for everybody else.
-    { name: "both-ways", match: { prefix: ["/both-ways"] }, service: "one", policies: { jwt: { issuers: ["main"] } } },
-    { name: "both-ways-socket", match: { prefix: ["/both-ways"], upgrade: "websocket" }, service: "two" },
+    {
+      name: "both-ways",
+      hosts: ["bare.lab.test"],
+      match: { prefix: ["/both-ways"] },
+      service: "one",
+      policies: { jwt: { issuers: ["main"] } },
+    },
+    {
+      name: "both-ways-socket",
+      hosts: ["bare.lab.test"],
+      match: { prefix: ["/both-ways"], upgrade: "websocket" },
+      service: "two",
+    },
     { name: "socket-alone", match: { exact: ["/socket-alone"], upgrade: "websocket" }, service: "two" },
     {
       name: "both-ways-elsewhere",
+      hosts: ["bare.lab.test"],
       match: { prefix: ["/both-ways"], upgrade: "websocket", headers: { origin: { type: "Present" } } },
       respond: { status: 403, body: '{"error":"no such origin"}' },
     },
     {
       name: "both-ways-at-home",
+      hosts: ["bare.lab.test"],
       match: {
         prefix: ["/both-ways"],
         upgrade: "websocket",
