@@ -2,7 +2,7 @@ import type { HostHeaders } from "./answer";
 import type { Host, Route } from "./gateway";
 import type { ErrorBodyConfig } from "../policy/kinds/response";
 
-export const FORMAT_VERSION = 4;
+export const FORMAT_VERSION = 5;
 
 /** What one filter is to do: the policies of one gateway that its proxy leaves to it. Plain JSON, written by `synth`. */
 export interface FilterPlan {
