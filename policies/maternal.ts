@@ -33,6 +33,12 @@ const QUERIES = {
 
 const BACKEND = "backend.default.svc.cluster.local";
 
+/** Of one child: no cache that others use may keep it, whatever the back end says. */
+const PRIVATE = {
+  set: { "cache-control": "private, max-age=300, stale-while-revalidate=600" },
+  remove: ["x-xss-protection"],
+};
+
 const rest = {
   rateLimit: { limits: [WEB_LIMIT] },
   requestHeaders: { set: INTERNAL },
@@ -111,6 +117,11 @@ export default defineGateway({
           credentials: true,
         },
       },
+      // The playground asks for the schema.
+      routes: {
+        "web-graphql": { policies: { graphql: { introspection: true } } },
+        "mobile-graphql": { policies: { graphql: { introspection: true } } },
+      },
     },
   },
   routes: [
@@ -131,6 +142,13 @@ export default defineGateway({
     // Whoever could call without a token would borrow the internal key.
     { name: "web-calls", match: { prefix: ["/api/proxy"] }, hosts: WEB, service: "backend", policies: rest },
     {
+      name: "web-children",
+      match: { prefix: ["/api/proxy/children"] },
+      hosts: WEB,
+      service: "backend",
+      policies: { ...rest, responseHeaders: PRIVATE },
+    },
+    {
       name: "web-graphql",
       match: { exact: ["/api/graphql"] },
       hosts: WEB,
@@ -139,7 +157,7 @@ export default defineGateway({
     },
     {
       name: "web-playground",
-      match: { exact: ["/api/graphql"], methods: ["GET"] },
+      match: { exact: ["/api/graphql"], methods: ["GET", "HEAD"] },
       hosts: WEB,
       environments: ["production"],
       respond: PLAYGROUND,
@@ -164,6 +182,18 @@ export default defineGateway({
       },
     },
     {
+      name: "mobile-children",
+      match: { prefix: ["/api/v1/children"] },
+      hosts: MOBILE,
+      service: "backend",
+      policies: {
+        apiKey: { secret: "mobile-keys" },
+        rateLimit: { limits: [MOBILE_LIMIT] },
+        requestHeaders: { set: INTERNAL },
+        responseHeaders: PRIVATE,
+      },
+    },
+    {
       name: "mobile-graphql",
       match: { exact: ["/graphql"] },
       hosts: MOBILE,
@@ -177,7 +207,7 @@ export default defineGateway({
     },
     {
       name: "playground",
-      match: { exact: ["/graphql"], methods: ["GET"] },
+      match: { exact: ["/graphql"], methods: ["GET", "HEAD"] },
       hosts: MOBILE,
       environments: ["production"],
       respond: PLAYGROUND,

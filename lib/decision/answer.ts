@@ -1,9 +1,28 @@
 import type { ErrorBodyConfig } from "../policy/kinds/response";
 import { errorBody, renderErrorBody } from "../policy/kinds/response";
 import { isSteering } from "../policy/kinds/header-hygiene";
-import { namedByConnection, type Exchange, type GatewayRequest, type HeaderLine, type Refusal } from "../policy/kind";
+import type { Respond } from "./gateway";
+import {
+  namedByConnection,
+  pathOf,
+  type Exchange,
+  type GatewayRequest,
+  type HeaderLine,
+  type Refusal,
+} from "../policy/kind";
 
 /** How an answer looks when it leaves the gateway, whoever made it. */
+
+/** What a route answers by itself (Gateway API: `RequestRedirect` for one that leads elsewhere). */
+export function routeAnswer({ status, contentType, body, redirect }: Respond, request: GatewayRequest): Refusal {
+  if (!redirect) {
+    return { status, reason: "respond", message: "", content: { type: contentType, text: body }, answer: true };
+  }
+  const path = pathOf(request.target);
+  const query = request.target.slice(path.length);
+  const location = `${redirect.scheme}://${redirect.host ?? request.host}${redirect.path ?? path}${query}`;
+  return { status, reason: "redirect", message: "", headers: { location }, answer: true };
+}
 
 /** Headers of one connection (RFC 9110 section 7.6.1): they are not passed on. */
 export const HOP_BY_HOP: ReadonlySet<string> = new Set([

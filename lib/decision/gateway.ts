@@ -19,10 +19,18 @@ export interface Backend {
   weight: number;
 }
 
-interface Respond {
+export interface Respond {
   status: number;
   contentType: string;
   body: string;
+  redirect?: Redirect;
+}
+
+/** Where a route sends clients; what it does not name stays, the query always. */
+export interface Redirect {
+  scheme: "http" | "https";
+  host?: string | undefined;
+  path?: string | undefined;
 }
 
 export interface Route {

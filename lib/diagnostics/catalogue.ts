@@ -22,7 +22,7 @@ export const CATALOGUE = {
   "model/variable-as-text": { severity: "error", message: "A variable would be taken as plain text." },
   "model/secret-in-the-open": { severity: "error", message: "A secret stands in the model." },
   "model/web-socket-any-origin": { severity: "error", message: "Any page could open a WebSocket as its visitor." },
-  "model/public-answer": { severity: "warning", message: "An answer to one caller is said to be everybody's." },
+  "model/public-answer": { severity: "error", message: "An answer to one caller is said to be everybody's." },
   "model/header-set-twice": { severity: "error", message: "A header is set by two policies." },
   "model/lockout-alone": { severity: "warning", message: "A lock-out has no limit by address beside it." },
   "model/cache-by-tenant": { severity: "warning", message: "A tenant shares what a user may have been answered." },

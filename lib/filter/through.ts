@@ -7,7 +7,7 @@ import type { FilterPlan, PlannedHost } from "../decision/filter-plan";
 import { configOf, type Host, type Route } from "../decision/gateway";
 import { asksForWebSocket } from "../policy/kinds/web-socket";
 import { notNow, type Answer, type GatewayRequest, type Refusal, type State } from "../policy";
-import { refusalContent } from "../decision/answer";
+import { refusalContent, routeAnswer } from "../decision/answer";
 import type { ExchangeRecord } from "./audit";
 import { ClientGone, type IncomingBody } from "./incoming";
 import { recordOf, type Told } from "./audit";
@@ -66,13 +66,7 @@ async function judge(
   }
   const chosen = verdict.route as Route;
   if (chosen.respond) {
-    const { status, contentType, body } = chosen.respond;
-    const content = { type: contentType, text: body };
-    return {
-      verdict,
-      host,
-      answer: { by: "gateway", refusal: { status, reason: "respond", message: "", content, answer: true } },
-    };
+    return { verdict, host, answer: { by: "gateway", refusal: routeAnswer(chosen.respond, exchange.request) } };
   }
   if (trace) exchange.upstream.set.set("traceparent", trace.header);
   const transport = new HttpTransport({

@@ -28,7 +28,7 @@ function webSocketByCookie({ host, route }: Of): readonly [Diagnostic["code"], s
 function publicAnswer({ route }: Of): readonly [Diagnostic["code"], string, string, string] | undefined {
   const set = (configOf(route.policies, "responseHeaders") as { set: Record<string, string> } | undefined)?.set;
   const keyed = configOf(route.policies, "apiKey") ?? configOf(route.policies, "signature");
-  if (!/\bpublic\b/i.test(set?.["cache-control"] ?? "") || (!asks(route) && !keyed)) return undefined;
+  if (!/\b(public|s-maxage)\b/i.test(set?.["cache-control"] ?? "") || (!asks(route) && !keyed)) return undefined;
   const why = "Caches may give what is answered to one caller to others, since Cache-Control says public.";
   return ["model/public-answer", "responseHeaders", why, 'Write "private" or "no-store".'];
 }

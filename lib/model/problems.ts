@@ -109,10 +109,18 @@ class Finder {
     this.#issuersExist(["routes", i, "policies"], record(route["policies"]), name);
     this.#secretsOf(["routes", i, "policies"], `${name}/policies`, record(route["policies"]));
     this.#environmentsExist(["routes", i], route, name);
-    const ways = ["service", "backends", "respond"].filter((way) => route[way] !== undefined && route[way] !== null);
+    const ways = ["service", "backends", "respond", "redirect"].filter(
+      (way) => route[way] !== undefined && route[way] !== null,
+    );
     if (ways.length !== 1) {
       const why = ways.length === 0 ? "It leads nowhere." : `It has ${ways.join(" and ")} at once.`;
-      this.#add("model/invalid-value", ["routes", i], name, why, "Write exactly one of service, backends and respond.");
+      this.#add(
+        "model/invalid-value",
+        ["routes", i],
+        name,
+        why,
+        "Write exactly one of service, backends, respond and redirect.",
+      );
     }
     const asked = [
       "apiKey",
@@ -129,7 +137,7 @@ class Finder {
       "cache",
       "fallback",
     ].filter((kind) => record(route["policies"])[kind]);
-    if (route["respond"] !== undefined && asked.length > 0) {
+    if ((route["respond"] !== undefined || route["redirect"] !== undefined) && asked.length > 0) {
       const why = `It answers by itself, so nobody is asked for ${asked.join(", ")}.`;
       this.#add(
         "model/invalid-value",

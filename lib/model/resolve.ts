@@ -1,5 +1,5 @@
 import { KINDS, type KindName } from "../policy";
-import type { ConfiguredPolicy, Gateway, Host, PathMatch, Route } from "../decision/gateway";
+import type { ConfiguredPolicy, Gateway, Host, PathMatch, Respond, Route } from "../decision/gateway";
 import { issuerRules, type JwtConfig } from "../policy/kinds/jwt";
 import { mayShare } from "../decision/route-match";
 import type { HeaderChangeConfig } from "../policy/kinds/upstream";
@@ -165,9 +165,16 @@ function servicesOf(route: RouteModel): string[] {
   return route.backends?.map((b) => b.service) ?? (route.service === undefined ? [] : [route.service]);
 }
 
+/** What a route answers by itself. */
+function respondOf({ respond, redirect }: RouteModel): Respond | undefined {
+  if (!redirect) return respond;
+  const { status, ...to } = redirect;
+  return { status, contentType: "text/plain", body: "", redirect: to };
+}
+
 /** True when the routes lead to the same place, so that a path alone may choose between them. */
 function leadsAlike(a: RouteModel, b: RouteModel): boolean {
-  return a.respond === undefined && b.respond === undefined && servicesOf(a).join() === servicesOf(b).join();
+  return !respondOf(a) && !respondOf(b) && servicesOf(a).join() === servicesOf(b).join();
 }
 
 function triesOthers(backends: readonly { weight: number }[], policies: Policies): boolean {
@@ -192,8 +199,9 @@ function headersOf({ requestHeaders }: Policies): Policies {
 
 /** What the route's own shape asks of a target. */
 function shapeOf(model: GatewayModel, route: RouteModel, policies: Policies, basePath: string | undefined): Policies {
-  const bodySize = route.respond ? undefined : (policies.bodySize as { max: number } | undefined);
-  const { match, respond, backends } = route;
+  const bodySize = respondOf(route) ? undefined : (policies.bodySize as { max: number } | undefined);
+  const { match, backends } = route;
+  const respond = respondOf(route);
   const own = pathsOf(route, undefined);
   const shares = (r: RouteModel): boolean => pathsOf(r, undefined).some((p) => own.some((o) => mayShare(p, o)));
   const divides = model.routes.some((r) => r !== route && shares(r) && !leadsAlike(r, route)) || respond !== undefined;
@@ -216,9 +224,10 @@ function shapeOf(model: GatewayModel, route: RouteModel, policies: Policies, bas
 }
 
 /** What WebSockets need besides: an end with their token, and a cap for each user. A route that answers itself opens none. */
-function ofHandshakes(policies: Policies, { respond, match }: RouteModel): Policies {
+function ofHandshakes(policies: Policies, route: RouteModel): Policies {
+  const { match } = route;
   const { connections, ...others } = policies;
-  const responds = respond !== undefined;
+  const responds = respondOf(route) !== undefined;
   // Taken away it is what holds where a model says nothing: handshakes are refused, and not by some targets alone.
   const said = (policies.webSocket ?? defaults.webSocket) as { allowed: boolean; closeAtExpiry: boolean };
   const webSocket = { ...said, allowed: said.allowed || match.upgrade !== undefined };
@@ -250,6 +259,7 @@ function resolveRoute(model: GatewayModel, hostName: string, ofHost: Policies, r
   const layers = [defaults, model.policies, host?.policies ?? {}, servicePolicies ?? {}, base, own];
   const policies = ofHandshakes(inherit(ROUTE_KINDS, ...layers), route);
   const { methods, headers, upgrade } = route.match;
+  const responds = respondOf(route);
   return {
     name: route.name,
     match: {
@@ -259,7 +269,7 @@ function resolveRoute(model: GatewayModel, hostName: string, ofHost: Policies, r
       ...(upgrade && { upgrade }),
     },
     backends: route.backends ?? services.map((service) => ({ service, weight: 100 })),
-    ...(route.respond && { respond: route.respond }),
+    ...(responds && { respond: responds }),
     policies: toPolicies(model, hostName, ofHost, { ...policies, ...shapeOf(model, route, policies, basePath) }),
   };
 }

@@ -12,6 +12,7 @@ import {
   timer,
   exactPath,
   matchHeaderName,
+  hostname,
   hostPattern,
   label,
   method,
@@ -152,13 +153,24 @@ const respond = z
   })
   .refine(({ status, body }) => status !== 204 || body === "", "an answer without content has no body");
 
+/** Gateway API's RequestRedirect: what is not named stays, and the query does always. */
+const redirect = z
+  .strictObject({
+    status: z.union([z.literal(301), z.literal(302), z.literal(303), z.literal(307), z.literal(308)]).default(302),
+    scheme: z.enum(["http", "https"]).default("https"),
+    host: hostname.optional(),
+    /** In place of the whole path. */
+    path: path.optional(),
+  })
+  .refine((r) => r.host !== undefined || r.path !== undefined || r.scheme === "http", "name a host or a path");
+
 const route = z.strictObject({
   name,
   /** The hosts that have it; all by default. */
   hosts: z.array(hostPattern).min(1).optional(),
   environments,
   match,
-  /** Exactly one of these three. */
+  /** Exactly one of these four. */
   service: name.optional(),
   backends: z
     .array(z.strictObject({ service: name, weight: z.int().min(0).max(100) }))
@@ -166,6 +178,7 @@ const route = z.strictObject({
     .refine((backends) => backends.some((b) => b.weight > 0), "give at least one backend a weight above 0")
     .optional(),
   respond: respond.optional(),
+  redirect: redirect.optional(),
   policies: routePolicies.prefault({}),
 });
 

@@ -90,6 +90,7 @@ export const FEATURES = {
   RouteByMethod: "routes to different places on one path, by method",
   RouteByTemplate: "paths with a variable segment",
   RouteByUpgrade: "routes for WebSocket handshakes alone",
+  RouteRedirect: "routes that send clients elsewhere",
   RouteRespond: "a route answers by itself",
   HostTenants: "one host for each tenant of a table, and no others",
   JwtRoleHeader: "a header for the service with the names of a token's roles",

@@ -7,7 +7,11 @@ export function identityHeaders(host: Host): string[] {
     const tenant = configOf(route.policies, "tenant") as { headers: Record<string, string> } | undefined;
     const jwt = configOf(route.policies, "jwt") as { claimHeaders: Record<string, string> } | undefined;
     const secrets = configOf(route.policies, "secretHeaders") as { set: object } | undefined;
-    return [...Object.keys(jwt?.claimHeaders ?? {}), ...Object.keys(tenant?.headers ?? {}), ...Object.keys(secrets?.set ?? {})];
+    return [
+      ...Object.keys(jwt?.claimHeaders ?? {}),
+      ...Object.keys(tenant?.headers ?? {}),
+      ...Object.keys(secrets?.set ?? {}),
+    ];
   });
   return [...new Set(names)].sort();
 }

@@ -230,6 +230,14 @@ export default defineGateway({
         },
       },
     },
+    // What leads elsewhere.
+    { name: "moved-path", match: { prefix: ["/moved-path"] }, redirect: { path: "/public/new", status: 301 } },
+    { name: "moved-host", match: { prefix: ["/moved-host"] }, redirect: { host: "bare.lab.test" } },
+    {
+      name: "moved-post",
+      match: { exact: ["/moved-post"], methods: ["POST"] },
+      redirect: { host: "bare.lab.test", path: "/a$b", status: 308 },
+    },
     // Variable segments, and a word in their place.
     { name: "shelves", match: { prefix: ["/shelves"] }, service: "one" },
     { name: "book", match: { template: ["/shelves/{shelf}/books/{book}"] }, service: "two" },

@@ -85,7 +85,7 @@ function planOf(service: number, keys: number): FilterPlan {
     ],
   }));
   return {
-    formatVersion: 4,
+    formatVersion: 5,
     system: "fuzz",
     environment: "test",
     proxy: "nginx",

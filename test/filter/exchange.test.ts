@@ -43,7 +43,7 @@ async function gateway(
     through: true,
   };
   const plan: FilterPlan = {
-    formatVersion: 4,
+    formatVersion: 5,
     system: "exchanges",
     environment: "test",
     proxy: "nginx",

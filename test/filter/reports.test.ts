@@ -186,7 +186,7 @@ describe("tickets", () => {
 const BREAKER = circuitBreaker.schema.parse({ minimumCalls: 3, minimumCallers: 2, openFor: "2s" });
 
 const PLAN = {
-  formatVersion: 4,
+  formatVersion: 5,
   system: "reports",
   environment: "production",
   proxy: "nginx",

@@ -43,6 +43,8 @@ export const STEERING_HEADERS = [
   ...["x-real-ip", "true-client-ip", "x-client-ip", "x-cluster-client-ip", "cf-connecting-ip", "fastly-client-ip"],
   ...["remote-user", "x-remote-user", "x-auth-request-user", "x-auth-request-email", "x-auth-request-redirect"],
   // The last is for the next proxy, which is this one (RFC 9110 section 11.7.2).
+  // Of one connection (RFC 7540 section 3.2.1), whether Connection names it or not.
+  "http2-settings",
   ...["x-scheme", "x-url-scheme", "front-end-https", "x-host", "proxy", "proxy-authorization"],
   ...["redirect", "expires", "limit-rate", "buffering", "charset", "mapping"].map((word) => `x-accel-${word}`),
   ...[

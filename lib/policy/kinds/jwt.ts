@@ -59,8 +59,20 @@ export function issuerRules(
 const BEARER = /^bearer $/i;
 const BEARER_LENGTH = "bearer ".length;
 
-/** A handshake's sub-protocols `bearer, <token>`, as a browser sends them, which can set no other header. */
-const PROTOCOLS = /^bearer *, *([\x21-\x2b\x2d-\x7e]+)$/;
+const TOKEN = /^[\x21-\x2b\x2d-\x7e]+$/;
+
+/**
+ * A handshake's sub-protocols with `bearer, <token>` among them, as a browser sends them, which can set no other header. The
+ * others are what the service is offered (RFC 6455 section 1.9).
+ */
+function protocolsOf(offered: string): { token: string; others: string[] } | undefined {
+  const items = offered.split(",").map((item) => item.trim());
+  const at = items.indexOf("bearer");
+  const token = items[at + 1];
+  const others = items.filter((_, i) => i !== at && i !== at + 1);
+  if (at < 0 || token === undefined || !TOKEN.test(token)) return undefined;
+  return others.some((item) => item === "" || /^bearer$/i.test(item)) ? undefined : { token, others };
+}
 
 const BAD: unique symbol = Symbol("bad");
 
@@ -75,10 +87,10 @@ function inHeader({ request }: Exchange): Found {
   return line.slice(BEARER_LENGTH);
 }
 
-function inProtocols({ request }: Exchange): Found {
+function inProtocols({ request }: Exchange): { token: string; others: string[] } | typeof BAD | undefined {
   if (!asksForWebSocket(request)) return undefined;
   const offered = headerValues(request, "sec-websocket-protocol").join(",");
-  return /(^|,)\s*bearer\s*(,|$)/i.test(offered) ? (PROTOCOLS.exec(offered)?.[1] ?? BAD) : undefined;
+  return /(^|,)\s*bearer\s*(,|$)/i.test(offered) ? (protocolsOf(offered) ?? BAD) : undefined;
 }
 
 function inCookie({ request }: Exchange, name: string): Found {
@@ -93,19 +105,22 @@ function tokenOf(config: { webSocketProtocol: boolean; cookie?: string | undefin
     if (only !== undefined) exchange.tokenFrom = "header";
     return only;
   }
+  const offered = config.webSocketProtocol ? inProtocols(exchange) : undefined;
   const found: Record<"header" | "protocol" | "cookie", Found> = {
     header: inHeader(exchange),
-    protocol: config.webSocketProtocol ? inProtocols(exchange) : undefined,
+    protocol: typeof offered === "object" ? offered.token : offered,
     cookie: config.cookie === undefined ? undefined : inCookie(exchange, config.cookie),
   };
   const tokens = Object.values(found).filter((token) => token !== undefined);
   if (tokens.some((token) => token !== tokens[0])) return BAD;
   const place = (["header", "protocol", "cookie"] as const).find((name) => found[name] !== undefined);
   if (place) exchange.tokenFrom = place;
-  if (typeof found.protocol === "string") {
-    exchange.subprotocol = "bearer";
-    exchange.upstream.set.set("sec-websocket-protocol", "bearer");
-    exchange.upstream.set.set("authorization", `Bearer ${found.protocol}`);
+  if (typeof offered === "object") {
+    const { token, others } = offered;
+    // A service that is offered something else chooses, and its word is the answer's.
+    if (others.length === 0) exchange.subprotocol = "bearer";
+    exchange.upstream.set.set("sec-websocket-protocol", others.length === 0 ? "bearer" : others.join(", "));
+    exchange.upstream.set.set("authorization", `Bearer ${token}`);
   }
   return tokens[0];
 }

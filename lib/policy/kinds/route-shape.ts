@@ -45,11 +45,18 @@ export const hostTenants = policyKind({
 /** Routes that answer by themselves. */
 export const respond = policyKind({
   kind: "respond",
-  schema: z.strictObject({ status: z.int(), contentType: z.string(), body: z.string() }),
+  schema: z.strictObject({
+    status: z.int(),
+    contentType: z.string(),
+    body: z.string(),
+    redirect: z
+      .strictObject({ scheme: z.enum(["http", "https"]), host: z.string().optional(), path: z.string().optional() })
+      .optional(),
+  }),
   phase: "route",
   sees: "head",
   perHost: false,
-  requires: () => ["RouteRespond"],
+  requires: ({ redirect }) => [redirect ? "RouteRedirect" : "RouteRespond"],
 });
 
 /** Share of requests by backend, in parts of the sum of the weights. */

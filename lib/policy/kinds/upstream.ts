@@ -38,14 +38,16 @@ const headerChange = z.strictObject({
   set: z.record(ownHeaderName, z.union([headerValue, z.strictObject({ secret: name })])).default({}),
   remove: z.array(ownHeaderName).default([]),
   /**
-   * The client's headers that pass, and no others: beside them what frames the message, `traceparent`, `tracestate`, and what the
-   * gateway sets itself. All by default.
+   * The client's headers that pass, and no others: beside them what frames the message or traces it (W3C, B3),
+   * and what the gateway sets itself. All by default.
    */
   only: z.array(headerName).min(1).optional(),
 });
 
 /** What frames a message or a handshake, and traces: it passes whatever list there is. */
-const FRAMING = ["content-length", "content-encoding", "traceparent", "tracestate"];
+const FRAMING = ["content-length", "content-encoding"];
+const TRACES = ["x-request-id", "traceparent", "tracestate", "baggage", "b3"];
+const B3 = ["traceid", "spanid", "parentspanid", "sampled", "flags"].map((word) => `x-b3-${word}`);
 const HANDSHAKE = ["key", "version", "extensions", "protocol"].map((word) => `sec-websocket-${word}`);
 
 /** Request headers set or removed for the upstream, or all but some of the client's left out. */
@@ -65,7 +67,7 @@ export const requestHeaders = policyKind({
   decide(config, { upstream }) {
     for (const header of config.remove) upstream.remove.add(header);
     for (const [header, value] of Object.entries((config as HeaderChangeConfig).set)) upstream.set.set(header, value);
-    if (config.only) upstream.only = new Set([...config.only, ...FRAMING, ...HANDSHAKE]);
+    if (config.only) upstream.only = new Set([...config.only, ...FRAMING, ...TRACES, ...B3, ...HANDSHAKE]);
     return undefined;
   },
 });

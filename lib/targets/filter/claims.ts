@@ -84,7 +84,7 @@ export const EDGE: Claims = {
   hostTenants: ["HostTenants"],
   pathHygiene: ["PathHygiene", "PathHygieneException"],
   matching: ["RouteByMethod", "RouteByHeader", "RouteByHeaderSet", "RouteByTemplate", "RouteByUpgrade"],
-  respond: ["RouteRespond"],
+  respond: ["RouteRespond", "RouteRedirect"],
   headerHygiene: ["HeaderMalformedNames", "HeaderNamedRemoval", "HeaderSingleValue"],
   cors: ["CorsPreflight", "CorsOnRefusals", "CorsCredentials"],
   bodySize: ["BodySizeDeclared"],

@@ -114,7 +114,7 @@ export const matching: Enforcer<IstioDraft> = {
 };
 
 export const respond: Enforcer<IstioDraft> = {
-  supports: ["RouteRespond"],
+  supports: ["RouteRespond", "RouteRedirect"],
   stage: "beforeExtAuth",
   apply(placement, draft) {
     routeOf(draft, placement).respond = placement.config as RespondConfig;

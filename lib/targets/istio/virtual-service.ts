@@ -133,6 +133,11 @@ function forwarding(draft: IstioDraft, host: HostDraft, entry: RouteEntry): Virt
   const total = route.totalMs === undefined ? {} : { timeout: duration(route.totalMs) };
   const common = { ...headerChanges(route), ...rewrite(route), ...destinations(draft, route) };
   const { respond } = route;
+  if (respond?.redirect) {
+    const { scheme, host: authority, path: uri } = respond.redirect;
+    const redirect = { scheme, ...(authority !== undefined && { authority }), ...(uri !== undefined && { uri }), redirectCode: respond.status };
+    return [{ name, match: matches(entry, route, methods), redirect }];
+  }
   if (respond) {
     const headers = { response: { set: { "content-type": respond.contentType } } };
     const directResponse = { status: respond.status, body: { string: respond.body } };

@@ -104,7 +104,7 @@ export const matching: Enforcer<NginxDraft> = {
 };
 
 export const respond: Enforcer<NginxDraft> = {
-  supports: ["RouteRespond"],
+  supports: ["RouteRespond", "RouteRedirect"],
   stage: "beforeExtAuth",
   apply(placement, draft) {
     routeOf(draft, placement).respond = placement.config as RespondConfig;

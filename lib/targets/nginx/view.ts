@@ -6,7 +6,7 @@ import { otherHosts, redirects } from "./other-servers";
 import { FORWARDED_HEADERS, OWN_HEADERS, STEERING_HEADERS } from "../../policy/kinds/header-hygiene";
 import { IDEMPOTENT } from "../../policy/kinds/upstream";
 import type { Check, HeaderExpression, NginxDraft, RouteDraft, ServerDraft } from "./draft";
-import { text, time, headerVariable } from "../nginx-syntax";
+import { escapeText, text, time, headerVariable } from "../nginx-syntax";
 import { identityHeaders, passedHeaders } from "../identity-headers";
 import { filterHeadKiB, longestAnswerMs, reportAddress, throughAddress } from "../through";
 import { clientAddressMap, listenerView } from "./edge";
@@ -78,6 +78,11 @@ function answerLines(model: GatewayModel, server: ServerDraft, route: RouteDraft
   const { respond } = route;
   if (route.through && !respond) return throughLines(model, server, route, variant);
   const own = route.requestHeaders.length > 0 || inheritsThrough(server);
+  if (respond?.redirect) {
+    const { scheme, host, path } = respond.redirect;
+    const to = path === undefined ? "$request_uri" : `${escapeText(path)}$gateway_query`;
+    return [`error_page ${String(respond.status)} @gateway_moved;`, `return ${String(respond.status)} "${scheme}://${host ?? "$host"}${to}";`];
+  }
   if (respond) return [`default_type ${text(respond.contentType)};`, `return ${String(respond.status)} ${text(respond.body)};`];
   return [
     ...(route.door ? [] : ["auth_request off;"]),
@@ -200,6 +205,9 @@ function accessLogs({ input: { model, plan } }: NginxDraft, server: ServerDraft)
   return all.length > 0 ? all : ["off"];
 }
 
+/** A redirect without nginx' own page. */
+const MOVED: LocationView = { comment: "", location: "@gateway_moved", lines: ['default_type "";', 'return 200 "";'] };
+
 function serverView(draft: NginxDraft, server: ServerDraft): object {
   const routes = [...server.routes.values()];
   const asks = hasDoor(server);
@@ -230,6 +238,7 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
       ...matchLocations(server),
       ...routes.flatMap((r) => routeLocations(draft.input.model, server, r)),
       ...errorLocations(draft, server),
+      ...(routes.some((r) => r.respond?.redirect) ? [MOVED] : []),
     ],
   };
 }

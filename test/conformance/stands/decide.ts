@@ -2,7 +2,13 @@ import { createSecretKey, randomUUID, type KeyObject } from "node:crypto";
 import { hostName, originForm } from "../../../lib/decision/request-target";
 import { resolveGateway } from "../../../lib/model";
 import type { HeaderLine, Refusal, RequestBody, ServiceAnswer, SharedStore, State } from "../../../lib/policy";
-import { answerHeaders, refusalContent, serviceAnswerHeaders, serviceHeaders } from "../../../lib/decision/answer";
+import {
+  answerHeaders,
+  refusalContent,
+  routeAnswer,
+  serviceAnswerHeaders,
+  serviceHeaders,
+} from "../../../lib/decision/answer";
 import { callService, type Transport } from "../../../lib/decision/call";
 import { NoAnswer } from "../../../lib/policy/no-answer";
 import { canonicalAddress } from "../../../lib/policy/client-address";
@@ -182,14 +188,9 @@ class DecideStand implements Stand {
   async #call(verdict: Verdict, request: WireRequest, replica: Replica): Promise<OracleAnswer> {
     const { exchange, route, host } = verdict;
     if (route?.respond) {
-      const { status, contentType: type, body: text } = route.respond;
-      const { headers, body } = refusalContent(undefined, "", {
-        status,
-        reason: "respond",
-        message: "",
-        content: { type, text },
-      });
-      return this.#answer(verdict, status, headers, Buffer.from(body));
+      const refusal = routeAnswer(route.respond, exchange.request);
+      const { headers, body } = refusalContent(undefined, "", refusal);
+      return this.#answer(verdict, refusal.status, headers, Buffer.from(body));
     }
     const start = replica.state.nowMs();
     const transport: Transport = {
