@@ -4,11 +4,11 @@ import { defineGateway } from "../lib/model";
  * MMR: many organisations, each on a sub-domain of its own. Who a request is of is said by its token, and by the host where no
  * token is looked at; what one organisation has never opens another's.
  */
-const roles = (...names: string[]) => ({ authorization: { anyOf: [{ roles: names }] } });
-const below = (...paths: string[]) => ({ match: { prefix: paths.map((path) => `/api/${path}`) } });
-
 /** Those that are not the CDN's alone. */
 const PAGES = ["mmr.com", "www.mmr.com", "api.mmr.com", "app.mmr.com", "*.mmr.com"];
+
+const roles = (...names: string[]) => ({ authorization: { anyOf: [{ roles: names }] } });
+const below = (...paths: string[]) => ({ match: { prefix: paths.map((path) => `/api/${path}`) }, hosts: PAGES });
 
 const open = { mode: "open" as const, issuers: ["auth"] };
 
@@ -57,7 +57,7 @@ export default defineGateway({
     csrf: { cookie: "csrf-token", header: "x-csrf-token" },
     tenant: { headers: { "x-tenant-id": "organizationId" }, fromHost: true, clientHeader: "drop" },
     rateLimit: { limits: [{ name: "calls", requests: 100, per: "1m" }] },
-    retries: { tries: 2, perTry: "5s" },
+    retries: { tries: 2, perTry: "15s" },
     compression: { encodings: ["br", "gzip"] },
     securityHeaders: {
       hsts: { maxAge: "365d", includeSubDomains: true },
@@ -74,26 +74,29 @@ export default defineGateway({
     {
       name: "login",
       match: { exact: ["/api/auth/login"], methods: ["POST"] },
+      hosts: PAGES,
       backends: both,
       policies: {
         jwt: open,
         csrf: null,
-        lockout: { field: "email", attempts: 5, per: "15m", blockFor: "15m" },
+        lockout: { field: "email", attempts: 5, per: "15m", blockFor: "15m", key: "system:auth:failed:{name}" },
       },
     },
     {
       name: "sign-in",
       match: { exact: ["/api/auth/refresh", "/api/auth/signup"], methods: ["POST"] },
+      hosts: PAGES,
       backends: both,
       policies: { jwt: open, csrf: null },
     },
     {
       name: "open",
-      match: { exact: ["/api/auth/csrf-token", "/api/health"], methods: ["GET"] },
+      match: { exact: ["/api/auth/csrf-token", "/api/health"], methods: ["GET", "HEAD"] },
+      hosts: PAGES,
       backends: both,
       policies: { jwt: open, csrf: null },
     },
-    { name: "own", match: { exact: ["/api/auth/me", "/api/auth/logout"] }, backends: both },
+    { name: "own", match: { exact: ["/api/auth/me", "/api/auth/logout"] }, hosts: PAGES, backends: both },
     { name: "work", ...below("products", "dashboard"), backends: both },
     { name: "users", ...below("users"), backends: both, policies: roles("admin", "staff") },
     {
@@ -111,6 +114,7 @@ export default defineGateway({
     {
       name: "rest",
       match: { prefix: ["/api"] },
+      hosts: PAGES,
       respond: {
         status: 404,
         body: '{"success":false,"error":"Not Found","message":"There is nothing here.","statusCode":404}',

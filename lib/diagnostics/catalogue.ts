@@ -24,6 +24,7 @@ export const CATALOGUE = {
   "model/web-socket-any-origin": { severity: "error", message: "Any page could open a WebSocket as its visitor." },
   "model/public-answer": { severity: "error", message: "An answer to one caller is said to be everybody's." },
   "model/header-set-twice": { severity: "error", message: "A header is set by two policies." },
+  "model/lockout-of-others": { severity: "warning", message: "Anybody can lock out somebody else." },
   "model/lockout-alone": { severity: "warning", message: "A lock-out has no limit by address beside it." },
   "model/cache-by-tenant": { severity: "warning", message: "A tenant shares what a user may have been answered." },
   "model/wider-than-host": { severity: "warning", message: "The route lets in whom its host keeps out." },

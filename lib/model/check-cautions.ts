@@ -37,7 +37,16 @@ function lockoutAlone({ route }: Of): readonly [Diagnostic["code"], string, stri
   const lockout = configOf(route.policies, "lockout") as { by: string } | undefined;
   const limits = (configOf(route.policies, "rateLimit") as { limits: { key: unknown[] }[] } | undefined)?.limits ?? [];
   const byAddress = limits.some(({ key }) => key.some((k) => k === "clientAddress" || typeof k === "object"));
-  if (lockout?.by !== "field" || byAddress) return undefined;
+  if (lockout?.by !== "field") return undefined;
+  if (byAddress) {
+    const why = "Whoever knows a name can lock out who has it, by failing on purpose.";
+    return [
+      "model/lockout-of-others",
+      "lockout",
+      why,
+      'Set by to "fieldAndClientAddress" where that is worse than guesses from many addresses.',
+    ];
+  }
   const why = "One address may try one password on every name, and lock out all of them.";
   return ["model/lockout-alone", "lockout", why, "Add a rateLimit with key: [clientAddress] to the route."];
 }

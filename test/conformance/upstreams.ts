@@ -37,16 +37,22 @@ export class Services {
     this.seen.length = 0;
   }
 
+  /** What is said of an instance, or of the service that it is one of. */
+  #named(service: string): string {
+    return service in this.#behaviours ? service : service.replace(/-\d+$/, "");
+  }
+
   isDown(service: string): boolean {
-    return this.#behaviours[service]?.down ?? false;
+    return this.#behaviours[this.#named(service)]?.down ?? false;
   }
 
   /** The answer to the next request of a service. */
   next(seen: Seen): Answering {
     this.seen.push(seen);
-    const items = this.#behaviours[seen.service]?.respond ?? [];
-    let left = this.#answered.get(seen.service) ?? 0;
-    this.#answered.set(seen.service, left + 1);
+    const named = this.#named(seen.service);
+    const items = this.#behaviours[named]?.respond ?? [];
+    let left = this.#answered.get(named) ?? 0;
+    this.#answered.set(named, left + 1);
     const expanded = items.map((item) =>
       typeof item === "number" ? { status: item, headers: {}, delay: 0, reset: false, times: 1 } : item,
     );

@@ -103,7 +103,13 @@ describe.each<[code: string, what: string, told: Partial<GatewayInput>, not: Par
     "model/lockout-alone",
     "a name that anybody may lock out",
     route({ lockout: { field: "email" } }),
+    route({ lockout: { field: "email", by: "fieldAndClientAddress" } }),
+  ],
+  [
+    "model/lockout-of-others",
+    "a name that others may lock out",
     route({ lockout: { field: "email" }, rateLimit: byAddress }),
+    route({ lockout: { field: "email", by: "fieldAndClientAddress" }, rateLimit: byAddress }),
   ],
   [
     "model/cache-by-tenant",

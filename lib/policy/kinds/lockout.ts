@@ -22,6 +22,11 @@ const schema = z.strictObject({
   status: z.int().min(400).max(499).default(401),
   /** `clientAddress` as well: nobody can lock out somebody else, and an attacker with many addresses is slowed less. */
   by: z.enum(["field", "fieldAndClientAddress"]).default("field"),
+  /** Key in the store, `{name}` being who is named, in the form that is compared; one of the gateway's own by default. */
+  key: z
+    .string()
+    .regex(/^[\x21-\x7e]{0,128}\{name\}[\x21-\x7e]{0,64}$/, "write a key with {name} in it")
+    .optional(),
   maxBody: judgedBody,
 });
 
@@ -77,7 +82,7 @@ function nameIn(request: GatewayRequest, body: Buffer, field: string): Named {
 
 /** The key that attempts are counted under; a refusal where the request does not plainly name one subject. */
 async function keyOf(
-  { field, by, maxBody }: Pick<z.output<typeof schema>, "field" | "by" | "maxBody">,
+  { field, by, maxBody, key }: Pick<z.output<typeof schema>, "field" | "by" | "maxBody" | "key">,
   { request, system, environment }: Exchange,
 ): Promise<string | Refusal> {
   const body = await request.body?.read(maxBody);
@@ -86,8 +91,9 @@ async function keyOf(
   if (subject === "") {
     return { status: 400, reason: "lockout-unreadable", message: `The body does not say ${field} plainly.` };
   }
-  const who = createHash("sha256").update(subject).digest("base64url");
   const from = by === "field" ? "" : `:${addressGroup(request.client)}`;
+  if (key !== undefined) return key.replace("{name}", () => subject) + from;
+  const who = createHash("sha256").update(subject).digest("base64url");
   return `lockout:{${system}:${environment}:${who}${from}}`;
 }
 

@@ -23,7 +23,7 @@ async function get(port: number, target: string): Promise<{ status: number; text
 export class Around {
   readonly services = new Services();
   /** With the ports of their health and metrics. */
-  readonly filters: { part: Part; port: number }[] = [];
+  readonly filters: { part: Part; port: number; start: () => Promise<Part> }[] = [];
   readonly #logFiles: string[] = [];
   readonly #offsets = new Map<string, number>();
   readonly #guardIntervalMs: number;
@@ -104,13 +104,16 @@ export class Around {
     // A busy machine is not what the cases are about.
     const patient = { STORE_TIMEOUT_MS: "2000" };
     const env = { ...process.env, ...patient, ...given, ADMIN_PORT: String(admin), REDIS_URL: this.valkey.url, ...own };
-    const part = startPart(process.execPath, ["--import", "tsx", path.join(ROOT, program), planFile], {
-      logFile,
-      env,
-      cwd: ROOT,
-    });
-    await until("filter", async () => (await get(admin, "/actuator/readiness")).status === 200, part);
-    this.filters.push({ part, port: admin });
+    const start = async (): Promise<Part> => {
+      const part = startPart(process.execPath, ["--import", "tsx", path.join(ROOT, program), planFile], {
+        logFile,
+        env,
+        cwd: ROOT,
+      });
+      await until("filter", async () => (await get(admin, "/actuator/readiness")).status === 200, part);
+      return part;
+    };
+    this.filters.push({ part: await start(), port: admin, start });
     await this.storeSeen(true);
   }
 
@@ -172,6 +175,11 @@ export class Around {
   async end(testCase: Case): Promise<void> {
     if (!testCase.away.includes("redis")) return;
     await this.valkey.resume();
+    // What a replica has counted by itself it does not forget.
+    for (const filter of this.filters) {
+      await filter.part.stop();
+      filter.part = await filter.start();
+    }
     await this.storeSeen(true);
   }
 
