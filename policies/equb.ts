@@ -22,6 +22,9 @@ const GROUPS = ["/group", "/api/v1/groups"];
 const MONEY = ["/payment", "/api/v1/payments"];
 const below = (paths: string[], rest: string): string[] => paths.map((path) => path + rest);
 
+/** A slash at the end is the same path to most services. */
+const bothForms = (rest: string): string[] => [...below(GROUPS, rest), ...below(GROUPS, `${rest}/`)];
+
 export default defineGateway({
   name: "equb",
   targets: ["nginx", "istio", "node-gateway"],
@@ -50,14 +53,23 @@ export default defineGateway({
     rateLimit: { limits: [CALLS] },
     timeouts: { firstByte: "15s", total: "15s" },
     retries: { tries: 3, perTry: "4s" },
-    circuitBreaker: { errorPercent: 50, minimumCalls: 20, window: "10s", openFor: "30s" },
+    circuitBreaker: {
+      errorPercent: 50,
+      minimumCalls: 20,
+      // The limits keep one caller below that by himself.
+      minimumCallers: 1,
+      counts: ["5xx", "noAnswer"],
+      window: "10s",
+      openFor: "30s",
+    },
     fallback: { status: 503, retryAfter: "30s", body: '{"error":"maintenance","retryAfter":30}' },
     securityHeaders: { contentSecurityPolicy: "default-src 'none'; frame-ancestors 'none'" },
     cors: {
       origins: ["https://app.equb.app", "https://admin.equb.app"],
       requestHeaders: ["authorization", "content-type", "x-service-type", "x-request-id"],
-      credentials: true,
     },
+    // Tokens alone: a cookie of a service would be nobody's to send back.
+    responseHeaders: { remove: ["set-cookie"] },
   },
   routes: [
     {
@@ -92,13 +104,13 @@ export default defineGateway({
     },
     {
       name: "contribute",
-      match: { template: below(GROUPS, "/{group}/contributions"), methods: ["POST"] },
+      match: { template: bothForms("/{group}/contributions"), methods: ["POST"] },
       service: "groups",
       policies: may("user", "user:contribute"),
     },
     {
       name: "draw",
-      match: { template: below(GROUPS, "/{group}/draw"), methods: ["POST"] },
+      match: { template: bothForms("/{group}/draw"), methods: ["POST"] },
       service: "groups",
       policies: may("scheduler", "scheduler:run"),
     },

@@ -44,6 +44,12 @@ interface Judged {
   answer: Answer;
 }
 
+const UNREAD_HANDSHAKE: Refusal = {
+  status: 400,
+  reason: "handshake-unread",
+  message: "The handshake has a form that is not accepted.",
+};
+
 /** Decides and, where nothing refuses, calls the service. Whatever goes wrong inside is a refusal. */
 async function judge(
   running: Running,
@@ -59,6 +65,11 @@ async function judge(
   const host = verdict.host as PlannedHost | undefined;
   if (verdict.answer) return { verdict, host, answer: { by: "gateway", refusal: verdict.answer } };
   const { exchange } = verdict;
+  // Judged as a handshake, it must not be carried as anything else: Node reads some forms of one as none.
+  if (!websocket && asksForWebSocket(request)) {
+    endExchange(exchange);
+    return { verdict, host, answer: { by: "gateway", refusal: UNREAD_HANDSHAKE } };
+  }
   // Nobody waits any more: the service must not do what the client was told is not done.
   if (signal.aborted) {
     endExchange(exchange);

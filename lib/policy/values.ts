@@ -164,7 +164,7 @@ export const exactPath = z.union(
 export const pathTemplate = z.string().refine((text) => {
   const names = text.match(/(?<=\/)\{[A-Za-z][A-Za-z0-9_]{0,31}\}(?=\/|$)/g) ?? [];
   const plain = text.replace(/(?<=\/)\{[A-Za-z][A-Za-z0-9_]{0,31}\}(?=\/|$)/g, "x");
-  return names.length > 0 && new Set(names).size === names.length && path.safeParse(plain).success;
+  return names.length > 0 && new Set(names).size === names.length && exactPath.safeParse(plain).success;
 }, "write a path with whole segments in braces, each name once, such as /groups/{id}/draw");
 
 /** A role, scope or audience: it is compared whole, and proxies would take a star in it for a pattern. */

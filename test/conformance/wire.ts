@@ -102,7 +102,8 @@ export function toWire(spec: RequestSpec, identities: Identities, n: number): Wi
     headers.push(["Sec-WebSocket-Key", randomBytes(16).toString("base64")]);
   }
   headers.push(...signatureHeaders(spec, target, bytes?.toString() ?? "", identities));
-  const { scheme, httpVersion, method, host, client, websocket } = spec;
+  const { scheme, httpVersion, method, host, websocket } = spec;
+  const client = fill(spec.client);
   const takes = typeof spec.body === "object" ? spec.body.takes : undefined;
   const all = { scheme, httpVersion, method, host, target, headers, body: bytes, chunked, client, websocket };
   return takes === undefined ? all : { ...all, takes };

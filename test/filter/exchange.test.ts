@@ -388,3 +388,21 @@ test("whoever reaches the through port says neither who calls nor how a service 
   expect(heard).toContain("x-own");
   expect(heard.filter((name) => said.includes(name))).toEqual([]);
 });
+
+// Node's parser reads some forms of a handshake as none; a route that was chosen for a handshake must not carry anything else.
+test.each(["Connection: Upgrade\t", "Connection: Upgrade\t,keep-alive"])(
+  "what is judged as a handshake is not carried as a plain request: %j",
+  async (connection) => {
+    let calls = 0;
+    const service = await listening((_message, response) => {
+      calls += 1;
+      response.end("called");
+    });
+    const { port } = await gateway(service, [{ kind: "webSocket", config: { allowed: true, idle: 60_000 } }]);
+    const got = await sendRaw(
+      port,
+      `GET / HTTP/1.1\r\n${OWN}Upgrade: websocket\r\n${connection}\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+    );
+    expect([got.slice(0, 12), calls]).toEqual(["HTTP/1.1 400", 0]);
+  },
+);

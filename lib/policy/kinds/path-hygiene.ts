@@ -5,11 +5,11 @@ import { path } from "../values";
 /**
  * Forms of a path that two parsers may read in two ways, as one regular expression over the raw path, in the subset
  * that PCRE2 (nginx), RE2 (Envoy) and JavaScript share: a segment of one or two dots, plain or escaped, spaces behind them or
- * not; an empty segment inside; a backslash, `;`, `#`; an escaped slash, backslash, percent sign, `;`, `?`, `#`, control
+ * not, between slashes or backslashes in either form; an empty segment inside; a backslash, `;`, `#`; an escaped slash, backslash, percent sign, `;`, `?`, `#`, control
  * character, letter or digit; a broken escape; a byte outside visible ASCII.
  */
 export const UNCLEAN_PATH = [
-  "/(\\.|%2[Ee]){1,2}(%20)*(/|$)",
+  "(/|\\\\|%2[Ff]|%5[Cc])(\\.|%2[Ee]){1,2}(%20)*(/|\\\\|%2[Ff]|%5[Cc]|$)",
   "//",
   "[\\\\;#]",
   "%(2[Ff]|5[Cc]|25|3[BbFf]|23|[01][0-9A-Fa-f]|7[Ff])",

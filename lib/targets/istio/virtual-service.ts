@@ -51,7 +51,7 @@ function matches(
   }));
 }
 
-const HANDSHAKE = { upgrade: { regex: "(?i)websocket" }, connection: { regex: "(?i)(.*[, ])?upgrade([, ].*)?" } };
+const HANDSHAKE = { upgrade: { regex: "(?i)websocket" }, connection: { regex: "(?i)(.*[,\\s])?upgrade([,\\s].*)?" } };
 
 function headerText(match: HeaderMatch): { exact: string } | { regex: string } {
   if (typeof match === "string") return { exact: match };
@@ -133,15 +133,16 @@ function forwarding(draft: IstioDraft, host: HostDraft, entry: RouteEntry): Virt
   const total = route.totalMs === undefined ? {} : { timeout: duration(route.totalMs) };
   const common = { ...headerChanges(route), ...rewrite(route), ...destinations(draft, route) };
   const { respond } = route;
+  const taken = entry.route.match.upgrade ? ["GET"] : methods;
   if (respond?.redirect) {
     const { scheme, host: authority, path: uri } = respond.redirect;
     const redirect = { scheme, ...(authority !== undefined && { authority }), ...(uri !== undefined && { uri }), redirectCode: respond.status };
-    return [{ name, match: matches(entry, route, methods), redirect }];
+    return [{ name, match: matches(entry, route, taken), redirect }];
   }
   if (respond) {
     const headers = { response: { set: { "content-type": respond.contentType } } };
     const directResponse = { status: respond.status, body: { string: respond.body } };
-    return [{ name, match: matches(entry, route, methods), headers, directResponse }];
+    return [{ name, match: matches(entry, route, taken), headers, directResponse }];
   }
   // A handshake is a GET: it is sent once, and its way is as it was.
   const upgrade = hasHandshakes(route) && (methods === undefined || methods.includes("GET"));
@@ -261,11 +262,14 @@ export function gateways(scope: Construct, draft: IstioDraft): void {
       spec: { selector: kubernetes.istioGateway.labels, servers: [{ ...bind, ...server }] },
     });
   };
+  // A name that a star covers would have the routes of both.
+  const covered = (name: string): boolean => names.some((n) => n !== name && n.startsWith("*.") && name.endsWith(n.slice(1)));
+  const hosts = names.filter((name) => !covered(name));
   const own = gatewayNames(draft);
   add(own.secure, {
     port: { number: listeners.https.port, name: "https", protocol: secure ? "HTTPS" : "HTTP" },
-    hosts: anyHost ? ["*"] : names,
+    hosts: anyHost ? ["*"] : hosts,
     ...(secure && { tls: { mode: GatewaySpecServersTlsMode.SIMPLE, credentialName: certificate.secret } }),
   });
-  add(own.plain, { port: { number: listeners.http.port, name: "http", protocol: "HTTP" }, hosts: names });
+  add(own.plain, { port: { number: listeners.http.port, name: "http", protocol: "HTTP" }, hosts });
 }

@@ -33,7 +33,7 @@ function finish(draft: NginxDraft): OutputFile[] {
   return [{ path: `nginx/${system}/${environment}/nginx.conf`, content: template()(viewOf(draft)) }];
 }
 
-/** A complete nginx.conf for nginx 1.22 or later, stock modules only. */
+/** A complete nginx.conf for nginx 1.23 or later, stock modules only. */
 export const nginx: Target<NginxDraft> = {
   name: "nginx",
   proven: true,

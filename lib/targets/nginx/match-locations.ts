@@ -25,9 +25,11 @@ function candidates(server: ServerDraft, entries: readonly RouteEntry[], own: Pa
 
 function headerCondition(name: string, wanted: HeaderMatch): string {
   const variable = `$http_${headerVariable(name)}`;
-  if (typeof wanted === "string") return `${variable} = ${text(wanted)}`;
-  if (wanted.type === "In") return `${variable} ~ "^(${wanted.values.map(regexText).join("|")})$"`;
-  return `${variable} ${wanted.type === "Present" ? "!=" : "="} ""`;
+  // nginx leaves tabs around a value, which are no part of it (RFC 9110 section 5.5).
+  const one = (values: readonly string[]): string => `${variable} ~ "^[\\t ]*(${values.map(regexText).join("|")})[\\t ]*$"`;
+  if (typeof wanted === "string") return one([wanted]);
+  if (wanted.type === "In") return one(wanted.values);
+  return `${variable} ${wanted.type === "Present" ? "~" : "!~"} "[^\\t ]"`;
 }
 
 /** A path as a regular expression over the raw one. */
@@ -66,6 +68,17 @@ function dispatchLines(server: ServerDraft, entry: RouteEntry): string[] {
 export const placeOf = (path: PathMatch): PathMatch =>
   path.type === "PathTemplate" ? { type: "PathPrefix", value: literalPrefix(path) } : path;
 
+/** A preflight belongs to a path that some route has: in a location that is there for templates alone not every path is one. */
+function preflightLines(entries: readonly RouteEntry[], location: PathMatch): string[] {
+  const here = entries.filter((entry) => reaches(entry, location));
+  if (here.some(({ path }) => path.type !== "PathTemplate")) return ["if ($gateway_preflight) { return 204; }"];
+  return [
+    "set $gateway_asked $gateway_preflight;",
+    ...here.map(({ path }) => `if ($gateway_path ~ "${pathExpression(path)}") { set $gateway_asked "\${gateway_asked}1"; }`),
+    'if ($gateway_asked ~ "^11") { return 204; }',
+  ];
+}
+
 /** One location for each path that the model names: it chooses the route, whose own location does the rest. */
 export function matchLocations(server: ServerDraft): LocationView[] {
   const entries = routeEntries(server.host.routes);
@@ -74,7 +87,7 @@ export function matchLocations(server: ServerDraft): LocationView[] {
     const ways = candidates(server, entries, path);
     const { type, value } = path;
     const lines = [
-      ...(server.answersPreflights ? ["if ($gateway_preflight) { return 204; }"] : []),
+      ...(server.answersPreflights ? preflightLines(entries, path) : []),
       ...ways.flatMap((way) => dispatchLines(server, way)),
       ...(ways.some((w) => conditionsOf(server, w).length === 0) ? [] : ["return 404;"]),
     ];
