@@ -27,7 +27,8 @@ function headerCondition(name: string, wanted: HeaderMatch): string {
   const variable = `$http_${headerVariable(name)}`;
   // nginx leaves tabs around a value, which are no part of it (RFC 9110 section 5.5).
   const one = (values: readonly string[]): string => `${variable} ~ "^[\\t ]*(${values.map(regexText).join("|")})[\\t ]*$"`;
-  if (typeof wanted === "string") return one([wanted]);
+  // A text that an expression would have to escape stands as it is, and tabs beside it are another value.
+  if (typeof wanted === "string") return /^[\w.:/-]+$/.test(wanted) ? one([wanted]) : `${variable} = ${text(wanted)}`;
   if (wanted.type === "In") return one(wanted.values);
   return `${variable} ${wanted.type === "Present" ? "~" : "!~"} "[^\\t ]"`;
 }
