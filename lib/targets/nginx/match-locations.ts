@@ -1,7 +1,7 @@
 import { routeEntries, type HeaderMatch, type PathMatch, type RouteEntry } from "../../decision/gateway";
 import { literalPrefix, mayShare, pathFits, segmentsOf } from "../../decision/route-match";
 import { headerVariable, regexText, text } from "../nginx-syntax";
-import type { ServerDraft } from "./draft";
+import { addMap, type NginxDraft, type ServerDraft } from "./draft";
 
 export interface LocationView {
   comment: string;
@@ -17,20 +17,28 @@ function reaches({ path }: RouteEntry, { type, value }: PathMatch): boolean {
 }
 
 /** The ways into routes that a request for this path may take, best first; the first without a condition is the last. */
-function candidates(server: ServerDraft, entries: readonly RouteEntry[], own: PathMatch): RouteEntry[] {
+function candidates(draft: NginxDraft, server: ServerDraft, entries: readonly RouteEntry[], own: PathMatch): RouteEntry[] {
   const possible = entries.filter((entry) => reaches(entry, own));
-  const end = possible.findIndex((e) => conditionsOf(server, e).length === 0);
+  const end = possible.findIndex((e) => conditionsOf(draft, server, e).length === 0);
   return end < 0 ? possible : possible.slice(0, end + 1);
 }
 
-function headerCondition(name: string, wanted: HeaderMatch): string {
-  const variable = `$http_${headerVariable(name)}`;
-  // nginx leaves tabs around a value, which are no part of it (RFC 9110 section 5.5).
-  const one = (values: readonly string[]): string => `${variable} ~ "^[\\t ]*(${values.map(regexText).join("|")})[\\t ]*$"`;
-  // A text that an expression would have to escape stands as it is, and tabs beside it are another value.
-  if (typeof wanted === "string") return /^[\w.:/-]+$/.test(wanted) ? one([wanted]) : `${variable} = ${text(wanted)}`;
-  if (wanted.type === "In") return one(wanted.values);
-  return `${variable} ${wanted.type === "Present" ? "~" : "!~"} "[^\\t ]"`;
+/** A header's value without the tabs around it that nginx leaves there, and that are no part of it (RFC 9110 section 5.5). */
+function valueOf(draft: NginxDraft, name: string): string {
+  const header = headerVariable(name);
+  const inside = `gateway_value_of_${header}`;
+  const lines: (readonly [string, string])[] = [
+    ["default", '""'],
+    [`"~^[\\t ]*(?<${inside}>[^\\t ](?:.*[^\\t ])?)[\\t ]*$"`, `$${inside}`],
+  ];
+  return addMap(draft, { from: `$http_${header}`, variable: `gateway_header_${header}`, lines });
+}
+
+function headerCondition(draft: NginxDraft, name: string, wanted: HeaderMatch): string {
+  const variable = valueOf(draft, name);
+  if (typeof wanted === "string") return `${variable} = ${text(wanted)}`;
+  if (wanted.type === "In") return `${variable} ~ "^(${wanted.values.map(regexText).join("|")})$"`;
+  return `${variable} ${wanted.type === "Present" ? "!=" : "="} ""`;
 }
 
 /** A path as a regular expression over the raw one. */
@@ -40,19 +48,19 @@ function pathExpression({ type, value }: PathMatch): string {
 }
 
 /** nginx matches the decoded path; where a path has characters that a client may escape, the raw one is asked too. */
-function conditionsOf(server: ServerDraft, { route: { name, match }, path }: RouteEntry): string[] {
+function conditionsOf(draft: NginxDraft, server: ServerDraft, { route: { name, match }, path }: RouteEntry): string[] {
   const conditions: string[] = [];
   if (/[^A-Za-z0-9/]/.test(path.value)) conditions.push(`$gateway_path ~ "${pathExpression(path)}"`);
   if (server.routes.get(name)?.chosenByMatch !== true) return conditions;
   if (match.methods) conditions.push(`$request_method ~ "^(${match.methods.join("|")})$"`);
   if (match.upgrade) conditions.push("$gateway_handshake");
-  return [...conditions, ...Object.entries(match.headers ?? {}).map(([header, wanted]) => headerCondition(header, wanted))];
+  return [...conditions, ...Object.entries(match.headers ?? {}).map(([header, wanted]) => headerCondition(draft, header, wanted))];
 }
 
 export const routeLocation = (name: string): string => `/.gateway/routes/${name}`;
 
-function dispatchLines(server: ServerDraft, entry: RouteEntry): string[] {
-  const conditions = conditionsOf(server, entry);
+function dispatchLines(draft: NginxDraft, server: ServerDraft, entry: RouteEntry): string[] {
+  const conditions = conditionsOf(draft, server, entry);
   const { name } = entry.route;
   // Here, so that whoever refuses in the route's location, even before its first line, knows the route.
   const go = `set $gateway_route ${text(name)}; rewrite ^ ${routeLocation(name)} last;`;
@@ -81,16 +89,16 @@ function preflightLines(entries: readonly RouteEntry[], location: PathMatch): st
 }
 
 /** One location for each path that the model names: it chooses the route, whose own location does the rest. */
-export function matchLocations(server: ServerDraft): LocationView[] {
+export function matchLocations(draft: NginxDraft, server: ServerDraft): LocationView[] {
   const entries = routeEntries(server.host.routes);
   const paths = new Map(entries.map(({ path }) => placeOf(path)).map((path) => [`${path.type} ${path.value}`, path]));
   return [...paths.values()].flatMap((path) => {
-    const ways = candidates(server, entries, path);
+    const ways = candidates(draft, server, entries, path);
     const { type, value } = path;
     const lines = [
       ...(server.answersPreflights ? preflightLines(entries, path) : []),
-      ...ways.flatMap((way) => dispatchLines(server, way)),
-      ...(ways.some((w) => conditionsOf(server, w).length === 0) ? [] : ["return 404;"]),
+      ...ways.flatMap((way) => dispatchLines(draft, server, way)),
+      ...(ways.some((w) => conditionsOf(draft, server, w).length === 0) ? [] : ["return 404;"]),
     ];
     const comment = `${type} ${value}: ${ways.map((w) => w.route.name).join(", ")}`;
     const inside = value === "/" ? "/" : `${value}/`;

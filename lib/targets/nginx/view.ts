@@ -235,7 +235,7 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
       ...server.checks.map((check) => checkLine(check, server.errorBody && errorText(server.errorBody, check.status))),
     ],
     locations: [
-      ...matchLocations(server),
+      ...matchLocations(draft, server),
       ...routes.flatMap((r) => routeLocations(draft.input.model, server, r)),
       ...errorLocations(draft, server),
       ...(routes.some((r) => r.respond?.redirect) ? [MOVED] : []),
