@@ -16,7 +16,10 @@ export function currentPage(system: string): string {
   const { value: model } = loadModel(path.join(ROOT, "policies", `${system}.ts`));
   const made = model && compile(model, "production", "plans").value;
   if (!made) throw new Error(`${system} has no plan.`);
-  const tables: Record<string, string> = { places: placesTable(made.plans), costs: costsTable(made.gateway, made.plans) };
+  const tables: Record<string, string> = {
+    places: placesTable(made.plans),
+    costs: costsTable(made.gateway, made.plans),
+  };
   return readFileSync(pageOf(system), "utf8").replace(
     /(<!-- (\w+): npm run pages -->\n)[^]*?(<!-- end -->)/g,
     (_, head: string, name: string, end: string) => `${head}\n${tables[name] ?? ""}\n\n${end}`,

@@ -10,13 +10,17 @@ const ORDER: readonly Place[] = ["native", "ext-auth", "reported", "proxied"];
 
 function placesOf(plan: TargetPlan, kind: string): string {
   const own = plan.placements.filter((p) => p.kind === kind);
-  const counts = ORDER.map((place) => [place, own.filter((p) => p.place === place).length] as const).filter(([, n]) => n > 0);
+  const counts = ORDER.map((place) => [place, own.filter((p) => p.place === place).length] as const).filter(
+    ([, n]) => n > 0,
+  );
   if (counts.length === 0) return "-";
   return counts.map(([place, n]) => (counts.length > 1 ? `${place} (${String(n)})` : place)).join(", ");
 }
 
 const table = (rows: readonly (readonly string[])[]): string =>
-  rows.flatMap((row, i) => [`| ${row.join(" | ")} |`, ...(i === 0 ? [`|${row.map(() => " --- |").join("")}`] : [])]).join("\n");
+  rows
+    .flatMap((row, i) => [`| ${row.join(" | ")} |`, ...(i === 0 ? [`|${row.map(() => " --- |").join("")}`] : [])])
+    .join("\n");
 
 /** Promises by phase and kind. Numbers are hosts, or routes of hosts. */
 export function placesTable(plans: readonly TargetPlan[]): string {

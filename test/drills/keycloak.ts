@@ -40,7 +40,12 @@ const rotation: Drill = {
                   ...r,
                   policies: {
                     ...r.policies,
-                    tenant: { headers: { "x-unit": "business_unit", "x-country": "country_code" }, required: true, fromHost: false, clientHeader: "agree" },
+                    tenant: {
+                      headers: { "x-unit": "business_unit", "x-country": "country_code" },
+                      required: true,
+                      fromHost: false,
+                      clientHeader: "agree",
+                    },
                     authorization: { anyOf: [{ roles: ["SUPERADMIN"], scopes: [], claims: [] }], noneOf: [] },
                   },
                 }
