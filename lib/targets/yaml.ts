@@ -34,12 +34,15 @@ const STYLE = {
 
 const LINE = 100;
 
+/** What some reader takes for the end of a text, or the start of something else, where it stands between braces. */
+const ENDS_INSIDE = /[\n[\]{},#?]/;
+
 /** Characters that a value takes in one line; more than any line where it cannot stand in one. */
 function width(node: Node): number {
   if (node.kind === "mapping")
     return node.items.reduce((sum, { key, value }) => sum + width(key) + width(value) + 4, 4);
   if (node.kind === "sequence") return node.items.reduce((sum, item) => sum + width(item) + 2, 2);
-  return node.kind === "scalar" && !node.value.includes("\n") ? node.value.length : LINE;
+  return node.kind === "scalar" && !ENDS_INSIDE.test(node.value) ? node.value.length : LINE;
 }
 
 const isCollection = ({ kind }: Node): boolean => kind === "mapping" || kind === "sequence";

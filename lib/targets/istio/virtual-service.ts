@@ -181,6 +181,19 @@ function merged(items: readonly VirtualServiceSpecHttp[]): VirtualServiceSpecHtt
   return out;
 }
 
+/** Without ways in that an earlier one has taken whole, such as a prefix's own path beside an exact one. */
+function reachable(items: readonly VirtualServiceSpecHttp[]): VirtualServiceSpecHttp[] {
+  const taken = new Set<string>();
+  return items.flatMap((item) => {
+    if (!item.match) return [item];
+    const match = item.match.filter((m) => {
+      const key = JSON.stringify(m);
+      return !taken.has(key) && taken.add(key);
+    });
+    return match.length > 0 ? [{ ...item, match }] : [];
+  });
+}
+
 const isPreflight = { origin: { regex: ".+" }, "access-control-request-method": { regex: ".+" } };
 
 /** Paths whose routes all name methods would lose their preflights. */
@@ -219,11 +232,11 @@ export function virtualService(scope: Construct, draft: IstioDraft, host: HostDr
     spec: {
       hosts: [name],
       gateways: host.redirect ? [secure] : [secure, plain],
-      http: [
+      http: reachable([
         ...preflights(host, entries, lost),
         ...merged(entries.flatMap((entry) => forwarding(draft, host, entry))),
         { name: routeName(name, MISSING), ...lost },
-      ],
+      ]),
     },
   });
   if (!host.redirect) return;

@@ -1,0 +1,40 @@
+import { parse } from "yaml";
+import { toYaml } from "../../lib/targets/yaml";
+
+/** What is written is read alike by readers of YAML 1.1, Kubernetes' among them, which end a plain text between braces sooner. */
+
+const TEXTS = [
+  "(?i)websocket",
+  "a, b",
+  "[x]",
+  "{y}",
+  "#z",
+  "a: b",
+  "GET|HEAD",
+  "%REQ(X)%",
+  "*.mmr.com",
+  "@moved",
+  "yes",
+  "1e5",
+  "",
+];
+
+test.each(TEXTS)("a text in a small mapping of a list: %j", (text) => {
+  const value = { list: [{ name: { exact: text } }, { other: text, port: 1 }], of: { several: { levels: text } } };
+  const written = toYaml(value);
+  for (const version of ["1.1", "1.2"] as const) expect(parse(written, { version })).toEqual(value);
+  for (const line of written.split("\n").filter((l) => l.includes("{ "))) {
+    // Between braces nothing is plain that has a word of YAML's in it.
+    const plain = line.replace(/"(?:[^"\\]|\\.)*"|'[^']*'/g, "").replace(/[{}[\],]\s|\s[{}[\]]|:\s/g, " ");
+    expect(plain).not.toMatch(/[[\]{},#?]/);
+  }
+});
+
+test("small structures stand in a line, long ones and texts of several lines do not", () => {
+  const long = "x".repeat(120);
+  expect(
+    toYaml({ ports: [{ name: "http", port: 80 }], labels: { a: "b" }, env: [{ name: long }], text: [{ t: "a\nb" }] }),
+  ).toBe(
+    `ports:\n  - { name: http, port: 80 }\nlabels:\n  a: b\nenv:\n  - name: ${long}\ntext:\n  - t: |-\n      a\n      b\n`,
+  );
+});
