@@ -101,6 +101,7 @@ function throughLines(model: GatewayModel, server: ServerDraft, route: RouteDraf
     `proxy_buffer_size ${String(filterHeadKiB(model))}k;`,
     ...errorLines(server, true),
     ...timeLines(route, variant),
+    ...compressionLines(route),
     ...(inheritsThrough(server) ? [] : headers("proxy_set_header", throughRequestHeaders(server))),
     "proxy_pass http://gateway_through$request_uri;",
   ];
