@@ -206,7 +206,9 @@ export async function explain(
       compiled.plans.map((plan) => {
         const placement = plan.placements.find(
           (p) =>
-            p.kind === kind && p.host === question.host && (p.route === undefined || p.route === verdict.route?.name),
+            p.kind === kind &&
+            p.host === verdict.host?.name &&
+            (p.route === undefined || p.route === verdict.route?.name),
         );
         return [plan.target, placement?.place ?? "-"];
       }),

@@ -64,6 +64,8 @@ export class Proofs {
       if (given) this.notes.push(NOTES.apiKey);
       this.#know(apiKey.secret, { explain: given || randomBytes(32).toString("base64url") });
     }
+    const secretHeaders = configOf(policies, "secretHeaders") as { set: Record<string, string> } | undefined;
+    for (const secret of Object.values(secretHeaders?.set ?? {})) this.#rings.set(secret, [`<secret:${secret}>`]);
     const accepted = { ...request, headers };
     return signature ? this.#signedRequest(accepted, signature.secret) : accepted;
   }

@@ -1,5 +1,6 @@
 import type { GatewayRequest } from "../policy/kind";
 import { headerValues } from "../policy/kind";
+import { segmentsOf, variablesIn } from "../policy/path-template";
 import { asksForWebSocket } from "../policy/kinds/web-socket";
 
 /** How requests are told apart: by path, then method, then headers and a handshake. In Gateway API's terms. */
@@ -22,36 +23,20 @@ export interface RouteMatch {
   upgrade?: "websocket";
 }
 
-const VARIABLE = /^\{[A-Za-z][A-Za-z0-9_]*\}$/;
-
-/** The segments of a path in a model; nothing for one that stands for any. */
-export const segmentsOf = (path: string): (string | undefined)[] =>
-  path
-    .split("/")
-    .slice(1)
-    .map((segment) => (VARIABLE.test(segment) ? undefined : segment));
-
 /** The longest prefix of a path in a model that has no variable. */
 export function literalPrefix({ value }: PathMatch): string {
   const segments = segmentsOf(value);
-  const at = segments.indexOf(undefined);
-  return at < 0 ? value : `/${segments.slice(0, at).join("/")}`;
-}
-
-const templates = new Map<string, (string | undefined)[]>();
-
-function fitsTemplate(template: string, path: string): boolean {
-  let wanted = templates.get(template);
-  if (!wanted) templates.set(template, (wanted = segmentsOf(template)));
-  const said = path.split("/");
-  return (
-    said.length === wanted.length + 1 &&
-    wanted.every((w, i) => (w === undefined ? said[i + 1] !== "" : w === said[i + 1]))
-  );
+  const at = segments.findIndex(({ variable }) => variable !== undefined);
+  return at < 0
+    ? value
+    : `/${segments
+        .slice(0, at)
+        .map(({ text }) => text)
+        .join("/")}`;
 }
 
 export function pathFits({ type, value }: PathMatch, path: string): boolean {
-  if (type === "PathTemplate") return fitsTemplate(value, path);
+  if (type === "PathTemplate") return variablesIn(value, path) !== undefined;
   if (!path.startsWith(value)) return false;
   // A prefix ends on a segment boundary.
   return path.length === value.length || (type === "PathPrefix" && (value === "/" || path[value.length] === "/"));
@@ -64,7 +49,10 @@ export function mayShare(a: PathMatch, b: PathMatch): boolean {
   const shorter = Math.min(left.length, right.length);
   if (left.length > shorter && b.type !== "PathPrefix") return false;
   if (right.length > shorter && a.type !== "PathPrefix") return false;
-  return left.slice(0, shorter).every((l, i) => l === undefined || right[i] === undefined || l === right[i]);
+  return left.slice(0, shorter).every((l, i) => {
+    const r = right[i];
+    return l.variable !== undefined || r?.variable !== undefined || l.text === r?.text;
+  });
 }
 
 function headerFits(wanted: HeaderMatch, values: readonly string[]): boolean {
@@ -97,7 +85,7 @@ export function rankOf(path: PathMatch, { methods, headers = {}, upgrade }: Rout
   const wanted = Object.values(headers);
   return [
     PATH_RANK[path.type],
-    segmentsOf(path.value).filter((segment) => segment === undefined).length,
+    segmentsOf(path.value).filter(({ variable }) => variable !== undefined).length,
     -path.value.length,
     upgrade ? 0 : 1,
     methods ? 0 : 1,

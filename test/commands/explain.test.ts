@@ -30,6 +30,37 @@ describe("explain", () => {
     expect(ran.out).toMatch(expected);
   });
 
+  test.each<[string, string, string[], RegExp]>([
+    [
+      "maternal",
+      "POST https://maternal.noru1.ro/api/proxy/auth/login",
+      [],
+      /goes to backend as POST \/api\/v1\/auth\/login\n.*x-internal-api-key: <secret:internal-key>/,
+    ],
+    [
+      "mmr",
+      "GET https://acme.mmr.com/api/products/5",
+      ["--claims", '{"sub":13,"organizationId":1,"roles":"[c]"}'],
+      /\n11 +tenant +pass +proxied[^]*goes to backend-1 \(50\) or backend-2 \(50\)/,
+    ],
+    [
+      "mmr",
+      "GET https://acme.mmr.com/api/products/5",
+      ["--claims", '{"sub":13,"organizationId":2}'],
+      /outcome {2}403 tenant-mismatch/,
+    ],
+    ["mmr", "GET https://umbrella.mmr.com/", [], /outcome {2}404 unknown-host/],
+    [
+      "equb",
+      "POST https://api.equb.app/group/7/draw",
+      ["--claims", '{"user_id":"u","role":"admin"}'],
+      /route {4}draw\n[^]*outcome {2}403 not-authorized/,
+    ],
+  ])("of %s: %s %j", async (system, question, more, expected) => {
+    const ran = await run("explain", question, path.join(ROOT, `policies/${system}.ts`), ...more);
+    expect(ran.out).toMatch(expected);
+  });
+
   test("the mock is there in development", async () => {
     const ran = await ask("GET https://api.serhafen.com/mock with token viewer-cl", "--environment", "development");
     expect(ran.out).toMatch(/outcome {2}goes to mock/);

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { claimAt } from "../../identity/claims";
 import type { Feature } from "../feature";
 import { pathOf, policyKind, type Exchange } from "../kind";
+import { variablesIn } from "../path-template";
 import { claimPath, wholeName } from "../values";
 
 const claimed = z.strictObject({
@@ -46,21 +47,14 @@ function holdsClaim(claims: Readonly<Record<string, unknown>>, { claim, values }
   return said.some((item) => values.includes(textOf(item) ?? ""));
 }
 
-/** The segments of a path that stand for variables, as they were meant: percent-encoding is no other spelling. */
+/** The segment of a path that stands for a variable, as it was meant: percent-encoding is no other spelling. */
 function variable(templates: readonly string[], path: string, name: string): string | undefined {
-  const said = path.split("/");
-  for (const template of templates) {
-    const wanted = template.split("/");
-    const fits = wanted.length === said.length && wanted.every((w, i) => w === said[i] || w.startsWith("{"));
-    const at = fits ? wanted.indexOf(`{${name}}`) : -1;
-    if (at < 0) continue;
-    try {
-      return decodeURIComponent(said[at] ?? "");
-    } catch {
-      return undefined;
-    }
+  const said = templates.map((template) => variablesIn(template, path)?.get(name)).find((own) => own !== undefined);
+  try {
+    return said && decodeURIComponent(said);
+  } catch {
+    return undefined;
   }
-  return undefined;
 }
 
 function holds({ roles, scopes, claims, owner: own }: Alternative, exchange: Exchange, config: Resolved): boolean {
@@ -70,7 +64,7 @@ function holds({ roles, scopes, claims, owner: own }: Alternative, exchange: Exc
   if (!claims.every((c) => holdsClaim(who.claims, c))) return false;
   if (!own) return true;
   const named = variable(config.templates ?? [], pathOf(exchange.request.target), own.path);
-  return named !== undefined && named !== "" && named === textOf(claimAt(who.claims, own.claim));
+  return named !== undefined && named === textOf(claimAt(who.claims, own.claim));
 }
 
 /**

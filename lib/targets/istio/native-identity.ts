@@ -4,7 +4,7 @@ import {
   AuthorizationPolicySpecAction,
   type AuthorizationPolicySpecRules as Rule,
 } from "../../../imports/security.istio.io";
-import { routeEntries, type RouteEntry } from "../../decision/gateway";
+import { namesOfHost, routeEntries, type RouteEntry } from "../../decision/gateway";
 import { mayShare, pathFits } from "../../decision/route-match";
 import { claimMembers, type ClaimPath } from "../../identity/claims";
 import type { IssuerRules } from "../../identity/token";
@@ -71,7 +71,7 @@ function subjects(route: RouteDraft, issuers: readonly IssuerRules[]): Pick<Rule
   });
 }
 
-const named = ({ host }: HostDraft): string[] => [host.name, `${host.name}:*`];
+const named = ({ host }: HostDraft): string[] => namesOfHost(host).flatMap(([name]) => [name, `${name}:*`]);
 
 function rulesOf(draft: IstioDraft, host: HostDraft): Rule[] {
   const entries = routeEntries(host.host.routes);

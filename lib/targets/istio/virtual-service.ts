@@ -11,7 +11,7 @@ import {
   type VirtualServiceSpecHttpMatch,
 } from "../../../imports/networking.istio.io";
 import { routeEntries, type HeaderMatch, type RouteEntry } from "../../decision/gateway";
-import { segmentsOf } from "../../decision/route-match";
+import { segmentsOf } from "../../policy/path-template";
 import { IDEMPOTENT } from "../../policy/kinds/upstream";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { longestAnswerMs, throughAddress } from "../through";
@@ -23,7 +23,7 @@ type Part<K extends keyof VirtualServiceSpecHttp> = Pick<VirtualServiceSpecHttp,
 /** A prefix ends on a segment boundary, which Envoy's own prefixes do not. */
 function uris({ path }: RouteEntry): { exact?: string; prefix?: string; regex?: string }[] {
   if (path.type === "PathTemplate") {
-    const segments = segmentsOf(path.value).map((segment) => (segment === undefined ? "[^/]+" : regexText(segment)));
+    const segments = segmentsOf(path.value).map(({ text, variable }) => (variable === undefined ? regexText(text) : "[^/]+"));
     return [{ regex: `/${segments.join("/")}` }];
   }
   if (path.type === "Exact") return [{ exact: path.value }];

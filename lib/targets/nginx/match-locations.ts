@@ -1,5 +1,6 @@
 import { routeEntries, type HeaderMatch, type PathMatch, type RouteEntry } from "../../decision/gateway";
-import { literalPrefix, mayShare, pathFits, segmentsOf } from "../../decision/route-match";
+import { literalPrefix, mayShare, pathFits } from "../../decision/route-match";
+import { segmentsOf } from "../../policy/path-template";
 import { headerVariable, regexText, text } from "../nginx-syntax";
 import { addMap, type NginxDraft, type ServerDraft } from "./draft";
 
@@ -43,7 +44,7 @@ function headerCondition(draft: NginxDraft, name: string, wanted: HeaderMatch): 
 
 /** A path as a regular expression over the raw one. */
 function pathExpression({ type, value }: PathMatch): string {
-  const segments = segmentsOf(value).map((segment) => (segment === undefined ? "/[^/]+" : `/${regexText(segment)}`));
+  const segments = segmentsOf(value).map(({ text: own, variable }) => (variable === undefined ? `/${regexText(own)}` : "/[^/]+"));
   return `^${segments.join("")}${type === "PathPrefix" ? "(/|$)" : "$"}`;
 }
 
