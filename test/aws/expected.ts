@@ -1,5 +1,5 @@
 import { targetGroupsOf } from "../../lib/charts/places";
-import type { GatewayModel } from "../../lib/model";
+import { edgeTargetOf, type GatewayModel } from "../../lib/model";
 import { CLOUDFRONT_ADDRESSES, FIREWALL_GROUPS, type Infrastructure } from "../../lib/model/infrastructure";
 
 /** What describe.py says of a deployed environment, as far as it is asked for here. */
@@ -103,7 +103,7 @@ function balancersExpected({ balancers }: Described, model: GatewayModel, enviro
   const groups = targetGroupsOf(model, environment);
   const { region, zones, protect, edge } = infrastructure[environment] as Infrastructure;
   const name = `${system}-${environment}`;
-  const health = edge.target === "istio" ? "/healthz/ready" : front.healthPath;
+  const health = edgeTargetOf(model, environment) === "istio" ? "/healthz/ready" : front.healthPath;
   const both = {
     zones: zones.map((zone) => region + zone),
     accessLogs: "true",

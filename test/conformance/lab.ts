@@ -68,6 +68,8 @@ export default defineGateway({
   secrets: {
     "api-keys": { env: "LAB_API_KEYS" },
     "hmac-keys": { env: "LAB_HMAC_KEYS" },
+    "service-key": { env: "LAB_SERVICE_KEY" },
+    "no-header": { env: "LAB_NO_HEADER" },
   },
   services: {
     one: { address: "one.lab.svc.cluster.local:8080" },
@@ -554,6 +556,18 @@ export default defineGateway({
         apiKey: { header: "x-api-key", secret: "api-keys" },
         jwt: { issuers: ["main"], claimHeaders: { "x-user-id": "sub" } },
       },
+    },
+    {
+      name: "secret-header",
+      match: { prefix: ["/secret-header"] },
+      service: "one",
+      policies: { requestHeaders: { set: { "x-service-key": { secret: "service-key" } } } },
+    },
+    {
+      name: "secret-that-is-no-header",
+      match: { prefix: ["/secret-header/none"] },
+      service: "one",
+      policies: { requestHeaders: { set: { "x-service-key": { secret: "no-header" } } } },
     },
     {
       name: "signed",

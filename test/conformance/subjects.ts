@@ -4,8 +4,9 @@ import type { KindName } from "../../lib/policy";
 const SUBJECTS: Readonly<Partial<Record<KindName, readonly string[]>>> = {
   matching: ["matching", "routing"],
   hostTenants: ["tenant"],
-  requestHeaders: ["headers"],
-  secretHeaders: ["web"],
+  tenant: ["tenant", "tenancy"],
+  rewrite: ["rewrite", "bff"],
+  requestHeaders: ["headers", "bff"],
   responseHeaders: ["headers"],
   securityHeaders: ["headers"],
   bodyCount: ["body-counted"],

@@ -169,20 +169,28 @@ export interface Endpoint {
   proxyProtocol?: boolean;
 }
 
-export interface OpenAnswer {
+export interface OpenAnswer<S extends { destroy(): void } = { destroy(): void }> {
   answer: WireAnswer;
-  socket: net.Socket;
+  socket: S;
   /** Another request may follow on it. */
   keeps?: boolean;
 }
 
-const ANSWER_LIMIT_MS = 40_000;
+export const ANSWER_LIMIT_MS = 40_000;
 
-function connect(endpoint: Endpoint, request: WireRequest): net.Socket {
+/** A connection for one request's host, by TLS where the endpoint has it, for the named protocols of ALPN. */
+export function connect(endpoint: Endpoint, request: WireRequest, protocols?: string[]): net.Socket {
   const plain = net.connect({ port: endpoint.port, host: "127.0.0.1" });
   if (endpoint.proxyProtocol) plain.write(`PROXY TCP4 ${request.client} 127.0.0.1 40000 ${String(endpoint.port)}\r\n`);
   const servername = net.isIP(request.host) ? "" : request.host.toLowerCase().replace(/:\d+$/, "");
-  const socket = endpoint.tls ? tls.connect({ socket: plain, servername, rejectUnauthorized: false }) : plain;
+  const socket = endpoint.tls
+    ? tls.connect({
+        socket: plain,
+        servername,
+        rejectUnauthorized: false,
+        ...(protocols && { ALPNProtocols: protocols }),
+      })
+    : plain;
   // Also of one that is kept, when nobody listens.
   socket.on("error", () => undefined);
   socket.setTimeout(ANSWER_LIMIT_MS, () => socket.destroy(new Error("no answer in time")));
@@ -190,14 +198,14 @@ function connect(endpoint: Endpoint, request: WireRequest): net.Socket {
 }
 
 /** Whether another request may follow on the connection. */
-function isOpen({ answer: { headers }, socket }: OpenAnswer): boolean {
+function isOpen({ answer: { headers }, socket }: OpenAnswer<net.Socket>): boolean {
   const value = (name: string): string => headers.find(([n]) => n.toLowerCase() === name)?.[1]?.toLowerCase() ?? "";
   const framed = value("content-length") !== "" || value("transfer-encoding") === "chunked";
   return framed && value("connection") !== "close" && socket.writable;
 }
 
 const PIECE_BYTES = 16_384;
-const PIECES = 10;
+export const PIECES = 10;
 
 /** At once, or in pieces over the time that it is to take. */
 async function writeBody(socket: net.Socket, { body, chunked, takes }: WireRequest): Promise<void> {
@@ -218,7 +226,7 @@ async function writeBody(socket: net.Socket, { body, chunked, takes }: WireReque
  * Sends a request and reads the answer, on a connection of its own or on one that was kept; the caller closes the connection
  * unless `keeps` says that another request may follow.
  */
-export function send(endpoint: Endpoint, request: WireRequest, kept?: net.Socket): Promise<OpenAnswer> {
+export function send(endpoint: Endpoint, request: WireRequest, kept?: net.Socket): Promise<OpenAnswer<net.Socket>> {
   return new Promise((resolve, reject) => {
     const socket = kept ?? connect(endpoint, request);
     let data: Buffer = Buffer.alloc(0);

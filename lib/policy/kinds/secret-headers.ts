@@ -20,8 +20,8 @@ export const secretHeaders = policyKind({
   requires: () => ["RequestHeaderFromSecret"],
   decide({ set }, { upstream }, state) {
     for (const [header, secret] of Object.entries(set)) {
-      const value = state.secrets.versions(secret)?.[0]?.trim();
-      if (value === undefined || !VISIBLE.test(value)) return AWAY;
+      const value = state.secrets.versions(secret)?.[0]?.trim() ?? "";
+      if (!VISIBLE.test(value)) return AWAY;
       upstream.set.set(header, value);
     }
     return undefined;
