@@ -34,10 +34,12 @@ const STOCK = [
   "events",
   "geo",
   "http",
+  "http2",
   "if",
   "ignore_invalid_headers",
   "internal",
   "keepalive",
+  "keepalive_requests",
   "keepalive_timeout",
   "large_client_header_buffers",
   "limit_req",
@@ -167,8 +169,17 @@ describe.each(MODELS)("%s", (name, read, environment) => {
     expect(await complaints(await wheel(), render(model(), environment))).toEqual([]);
   }, 120_000);
 
-  (existsSync(DEBIAN) ? test : test.skip)("nginx 1.22 of Debian takes it without a warning", async () => {
-    expect(await complaints(DEBIAN, render(model(), environment))).toEqual([]);
+  (existsSync(DEBIAN) ? test : test.skip)("Debian's older nginx takes what is for one, without a warning", async () => {
+    const older = { ...model(), nginx: { version: "1.23.0" } };
+    expect(await complaints(DEBIAN, render(older, environment))).toEqual([]);
+  });
+
+  test("HTTP/2 is offered by either spelling", () => {
+    const ofVersion = (version: string): string => render({ ...model(), nginx: { version } }, environment);
+    expect(ofVersion("1.25.0")).toMatch(/listen [\d.:]+ ssl http2 default_server;/);
+    expect(ofVersion("1.25.0")).not.toMatch(/http2 on/);
+    expect(ofVersion("1.25.1")).toMatch(/^ {4}http2 on;$/m);
+    expect(ofVersion("1.25.1")).not.toMatch(/ssl http2/);
   });
 
   test("stock directives only", () => {

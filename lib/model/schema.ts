@@ -303,6 +303,15 @@ export const gatewaySchema = z.strictObject({
   certificate: z
     .strictObject({ secret: name.default("gateway-tls"), directory: path.default("/etc/nginx/tls") })
     .prefault({}),
+  nginx: z
+    .strictObject({
+      /** The oldest nginx that the output is for: from 1.23.0; before 1.25.1 HTTP/2 has another spelling, that later ones warn of. */
+      version: z
+        .string()
+        .regex(/^1\.(2[3-9]|[3-9]\d)\.\d+$/, "write a version from 1.23.0 on, such as 1.25.1")
+        .default("1.25.1"),
+    })
+    .prefault({}),
   hosts: z
     .record(hostPattern, host)
     .refine((h) => Object.keys(h).length > 0, "name at least one host")

@@ -39,9 +39,15 @@ export function unknownServices({ system, steps, upstreams }: Case): string[] {
   return [...new Set(named)].filter((name) => !known.some((k) => k === name || k.startsWith(`${name}-`)));
 }
 
+/** Where the gateway speaks no TLS there is no HTTP/2 either. */
+const http2Cases = (cases: readonly Case[]): Case[] =>
+  cases.filter(({ system }) => modelOf(system)?.front.tls === "gateway");
+
 /** Targets by their own near forms have the cases whose promises they keep so. */
 const OF_FORM: Readonly<Record<string, (cases: readonly Case[]) => Case[]>> = {
+  "istio-http2": http2Cases,
   "istio-native": istioNativeCases,
+  "nginx-http2": http2Cases,
   "nginx-native": nginxNativeCases,
 };
 

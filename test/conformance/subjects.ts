@@ -6,7 +6,7 @@ const SUBJECTS: Readonly<Partial<Record<KindName, readonly string[]>>> = {
   hostTenants: ["tenant"],
   tenant: ["tenant", "tenancy"],
   rewrite: ["rewrite", "bff"],
-  requestHeaders: ["headers", "bff"],
+  requestHeaders: ["headers", "bff", "graphql"],
   responseHeaders: ["headers"],
   securityHeaders: ["headers"],
   bodyCount: ["body-counted"],

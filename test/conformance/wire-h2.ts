@@ -2,7 +2,7 @@ import hpack from "hpack.js";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HeaderLine } from "../../lib/policy";
-import { ANSWER_LIMIT_MS, connect, PIECES, type Endpoint, type OpenAnswer, type WireRequest } from "./wire";
+import { connect, PIECES, type Endpoint, type OpenAnswer, type WireRequest } from "./wire";
 
 /** A request as frames of HTTP/2 (RFC 9113), written here byte for byte for the reason that wire.ts has. */
 
@@ -37,27 +37,22 @@ export function isForHttp2({ scheme, httpVersion, websocket, headers, host, targ
   );
 }
 
-/** An integer of RFC 7541 section 5.1, with a prefix of seven bits. */
-function integer(value: number): number[] {
-  if (value < 127) return [value];
-  const bytes = [127];
-  let rest = value - 127;
-  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128);
-  return [...bytes, rest];
+/** A block that relies on none before it, Huffman coded as every client writes it. */
+function blockOf(fields: readonly HeaderLine[]): Buffer {
+  const compressor = hpack.compressor.create({ table: { size: TABLE_BYTES } });
+  // It takes characters for bytes.
+  const bytes = (text: string): string => Buffer.from(text, "utf8").toString("latin1");
+  compressor.write(fields.map(([name, value]) => ({ name: bytes(name), value: bytes(value), neverIndex: true })));
+  return compressor.read() ?? Buffer.alloc(0);
 }
 
-/** A literal field, never indexed and not Huffman coded (RFC 7541 section 6.2.2). */
-function literal([name, value]: HeaderLine): Buffer {
-  const parts = [name, value].map((text) => Buffer.from(text, "utf8"));
-  return Buffer.concat([Buffer.of(0), ...parts.flatMap((bytes) => [Buffer.from(integer(bytes.length)), bytes])]);
-}
-
-/** Cookies go in crumbs (RFC 9113 section 8.2.3), and names in lower case. */
+/** Cookies go in crumbs (RFC 9113 section 8.2.3), names in lower case, and values without the space around them, which is none of theirs. */
 function fieldsOf({ method, host, target, headers }: WireRequest): HeaderLine[] {
   const own = headers.flatMap(([name, value]): HeaderLine[] => {
     const lower = name.toLowerCase();
     if (lower === "transfer-encoding") return [];
-    return lower === "cookie" ? value.split("; ").map((crumb): HeaderLine => [lower, crumb]) : [[lower, value]];
+    const crumbs = lower === "cookie" ? value.split("; ") : [value];
+    return crumbs.map((crumb): HeaderLine => [lower, crumb.replace(/^[ \t]+|[ \t]+$/g, "")]);
   });
   const pseudo: HeaderLine[] = [
     [":method", method],
@@ -161,7 +156,6 @@ export class Http2Connection {
       };
       const own: Exchange = { stream, window: this.#streamWindow, started, headers: [], body: [], done };
       this.#exchange = own;
-      this.socket.setTimeout(ANSWER_LIMIT_MS, () => this.socket.destroy(new Error("no answer in time")));
       this.#writeHead(stream, request);
       if (request.body) void this.#writeBody(own, request.body, request.takes);
     });
@@ -178,7 +172,7 @@ export class Http2Connection {
   }
 
   #writeHead(stream: number, request: WireRequest): void {
-    const block = Buffer.concat(fieldsOf(request).map(literal));
+    const block = blockOf(fieldsOf(request));
     for (let at = 0; at === 0 || at < block.length; at += MAX_FRAME) {
       const last = at + MAX_FRAME >= block.length;
       const flags = (last ? END_HEADERS : 0) | (at === 0 && !request.body ? END_STREAM : 0);
@@ -189,15 +183,16 @@ export class Http2Connection {
 
   /** As far as the windows of stream and connection allow, or in pieces over the time that it is to take. */
   async #writeBody(exchange: Exchange, body: Buffer, takes: number | undefined): Promise<void> {
-    const size = takes === undefined ? MAX_FRAME : Math.ceil(body.length / PIECES);
+    const part = Math.ceil(body.length / PIECES);
     let at = 0;
     do {
-      if (takes !== undefined) await sleep((takes * 1000) / PIECES);
+      if (takes !== undefined && at % part === 0) await sleep((takes * 1000) / PIECES);
       while (this.#exchange === exchange && Math.min(this.#window, exchange.window) <= 0) {
         await new Promise<void>((resolve) => (this.#wakeWriter = resolve));
       }
       if (this.#exchange !== exchange || this.socket.destroyed) return;
-      const piece = body.subarray(at, at + Math.min(size, this.#window, exchange.window));
+      const most = takes === undefined ? body.length : part - (at % part);
+      const piece = body.subarray(at, at + Math.min(most, MAX_FRAME, this.#window, exchange.window));
       at += piece.length;
       this.#window -= piece.length;
       exchange.window -= piece.length;

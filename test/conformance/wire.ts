@@ -176,7 +176,7 @@ export interface OpenAnswer<S extends { destroy(): void } = { destroy(): void }>
   keeps?: boolean;
 }
 
-export const ANSWER_LIMIT_MS = 40_000;
+const ANSWER_LIMIT_MS = 40_000;
 
 /** A connection for one request's host, by TLS where the endpoint has it, for the named protocols of ALPN. */
 export function connect(endpoint: Endpoint, request: WireRequest, protocols?: string[]): net.Socket {

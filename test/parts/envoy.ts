@@ -38,7 +38,13 @@ function bootstrap(options: {
         api_type: "GRPC",
         transport_api_version: "V3",
         set_node_on_first_message_only: true,
-        grpc_services: [{ envoy_grpc: { cluster_name: "istiod" } }],
+        // istiod wants a token, and has it looked at by the API server.
+        grpc_services: [
+          {
+            envoy_grpc: { cluster_name: "istiod" },
+            initial_metadata: [{ key: "authorization", value: "Bearer test" }],
+          },
+        ],
       },
       cds_config: ads,
       lds_config: ads,

@@ -12,7 +12,9 @@ const ENVIRONMENT = {
   ISTIO_KUBE_CLIENT_CONTENT_TYPE: "json",
   ENABLE_LEADER_ELECTION: "false",
   ENABLE_CA_SERVER: "false",
-  XDS_AUTH: "false",
+  // Only whom it knows it gives certificates to.
+  XDS_AUTH: "true",
+  XDS_AUTH_PLAINTEXT: "true",
   PILOT_CERT_PROVIDER: "none",
   PILOT_ENABLE_METADATA_EXCHANGE: "false",
   PILOT_ENABLE_ALPN_FILTER: "false",

@@ -1,9 +1,11 @@
+import { readFileSync } from "node:fs";
 import http, { type ServerResponse } from "node:http";
+import path from "node:path";
 import type { AddressInfo } from "node:net";
 
 /**
- * The Kubernetes API as istiod needs it when its configuration comes from files: every list is empty but the
- * namespaces, watches never say anything. istiod panics without an API server.
+ * The Kubernetes API as istiod needs it when its configuration comes from files: every list is empty but those of
+ * namespaces and of the certificates' secrets, watches never say anything. istiod panics without an API server.
  */
 const NAMESPACES = ["istio-system", "default", "gateway"].map((name) => ({
   apiVersion: "v1",
@@ -12,6 +14,32 @@ const NAMESPACES = ["istio-system", "default", "gateway"].map((name) => ({
   spec: {},
   status: { phase: "Active" },
 }));
+
+export interface Secret {
+  apiVersion: "v1";
+  kind: "Secret";
+  type: string;
+  metadata: { name: string; namespace: string; resourceVersion: string };
+  data: Record<string, string>;
+}
+
+/** A certificate from `tls.crt` and `tls.key` of a folder. */
+export function tlsSecret(name: string, namespace: string, folder: string): Secret {
+  const data = ["tls.crt", "tls.key"].map((file) => [file, readFileSync(path.join(folder, file)).toString("base64")]);
+  return {
+    apiVersion: "v1",
+    kind: "Secret",
+    type: "kubernetes.io/tls",
+    metadata: { name, namespace, resourceVersion: "1" },
+    data: Object.fromEntries(data) as Record<string, string>,
+  };
+}
+
+/** Whoever asks for configuration is the gateway, and may read its certificates. */
+const GATEWAY = {
+  authenticated: true,
+  user: { username: "system:serviceaccount:istio-system:gateway", groups: ["system:serviceaccounts"] },
+};
 
 /** Informers of these resources insist on the kind of the list. */
 const LIST_KINDS: Readonly<Record<string, string>> = {
@@ -22,6 +50,7 @@ const LIST_KINDS: Readonly<Record<string, string>> = {
   mutatingwebhookconfigurations: "MutatingWebhookConfigurationList",
   customresourcedefinitions: "CustomResourceDefinitionList",
   leases: "LeaseList",
+  secrets: "SecretList",
 };
 
 const RESOURCE = /^\/(?:api\/(v1)|apis\/([^/]+\/[^/]+))(?:\/namespaces\/[^/]+(?=\/))?(?:\/([^/]+))?(?:\/([^/]+))?$/;
@@ -41,7 +70,7 @@ const failure = (code: number, reason: string): object => ({
   code,
 });
 
-function answer(url: URL, accept: string, response: ServerResponse): void {
+function answer(url: URL, accept: string, secrets: readonly Secret[], response: ServerResponse): void {
   if (url.pathname === "/version") {
     send(response, 200, { major: "1", minor: "34", gitVersion: "v1.34.0", platform: "linux/amd64" });
     return;
@@ -55,7 +84,11 @@ function answer(url: URL, accept: string, response: ServerResponse): void {
     return;
   }
   const [whole, core, group, resource, name] = RESOURCE.exec(url.pathname) ?? [];
-  const items = resource === "namespaces" ? NAMESPACES : [];
+  const known: Readonly<Record<string, readonly { metadata: { name: string } }[]>> = {
+    namespaces: NAMESPACES,
+    secrets,
+  };
+  const items = known[resource ?? ""] ?? [];
   if (whole === undefined) {
     send(response, 404, failure(404, "NotFound"));
   } else if (resource === undefined) {
@@ -75,17 +108,18 @@ function answer(url: URL, accept: string, response: ServerResponse): void {
   }
 }
 
-export async function startKubeStub(): Promise<{ port: number; stop(): Promise<void> }> {
+export async function startKubeStub(secrets: readonly Secret[] = []): Promise<{ port: number; stop(): Promise<void> }> {
   const server = http.createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
       if (request.method === "GET") {
-        answer(new URL(request.url ?? "/", "http://stub"), request.headers.accept ?? "", response);
+        answer(new URL(request.url ?? "/", "http://stub"), request.headers.accept ?? "", secrets, response);
         return;
       }
       const sent = chunks.length > 0 ? (JSON.parse(Buffer.concat(chunks).toString()) as object) : {};
-      send(response, request.method === "POST" ? 201 : 200, { ...sent, status: { allowed: true } });
+      const status = request.url?.includes("/tokenreviews") ? GATEWAY : { allowed: true };
+      send(response, request.method === "POST" ? 201 : 200, { ...sent, status });
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

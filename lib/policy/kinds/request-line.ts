@@ -29,3 +29,5 @@ export const requestLine = policyKind({
     return undefined;
   },
 });
+
+export type RequestLineConfig = z.output<(typeof requestLine)["schema"]>;

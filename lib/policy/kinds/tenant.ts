@@ -66,7 +66,7 @@ export const tenant = policyKind({
         return refuse("tenant-mismatch", "The token is of another tenant than this host.");
       }
       const value = claimed ?? host?.id;
-      if (host?.disabled || disabled.some((name) => name === value)) {
+      if (disabled.some((name) => name === value)) {
         return refuse("tenant-disabled", "The tenant is disabled.");
       }
       if (value !== undefined) {

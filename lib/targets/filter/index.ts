@@ -3,6 +3,7 @@ import type { Capabilities, Claim } from "../../plan";
 import { configOf, type ConfiguredPolicy, type Host } from "../../decision/gateway";
 import type { HostHeaders } from "../../decision/answer";
 import { FORMAT_VERSION, type FilterPlan, type PlannedHost } from "../../decision/filter-plan";
+import type { RequestLineConfig } from "../../policy/kinds/request-line";
 import type { ErrorBodyConfig } from "../../policy/kinds/response";
 import { clientIdleMs, trustedHops } from "../front";
 import type { FilterClaims, OutputFile, TargetInput } from "../target";
@@ -37,6 +38,23 @@ export const AS_GATEWAY: FilterClaims = {
  */
 const AGAIN: readonly string[] = ["pathHygiene", "headerHygiene"];
 
+/** What nginx may add to a client's head when it asks the filter. */
+const ADDED_BYTES = 1024;
+
+/**
+ * Over HTTP/2 nginx counts a head as it came, compressed. The filter sees it written out, and refuses what is too large for
+ * certain.
+ */
+function writtenOut(
+  { front }: TargetInput["model"],
+  target: string,
+  policy: ConfiguredPolicy,
+): ConfiguredPolicy | undefined {
+  if (policy.kind !== "requestLine" || target !== "nginx" || front.tls !== "gateway") return undefined;
+  const config = policy.config as RequestLineConfig;
+  return { ...policy, config: { ...config, maxHead: config.maxHead + ADDED_BYTES } };
+}
+
 /** Placements that are the filter's, by host, route and kind. */
 const placeKey = (host: string, route: string, kind: string): string => `${host} ${route} ${kind}`;
 
@@ -50,7 +68,10 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
   const mine = plan.placements.filter((p) => p.place !== "native");
   const placed = new Set(mine.map((p) => placeKey(p.host, p.route ?? "", p.kind)));
   const kept = (host: string, route: string, policies: readonly ConfiguredPolicy[]): ConfiguredPolicy[] =>
-    policies.filter((p) => placed.has(placeKey(host, route, p.kind)) || AGAIN.includes(p.kind));
+    policies.flatMap((p) => {
+      if (placed.has(placeKey(host, route, p.kind)) || AGAIN.includes(p.kind)) return [p];
+      return writtenOut(model, plan.target, p) ?? [];
+    });
   const issuers = Object.entries(model.issuers).map(([name, i]) => [
     name,
     {

@@ -1,5 +1,5 @@
 import type { cors as corsKind } from "../../policy/kinds/cors";
-import type { requestLine as requestLineKind } from "../../policy/kinds/request-line";
+import type { RequestLineConfig } from "../../policy/kinds/request-line";
 import type { z } from "zod";
 import type { Enforcer } from "../target";
 import { hostOf, routeOf, type IstioDraft } from "./draft";
@@ -27,7 +27,7 @@ export const requestLine: Enforcer<IstioDraft> = {
   supports: ["RequestMethods", "RequestUriSize", "RequestHeadSize"],
   stage: "beforeExtAuth",
   apply(placement, draft) {
-    const { methods, maxUri, maxHead } = placement.config as z.output<(typeof requestLineKind)["schema"]>;
+    const { methods, maxUri, maxHead } = placement.config as RequestLineConfig;
     Object.assign(hostOf(draft, placement), { methods, maxUri, maxHead });
   },
 };

@@ -47,10 +47,18 @@ export function clientAddressMap(front: GatewayModel["front"]): ClientMap {
   };
 }
 
+/** How HTTP/2 is offered: `http2 on`, or before 1.25.1 a word of the listener (nginx.org, ngx_http_v2_module); only over TLS. */
+export function http2Form({ front, nginx }: GatewayModel): "directive" | "listener" | undefined {
+  if (front.tls !== "gateway") return undefined;
+  const [, minor = 0, patch = 0] = nginx.version.split(".").map(Number);
+  return minor > 25 || (minor === 25 && patch >= 1) ? "directive" : "listener";
+}
+
 export function listenerView(model: GatewayModel, port: number, secure: boolean): string {
   const { bind } = model.listeners;
   const words = [bind === undefined ? String(port) : `${bind}:${String(port)}`];
   if (secure && model.front.tls === "gateway") words.push("ssl");
+  if (secure && http2Form(model) === "listener") words.push("http2");
   if (usesProxyProtocol(model.front)) words.push("proxy_protocol");
   return words.join(" ");
 }

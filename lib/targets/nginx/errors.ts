@@ -12,7 +12,7 @@ import type { LocationView } from "./match-locations";
 const ERRORS = [400, 401, 404, 405, 408, 413, 414, 429, 431, 502, 503, 504];
 
 /** What the filter may say at the door besides 401 and 403. */
-const DOOR_STATUSES = [400, 404, 405, 413, 429, 503];
+const DOOR_STATUSES = [400, 404, 405, 413, 429, 431, 503];
 
 const MESSAGES: Readonly<Record<number, string>> = {
   400: "The request has a form that is not accepted.",

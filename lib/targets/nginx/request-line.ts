@@ -1,5 +1,4 @@
-import type { requestLine as kind } from "../../policy/kinds/request-line";
-import type { z } from "zod";
+import type { RequestLineConfig } from "../../policy/kinds/request-line";
 import type { Enforcer } from "../target";
 import { addMap, serverOf, type NginxDraft } from "./draft";
 
@@ -19,7 +18,7 @@ export const requestLine: Enforcer<NginxDraft> = {
   supports: ["RequestMethods", "RequestUriSize", "RequestHeadSize"],
   stage: "beforeExtAuth",
   apply(placement, draft) {
-    const config = placement.config as z.output<(typeof kind)["schema"]>;
+    const config = placement.config as RequestLineConfig;
     const server = serverOf(draft, placement);
     const tooLarge = addMap(draft, {
       from: "$request_length",

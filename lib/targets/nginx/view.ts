@@ -9,7 +9,7 @@ import type { Check, HeaderExpression, NginxDraft, RouteDraft, ServerDraft } fro
 import { escapeText, text, time, headerVariable } from "../nginx-syntax";
 import { identityHeaders, passedHeaders } from "../identity-headers";
 import { filterHeadKiB, longestAnswerMs, reportAddress, throughAddress } from "../through";
-import { clientAddressMap, listenerView } from "./edge";
+import { clientAddressMap, http2Form, listenerView } from "./edge";
 import { othersOf } from "./upstream";
 import { handshakeChecks } from "./web-socket";
 import { errorText } from "./response";
@@ -304,6 +304,7 @@ export function viewOf(draft: NginxDraft): object {
     redirects: redirected,
     others,
     tls: model.front.tls === "gateway",
+    http2: http2Form(model) === "directive",
     networks: model.front.networks.length > 0 ? [...new Set(model.front.networks)] : undefined,
     logs: [...draft.servers.values()].some((server) => server.log),
     clientAddress: clientAddressMap(model.front),

@@ -6,11 +6,11 @@ import type { OutputFile } from "../../../lib/targets";
 import { startEnvoy } from "../../parts/envoy";
 import { goTool } from "../../parts/go-tools";
 import { startIstiod } from "../../parts/istiod";
-import { startKubeStub } from "../../parts/kube-stub";
+import { startKubeStub, tlsSecret } from "../../parts/kube-stub";
 import { freePair, freePorts, portOpen, until } from "../../parts/process";
 import { wheels } from "../../parts/wheels";
 import { Around } from "./around";
-import { renderFor } from "./nginx";
+import { certificates, renderFor } from "./nginx";
 import { RealStand, type Instance } from "./real-stand";
 import type { StandFactory, StandOptions } from "./stand";
 
@@ -20,7 +20,7 @@ interface Manifest {
   spec: Record<string, unknown>;
 }
 
-/** What only a cluster has, put in for loopback: Services with endpoints, and certificates. */
+/** What only a cluster has, put in for loopback: Services with endpoints. */
 function placed(
   files: readonly OutputFile[],
   around: Around,
@@ -30,16 +30,6 @@ function placed(
   const manifests = files
     .filter((f) => f.path.endsWith(".yaml") && !f.path.endsWith("mesh.yaml"))
     .flatMap((f) => parseAllDocuments(f.content).map((d) => d.toJS() as Manifest));
-  for (const { kind, spec } of manifests) {
-    if (kind !== "Gateway") continue;
-    for (const server of spec["servers"] as { port: { protocol: string }; tls?: { mode?: string } }[]) {
-      // Certificates come to a gateway by SDS, for which istiod wants a cluster; the listener is plain here.
-      if (server.tls?.mode === "SIMPLE") {
-        delete server.tls;
-        server.port.protocol = "HTTP";
-      }
-    }
-  }
   const entry = (name: string, ports: readonly number[]): Manifest => ({
     ...{ apiVersion: "networking.istio.io/v1" },
     kind: "ServiceEntry",
@@ -61,7 +51,7 @@ function placed(
 async function start(
   target: string,
   options: StandOptions,
-  change: (model: GatewayModel) => GatewayModel = (model) => model,
+  { http2, change = (model) => model }: { http2?: true; change?: (model: GatewayModel) => GatewayModel } = {},
 ): Promise<RealStand | { unavailable: string }> {
   const programs = await wheels();
   const istiod = await goTool("pilot-discovery");
@@ -70,8 +60,7 @@ async function start(
   const instances: Instance[] = [];
   for (let n = 0; n < options.replicas; n++)
     instances.push(await startInstance(around, options, programs.envoy, n, change));
-  // Its listener is plain: see above.
-  return new RealStand(target, around, instances, false);
+  return new RealStand(target, around, instances, http2);
 }
 
 async function startInstance(
@@ -113,7 +102,11 @@ async function startInstance(
       defaultProviders: { metrics: [] },
     }),
   );
-  const kube = await startKubeStub();
+  const tls = around.makeDirectory(`istio-${String(n)}/tls`);
+  await certificates(tls);
+  const kube = await startKubeStub([
+    tlsSecret(around.model.certificate.secret, around.model.kubernetes.istioGateway.namespace, tls),
+  ]);
   const control = await startIstiod({ directory, configDir, meshFile, kubePort: kube.port });
   const envoy = await startEnvoy({
     binary: envoyBinary,
@@ -135,6 +128,8 @@ async function startInstance(
 }
 
 export const istioStand: StandFactory = (options) => start("istio", options);
+
+export const istioHttp2Stand: StandFactory = (options) => start("istio-http2", options, { http2: true });
 
 type Policies = GatewayModel["routes"][number]["policies"];
 
@@ -169,4 +164,4 @@ function withoutFilter(model: GatewayModel): GatewayModel {
   };
 }
 
-export const istioNativeStand: StandFactory = (options) => start("istio-native", options, withoutFilter);
+export const istioNativeStand: StandFactory = (options) => start("istio-native", options, { change: withoutFilter });

@@ -33,7 +33,7 @@ export async function certificates(directory: string): Promise<void> {
 async function start(
   target: string,
   { system, environment, replicas }: StandOptions,
-  change?: (model: GatewayModel) => GatewayModel,
+  { http2, change }: { http2?: true; change?: (model: GatewayModel) => GatewayModel } = {},
 ): Promise<RealStand | { unavailable: string }> {
   const programs = await wheels();
   if (!programs) return { unavailable: "nginx cannot be installed" };
@@ -58,17 +58,21 @@ async function start(
     await until("nginx", () => portOpen(https), part);
     instances.push({ http, https, stop: () => part.stop() });
   }
-  return new RealStand(target, around, instances, around.model.front.tls === "gateway");
+  return new RealStand(target, around, instances, http2);
 }
 
 export const nginxStand: StandFactory = (options) => start("nginx", options);
 
+export const nginxHttp2Stand: StandFactory = (options) => start("nginx-http2", options, { http2: true });
+
 /** Total times and compression by nginx alone, their differences accepted. */
 export const nginxNativeStand: StandFactory = (options) =>
-  start("nginx-native", options, (model) => ({
-    ...model,
-    accept: ["nginx-total-time", "nginx-gzip"].map((difference) => ({
-      difference,
-      reason: "The run compares both forms.",
-    })),
-  }));
+  start("nginx-native", options, {
+    change: (model) => ({
+      ...model,
+      accept: ["nginx-total-time", "nginx-gzip"].map((difference) => ({
+        difference,
+        reason: "The run compares both forms.",
+      })),
+    }),
+  });

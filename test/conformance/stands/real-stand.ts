@@ -1,8 +1,9 @@
 import { usesProxyProtocol } from "../../../lib/targets/front";
 import type { Case } from "../case";
 import { send, withForwardedFor, type OpenAnswer, type WireRequest } from "../wire";
+import { Http2Connection, isForHttp2, sendHttp2 } from "../wire-h2";
 import type { Around } from "./around";
-import type net from "node:net";
+import net from "node:net";
 import type { Held, Stand } from "./stand";
 
 /** One running gateway, by its ports. */
@@ -18,8 +19,8 @@ export class RealStand implements Stand {
     readonly target: string,
     readonly around: Around,
     private readonly instances: readonly Instance[],
-    /** Whether the secure port speaks TLS here. */
-    private readonly tls: boolean,
+    /** Whether what HTTP/2 can say is said by HTTP/2, over TLS. */
+    private readonly http2 = false,
   ) {}
 
   get services(): Around["services"] {
@@ -39,8 +40,12 @@ export class RealStand implements Stand {
     const at = this.instances[instance % this.instances.length] as Instance;
     const secure = request.scheme === "https";
     const proxyProtocol = usesProxyProtocol(this.around.model.front);
-    const endpoint = { port: secure ? at.https : at.http, tls: secure && this.tls, proxyProtocol };
-    return send(endpoint, proxyProtocol ? request : withForwardedFor(request), kept as net.Socket | undefined);
+    const tls = secure && this.around.model.front.tls === "gateway";
+    const endpoint = { port: secure ? at.https : at.http, tls, proxyProtocol };
+    const sent = proxyProtocol ? request : withForwardedFor(request);
+    return this.http2 && tls && isForHttp2(sent)
+      ? sendHttp2(endpoint, sent, kept instanceof Http2Connection ? kept : undefined)
+      : send(endpoint, sent, kept instanceof net.Socket ? kept : undefined);
   }
 
   revoke(key: string): Promise<void> {
