@@ -96,6 +96,7 @@ describe("features", () => {
     retries: [{ tries: 2 }],
     compression: [{ types: ["text/*"], encodings: ["br"], above: 1, largeFallback: true }],
     circuitBreaker: [{ amongBackends: true, longExchanges: true }],
+    fallback: [{ status: 200 }],
     respond: [{}, { redirect: {} }],
     weights: [{ backends: [1, 2, 3], triesOthers: true }],
   };

@@ -1,7 +1,8 @@
 import { kindNamed, type PolicyKind, type Refusal, type Report, type State } from "../policy";
 import type { Verdict } from "./decide";
 import type { FilterPlan } from "./filter-plan";
-import type { ConfiguredPolicy, Route } from "./gateway";
+import { standIn, type FallbackConfig } from "../policy/kinds/fallback";
+import { configOf, type ConfiguredPolicy, type Route } from "./gateway";
 
 /** Exchanges that a proxy carries and tells the end of: what it is given with its leave comes back with its report. */
 
@@ -65,7 +66,10 @@ export function admitReported({ exchange, host, route }: Verdict, state: State):
   const words = new Map<string, string>();
   for (const { kind, config, reported } of reportedOf(route)) {
     const word = reported.admit(config, exchange, state);
-    if ("refusal" in word) return word.refusal;
+    if ("refusal" in word) {
+      const stand = configOf(route.policies, "fallback") as FallbackConfig | undefined;
+      return stand ? standIn(stand, "breaker-open", word.refusal) : word.refusal;
+    }
     words.set(kind, word.ticket);
   }
   return { host: host.name, route: route.name, service, words };

@@ -7,6 +7,7 @@ import { refusalContent } from "../decision/answer";
 import { admitReported, ticketText, type Ticket } from "../decision/report";
 import type { Answer, GatewayRequest, HeaderLine, Refusal, State } from "../policy";
 import { callerOf, recordOf, type ExchangeRecord } from "./audit";
+import { toldStatus } from "../decision/envoy-door";
 import { hostName } from "../decision/request-target";
 import { headBytes, peerOf } from "./incoming";
 import { SHED, type PlainAnswer } from "./plain-answer";
@@ -145,12 +146,12 @@ function refuse(form: DoorForm, verdict: Verdict, refusal: Refusal): DoorAnswer 
   if (form === "envoy") {
     const host = verdict.host as PlannedHost | undefined;
     const { headers, body } = refusalContent(host?.errorBody, verdict.exchange.requestId, refusal);
-    return { status, headers: [...headers, ["x-gateway-reason", reason]], body };
+    return { status: toldStatus(status), headers: [...headers, ["x-gateway-reason", reason]], body };
   }
   const headers: HeaderLine[] = [];
   for (const name in refusal.headers) headers.push([name, refusal.headers[name] as string]);
   headers.push(["x-gateway-reason", reason], ["x-gateway-message", message]);
-  if (status === 401) return { status, headers, body: "" };
+  if (status === 401 && !refusal.content) return { status, headers, body: "" };
   headers.push(["x-gateway-status", String(status)]);
   return { status: 403, headers, body: "" };
 }

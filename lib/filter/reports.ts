@@ -23,12 +23,13 @@ const RECEIVE_BYTES = 4 * 1024 * 1024;
 /** Of a proxy that is gone without a word. */
 const SILENT_MS = 3_600_000;
 
-/** Times of all tries, one after the other; a try without the head of an answer has a dash. */
-const lastTime = (headerTimes: string): string => headerTimes.split(/[,:]/).pop()?.trim() ?? "";
+/** Of all tries, one after the other; a try without the head of an answer has a dash for a time. */
+const lastOf = (values: string): string => values.split(/[,:]/).pop()?.trim() ?? "";
 
-function whoAnswered(status: number, last: string): Report["answeredBy"] {
-  if (last === "") return "proxy";
-  if (last !== "-") return "service";
+/** Of the last try: the status that nginx has noted for it, and the time to the head of an answer. */
+function whoAnswered(status: number, headerTime: string): Report["answeredBy"] {
+  if (headerTime === "") return "proxy";
+  if (headerTime !== "-") return "service";
   // With another status nginx has ended it for the client's sake: he has left, or sent too much.
   return NO_ANSWER.includes(status) ? "nobody" : "proxy";
 }
@@ -45,11 +46,12 @@ export function readNginxLine(datagram: Buffer): ReportLine | undefined {
   } catch {
     return undefined;
   }
-  const [ticket, status, last] = [text(line["ticket"]), Number(line["status"]), lastTime(text(line["headerTimes"]))];
+  const [ticket, status, last] = [text(line["ticket"]), Number(line["status"]), lastOf(text(line["headerTimes"]))];
   // What a handshake has opened may last for hours: its answer is the handshake's.
   const ms = Number(status === SWITCHING ? last : line["time"]) * 1_000;
   if (ticket === "" || !isStatus(status) || !Number.isFinite(ms)) return undefined;
-  return { ticket, method: text(line["method"]), report: { answeredBy: whoAnswered(status, last), status }, ms };
+  const answeredBy = whoAnswered(Number(lastOf(text(line["upstreamStatuses"]))), last);
+  return { ticket, method: text(line["method"]), report: { answeredBy, status }, ms };
 }
 
 /** Messages of one stream: each with its length in front (gRPC over HTTP/2, "Length-Prefixed-Message"). */

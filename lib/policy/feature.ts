@@ -35,6 +35,7 @@ export const FEATURES = {
   CsrfDoubleSubmit: "writes with a token from a cookie repeat another cookie in a header",
   ErrorBody: "errors made by the gateway have the system's JSON form",
   FallbackAnswer: "an answer in place of one that a service has not given",
+  FallbackAnswerOk: "such an answer with status 200",
   FloodGuardByClientAddress: "coarse limit by client address, per replica, refused calls counted",
   GraphqlLimits: "bounds of GraphQL queries",
   HeaderMalformedNames: "drop header names with an underscore or a dot",

@@ -331,6 +331,15 @@ export default defineGateway({
       policies: { rewrite: { prefix: "/old", replacement: "/new/base" } },
     },
     {
+      name: "moved-to-another-host",
+      match: { prefix: ["/elsewhere"] },
+      service: "one",
+      policies: {
+        rewrite: { prefix: "/elsewhere", replacement: "/", host: "inner.lab.test" },
+        retries: { tries: 2, perTry: "1s" },
+      },
+    },
+    {
       name: "headers",
       match: { prefix: ["/headers"] },
       service: "one",
@@ -629,6 +638,25 @@ export default defineGateway({
           body: '{"error":"maintenance","retryAfter":30}',
           retryAfter: "30s",
         },
+      },
+    },
+    {
+      name: "fallback-of-502",
+      match: { prefix: ["/fallback/502"] },
+      service: "one",
+      policies: {
+        circuitBreaker: { minimumCalls: 2, minimumCallers: 1, openFor: "4s", counts: ["5xx", "noAnswer"] },
+        webSocket: { allowed: true },
+        fallback: { status: 502, contentType: "text/plain", body: "gone, 100%" },
+      },
+    },
+    {
+      name: "fallback-of-200",
+      match: { prefix: ["/fallback/200"] },
+      service: "one",
+      policies: {
+        circuitBreaker: { minimumCalls: 2, minimumCallers: 1, openFor: "4s", counts: ["5xx", "noAnswer"] },
+        fallback: { status: 200, body: "[]" },
       },
     },
     {

@@ -45,7 +45,8 @@ async function call(filter: FilterProcess, fails: boolean, { lost = false, told 
   const ticket = headers.get("x-gateway-ticket");
   if (verdict !== 200 || ticket === undefined || lost) return verdict;
   const before = await reports(told);
-  const line = { ticket, method: "GET", status: fails ? 502 : 200, time: "0.001", headerTimes: fails ? "-" : "0.001" };
+  const tries = { headerTimes: fails ? "-" : "0.001", upstreamStatuses: fails ? "502" : "200" };
+  const line = { ticket, method: "GET", status: fails ? 502 : 200, time: "0.001", ...tries };
   const socket = createSocket("udp4");
   await new Promise<void>((resolve) => {
     socket.send(`<190>gateway: ${JSON.stringify(line)}`, told.reportPort, "127.0.0.1", () => {

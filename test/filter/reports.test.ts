@@ -26,15 +26,20 @@ describe("nginx's lines", () => {
   test.each<[string, object, string]>([
     ["a service that has answered", { headerTimes: "0.010" }, "service"],
     ["a service's own 502", { status: 502, headerTimes: "0.010" }, "service"],
-    ["no connection, a reset or a time-out", { status: 502, headerTimes: "-" }, "nobody"],
+    ["no connection, a reset or a time-out", { status: 502, headerTimes: "-", upstreamStatuses: "502" }, "nobody"],
+    ["the same where a route says something else for it", { headerTimes: "-", upstreamStatuses: "504" }, "nobody"],
     ["a second try that was answered", { headerTimes: "-, 0.004" }, "service"],
-    ["a last try that was not", { status: 504, headerTimes: "0.004, -" }, "nobody"],
+    ["a last try that was not", { status: 504, headerTimes: "0.004, -", upstreamStatuses: "503, 504" }, "nobody"],
     ["another group of servers", { headerTimes: "- : 0.004" }, "service"],
-    ["a client that has left", { status: 499, headerTimes: "-" }, "proxy"],
+    ["a client that has left", { status: 499, headerTimes: "-", upstreamStatuses: "-" }, "proxy"],
     ["an answer of nginx itself", { status: 413, headerTimes: "" }, "proxy"],
-    ["an upload that is broken off", { status: 400, headerTimes: "-" }, "proxy"],
-    ["an upload that is too large, while it goes on", { status: 413, headerTimes: "-" }, "proxy"],
-    ["an upload that stalls", { status: 408, headerTimes: "-" }, "proxy"],
+    ["an upload that is broken off", { status: 400, headerTimes: "-", upstreamStatuses: "-" }, "proxy"],
+    [
+      "an upload that is too large, while it goes on",
+      { status: 413, headerTimes: "-", upstreamStatuses: "-" },
+      "proxy",
+    ],
+    ["an upload that stalls", { status: 408, headerTimes: "-", upstreamStatuses: "-" }, "proxy"],
   ])("%s", (_, values, answeredBy) => {
     expect(readNginxLine(nginxLine(values))?.report.answeredBy).toBe(answeredBy);
   });
@@ -287,7 +292,7 @@ test("three calls that nobody has answered open the breaker, and their status an
     const { status, ticket } = await ask(filter, client);
     expect([status, ticket.startsWith("reports.test/all/one/circuitBreaker/")]).toEqual([200, true]);
     expect(ticket).not.toContain(client);
-    tellByUdp(filter, nginxLine({ ticket, status: 502, headerTimes: "-" }));
+    tellByUdp(filter, nginxLine({ ticket, status: 502, headerTimes: "-", upstreamStatuses: "502" }));
     await told(filter, i + 1);
   }
   const { headers } = await ask(filter, "203.0.113.9");
@@ -315,7 +320,7 @@ test("what cannot be read, or is of another plan, is counted and means nothing",
     filter,
     Buffer.from("nothing"),
     nginxLine({ ticket: "/" }),
-    nginxLine({ ticket: other, status: 502, headerTimes: "-" }),
+    nginxLine({ ticket: other, status: 502, headerTimes: "-", upstreamStatuses: "502" }),
   );
   await told(filter, 3);
   const text = await metrics(filter);

@@ -66,7 +66,7 @@ export const THROUGH: Claims = {
   retries: ["RetryIdempotent"],
   streaming: ["AnswerStreaming"],
   weights: ["BackendWeights", "BackendWeightsSeveral", "RetryOtherBackend"],
-  fallback: ["FallbackAnswer"],
+  fallback: ["FallbackAnswer", "FallbackAnswerOk"],
   cache: ["ResponseCache"],
   circuitBreaker: ["CircuitBreakerByErrorShare", "CircuitBreakerAmongBackends", "CircuitBreakerOfLongExchanges"],
   compression: [

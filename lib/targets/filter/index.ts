@@ -70,6 +70,8 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
   const kept = (host: string, route: string, policies: readonly ConfiguredPolicy[]): ConfiguredPolicy[] =>
     policies.flatMap((p) => {
       if (placed.has(placeKey(host, route, p.kind)) || AGAIN.includes(p.kind)) return [p];
+      // Where a breaker is open the filter says what stands in for the answer, and the proxy elsewhere.
+      if (p.kind === "fallback" && placed.has(placeKey(host, route, "circuitBreaker"))) return [p];
       return writtenOut(model, plan.target, p) ?? [];
     });
   const issuers = Object.entries(model.issuers).map(([name, i]) => [

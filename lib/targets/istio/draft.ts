@@ -5,6 +5,7 @@ import type { cors } from "../../policy/kinds/cors";
 import { needsMatching, type Host, type Route } from "../../decision/gateway";
 import type { ErrorBodyConfig, ResponseHeadersConfig } from "../../policy/kinds/response";
 import type { CompressionConfig } from "../../policy/kinds/compression";
+import type { FallbackConfig } from "../../policy/kinds/fallback";
 import type { RespondConfig, WeightsConfig } from "../../policy/kinds/route-shape";
 import type { HeaderChangeConfig, RewriteConfig } from "../../policy/kinds/upstream";
 import type { IssuerRules } from "../../identity/token";
@@ -18,6 +19,7 @@ export interface RouteDraft {
   /** Its methods and headers decide, beside its path. */
   chosenByMatch: boolean;
   respond?: RespondConfig;
+  fallback?: FallbackConfig;
   maxBodyBytes?: number;
   /** A body without a length is counted here. */
   countedBytes?: number;

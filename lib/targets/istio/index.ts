@@ -13,6 +13,7 @@ import { callerPolicies, doorPolicy, meshPolicies, requestAuthentication, teleme
 import {
   audit,
   errorBody,
+  fallback,
   matching,
   requestHeaders,
   requestId,
@@ -88,6 +89,7 @@ export const istio: Target<IstioDraft> = {
     securityHeaders,
     responseHeaders,
     errorBody,
+    fallback,
     compression,
     audit,
   },

@@ -8,9 +8,11 @@ import {
   type ErrorBodyConfig,
   type SecurityHeadersConfig,
 } from "../../policy/kinds/response";
-import type { HostDraft, IstioDraft } from "./draft";
+import { TOLD_AS } from "../../decision/envoy-door";
+import type { FallbackConfig } from "../../policy/kinds/fallback";
+import { hasDoor, type HostDraft, type IstioDraft } from "./draft";
 import { throughAddress } from "../through";
-import { formatText, REDIRECT, REFUSED_HEAD, routeName } from "./names";
+import { formatText, namesOf, REDIRECT, REFUSED_HEAD, routeName } from "./names";
 
 const CEL = {
   name: "envoy.access_loggers.extension_filters.cel",
@@ -58,6 +60,17 @@ function bodyFormat(config: ErrorBodyConfig, status: number, message: string): o
   return { json_format: Object.fromEntries(Object.entries(membersOf(config, status)).map(([k, v]) => [k, fill(v)])) };
 }
 
+const statusIs = (value: number): object => ({
+  status_code_filter: { comparison: { op: "EQ", value: { default_value: value, runtime_key: "gatewright.local_reply" } } },
+});
+
+/** No connection, a reset, or all tries used up by them: 502 everywhere; Envoy says 503. */
+const NO_ANSWER = { response_flag_filter: { flags: ["UF", "UC", "UR", "LR", "URX", "UH"] } };
+
+/** Of a HEAD that the filter refuses no words have come, and Envoy drops their type: the guard sets it again. */
+const IS_HEAD = 'request.method == "HEAD"';
+const HEAD_TYPE = overwrite(REFUSED_HEAD, "application/json");
+
 const quote = (text: string): string => JSON.stringify(text);
 
 /** A redirect carries the CORS headers too, which the CORS filter does not add there. */
@@ -84,9 +97,6 @@ function errorReplies(draft: IstioDraft, config: ErrorBodyConfig, only: object[]
     const list = [...only, ...filters];
     return list.length === 1 ? (list[0] as object) : { and_filter: { filters: list } };
   };
-  const status = (value: number): object => ({
-    status_code_filter: { comparison: { op: "EQ", value: { default_value: value, runtime_key: "gatewright.local_reply" } } },
-  });
   const format = (code: number): object => bodyFormat(config, code, MESSAGES[code] ?? "The request failed.");
   return [
     {
@@ -101,16 +111,70 @@ function errorReplies(draft: IstioDraft, config: ErrorBodyConfig, only: object[]
       body_format_override: format(503),
     },
     {
-      // No connection, a reset, or all tries used up by them: 502, as everywhere; Envoy says 503.
-      filter: all(status(503), { response_flag_filter: { flags: ["UF", "UC", "UR", "LR", "URX", "UH"] } }),
+      filter: all(statusIs(503), NO_ANSWER),
       status_code: 502,
       body_format_override: format(502),
     },
     ...Object.keys(MESSAGES).map((code) => ({
-      filter: all(status(Number(code))),
+      filter: all(statusIs(Number(code))),
       body_format_override: format(Number(code)),
     })),
   ];
+}
+
+const namesRoute = (names: readonly string[]): string => `xds.route_name in [${names.map(quote).join(", ")}]`;
+
+interface Fallbacks {
+  config: FallbackConfig;
+  names: string[];
+}
+
+/** Routes by what they say in place of answers that they have not had. */
+function fallbacksOf(draft: IstioDraft): Fallbacks[] {
+  const found = new Map<string, Fallbacks>();
+  for (const { host, routes } of draft.hosts.values()) {
+    for (const route of routes.values()) {
+      const { fallback: config } = route;
+      if (!config) continue;
+      const key = JSON.stringify(config);
+      found.set(key, { config, names: [...(found.get(key)?.names ?? []), ...namesOf(host.name, route)] });
+    }
+  }
+  return [...found.values()];
+}
+
+/** Refusals of the door that Envoy would take for its failure: they get their status, and keep their words. */
+function refusals(draft: IstioDraft): object[] {
+  const told = (status: number): string => `response.code_details == "ext_authz_denied" && response.code == ${String(status)}`;
+  const others = fallbacksOf(draft).filter(({ config: { on, status } }) => on.includes("breaker-open") && status >= 500 && status !== 503);
+  const to = (expression: string, status: number): object[] => [
+    { filter: cel(`${expression} && ${IS_HEAD}`), status_code: status, headers_to_add: [HEAD_TYPE] },
+    { filter: cel(expression), status_code: status },
+  ];
+  return [
+    ...others.flatMap(({ config, names }) => to(`${told(TOLD_AS.other)} && ${namesRoute(names)}`, config.status)),
+    ...to(told(TOLD_AS[503]), 503),
+  ];
+}
+
+function fallbacks(draft: IstioDraft): object[] {
+  return fallbacksOf(draft).flatMap(({ config, names }) => {
+    const mine = cel(namesRoute(names));
+    const when = {
+      "breaker-open": [],
+      "no-answer": [[statusIs(503), NO_ANSWER], [statusIs(502)]],
+      timeout: [[statusIs(504)]],
+    };
+    const { status, contentType, body, retryAfter } = config;
+    return config.on
+      .flatMap((cause) => when[cause])
+      .map((filters) => ({
+        filter: { and_filter: { filters: [mine, ...filters] } },
+        ...(retryAfter !== undefined && { headers_to_add: [overwrite("retry-after", String(retryAfter / 1000))] }),
+        status_code: status,
+        body_format_override: { text_format_source: { inline_string: formatText(body) }, content_type: contentType },
+      }));
+  });
 }
 
 /** Hosts that nobody has named: their answers are the system's. */
@@ -141,17 +205,13 @@ export function localReplies(draft: IstioDraft): object[] {
   return [
     ...otherHosts(draft),
     ...[...draft.hosts.values()].flatMap(corsOnRedirects),
-    // Of a HEAD that the filter refuses no words have come, and Envoy drops their type: the guard sets it again.
+    ...(hasDoor(draft) ? refusals(draft) : []),
     ...(replies.length > 0
-      ? [
-          {
-            filter: cel('response.code_details == "ext_authz_denied" && request.method == "HEAD"'),
-            headers_to_add: [overwrite(REFUSED_HEAD, "application/json")],
-          },
-        ]
+      ? [{ filter: cel(`response.code_details == "ext_authz_denied" && ${IS_HEAD}`), headers_to_add: [HEAD_TYPE] }]
       : []),
     // What the filter or the model has put into words stays as it is.
     ...(replies.length > 0 ? [{ filter: cel('response.code_details in ["ext_authz_denied", "direct_response"]') }] : []),
+    ...fallbacks(draft),
     ...replies,
     // Hosts that nobody has named.
     ...(forms.size > 1 ? errorReplies(draft, errorBodyKind.schema.parse({}), []) : []),

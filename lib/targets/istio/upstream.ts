@@ -5,6 +5,7 @@ import {
   type TimeoutsConfig,
 } from "../../policy/kinds/upstream";
 import { securityHeaderLines, type ErrorBodyConfig, type ResponseHeadersConfig, type SecurityHeadersConfig } from "../../policy/kinds/response";
+import type { FallbackConfig } from "../../policy/kinds/fallback";
 import type { RespondConfig, WeightsConfig } from "../../policy/kinds/route-shape";
 import type { Enforcer } from "../target";
 import { hostOf, routeOf, type IstioDraft } from "./draft";
@@ -12,7 +13,7 @@ import { hostOf, routeOf, type IstioDraft } from "./draft";
 /** What is kept behind the door, by the VirtualService, and on every answer, by the connection manager. */
 
 export const rewrite: Enforcer<IstioDraft> = {
-  supports: ["RewritePrefix"],
+  supports: ["RewritePrefix", "RewriteHost"],
   stage: "afterExtAuth",
   apply(placement, draft) {
     routeOf(draft, placement).rewrite = placement.config as RewriteConfig;
@@ -53,6 +54,15 @@ export const weights: Enforcer<IstioDraft> = {
   stage: "afterExtAuth",
   apply(placement, draft) {
     routeOf(draft, placement).weights = (placement.config as WeightsConfig).backends;
+  },
+};
+
+/** By local replies, which answers of services never are; 200 is no refusal that the door could tell. */
+export const fallback: Enforcer<IstioDraft> = {
+  supports: ["FallbackAnswer"],
+  stage: "afterExtAuth",
+  apply(placement, draft) {
+    routeOf(draft, placement).fallback = placement.config as FallbackConfig;
   },
 };
 

@@ -83,7 +83,8 @@ function rewrite({ rewrite: config }: RouteDraft): Part<"rewrite"> {
   if (!config) return {};
   const prefix = regexText(config.prefix);
   const [rest, base] = config.replacement === "/" ? ["/?(.*)", "/"] : ["(/.*)?", config.replacement];
-  return { rewrite: { uriRegexRewrite: { match: `^${prefix}${rest}$`, rewrite: `${base}\\1` } } };
+  const uriRegexRewrite = { match: `^${prefix}${rest}$`, rewrite: `${base}\\1` };
+  return { rewrite: { uriRegexRewrite, ...(config.host !== undefined && { authority: config.host }) } };
 }
 
 function destinations(draft: IstioDraft, { route, weights, through }: RouteDraft): Part<"route"> {

@@ -1,6 +1,7 @@
 import type { ErrorBodyConfig } from "../../policy/kinds/response";
 import { needsMatching, type ConfiguredPolicy, type Host, type Route } from "../../decision/gateway";
 import type { CompressionConfig } from "../../policy/kinds/compression";
+import type { FallbackConfig } from "../../policy/kinds/fallback";
 import type { RespondConfig } from "../../policy/kinds/route-shape";
 import type { Placement } from "../../plan";
 import type { TargetInput } from "../target";
@@ -50,6 +51,7 @@ export interface RouteDraft {
   /** Answers are not gathered. */
   streams?: boolean;
   respond?: RespondConfig;
+  fallback?: FallbackConfig;
   door: boolean;
   /** The filter calls the service. */
   through: boolean;

@@ -1,10 +1,10 @@
 import { STATUS_CODES } from "node:http";
 import { reasonPhrase } from "../../policy/kinds/response";
 import { text } from "../nginx-syntax";
-import { addMap, nameFor, type HeaderExpression, type NginxDraft, type ServerDraft } from "./draft";
+import { addMap, nameFor, type HeaderExpression, type NginxDraft, type RouteDraft, type ServerDraft } from "./draft";
 import { responseHeaderLines } from "./header-lines";
 import { errorText } from "./response";
-import type { LocationView } from "./match-locations";
+import { routeLocation, type LocationView } from "./match-locations";
 
 /** Errors that the gateway makes: what is said of each, and how the door's own status reaches the client. */
 
@@ -44,13 +44,26 @@ const NATIVE_REASONS: Readonly<Record<number, string>> = {
   504: "timeout",
 };
 
-/** Where a route goes through the filter, an answer that nginx has not had is the filter's: it is away. */
-export function errorLines(server: ServerDraft, through = false): string[] {
-  if (server.errorBody === undefined) return [];
-  const ofFilter = [502, 504];
+const FAILURES = { "no-answer": 502, timeout: 504 } as const;
+
+/** Errors of a service that has not answered, for which a route has words of its own. */
+const answeredFor = ({ fallback }: RouteDraft): number[] =>
+  Object.entries(FAILURES).flatMap(([cause, status]) => (fallback?.on.includes(cause as keyof typeof FAILURES) ? [status] : []));
+
+const fallbackLocation = ({ route }: RouteDraft): string => `${routeLocation(route.name)}/fallback`;
+
+/** Those of a route take the place of all of the server's. */
+export function errorLines(server: ServerDraft, route?: RouteDraft): string[] {
+  // An answer that nginx has not had there is the filter's: it is away.
+  const ofFilter = route?.through ? Object.values(FAILURES) : [];
+  const own = route ? answeredFor(route) : [];
+  const lines = route && own.length > 0 ? [`error_page ${own.join(" ")} = ${fallbackLocation(route)};`] : [];
+  if (server.errorBody === undefined) return lines;
+  const others = ERRORS.filter((status) => ![...own, ...ofFilter].includes(status));
   return [
-    `error_page ${ERRORS.filter((status) => !through || !ofFilter.includes(status)).join(" ")} /.gateway/error;`,
-    ...(through ? [`error_page ${ofFilter.join(" ")} =503 /.gateway/error;`] : []),
+    `error_page ${others.join(" ")} /.gateway/error;`,
+    ...lines,
+    ...(ofFilter.length > 0 ? [`error_page ${ofFilter.join(" ")} =503 /.gateway/error;`] : []),
     "error_page 403 = /.gateway/refused;",
     "error_page 494 =431 /.gateway/error;",
     "error_page 500 =503 /.gateway/error;",
@@ -71,6 +84,34 @@ function routeHeaders(draft: NginxDraft, server: ServerDraft): HeaderExpression[
   });
 }
 
+/** What routes say in place of answers that they have not had. */
+function fallbackLocations(server: ServerDraft): LocationView[] {
+  return [...server.routes.values()].flatMap((route) => {
+    const { fallback, responseHeaders, alwaysHeaders } = route;
+    if (!fallback) return [];
+    const retryAfter = fallback.retryAfter === undefined ? "$gateway_door_retry_after" : String(fallback.retryAfter / 1000);
+    const set = [
+      ...server.responseHeaders,
+      ...responseHeaders,
+      ...alwaysHeaders,
+      ["Retry-After", retryAfter] as const,
+      ["X-Gateway-Reason", "$gateway_door_reason"] as const,
+    ];
+    const lines = ["internal;", `default_type ${text(fallback.contentType)};`, ...responseHeaderLines(set)];
+    return [{ comment: "", location: `= ${fallbackLocation(route)}`, lines: [...lines, `return ${String(fallback.status)} ${text(fallback.body)};`] }];
+  });
+}
+
+/** Where the door's word is a route's to put into words: its breaker is open. */
+function openBreakers(draft: NginxDraft, server: ServerDraft): string[] {
+  const routes = [...server.routes.values()].filter(({ fallback, door }) => door && fallback?.on.includes("breaker-open"));
+  if (routes.length === 0) return [];
+  const lines = routes.map((route) => [text(`${route.route.name}:breaker-open`), fallbackLocation(route)] as const);
+  const variable = nameFor(draft.names, "gateway_fallback", server.id);
+  const found = addMap(draft, { from: '"$gateway_route:$gateway_door_reason"', variable, lines: [["default", '""'], ...lines] });
+  return [`if (${found}) { rewrite ^ ${found} last; }`];
+}
+
 export function errorLocations(draft: NginxDraft, server: ServerDraft): LocationView[] {
   const { errorBody } = server;
   const added = responseHeaderLines([
@@ -80,7 +121,7 @@ export function errorLocations(draft: NginxDraft, server: ServerDraft): Location
     ["X-Gateway-Reason", "$gateway_door_reason"],
   ]);
   const common = ["internal;", "default_type application/json;", ...added];
-  if (errorBody === undefined) return [];
+  if (errorBody === undefined) return fallbackLocations(server);
   const body = (status: number): string => errorText(errorBody, status);
   const refusals = DOOR_STATUSES.map((s) => `if ($gateway_door_status = ${String(s)}) { return ${String(s)} ${body(s)}; }`);
   // Status 0: what holds for all that have no form of their own.
@@ -90,8 +131,9 @@ export function errorLocations(draft: NginxDraft, server: ServerDraft): Location
     {
       comment: "What the door refused: auth_request passes on no status but 401 and 403",
       location: "= /.gateway/refused",
-      lines: [...common, ...refusals, `return 403 ${body(403)};`],
+      lines: [...common, ...openBreakers(draft, server), ...refusals, `return 403 ${body(403)};`],
     },
+    ...fallbackLocations(server),
   ];
 }
 

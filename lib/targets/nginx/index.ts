@@ -14,7 +14,7 @@ import { httpsRedirect } from "./https-redirect";
 import { pathHygiene } from "./path-hygiene";
 import { requestLine } from "./request-line";
 import { audit, errorBody, requestId, responseHeaders, securityHeaders } from "./response";
-import { matching, requestHeaders, respond, retries, rewrite, streaming, timeouts, totalTime, weights } from "./upstream";
+import { fallback, matching, requestHeaders, respond, retries, rewrite, streaming, timeouts, totalTime, weights } from "./upstream";
 import { viewOf } from "./view";
 import { webSocket } from "./web-socket";
 
@@ -57,6 +57,7 @@ export const nginx: Target<NginxDraft> = {
     timeouts: [timeouts, totalTime],
     retries,
     streaming,
+    fallback,
     compression,
     weights,
     requestId,

@@ -1,4 +1,5 @@
 import type { HeaderChangeConfig, RetriesConfig, RewriteConfig, TimeoutsConfig } from "../../policy/kinds/upstream";
+import type { FallbackConfig } from "../../policy/kinds/fallback";
 import type { RespondConfig, WeightsConfig } from "../../policy/kinds/route-shape";
 import type { Enforcer } from "../target";
 import { addMap, nameFor, routeOf, type NginxDraft, type RouteDraft } from "./draft";
@@ -6,13 +7,15 @@ import { escapeText, regexText, text } from "../nginx-syntax";
 
 /** On raw bytes: the target that nginx has decoded is never sent on. */
 export const rewrite: Enforcer<NginxDraft> = {
-  supports: ["RewritePrefix"],
+  supports: ["RewritePrefix", "RewriteHost"],
   stage: "afterExtAuth",
   apply(placement, draft) {
-    const { prefix, replacement } = placement.config as RewriteConfig;
+    const { prefix, replacement, host } = placement.config as RewriteConfig;
+    const route = routeOf(draft, placement);
+    if (host !== undefined) route.requestHeaders.push(["Host", text(host)]);
     const base = replacement === "/" ? "" : escapeText(replacement);
     const from = regexText(prefix);
-    routeOf(draft, placement).target = addMap(draft, {
+    route.target = addMap(draft, {
       from: "$request_uri",
       variable: nameFor(draft.names, "gateway_target", prefix, replacement),
       lines: [
@@ -71,6 +74,15 @@ export const streaming: Enforcer<NginxDraft> = {
   stage: "afterExtAuth",
   apply(placement, draft) {
     routeOf(draft, placement).streams = true;
+  },
+};
+
+/** `error_page` knows nginx' own errors alone: what a service says passes (ngx_http_core_module). */
+export const fallback: Enforcer<NginxDraft> = {
+  supports: ["FallbackAnswer", "FallbackAnswerOk"],
+  stage: "afterExtAuth",
+  apply(placement, draft) {
+    routeOf(draft, placement).fallback = placement.config as FallbackConfig;
   },
 };
 

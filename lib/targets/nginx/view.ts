@@ -86,6 +86,7 @@ function answerLines(model: GatewayModel, server: ServerDraft, route: RouteDraft
   if (respond) return [`default_type ${text(respond.contentType)};`, `return ${String(respond.status)} ${text(respond.body)};`];
   return [
     ...(route.door ? [] : ["auth_request off;"]),
+    ...(route.fallback ? errorLines(server, route) : []),
     ...timeLines(route, variant),
     ...(route.streams ? ["proxy_buffering off;"] : []),
     ...compressionLines(route),
@@ -99,7 +100,7 @@ function throughLines(model: GatewayModel, server: ServerDraft, route: RouteDraf
   return [
     "auth_request off;",
     `proxy_buffer_size ${String(filterHeadKiB(model))}k;`,
-    ...errorLines(server, true),
+    ...errorLines(server, route),
     ...timeLines(route, variant),
     ...compressionLines(route),
     ...(inheritsThrough(server) ? [] : headers("proxy_set_header", throughRequestHeaders(server))),

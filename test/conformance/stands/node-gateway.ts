@@ -28,5 +28,5 @@ export const nodeGatewayStand: StandFactory = async ({ system, environment, repl
     });
     instances.push({ http, https });
   }
-  return new RealStand("node-gateway", around, instances, secure);
+  return new RealStand("node-gateway", around, instances);
 };
