@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { generate } from "selfsigned";
 import type { GatewayInput, GatewayModel } from "../lib/model";
+import { makeCertificates } from "./conformance/certificates";
 import { modelOf } from "./conformance/systems";
 import { renderNginx } from "./nginx-render";
 import { wheels } from "./parts/wheels";
@@ -73,6 +73,14 @@ const STOCK = [
   "proxy_request_buffering",
   "proxy_send_timeout",
   "proxy_set_header",
+  "proxy_ssl_certificate",
+  "proxy_ssl_certificate_key",
+  "proxy_ssl_name",
+  "proxy_ssl_protocols",
+  "proxy_ssl_server_name",
+  "proxy_ssl_trusted_certificate",
+  "proxy_ssl_verify",
+  "proxy_ssl_verify_depth",
   "return",
   "rewrite",
   "server",
@@ -108,9 +116,7 @@ let certificates = "";
 
 beforeAll(async () => {
   certificates = temporaryDirectory();
-  const pems = await generate([{ name: "commonName", value: "api.example.com" }], { keyType: "ec", curve: "P-256" });
-  writeFileSync(path.join(certificates, "tls.crt"), pems.cert);
-  writeFileSync(path.join(certificates, "tls.key"), pems.private);
+  await makeCertificates(certificates);
 });
 
 afterAll(removeTemporaryDirectories);

@@ -3,7 +3,8 @@ import type { AddressInfo } from "node:net";
 import { PassThrough } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { IncomingBody } from "../lib/filter/incoming";
-import { Connections, HttpTransport } from "../lib/filter/transport";
+import { Connections } from "../lib/filter/connections";
+import { HttpTransport } from "../lib/filter/transport";
 import type { Exchange } from "../lib/policy";
 import type { NoAnswer } from "../lib/policy/no-answer";
 
@@ -44,6 +45,7 @@ async function sent(apartMs: number, length: boolean): Promise<number | string> 
   } as unknown as Exchange;
   const transport = new HttpTransport({
     exchange,
+    tls: {},
     addresses: { s: `127.0.0.1:${String((service.address() as AddressInfo).port)}` },
     ofHost: { identityHeaders: [], passedHeaders: [] },
     body: new IncomingBody(message as never),

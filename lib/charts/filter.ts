@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { k8s } from "cdk8s-plus-27";
 import type { Construct } from "constructs";
-import { workloadOf, type GatewayModel } from "../model";
+import { servicesTls, workloadOf, type GatewayModel } from "../model";
 import { GATEWAY_PORTS, MOST_REPLICAS, STORE_KEY, storeSecretOf } from "./places";
 
 interface FilterWorkload {
@@ -99,16 +99,25 @@ function volumes(
   { name }: Names,
 ): { mounts: k8s.VolumeMount[]; volumes: k8s.Volume[] } {
   const ends = proxyNamespace === undefined && model.front.tls === "gateway";
+  // Whoever calls services shows and asks for certificates.
+  const used = Object.values(servicesTls(model)).flatMap((tls) => [tls.ca ?? [], tls.clientCertificate ?? []].flat());
+  const secrets = [...new Set(used)].sort();
   return {
     mounts: [
       { name: "plan", mountPath: "/plan", readOnly: true },
       { name: "cache", mountPath: CACHE },
       ...(ends ? [{ name: "tls", mountPath: TLS, readOnly: true }] : []),
+      ...secrets.map((name, i) => ({
+        name: `certificate-${String(i)}`,
+        mountPath: `/certificates/${name}`,
+        readOnly: true,
+      })),
     ],
     volumes: [
       { name: "plan", configMap: { name: `${name}-plan` } },
       { name: "cache", emptyDir: { sizeLimit: k8s.Quantity.fromString("16Mi") } },
       ...(ends ? [{ name: "tls", secret: { secretName: model.certificate.secret } }] : []),
+      ...secrets.map((secretName, i) => ({ name: `certificate-${String(i)}`, secret: { secretName } })),
     ],
   };
 }

@@ -1,8 +1,9 @@
 import type { HostHeaders } from "./answer";
 import type { Host, Route } from "./gateway";
+import type { BackendTls } from "../policy/kinds/route-shape";
 import type { ErrorBodyConfig } from "../policy/kinds/response";
 
-export const FORMAT_VERSION = 5;
+export const FORMAT_VERSION = 6;
 
 /** What one filter is to do: the policies of one gateway that its proxy leaves to it. Plain JSON, written by `synth`. */
 export interface FilterPlan {
@@ -29,6 +30,8 @@ export interface FilterPlan {
   upstream?: { headBytes: number };
   /** Addresses of the services, `host:port`. */
   services: Readonly<Record<string, string>>;
+  /** Those that are called by TLS. */
+  servicesTls?: Readonly<Record<string, BackendTls>>;
   /** Hosts with their routes; `policies` holds only what the filter decides. */
   hosts: readonly PlannedHost[];
   otherHosts?: PlannedHost;

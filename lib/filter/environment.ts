@@ -55,6 +55,7 @@ export const VARIABLES = {
   HTTPS_PORT: port,
   TLS_CERTIFICATE: text("a PEM file"),
   TLS_KEY: text("a PEM file"),
+  CERTIFICATES_DIR: text("a folder"),
   REDIS_URL: { ...text("redis://host:port or rediss://host:port", isStoreAddress), secret: true as const },
   STORE_TIMEOUT_MS: milliseconds(1),
   DRAIN_MS: milliseconds(0),
@@ -101,7 +102,7 @@ export function unsetSecrets({ secrets, environment }: FilterPlan, env: NodeJS.P
 /** What holds wherever a filter listens. */
 export function coreOptions(
   env: Environment,
-): Pick<FilterOptions, "drainMs" | "keyTimes" | "secretTimes" | "tokenCacheBytes" | "storeTimeoutMs"> {
+): Pick<FilterOptions, "drainMs" | "keyTimes" | "secretTimes" | "tokenCacheBytes" | "certificates" | "storeTimeoutMs"> {
   return {
     drainMs: env.DRAIN_MS ?? 0,
     keyTimes: {
@@ -111,6 +112,7 @@ export function coreOptions(
     },
     secretTimes: { refreshMs: env.SECRETS_REFRESH_MS ?? SECRET_TIMES.refreshMs },
     tokenCacheBytes: env.TOKEN_CACHE_BYTES,
+    certificates: env.CERTIFICATES_DIR,
     storeTimeoutMs: env.STORE_TIMEOUT_MS,
   };
 }

@@ -21,7 +21,7 @@ import { RedisStore } from "./redis-store";
 import { Secrets, type SecretTimes } from "./secrets";
 import type { Running } from "./through";
 import type { Trace, Tracing } from "./tracing";
-import { Connections } from "./transport";
+import { Connections } from "./connections";
 
 /** What a filter decides by, wherever it listens. */
 export interface CoreOptions {
@@ -35,6 +35,8 @@ export interface CoreOptions {
   secretTimes?: SecretTimes;
   overload?: OverloadLimits;
   patience?: Patience;
+  /** Folder of the secrets by which services are called by TLS; `/certificates` by default. */
+  certificates?: string | undefined;
   /** Bound of the verified-token cache; 0 turns it off. */
   tokenCacheBytes?: number | undefined;
 }
@@ -53,7 +55,7 @@ const hashOf = (plan: FilterPlan): string =>
 
 /** The service behind all listeners. */
 export class Filter implements Running {
-  readonly connections = new Connections();
+  readonly connections: Connections;
   state: State;
   plan: FilterPlan;
   #keys: RemoteKeys;
@@ -87,10 +89,12 @@ export class Filter implements Running {
       storeTimeoutMs,
       overload,
       patience = PATIENCE,
+      certificates,
     }: CoreOptions,
     tracing: Tracing | undefined,
   ) {
     this.plan = plan;
+    this.connections = new Connections(certificates);
     this.#planHash = hashOf(plan);
     this.#keyTimes = keyTimes;
     this.#secretTimes = secretTimes;

@@ -50,7 +50,9 @@ export function readNginxLine(datagram: Buffer): ReportLine | undefined {
   // What a handshake has opened may last for hours: its answer is the handshake's.
   const ms = Number(status === SWITCHING ? last : line["time"]) * 1_000;
   if (ticket === "" || !isStatus(status) || !Number.isFinite(ms)) return undefined;
-  const answeredBy = whoAnswered(Number(lastOf(text(line["upstreamStatuses"]))), last);
+  // An older nginx.conf does not tell it.
+  const noted = line["upstreamStatuses"] === undefined ? status : Number(lastOf(text(line["upstreamStatuses"])));
+  const answeredBy = whoAnswered(noted, last);
   return { ticket, method: text(line["method"]), report: { answeredBy, status }, ms };
 }
 

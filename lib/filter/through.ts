@@ -14,7 +14,8 @@ import { recordOf, type Told } from "./audit";
 import { within } from "./deadline";
 import { join, replyTo, write, writeRaw, type Reply } from "./reply";
 import type { Trace } from "./tracing";
-import { HttpTransport, type Connections, type UpgradedAnswer } from "./transport";
+import type { Connections } from "./connections";
+import { HttpTransport, type UpgradedAnswer } from "./transport";
 
 /** Whole exchanges: from the request to the end of the answer. */
 
@@ -83,6 +84,7 @@ async function judge(
   const transport = new HttpTransport({
     exchange,
     addresses: plan.services,
+    tls: plan.servicesTls ?? {},
     headBytes: plan.upstream?.headBytes ?? 32_768,
     ofHost: verdict.host as PlannedHost,
     body: request.body as IncomingBody,

@@ -1,10 +1,13 @@
-import http, { type IncomingMessage } from "node:http";
+import http, { type ClientRequest, type IncomingMessage } from "node:http";
+import https from "node:https";
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { HOP_BY_HOP, serviceHeaders, type HostHeaders } from "../decision/answer";
 import type { Transport } from "../decision/call";
 import { NoAnswer } from "../policy/no-answer";
 import { BodyRefused, type Exchange, type HeaderLine, type ServiceAnswer } from "../policy";
+import type { BackendTls } from "../policy/kinds/route-shape";
+import type { Connections } from "./connections";
 import { ClientGone, headerLines, type IncomingBody } from "./incoming";
 
 /** How long a service may go on reading a request that it has answered. */
@@ -12,19 +15,6 @@ const LINGER_MS = 10_000;
 
 /** An answer that nobody reads on for this long is given up. */
 const IDLE_MS = 60_000;
-
-/** Connections to services, kept open between requests. */
-export class Connections {
-  readonly #agent = new http.Agent({ keepAlive: true, maxFreeSockets: 256, scheduling: "lifo" });
-
-  get agent(): http.Agent {
-    return this.#agent;
-  }
-
-  stop(): void {
-    this.#agent.destroy();
-  }
-}
 
 /** A handshake's answer, with the connection that it has opened. */
 export interface UpgradedAnswer extends ServiceAnswer {
@@ -35,6 +25,8 @@ export interface UpgradedAnswer extends ServiceAnswer {
 interface Call {
   exchange: Exchange;
   addresses: Readonly<Record<string, string>>;
+  /** Services that are called by TLS. */
+  tls: Readonly<Record<string, BackendTls>>;
   /** The largest head of an answer. */
   headBytes: number;
   ofHost: HostHeaders;
@@ -88,6 +80,28 @@ export class HttpTransport implements Transport {
     return lines.flat();
   }
 
+  #request(service: string, content: Buffer | Readable | undefined): ClientRequest {
+    const { exchange, addresses, tls, connections, headBytes } = this.call;
+    const address = addresses[service] ?? "";
+    const colon = address.lastIndexOf(":");
+    const options = {
+      host: address.slice(0, colon),
+      port: Number(address.slice(colon + 1)),
+      method: exchange.request.method,
+      path: exchange.upstream.target,
+      headers: this.#headers(content),
+      maxHeaderSize: headBytes,
+    };
+    const way = tls[service];
+    const agent = connections.agent(way);
+    const request = way
+      ? https.request({ ...options, agent, servername: way.serverName })
+      : http.request({ ...options, agent });
+    // Node would leave out what is above a number of lines; the head's size is the bound.
+    request.maxHeadersCount = 0;
+    return request;
+  }
+
   #sendOnce(
     service: string,
     content: Buffer | Readable | undefined,
@@ -95,20 +109,8 @@ export class HttpTransport implements Transport {
     resolve: (answer: UpgradedAnswer) => void,
     reject: (error: Error) => void,
   ): void {
-    const { exchange, addresses, connections, signal } = this.call;
-    const address = addresses[service] ?? "";
-    const colon = address.lastIndexOf(":");
-    const request = http.request({
-      agent: connections.agent,
-      host: address.slice(0, colon),
-      port: Number(address.slice(colon + 1)),
-      method: exchange.request.method,
-      path: exchange.upstream.target,
-      headers: this.#headers(content),
-      maxHeaderSize: this.call.headBytes,
-    });
-    // Node would leave out what is above a number of lines; the head's size is the bound.
-    request.maxHeadersCount = 0;
+    const { signal } = this.call;
+    const request = this.#request(service, content);
     let connected = false;
     let settled = false;
     let timer: NodeJS.Timeout | undefined;
@@ -145,8 +147,9 @@ export class HttpTransport implements Transport {
       if (streamed) clearTimeout(timer);
     };
     request.on("socket", (socket) => {
-      if (!socket.connecting) connect();
-      else socket.once("connect", connect);
+      const secure = this.call.tls[service] !== undefined;
+      if (request.reusedSocket || (!secure && !socket.connecting)) connect();
+      else socket.once(secure ? "secureConnect" : "connect", connect);
     });
     // The time to the first byte begins when the service has the request.
     request.on("finish", () => {

@@ -10,6 +10,7 @@ export function loadModel(file: string): Result<GatewayModel> {
   return checkModel(raw);
 }
 
+export { servicesTls } from "./backends";
 export { checkModel } from "./check";
 export { trustedHops } from "./front";
 export { edgeTargetOf, systemNameOf, userOf, workloadOf } from "./names";

@@ -3,6 +3,7 @@ import type { ConfiguredPolicy, Gateway, Host, PathMatch, Respond, Route } from 
 import { issuerRules, type JwtConfig } from "../policy/kinds/jwt";
 import { mayShare } from "../decision/route-match";
 import type { HeaderChangeConfig } from "../policy/kinds/upstream";
+import { backendTlsOf } from "./backends";
 import type { MatchingConfig } from "../policy/kinds/route-shape";
 import { modelIn } from "./overlay";
 import { OWN_ANSWERS } from "../policy/kinds/compression";
@@ -219,6 +220,7 @@ function shapeOf(model: GatewayModel, route: RouteModel, policies: Policies, bas
     ...(respond && { respond }),
     ...headersOf(policies),
     ...ownersOf(policies, route, basePath),
+    ...backendTlsOf(model, servicesOf(route)),
     ...(backends && { weights: { backends, triesOthers: triesOthers(backends, policies) } }),
   };
 }

@@ -70,19 +70,35 @@ const serviceAccount = z
 
 const environments = z.array(name).min(1).optional();
 
-const service = z.strictObject({
-  address,
-  /** The environments that have it; all by default. Routes to it exist only there. */
-  environments,
-  policies: routePolicies.prefault({}),
-  /** Labels of its pods, so that the mesh can say who calls them. */
-  workload: z
-    .record(labelName, labelValue)
-    .refine((labels) => Object.keys(labels).length > 0, "name at least one label")
-    .optional(),
-  /** Service accounts that call it beside the gateway, as `namespace/name`; with `workload` nobody else does. */
-  callers: z.array(serviceAccount).refine(unique, "name each once").default([]),
+/** How a service is called by TLS (Gateway API: BackendTLSPolicy). */
+const serviceTls = z.strictObject({
+  /** Name that it is asked for by (SNI), and that its certificate must have; that of the address by default. */
+  serverName: hostname.optional(),
+  /** Kubernetes secret with the authorities, as `ca.crt`, that its certificate may come from; those of the system by default. */
+  ca: name.optional(),
+  /** Kubernetes secret with the certificate that the gateway shows: `tls.crt`, `tls.key`, and for Istio `ca.crt` beside them. */
+  clientCertificate: name.optional(),
 });
+
+const service = z
+  .strictObject({
+    address,
+    tls: serviceTls.optional(),
+    /** The environments that have it; all by default. Routes to it exist only there. */
+    environments,
+    policies: routePolicies.prefault({}),
+    /** Labels of its pods, so that the mesh can say who calls them. */
+    workload: z
+      .record(labelName, labelValue)
+      .refine((labels) => Object.keys(labels).length > 0, "name at least one label")
+      .optional(),
+    /** Service accounts that call it beside the gateway, as `namespace/name`; with `workload` nobody else does. */
+    callers: z.array(serviceAccount).refine(unique, "name each once").default([]),
+  })
+  .refine(
+    ({ address, tls }) => !tls || tls.serverName !== undefined || !/^[\d.]+:\d+$/.test(address),
+    "name tls.serverName: an address of numbers is no name that a certificate has",
+  );
 
 const tenantId = z
   .union([z.int().min(1), z.string()])

@@ -13,6 +13,8 @@ export const FEATURES = {
   AuthorizationNoneOf: "tokens that are refused for what they say",
   AuthorizationByRole: "any of the named roles",
   AuthorizationByScope: "all of the named scopes",
+  BackendTls: "a service is called by TLS, and shows a certificate of its name",
+  BackendTlsSeveral: "backends of one route that are called by TLS in different ways, or not",
   BackendWeights: "share requests between two backends by weight",
   BackendWeightsSeveral: "share requests between more than two backends",
   BodySchema: "a JSON body must fit its schema, reasons in the answer",

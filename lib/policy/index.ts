@@ -25,7 +25,7 @@ import { audit, errorBody, requestId, responseHeaders, securityHeaders } from ".
 import { signature } from "./kinds/signature";
 import { streaming } from "./kinds/streaming";
 import { tenant } from "./kinds/tenant";
-import { hostTenants, matching, respond, weights } from "./kinds/route-shape";
+import { backendTls, hostTenants, matching, respond, weights } from "./kinds/route-shape";
 import { requestHeaders, retries, rewrite, timeouts } from "./kinds/upstream";
 import { webSocket } from "./kinds/web-socket";
 
@@ -62,6 +62,7 @@ export const KINDS = [
   retries,
   streaming,
   weights,
+  backendTls,
   fallback,
   cache,
   circuitBreaker,

@@ -1,3 +1,4 @@
+import { CA, CLIENT, OTHER_CA, SERVER_NAME } from "./certificates";
 import { defineGateway } from "../../lib/model";
 
 /** A model of the test suite: promises that none of the product's systems makes yet, each on a path of its own. */
@@ -74,6 +75,14 @@ export default defineGateway({
   services: {
     one: { address: "one.lab.svc.cluster.local:8080" },
     two: { address: "two.lab.svc.cluster.local:8080" },
+    sealed: {
+      address: "sealed.lab.internal:8443",
+      tls: { serverName: SERVER_NAME, ca: CA, clientCertificate: CLIENT },
+    },
+    "sealed-2": { address: "sealed-2.lab.internal:8443", tls: { serverName: SERVER_NAME, ca: CA } },
+    // It shows the certificate of the others.
+    forged: { address: "forged.lab.internal:8443", tls: { serverName: "forged.lab.internal", ca: CA } },
+    strict: { address: "strict.lab.internal:8443", tls: { serverName: SERVER_NAME, ca: OTHER_CA } },
   },
   policies: {
     jwt: open,
@@ -658,6 +667,30 @@ export default defineGateway({
         circuitBreaker: { minimumCalls: 2, minimumCallers: 1, openFor: "4s", counts: ["5xx", "noAnswer"] },
         fallback: { status: 200, body: "[]" },
       },
+    },
+    { name: "sealed", match: { prefix: ["/sealed"] }, service: "sealed", policies: { webSocket: { allowed: true } } },
+    { name: "sealed-without-own", match: { prefix: ["/sealed/without-own"] }, service: "sealed-2" },
+    { name: "forged", match: { prefix: ["/forged"] }, service: "forged", policies: { retries: { tries: 2 } } },
+    { name: "of-another-authority", match: { prefix: ["/of-another-authority"] }, service: "strict" },
+    {
+      name: "sealed-through",
+      match: { prefix: ["/sealed/through"] },
+      service: "sealed",
+      policies: { cache: { group: "sealed", by: "user" }, jwt: { issuers: ["main"] } },
+    },
+    {
+      name: "forged-through",
+      match: { prefix: ["/forged/through"] },
+      service: "forged",
+      policies: { cache: { group: "sealed", by: "user" }, jwt: { issuers: ["main"] } },
+    },
+    {
+      name: "sealed-or-not",
+      match: { prefix: ["/sealed/or-not"] },
+      backends: [
+        { service: "sealed", weight: 50 },
+        { service: "one", weight: 50 },
+      ],
     },
     {
       name: "bff",

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
+import https from "node:https";
 import http, { type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { GatewayModel } from "../../lib/model";
 import type { HeaderLine } from "../../lib/policy";
 import type { Behaviour } from "./case";
 import { bodyOf } from "./wire";
@@ -103,17 +105,23 @@ const rawLines = (message: IncomingMessage): HeaderLine[] =>
     message.rawHeaders[2 * i + 1] as string,
   ]);
 
+type ServiceTls = GatewayModel["services"][string]["tls"];
+
 /** Real echo servers, one for each service, on loopback. */
 export class EchoServers {
   readonly ports = new Map<string, number>();
   readonly #servers = new Map<string, Server>();
   readonly #sockets = new Set<Socket>();
 
-  constructor(private readonly services: Services) {}
+  constructor(
+    private readonly services: Services,
+    /** What those show that are called by TLS, and whose certificates they ask for where the gateway shows one. */
+    private readonly certificate: { cert: string; key: string; clients: string },
+  ) {}
 
-  async start(names: readonly string[]): Promise<void> {
-    for (const name of names) {
-      const server = this.#create(name);
+  async start(services: Readonly<Record<string, { tls?: ServiceTls }>>): Promise<void> {
+    for (const [name, { tls }] of Object.entries(services)) {
+      const server = this.#create(name, tls);
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
       this.ports.set(name, (server.address() as AddressInfo).port);
       this.#servers.set(name, server);
@@ -144,8 +152,11 @@ export class EchoServers {
     }
   }
 
-  #create(service: string): Server {
-    const server = http.createServer({ maxHeaderSize: 128 * 1024, keepAliveTimeout: 120_000, requestTimeout: 0 });
+  #create(service: string, tls: ServiceTls): Server {
+    const options = { maxHeaderSize: 128 * 1024, keepAliveTimeout: 120_000, requestTimeout: 0 };
+    const { cert, key, clients } = this.certificate;
+    const asks = tls?.clientCertificate === undefined ? {} : { requestCert: true, ca: clients };
+    const server = tls ? https.createServer({ ...options, cert, key, ...asks }) : http.createServer(options);
     server.on("request", (message, response) => {
       const chunks: Buffer[] = [];
       message.on("data", (chunk: Buffer) => chunks.push(chunk));

@@ -85,7 +85,7 @@ function planOf(service: number, keys: number): FilterPlan {
     ],
   }));
   return {
-    formatVersion: 5,
+    formatVersion: 6,
     system: "fuzz",
     environment: "test",
     proxy: "nginx",

@@ -43,7 +43,7 @@ async function gateway(
     through: true,
   };
   const plan: FilterPlan = {
-    formatVersion: 5,
+    formatVersion: 6,
     system: "exchanges",
     environment: "test",
     proxy: "nginx",

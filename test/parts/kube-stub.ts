@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import http, { type ServerResponse } from "node:http";
 import path from "node:path";
 import type { AddressInfo } from "node:net";
@@ -23,13 +23,14 @@ export interface Secret {
   data: Record<string, string>;
 }
 
-/** A certificate from `tls.crt` and `tls.key` of a folder. */
-export function tlsSecret(name: string, namespace: string, folder: string): Secret {
-  const data = ["tls.crt", "tls.key"].map((file) => [file, readFileSync(path.join(folder, file)).toString("base64")]);
+/** Certificates from the files of a folder. */
+export function secretOf(name: string, namespace: string, folder: string): Secret {
+  const files = readdirSync(folder).filter((file) => /\.(crt|key)$/.test(file));
+  const data = files.map((file) => [file, readFileSync(path.join(folder, file)).toString("base64")]);
   return {
     apiVersion: "v1",
     kind: "Secret",
-    type: "kubernetes.io/tls",
+    type: "Opaque",
     metadata: { name, namespace, resourceVersion: "1" },
     data: Object.fromEntries(data) as Record<string, string>,
   };

@@ -22,6 +22,8 @@ export const FORWARDED_HEADERS = [
  * `Proxy`, which CGI programs read as a variable.
  */
 export const STEERING_HEADERS = [
+  // No trailers of a request are passed on.
+  "trailer",
   "forwarded",
   "x-forwarded",
   ...[

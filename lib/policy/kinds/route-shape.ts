@@ -77,6 +77,29 @@ export const weights = policyKind({
   ],
 });
 
+const backend = z.strictObject({
+  serverName: z.string(),
+  ca: z.string().optional(),
+  clientCertificate: z.string().optional(),
+});
+/** How a service is called by TLS: the name that its certificate must have, and Kubernetes secrets. */
+export type BackendTls = z.output<typeof backend>;
+
+/** Backends that are called by TLS, each by its service's name (Gateway API: BackendTLSPolicy). */
+export const backendTls = policyKind({
+  kind: "backendTls",
+  schema: z.strictObject({
+    backends: z.record(z.string(), backend),
+    /** All backends of the route are called in the same way. */
+    alike: z.boolean(),
+  }),
+  phase: "upstream",
+  sees: "head",
+  perHost: false,
+  requires: ({ alike }): Feature[] => (alike ? ["BackendTls"] : ["BackendTls", "BackendTlsSeveral"]),
+});
+
+export type BackendTlsConfig = z.output<(typeof backendTls)["schema"]>;
 export type MatchingConfig = z.output<(typeof matching)["schema"]>;
 export type RespondConfig = z.output<(typeof respond)["schema"]>;
 export type WeightsConfig = z.output<(typeof weights)["schema"]>;
@@ -87,6 +110,7 @@ export const SHAPE_KINDS: readonly string[] = [
   matching.kind,
   respond.kind,
   weights.kind,
+  backendTls.kind,
   "bodyCount",
   "secretHeaders",
 ];

@@ -65,6 +65,7 @@ export const THROUGH: Claims = {
   timeouts: ["TimeoutFirstByte", "TimeoutTotal"],
   retries: ["RetryIdempotent"],
   streaming: ["AnswerStreaming"],
+  backendTls: ["BackendTls", "BackendTlsSeveral"],
   weights: ["BackendWeights", "BackendWeightsSeveral", "RetryOtherBackend"],
   fallback: ["FallbackAnswer", "FallbackAnswerOk"],
   cache: ["ResponseCache"],

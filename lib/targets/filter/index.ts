@@ -1,4 +1,4 @@
-import { secretsOf } from "../../model";
+import { secretsOf, servicesTls } from "../../model";
 import type { Capabilities, Claim } from "../../plan";
 import { configOf, type ConfiguredPolicy, type Host } from "../../decision/gateway";
 import type { HostHeaders } from "../../decision/answer";
@@ -82,7 +82,8 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
       algorithms: i.algorithms,
     },
   ]);
-  const { kind, networks, healthPath, tls } = model.front;
+  const { kind, networks, healthPath } = model.front;
+  const tls = servicesTls(model);
   return {
     formatVersion: FORMAT_VERSION,
     system: gateway.system,
@@ -97,11 +98,12 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
       hops: trustedHops(model.front),
       networks,
       healthPath,
-      tls,
+      tls: model.front.tls,
       idleMs: clientIdleMs(model.front, gateway),
     },
     upstream: model.upstream,
     services: Object.fromEntries(Object.entries(model.services).map(([name, s]) => [name, s.address])),
+    ...(Object.keys(tls).length > 0 && { servicesTls: tls }),
     ...(plan.target === "node-gateway" &&
       gateway.otherHosts && { otherHosts: { ...formOf(gateway.otherHosts), ...gateway.otherHosts } }),
     hosts: gateway.hosts.map((host: Host) => {

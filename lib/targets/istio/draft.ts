@@ -6,7 +6,7 @@ import { needsMatching, type Host, type Route } from "../../decision/gateway";
 import type { ErrorBodyConfig, ResponseHeadersConfig } from "../../policy/kinds/response";
 import type { CompressionConfig } from "../../policy/kinds/compression";
 import type { FallbackConfig } from "../../policy/kinds/fallback";
-import type { RespondConfig, WeightsConfig } from "../../policy/kinds/route-shape";
+import type { BackendTls, RespondConfig, WeightsConfig } from "../../policy/kinds/route-shape";
 import type { HeaderChangeConfig, RewriteConfig } from "../../policy/kinds/upstream";
 import type { IssuerRules } from "../../identity/token";
 import type { TargetInput } from "../target";
@@ -73,6 +73,8 @@ export interface IstioDraft {
   input: TargetInput;
   hosts: Map<string, HostDraft>;
   issuers: Map<string, IssuerRules>;
+  /** Services that are called by TLS. */
+  backendTls: Map<string, BackendTls>;
 }
 
 export function beginDraft(input: TargetInput): IstioDraft {
@@ -103,7 +105,7 @@ export function beginDraft(input: TargetInput): IstioDraft {
       routes: new Map(host.routes.map((route) => [route.name, routeDraft(host, route)])),
     },
   ]);
-  return { input, hosts: new Map(hosts), issuers: new Map() };
+  return { input, hosts: new Map(hosts), issuers: new Map(), backendTls: new Map() };
 }
 
 export function hasDoor(draft: IstioDraft): boolean {

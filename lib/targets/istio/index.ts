@@ -12,6 +12,7 @@ import { nativeIdentity } from "./native-identity";
 import { callerPolicies, doorPolicy, meshPolicies, requestAuthentication, telemetry } from "./security";
 import {
   audit,
+  backendTls,
   errorBody,
   fallback,
   matching,
@@ -84,6 +85,7 @@ export const istio: Target<IstioDraft> = {
     timeouts,
     retries,
     streaming,
+    backendTls,
     weights,
     requestId,
     securityHeaders,

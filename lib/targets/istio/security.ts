@@ -8,13 +8,13 @@ import {
   PeerAuthenticationSpecMtlsMode,
   RequestAuthentication,
 } from "../../../imports/security.istio.io";
-import { DestinationRule } from "../../../imports/networking.istio.io";
 import { Telemetry } from "../../../imports/telemetry.istio.io";
 import { workloadOf } from "../../model";
 import type { Place } from "../../plan";
+import { clusterServices, destinationRules } from "./destinations";
 import { hasDoor, type IstioDraft } from "./draft";
 import { claimMembers } from "../../identity/claims";
-import { duration, metadata, providerName, splitAddress } from "./names";
+import { metadata, providerName, splitAddress } from "./names";
 
 /**
  * Every port asks the door: one that nobody thought of is refused, not open. What needs nobody's word (open routes, and the
@@ -99,37 +99,19 @@ export function callerPolicies(scope: Construct, draft: IstioDraft): void {
   }
 }
 
-/** Services of the cluster by their namespaces: `name.namespace.svc…`. */
-function clusterServices(draft: IstioDraft): { name: string; namespace: string; host: string }[] {
-  const { gateway, model } = draft.input;
-  const used = new Set(gateway.hosts.flatMap((h) => h.routes.flatMap((r) => r.backends.map((b) => b.service))));
-  return [...used].sort().flatMap((name) => {
-    const { host } = splitAddress(model.services[name]?.address ?? "");
-    const [, namespace, svc] = host.split(".");
-    return namespace !== undefined && svc === "svc" ? [{ name, namespace, host }] : [];
-  });
-}
-
 export function meshPolicies(scope: Construct, draft: IstioDraft): void {
   const services = clusterServices(draft);
   const labels = metadata(draft, "").labels;
+  // A service that speaks TLS itself speaks it to nobody's sidecar: its namespace is not ours to say it of.
+  const itself = new Set(services.filter(({ name }) => draft.backendTls.has(name)).map((s) => s.namespace));
   for (const namespace of new Set(services.map((s) => s.namespace))) {
+    if (itself.has(namespace)) continue;
     new PeerAuthentication(scope, `mtls-${namespace}`, {
       metadata: { name: `${draft.input.gateway.system}-mtls`, namespace, labels },
       spec: { mtls: { mode: PeerAuthenticationSpecMtlsMode.STRICT } },
     });
   }
-  for (const { name, namespace, host } of services) {
-    const firstTries = [...draft.hosts.values()].flatMap((h) =>
-      [...h.routes.values()]
-        .filter((r) => r.route.backends.some((b) => b.service === name))
-        .map((r) => r.retries?.perTryMs ?? r.firstByteMs ?? 10_000),
-    );
-    new DestinationRule(scope, `destination-${name}`, {
-      metadata: { name: `${draft.input.gateway.system}-${name}`, namespace, labels },
-      spec: { host, trafficPolicy: { connectionPool: { tcp: { connectTimeout: duration(Math.min(...firstTries)) } } } },
-    });
-  }
+  destinationRules(scope, draft);
 }
 
 export function telemetry(scope: Construct, draft: IstioDraft): void {

@@ -6,7 +6,7 @@ import {
 } from "../../policy/kinds/upstream";
 import { securityHeaderLines, type ErrorBodyConfig, type ResponseHeadersConfig, type SecurityHeadersConfig } from "../../policy/kinds/response";
 import type { FallbackConfig } from "../../policy/kinds/fallback";
-import type { RespondConfig, WeightsConfig } from "../../policy/kinds/route-shape";
+import type { BackendTlsConfig, RespondConfig, WeightsConfig } from "../../policy/kinds/route-shape";
 import type { Enforcer } from "../target";
 import { hostOf, routeOf, type IstioDraft } from "./draft";
 
@@ -54,6 +54,16 @@ export const weights: Enforcer<IstioDraft> = {
   stage: "afterExtAuth",
   apply(placement, draft) {
     routeOf(draft, placement).weights = (placement.config as WeightsConfig).backends;
+  },
+};
+
+/** Told to Envoy by the DestinationRule of each service: it holds for whoever calls it from here. */
+export const backendTls: Enforcer<IstioDraft> = {
+  supports: ["BackendTls", "BackendTlsSeveral"],
+  stage: "afterExtAuth",
+  apply(placement, draft) {
+    const { backends } = placement.config as BackendTlsConfig;
+    for (const [service, tls] of Object.entries(backends)) draft.backendTls.set(service, tls);
   },
 };
 

@@ -2,7 +2,7 @@ import type { ErrorBodyConfig } from "../../policy/kinds/response";
 import { needsMatching, type ConfiguredPolicy, type Host, type Route } from "../../decision/gateway";
 import type { CompressionConfig } from "../../policy/kinds/compression";
 import type { FallbackConfig } from "../../policy/kinds/fallback";
-import type { RespondConfig } from "../../policy/kinds/route-shape";
+import type { BackendTls, RespondConfig } from "../../policy/kinds/route-shape";
 import type { Placement } from "../../plan";
 import type { TargetInput } from "../target";
 import { filterWays, handshakes } from "../through";
@@ -52,6 +52,8 @@ export interface RouteDraft {
   streams?: boolean;
   respond?: RespondConfig;
   fallback?: FallbackConfig;
+  /** How its services are called by TLS. */
+  tls?: BackendTls;
   door: boolean;
   /** The filter calls the service. */
   through: boolean;

@@ -14,7 +14,7 @@ import { httpsRedirect } from "./https-redirect";
 import { pathHygiene } from "./path-hygiene";
 import { requestLine } from "./request-line";
 import { audit, errorBody, requestId, responseHeaders, securityHeaders } from "./response";
-import { fallback, matching, requestHeaders, respond, retries, rewrite, streaming, timeouts, totalTime, weights } from "./upstream";
+import { backendTls, fallback, matching, requestHeaders, respond, retries, rewrite, streaming, timeouts, totalTime, weights } from "./upstream";
 import { viewOf } from "./view";
 import { webSocket } from "./web-socket";
 
@@ -33,7 +33,7 @@ function finish(draft: NginxDraft): OutputFile[] {
   return [{ path: `nginx/${system}/${environment}/nginx.conf`, content: template()(viewOf(draft)) }];
 }
 
-/** A complete nginx.conf for nginx 1.23 or later, stock modules only. */
+/** A complete nginx.conf for the nginx that the model names or a later one, stock modules only. */
 export const nginx: Target<NginxDraft> = {
   name: "nginx",
   proven: true,
@@ -59,6 +59,7 @@ export const nginx: Target<NginxDraft> = {
     streaming,
     fallback,
     compression,
+    backendTls,
     weights,
     requestId,
     securityHeaders,

@@ -1,6 +1,7 @@
 import type { HeaderChangeConfig, RetriesConfig, RewriteConfig, TimeoutsConfig } from "../../policy/kinds/upstream";
 import type { FallbackConfig } from "../../policy/kinds/fallback";
-import type { RespondConfig, WeightsConfig } from "../../policy/kinds/route-shape";
+import type { GatewayModel } from "../../model";
+import type { BackendTlsConfig, RespondConfig, WeightsConfig } from "../../policy/kinds/route-shape";
 import type { Enforcer } from "../target";
 import { addMap, nameFor, routeOf, type NginxDraft, type RouteDraft } from "./draft";
 import { escapeText, regexText, text } from "../nginx-syntax";
@@ -76,6 +77,35 @@ export const streaming: Enforcer<NginxDraft> = {
     routeOf(draft, placement).streams = true;
   },
 };
+
+export const backendTls: Enforcer<NginxDraft> = {
+  supports: ["BackendTls"],
+  stage: "afterExtAuth",
+  apply(placement, draft) {
+    const [tls] = Object.values((placement.config as BackendTlsConfig).backends);
+    if (tls) routeOf(draft, placement).tls = tls;
+  },
+};
+
+/** Where Debian, Alpine and the image of nginx have the authorities of the system. */
+const SYSTEM_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt";
+
+/** Whose certificate a service must show, and which one nginx does (ngx_http_proxy_module); secrets are folders beside its own. */
+export function backendTlsLines({ certificate: { directory } }: GatewayModel, { tls }: RouteDraft): string[] {
+  if (!tls) return [];
+  const { serverName, ca, clientCertificate: own } = tls;
+  return [
+    "proxy_ssl_verify on;",
+    "proxy_ssl_verify_depth 4;",
+    "proxy_ssl_protocols TLSv1.2 TLSv1.3;",
+    `proxy_ssl_trusted_certificate ${ca === undefined ? SYSTEM_AUTHORITIES : `${directory}/${ca}/ca.crt`};`,
+    "proxy_ssl_server_name on;",
+    `proxy_ssl_name ${serverName};`,
+    ...(own === undefined
+      ? []
+      : [`proxy_ssl_certificate ${directory}/${own}/tls.crt;`, `proxy_ssl_certificate_key ${directory}/${own}/tls.key;`]),
+  ];
+}
 
 /** `error_page` knows nginx' own errors alone: what a service says passes (ngx_http_core_module). */
 export const fallback: Enforcer<NginxDraft> = {

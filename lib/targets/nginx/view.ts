@@ -10,7 +10,7 @@ import { escapeText, text, time, headerVariable } from "../nginx-syntax";
 import { identityHeaders, passedHeaders } from "../identity-headers";
 import { filterHeadKiB, longestAnswerMs, reportAddress, throughAddress } from "../through";
 import { clientAddressMap, http2Form, listenerView } from "./edge";
-import { othersOf } from "./upstream";
+import { backendTlsLines, othersOf } from "./upstream";
 import { handshakeChecks } from "./web-socket";
 import { errorText } from "./response";
 import { errorLines, errorLocations, errorTexts } from "./errors";
@@ -91,7 +91,8 @@ function answerLines(model: GatewayModel, server: ServerDraft, route: RouteDraft
     ...(route.streams ? ["proxy_buffering off;"] : []),
     ...compressionLines(route),
     ...(own ? headers("proxy_set_header", lastOfEach([...baseRequestHeaders(server), ...route.requestHeaders])) : []),
-    `proxy_pass http://${route.backend ?? backends[0]?.service ?? ""}${route.target};`,
+    ...backendTlsLines(model, route),
+    `proxy_pass ${route.tls ? "https" : "http"}://${route.backend ?? backends[0]?.service ?? ""}${route.target};`,
   ];
 }
 

@@ -9,6 +9,7 @@ import { resolveGateway, type GatewayModel } from "../../../lib/model";
 import { configOf } from "../../../lib/decision/gateway";
 import type { Case } from "../case";
 import { Identities } from "../identities";
+import { makeCertificates } from "../certificates";
 import { modelOf, placedModel, secretVariable, type Addresses } from "../systems";
 import { EchoServers, Services } from "../upstreams";
 
@@ -59,11 +60,17 @@ export class Around {
     const directory = mkdtempSync(path.join(tmpdir(), `gatewright-${target}-`));
     const identities = new Identities(system);
     const services = new Services();
-    const echoes = new EchoServers(services);
-    await echoes.start(Object.keys(model.services));
+    const certificates = path.join(directory, "tls");
+    const echoes = new EchoServers(services, await makeCertificates(certificates));
+    await echoes.start(model.services);
     const keyServer = await startKeyServer(() => identities.keySet());
     const valkey = await Valkey.start(valkeyBinary, directory);
     return new Around(identities, model, directory, valkey, echoes, keyServer, services);
+  }
+
+  /** Folder of the gateway's certificate, with those of services below. */
+  get certificates(): string {
+    return path.join(this.directory, "tls");
   }
 
   /** The model with this run's addresses, for one instance of the gateway. */
@@ -102,7 +109,7 @@ export class Around {
     const secrets = Object.entries(this.identities.secrets()).map(([secret, value]) => [secretVariable(secret), value]);
     const given = Object.fromEntries(secrets) as Record<string, string>;
     // A busy machine is not what the cases are about.
-    const patient = { STORE_TIMEOUT_MS: "2000" };
+    const patient = { STORE_TIMEOUT_MS: "2000", CERTIFICATES_DIR: this.certificates };
     const env = { ...process.env, ...patient, ...given, ADMIN_PORT: String(admin), REDIS_URL: this.valkey.url, ...own };
     const start = async (): Promise<Part> => {
       const part = startPart(process.execPath, ["--import", "tsx", path.join(ROOT, program), planFile], {

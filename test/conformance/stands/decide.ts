@@ -1,6 +1,6 @@
 import { createSecretKey, randomUUID, type KeyObject } from "node:crypto";
 import { hostName, originForm } from "../../../lib/decision/request-target";
-import { resolveGateway } from "../../../lib/model";
+import { resolveGateway, type GatewayModel } from "../../../lib/model";
 import type { HeaderLine, Refusal, RequestBody, ServiceAnswer, SharedStore, State } from "../../../lib/policy";
 import {
   answerHeaders,
@@ -19,6 +19,7 @@ import { MemoryStore } from "../../../lib/state/memory-store";
 import type { ErrorBodyConfig } from "../../../lib/policy/kinds/response";
 import { hostHeaders } from "../../../lib/targets/identity-headers";
 import { Identities } from "../identities";
+import { isTrusted } from "../certificates";
 import { modelOf, STRANGERS } from "../systems";
 import { echoOf, Services, type Seen } from "../upstreams";
 import { headBytes, withForwardedFor, type WireAnswer, type WireRequest } from "../wire";
@@ -72,6 +73,7 @@ class DecideStand implements Stand {
   #shared = new MemoryStore();
 
   readonly headBytes: number;
+  readonly #services: GatewayModel["services"];
 
   constructor(system: string, environment: string) {
     this.identities = new Identities(system);
@@ -79,6 +81,7 @@ class DecideStand implements Stand {
     if (!model) throw new Error(`No model for ${system}`);
     this.#gateway = resolveGateway(model, environment);
     this.headBytes = model.upstream.headBytes;
+    this.#services = model.services;
     this.#trusted = !model.front.networks.includes(STRANGERS);
   }
 
@@ -215,7 +218,9 @@ class DecideStand implements Stand {
     request: WireRequest,
     replica: Replica,
   ): Promise<ServiceAnswer> {
-    if (this.services.isDown(service)) return Promise.reject(new NoAnswer("connect-failure"));
+    const tls = this.#services[service]?.tls;
+    if (this.services.isDown(service) || (tls && !isTrusted(tls)))
+      return Promise.reject(new NoAnswer("connect-failure"));
     const { exchange } = verdict;
     const ofHost = hostHeaders(verdict.host as Host);
     const seen: Seen = {

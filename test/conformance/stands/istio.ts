@@ -6,11 +6,12 @@ import type { OutputFile } from "../../../lib/targets";
 import { startEnvoy } from "../../parts/envoy";
 import { goTool } from "../../parts/go-tools";
 import { startIstiod } from "../../parts/istiod";
-import { startKubeStub, tlsSecret } from "../../parts/kube-stub";
+import { secretOf, startKubeStub } from "../../parts/kube-stub";
 import { freePair, freePorts, portOpen, until } from "../../parts/process";
 import { wheels } from "../../parts/wheels";
 import { Around } from "./around";
-import { certificates, renderFor } from "./nginx";
+import { CA, CLIENT, OTHER_CA } from "../certificates";
+import { renderFor } from "./nginx";
 import { RealStand, type Instance } from "./real-stand";
 import type { StandFactory, StandOptions } from "./stand";
 
@@ -102,10 +103,10 @@ async function startInstance(
       defaultProviders: { metrics: [] },
     }),
   );
-  const tls = around.makeDirectory(`istio-${String(n)}/tls`);
-  await certificates(tls);
+  const { namespace } = around.model.kubernetes.istioGateway;
   const kube = await startKubeStub([
-    tlsSecret(around.model.certificate.secret, around.model.kubernetes.istioGateway.namespace, tls),
+    secretOf(around.model.certificate.secret, namespace, around.certificates),
+    ...[CA, OTHER_CA, CLIENT].map((name) => secretOf(name, namespace, path.join(around.certificates, name))),
   ]);
   const control = await startIstiod({ directory, configDir, meshFile, kubePort: kube.port });
   const envoy = await startEnvoy({

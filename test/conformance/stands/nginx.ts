@@ -1,6 +1,5 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { generate } from "selfsigned";
 import { hasErrors, formatDiagnostic } from "../../../lib/diagnostics";
 import type { GatewayModel } from "../../../lib/model";
 import { compile, type OutputFile } from "../../../lib/targets";
@@ -24,12 +23,6 @@ export function renderFor(
   return value.files;
 }
 
-export async function certificates(directory: string): Promise<void> {
-  const pems = await generate([{ name: "commonName", value: "api.example.com" }], { keyType: "ec", curve: "P-256" });
-  writeFileSync(path.join(directory, "tls.crt"), pems.cert);
-  writeFileSync(path.join(directory, "tls.key"), pems.private);
-}
-
 async function start(
   target: string,
   { system, environment, replicas }: StandOptions,
@@ -38,14 +31,12 @@ async function start(
   const programs = await wheels();
   if (!programs) return { unavailable: "nginx cannot be installed" };
   const around = await Around.start(system, "nginx", programs.valkey);
-  const tls = around.makeDirectory("tls");
-  await certificates(tls);
   const instances: Instance[] = [];
   for (let n = 0; n < replicas; n++) {
     const [http = 0, https = 0, filter = 0, through = 0, reports = 0] = await freePorts(5);
     const admin = await freePair();
     const at = { http, https, filter, through, reports, admin };
-    const files = renderFor(around, "nginx", environment, { ...at, certificates: tls }, change);
+    const files = renderFor(around, "nginx", environment, { ...at, certificates: around.certificates }, change);
     const plan = files.find((f) => f.path.endsWith("filter.json"));
     if (plan) await around.startFilter(plan.content, at);
     const prefix = around.makeDirectory(`nginx-${String(n)}`);

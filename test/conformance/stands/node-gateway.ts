@@ -2,7 +2,7 @@ import path from "node:path";
 import { freePair, freePorts } from "../../parts/process";
 import { wheels } from "../../parts/wheels";
 import { Around } from "./around";
-import { certificates, renderFor } from "./nginx";
+import { renderFor } from "./nginx";
 import { RealStand, type Instance } from "./real-stand";
 import type { StandFactory } from "./stand";
 
@@ -11,8 +11,7 @@ export const nodeGatewayStand: StandFactory = async ({ system, environment, repl
   const programs = await wheels();
   if (!programs) return { unavailable: "Valkey cannot be installed" };
   const around = await Around.start(system, "node-gateway", programs.valkey);
-  const tls = around.makeDirectory("tls");
-  await certificates(tls);
+  const tls = around.certificates;
   const secure = around.model.front.tls === "gateway";
   const instances: Instance[] = [];
   for (let n = 0; n < replicas; n++) {
