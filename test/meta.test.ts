@@ -112,10 +112,13 @@ describe("features", () => {
   const claimsOf = ({
     native,
     extAuth,
+    extAuthBody,
     proxied,
   }: Capabilities): (readonly [kind: string, claims: readonly Claim[]])[] => [
     ...Object.entries(native),
-    ...[extAuth, proxied].flatMap((claims) => Object.entries(claims).map(([kind, claim]) => [kind, [claim]] as const)),
+    ...[extAuth, extAuthBody, proxied].flatMap((claims) =>
+      Object.entries(claims).map(([kind, claim]) => [kind, [claim]] as const),
+    ),
   ];
 
   test.each(TARGETS.map((t) => [t.name, t.capabilities] as const))(
@@ -135,7 +138,8 @@ describe("features", () => {
 
   test("where the whole exchange goes through the filter it keeps all that it keeps at a door", () => {
     for (const { name, capabilities } of TARGETS) {
-      for (const [kind, claim] of Object.entries(capabilities.extAuth)) {
+      const { extAuth, extAuthBody } = capabilities;
+      for (const [kind, claim] of [...Object.entries(extAuth), ...Object.entries(extAuthBody)]) {
         const whole = capabilities.proxied[kind as KindName]?.supports ?? [];
         expect([name, kind, claim.supports.filter((f) => !whole.includes(f))]).toEqual([name, kind, []]);
       }
@@ -146,6 +150,9 @@ describe("features", () => {
     const seeing = KINDS.filter((k) => k.sees !== "head").map((k): string => k.kind);
     const doors = TARGETS.flatMap((t) => Object.keys(t.capabilities.extAuth));
     expect(doors.filter((kind) => seeing.includes(kind))).toEqual([]);
+    const answers = KINDS.filter((k) => k.sees === "response").map((k): string => k.kind);
+    const withBody = TARGETS.flatMap((t) => Object.keys(t.capabilities.extAuthBody));
+    expect(withBody.filter((kind) => answers.includes(kind))).toEqual([]);
   });
 
   test.each(TARGETS.map((t) => [t.name, t.capabilities] as const))(
@@ -294,9 +301,13 @@ describe("drills", () => {
 describe("conformance cases", () => {
   const subjects = new Set(readCases(path.join(ROOT, "test/conformance/cases")).map((c) => c.subject));
   const kept = TARGETS.flatMap(({ name, capabilities }) =>
-    [...new Set([capabilities.native, capabilities.extAuth, capabilities.proxied].flatMap((c) => Object.keys(c)))].map(
-      (kind) => [name, kind] as const,
-    ),
+    [
+      ...new Set(
+        [capabilities.native, capabilities.extAuth, capabilities.extAuthBody, capabilities.proxied].flatMap((c) =>
+          Object.keys(c),
+        ),
+      ),
+    ].map((kind) => [name, kind] as const),
   );
   test.each(kept)("%s: %s has cases", (_, kind) => {
     const files = subjectsOf(kind as KindName);

@@ -73,10 +73,10 @@ function plan(context: Context): number {
 }
 
 const LEGEND =
-  "native: the proxy itself; ext-auth: the filter, which the proxy asks about the head; reported: the same, and the proxy tells it how the exchange has ended; proxied: the filter, which carries the exchange";
+  "native: the proxy itself; ext-auth: the filter, which the proxy asks about the head; ext-auth-body: the same, about head and body; reported: the same, and the proxy tells it how the exchange has ended; proxied: the filter, which carries the exchange";
 
 const COSTS_LEGEND =
-  "-: nothing beside the proxy (on node-gateway there is none); a call: the filter is asked about the head; a report: the proxy tells it how the exchange has ended;\na hop: the exchange goes through the filter, for the sake of what is named; body held: by the filter, until it is judged";
+  "-: nothing beside the proxy (on node-gateway there is none); a call: the filter is asked about the head, or with the body, which the proxy holds until it is judged; a report: the proxy tells it how the exchange has ended;\na hop: the exchange goes through the filter, for the sake of what is named; body held: by the filter, until it is judged";
 
 /** What the differences mean that a matrix names. */
 function differencesIn(chosen: readonly CompiledModel[]): string {

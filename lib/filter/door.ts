@@ -9,7 +9,7 @@ import type { Answer, GatewayRequest, HeaderLine, Refusal, State } from "../poli
 import { callerOf, recordOf, type ExchangeRecord } from "./audit";
 import { toldStatus } from "../decision/envoy-door";
 import { hostName } from "../decision/request-target";
-import { headBytes, peerOf } from "./incoming";
+import { headBytes, IncomingBody, peerOf } from "./incoming";
 import { SHED, type PlainAnswer } from "./plain-answer";
 
 /** How a proxy asks at the door, and in what form it wants the answer. */
@@ -79,6 +79,9 @@ const FORMS: Readonly<Record<DoorForm, (message: IncomingMessage, told: Told) =>
 
 const PROXY_HEADERS = /^x-(gateway-|original-|real-ip$|sent-from$|auth-request-redirect$|scheme$|forwarded-)/;
 
+/** The proxy's word on what is the client's as well. */
+const OF_BOTH: readonly string[] = ["host", "content-length"];
+
 function formOf(url: string): DoorForm | undefined {
   if (url === "/door/nginx") return "nginx";
   if (url.startsWith(`${ENVOY_PREFIX}/`)) return "envoy";
@@ -93,7 +96,7 @@ function wordOf(name: string): string {
   const known = words.get(name);
   if (known !== undefined) return known;
   const key = name.toLowerCase();
-  const word = key === "host" || PROXY_HEADERS.test(key) ? key : "";
+  const word = OF_BOTH.includes(key) || PROXY_HEADERS.test(key) ? key : "";
   if (words.size < MOST_NAMES) words.set(name, word);
   return word;
 }
@@ -107,7 +110,7 @@ function sorted(raw: readonly string[]): { headers: HeaderLine[]; told: Told } {
     const value = raw[i + 1] as string;
     const word = wordOf(name);
     if (word !== "") told[word] = word in told ? "" : value;
-    if (word === "" || word === "host") headers.push([name, value]);
+    if (word === "" || OF_BOTH.includes(word)) headers.push([name, value]);
   }
   return { headers, told };
 }
@@ -137,6 +140,10 @@ function readDoor(
     headers,
     client,
     headBytes: headBytes(method, target, headers),
+    // Where the proxy shows it, it has a length.
+    ...(form === "envoy" && {
+      body: new IncomingBody(message, undefined, { length: told["content-length"], chunked: false }),
+    }),
   };
   return { form, request, route };
 }

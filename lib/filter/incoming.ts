@@ -64,8 +64,14 @@ const MOST_READ = 64 * 1024 * 1024;
 /** A client that stops in the middle of its body for this long is not heard any more, whoever waits for it. */
 const IDLE_MS = 30_000;
 
+const framingOf = ({ headers }: IncomingMessage): { length: string | undefined; chunked: boolean } => ({
+  length: headers["content-length"],
+  chunked: headers["transfer-encoding"] !== undefined,
+});
+
 /** The body of a request, read or passed on as it comes, and counted. */
 export class IncomingBody implements RequestBody {
+  readonly #chunked: boolean;
   readonly #declared: number | undefined;
   #max = Infinity;
   #readBytes = 0;
@@ -76,9 +82,11 @@ export class IncomingBody implements RequestBody {
   constructor(
     private readonly message: IncomingMessage,
     idleMs = IDLE_MS,
+    /** How it is framed, where somebody else has read the head. */
+    framing: { length?: string | undefined; chunked: boolean } = framingOf(message),
   ) {
-    const length = message.headers["content-length"];
-    this.#declared = length === undefined ? undefined : Number(length);
+    this.#chunked = framing.chunked;
+    this.#declared = framing.length === undefined ? undefined : Number(framing.length);
     if (!this.exists) return;
     message.setTimeout(idleMs, () => {
       if (this.#onStall) this.#onStall();
@@ -91,7 +99,7 @@ export class IncomingBody implements RequestBody {
 
   /** False for a request that has none. */
   get exists(): boolean {
-    return (this.#declared ?? 0) > 0 || this.message.headers["transfer-encoding"] !== undefined;
+    return (this.#declared ?? 0) > 0 || this.#chunked;
   }
 
   limit(maxBytes: number): boolean {

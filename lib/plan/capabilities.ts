@@ -1,10 +1,11 @@
 import type { Feature, KindName } from "../policy";
 
 /**
- * Where a promise can be kept: by the proxy itself; by the filter that it asks about the head of a request; by the filter that
- * it asks, and tells how the exchange has ended; or by the filter that the whole exchange goes through.
+ * Where a promise can be kept: by the proxy itself; by the filter that it asks about the head of a request, or about head and
+ * body; by the filter that it asks, and tells how the exchange has ended; or by the filter that the whole exchange goes through.
  */
-export type Place = "native" | "ext-auth" | "reported" | "proxied";
+export const PLACES = ["native", "ext-auth", "ext-auth-body", "reported", "proxied"] as const;
+export type Place = (typeof PLACES)[number];
 
 /** What one enforcer says it can keep. A feature that is not named is not supported. */
 export interface Claim {
@@ -21,6 +22,8 @@ export interface Capabilities {
   native: Readonly<Partial<Record<KindName, readonly Claim[]>>>;
   /** Claims of the filter behind this target's door; none where it has no door. */
   extAuth: Readonly<Partial<Record<KindName, Claim>>>;
+  /** Claims of the filter where this target asks about the body as well; none where it cannot. */
+  extAuthBody: Readonly<Partial<Record<KindName, Claim>>>;
   /** Claims of the filter where this target reports how exchanges have ended; none where it does not. */
   reported: Readonly<Partial<Record<KindName, Claim>>>;
   /** Claims of the filter where the route goes through it; none where this target cannot send a route there. */

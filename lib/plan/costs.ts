@@ -15,8 +15,10 @@ function costOf(plan: TargetPlan, host: string, route: string): string {
   const own = plan.placements.filter((p) => p.host === host && (p.route === undefined || p.route === route));
   const carried = own.filter((p) => p.place === "proxied");
   if (carried.length === 0) {
-    const asked = own.some((p) => p.place === "ext-auth" || p.place === "reported");
-    return asked ? `a call${plan.reports ? " and a report" : ""}` : "-";
+    const asked = own.some((p) => p.place !== "native");
+    const judged = own.filter((p) => p.place === "ext-auth-body").map((p) => p.kind);
+    const withBody = judged.length > 0 ? ` with the body (${judged.join(", ")})` : "";
+    return asked ? `a call${withBody}${plan.reports ? " and a report" : ""}` : "-";
   }
   const causes = carried.filter((p) => p.forces).map((p) => p.kind);
   const held = carried.filter((p) => (kindNamed(p.kind) as PolicyKind).sees === "body" && p.kind !== "bodyCount");

@@ -1,16 +1,14 @@
 import { kindNamed, PHASES } from "../policy";
 import type { Gateway } from "../decision/gateway";
 import { costsOf } from "./costs";
-import type { Place } from "./capabilities";
+import { PLACES } from "./capabilities";
 import type { TargetPlan } from "./plan";
 
 /** Where a system's promises are kept, and what its routes cost, as a page of docs has it: by kind, in Markdown. */
 
-const ORDER: readonly Place[] = ["native", "ext-auth", "reported", "proxied"];
-
 function placesOf(plan: TargetPlan, kind: string): string {
   const own = plan.placements.filter((p) => p.kind === kind);
-  const counts = ORDER.map((place) => [place, own.filter((p) => p.place === place).length] as const).filter(
+  const counts = PLACES.map((place) => [place, own.filter((p) => p.place === place).length] as const).filter(
     ([, n]) => n > 0,
   );
   if (counts.length === 0) return "-";

@@ -88,6 +88,9 @@ const goesAlong = ({ policy }: Wanted): boolean => {
   return phase >= PHASES.credentials && phase <= PHASES.upstream;
 };
 
+/** Places of a filter that is asked. */
+const OF_FILTER = { extAuth: "ext-auth", extAuthBody: "ext-auth-body", reported: "reported" } as const;
+
 class Planner {
   readonly placements: Placement[] = [];
   readonly diagnostics: Diagnostic[] = [];
@@ -111,9 +114,9 @@ class Planner {
   }
 
   #forces({ policy: { kind }, features }: Wanted): boolean {
-    const { native, extAuth, reported, proxied } = this.capabilities;
+    const { native, extAuth, extAuthBody, reported, proxied } = this.capabilities;
     const own = (native[kind] ?? []).filter((c) => this.#usable(c));
-    const kept = [...own, extAuth[kind], reported[kind]];
+    const kept = [...own, extAuth[kind], extAuthBody[kind], reported[kind]];
     const alone = proxied[kind];
     return !kept.some((c) => c && covers(c, features)) && alone !== undefined && covers(alone, features);
   }
@@ -137,17 +140,17 @@ class Planner {
       (c) =>
         !pulled && this.#usable(c) && covers(c, features) && !this.#tooEarly(c, wanted) && this.#staysTogether(wanted),
     );
-    const extAuth = this.capabilities.extAuth[policy.kind];
-    const reported = this.capabilities.reported[policy.kind];
+    const asked = (["extAuth", "extAuthBody", "reported"] as const).find((place) => {
+      const claim = this.capabilities[place][policy.kind];
+      return !proxied && claim && covers(claim, features);
+    });
     const way = this.capabilities.proxied[policy.kind];
     if (native >= 0) {
       const difference = claims[native]?.difference?.name;
       if (difference !== undefined) this.used.add(difference);
       this.placements.push(placement("native", native, difference));
-    } else if (!proxied && extAuth && covers(extAuth, features)) {
-      this.placements.push(placement("ext-auth", 0));
-    } else if (!proxied && reported && covers(reported, features)) {
-      this.placements.push(placement("reported", 0));
+    } else if (asked) {
+      this.placements.push(placement(OF_FILTER[asked], 0));
     } else if (proxied && way && covers(way, features)) {
       this.placements.push({ ...placement("proxied", 0), ...(this.#forces(wanted) && { forces: true as const }) });
     } else {
@@ -194,7 +197,7 @@ class Planner {
     const { target, native, ...filter } = this.capabilities;
     const claims = [
       ...(native[policy.kind] ?? []),
-      ...[filter.extAuth, filter.reported, filter.proxied].flatMap((of) => of[policy.kind] ?? []),
+      ...[filter.extAuth, filter.extAuthBody, filter.reported, filter.proxied].flatMap((of) => of[policy.kind] ?? []),
     ];
     const lacking = missing(claims, features);
     const named = claims.flatMap((c) => (c.difference && covers(c, features) ? [c.difference] : []));
@@ -227,7 +230,7 @@ export function planTarget(
   const usedDifferences = [...used];
   if (diagnostics.length > 0) return { diagnostics, usedDifferences };
   const { target, proven } = capabilities;
-  const asks = placements.some(({ place }) => place === "ext-auth" || place === "reported");
+  const asks = placements.some(({ place }) => place !== "native" && place !== "proxied");
   const reports = asks && Object.keys(capabilities.reported).length > 0;
   return { value: { target, proven, reports, placements }, diagnostics, usedDifferences };
 }

@@ -1,4 +1,5 @@
 import type { HostHeaders } from "../decision/answer";
+import { SIGNATURE_HEADERS } from "../policy/kinds/signature";
 import { configOf, type Host } from "../decision/gateway";
 
 /** Headers that the door sets from an identity or a secret, on whatever route of the host. */
@@ -25,6 +26,9 @@ export function hostHeaders(host: Host): HostHeaders {
   return { identityHeaders: identityHeaders(host), passedHeaders: passedHeaders(host) };
 }
 
+/** Kinds that judge a body, by what is said of it. */
+const OF_BODIES: readonly string[] = ["signature", "graphql", "bodySchema"];
+
 /** Headers that the door looks at beside those that it sets. */
 export function askedHeaders(host: Host): string[] {
   const names = host.routes.flatMap((route) => {
@@ -34,8 +38,11 @@ export function askedHeaders(host: Host): string[] {
     const cookie = csrf !== undefined || jwt?.cookie !== undefined;
     // What chose the route chooses its policies there.
     const chosenBy = Object.keys(route.match.headers ?? {});
+    const kinds = route.policies.map(({ kind }) => kind);
     return [
       ...chosenBy,
+      ...(kinds.some((kind) => OF_BODIES.includes(kind)) ? ["content-type", "content-encoding"] : []),
+      ...(kinds.includes("signature") ? SIGNATURE_HEADERS : []),
       ...(apiKey ? [apiKey.header] : []),
       ...(csrf ? [csrf.header] : []),
       ...(cookie ? ["cookie"] : []),

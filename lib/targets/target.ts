@@ -42,7 +42,7 @@ export interface Target<D> {
 }
 
 /** What the filter keeps for a target, by place. */
-export type FilterClaims = Pick<Capabilities, "extAuth" | "reported" | "proxied">;
+export type FilterClaims = Pick<Capabilities, "extAuth" | "extAuthBody" | "reported" | "proxied">;
 
 export function enforcersOf<D>(target: Target<D>, kind: KindName): readonly Enforcer<D>[] {
   const found = target.enforcers[kind];
@@ -54,7 +54,7 @@ export function capabilitiesOf<D>(target: Target<D>, filter: FilterClaims): Capa
   return {
     target: target.name,
     native: Object.fromEntries(kinds.map((kind) => [kind, enforcersOf(target, kind)])),
-    ...(target.hasFilter ? filter : { extAuth: {}, reported: {}, proxied: {} }),
+    ...(target.hasFilter ? filter : { extAuth: {}, extAuthBody: {}, reported: {}, proxied: {} }),
     ...(target.proxiedAlso && { proxiedAlso: target.proxiedAlso }),
     proven: target.proven,
     ...(target.retired && { retired: target.retired }),

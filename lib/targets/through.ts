@@ -14,7 +14,7 @@ export function filterWays(plan: TargetPlan): {
 } {
   const at = (...places: string[]): Set<string> =>
     new Set(plan.placements.filter((p) => places.includes(p.place)).map((p) => keyOf(p.host, p.route ?? "")));
-  const [through, doors] = [at("proxied"), at("ext-auth", "reported")];
+  const [through, doors] = [at("proxied"), at("ext-auth", "ext-auth-body", "reported")];
   const isThrough = (host: string, route: string): boolean => through.has(keyOf(host, route));
   return {
     isThrough,

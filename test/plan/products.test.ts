@@ -49,13 +49,13 @@ const planOf = (system: string, name: string, environment = "production"): reado
 };
 
 test.each(cases)("%s on %s, %s: every promise has exactly one place, which keeps it", (system, name, environment) => {
-  const { native, extAuth, reported, proxied } = capabilities(name);
+  const { native, extAuth, extAuthBody, reported, proxied } = capabilities(name);
   const placements = planOf(system, name, environment);
   const placed = placements.map((p) => `${p.host} ${p.route ?? "*"} ${p.kind}`);
   expect(new Set(placed).size).toBe(placed.length);
   expect(new Set(placed)).toEqual(new Set(promised(resolveGateway(model(system), environment))));
   for (const p of placements) {
-    const ofFilter = { "ext-auth": extAuth, reported, proxied };
+    const ofFilter = { "ext-auth": extAuth, "ext-auth-body": extAuthBody, reported, proxied };
     const claim = p.place === "native" ? native[p.kind]?.[p.claim] : ofFilter[p.place][p.kind];
     expect(p.features.filter((f) => claim?.supports.includes(f) !== true)).toEqual([]);
   }
@@ -68,15 +68,15 @@ describe("what goes through the filter", () => {
     ),
   ];
 
-  test("istio: Serhafen, only what a cache, a body's schema or a WebSocket needs", () => {
+  test("istio: Serhafen, only what a cache or a WebSocket needs", () => {
     const placements = planOf("serhafen", "istio");
     const proxied = placements.filter((p) => p.place === "proxied").map((p) => p.route);
     expect([...new Set(proxied)].sort()).toEqual([
-      "mawbs-create",
       "notifications",
       ...["roles", "roles-v1", "users", "users-create", "users-v1", "users-v1-create", "users-v1-write", "users-write"],
     ]);
     expect(kindsAt(placements, "ext-auth", "customs").sort()).toEqual(["jwt", "rateLimit", "tenant"]);
+    expect(kindsAt(placements, "ext-auth-body", "mawbs-create")).toEqual(["bodySchema"]);
     expect(kindsAt(placements, "reported")).toEqual(["circuitBreaker"]);
     expect(kindsAt(placements, "native", "customs")).toEqual(
       expect.arrayContaining(["timeouts", "retries", "bodyCount", "compression"]),
@@ -113,7 +113,7 @@ describe("what goes through the filter", () => {
     expect(kindsAt(placements, "reported", "patient")).toEqual(["circuitBreaker"]);
     // A place for whole exchanges and one for heads alone never share a route.
     const through = new Set(placements.filter((p) => p.place === "proxied").map((p) => p.route));
-    expect(placements.filter((p) => p.place === "ext-auth" && through.has(p.route))).toEqual([]);
+    expect(placements.filter((p) => p.place.startsWith("ext-auth") && through.has(p.route))).toEqual([]);
   });
 
   test.each(["serhafen", "lab", "sessions"])("node-gateway: %s, whole", (system) => {
@@ -123,7 +123,7 @@ describe("what goes through the filter", () => {
 
 test.each(TARGETS.map((t) => [t.name, t.capabilities] as const))("%s claims kinds that exist", (_, claims) => {
   const kinds = new Set<string>(KINDS.map((k) => k.kind));
-  const named = [claims.native, claims.extAuth, claims.reported, claims.proxied].flatMap((c) =>
+  const named = [claims.native, claims.extAuth, claims.extAuthBody, claims.reported, claims.proxied].flatMap((c) =>
     Object.keys(c),
   ) as KindName[];
   expect(named.filter((k) => !kinds.has(k))).toEqual([]);

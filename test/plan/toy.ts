@@ -53,7 +53,16 @@ export const capabilities = (
   native: Capabilities["native"],
   extAuth: Capabilities["extAuth"] = {},
   change: Partial<Capabilities> = {},
-): Capabilities => ({ target: "toy-proxy", native, extAuth, reported: {}, proxied: {}, proven: true, ...change });
+): Capabilities => ({
+  target: "toy-proxy",
+  native,
+  extAuth,
+  extAuthBody: {},
+  reported: {},
+  proxied: {},
+  proven: true,
+  ...change,
+});
 
 export const before = (supports: Claim["supports"], more: Partial<Claim> = {}): Claim => ({
   supports,

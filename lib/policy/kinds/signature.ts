@@ -13,11 +13,14 @@ const refuse = (reason: string, message: string): Decision => ({
 
 const STORE_AWAY = notNow("store-away", "The signature cannot be checked now.");
 
-const NAMES = ["key-id", "timestamp", "nonce", ""] as const;
+export const SIGNATURE_HEADERS = [
+  ...["key-id", "timestamp", "nonce"].map((part) => `x-signature-${part}`),
+  "x-signature",
+];
 
 /** The four headers, each exactly once. */
 function signatureOf(request: GatewayRequest): string[] | undefined {
-  const lines = NAMES.map((part) => headerValues(request, part === "" ? "x-signature" : `x-signature-${part}`));
+  const lines = SIGNATURE_HEADERS.map((name) => headerValues(request, name));
   return lines.every((l) => l.length === 1) ? lines.flat() : undefined;
 }
 

@@ -47,19 +47,24 @@ export const DOOR: Claims = {
   ],
 };
 
+/** What it keeps where the proxy shows it the body as well. */
+export const DOOR_WITH_BODY: Claims = {
+  signature: ["HmacSignature"],
+  graphql: ["GraphqlLimits"],
+  bodySchema: ["BodySchema"],
+};
+
 /** What it keeps where the proxy calls the service and reports how that has ended. */
 export const REPORTED: Claims = { circuitBreaker: ["CircuitBreakerByErrorShare"] };
 
 /** What it keeps besides where the whole exchange goes through it: the body, the answer, the call of the service. */
 export const THROUGH: Claims = {
   jwt: [...(DOOR["jwt"] ?? []), "JwtFromCookieOfHandshake", "JwtFromWebSocketProtocol"],
-  signature: ["HmacSignature"],
+  ...DOOR_WITH_BODY,
   connections: ["ConnectionLimit", "ConnectionLimitByUser"],
   webSocket: ["WebSocketUpgrade", "WebSocketCloseAtExpiry"],
   lockout: ["LoginLockout"],
   bodyCount: ["BodySizeCounted", "BodySizeAbove4GiB"],
-  graphql: ["GraphqlLimits"],
-  bodySchema: ["BodySchema"],
   rewrite: ["RewritePrefix", "RewriteHost"],
   requestHeaders: ["RequestHeaderSet", "RequestHeaderRemove", "RequestHeaderOnly"],
   timeouts: ["TimeoutFirstByte", "TimeoutTotal"],

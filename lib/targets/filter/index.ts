@@ -8,7 +8,7 @@ import type { ErrorBodyConfig } from "../../policy/kinds/response";
 import { clientIdleMs, trustedHops } from "../front";
 import type { FilterClaims, OutputFile, TargetInput } from "../target";
 import { hostHeaders } from "../identity-headers";
-import { DOOR, EDGE, REPORTED, THROUGH } from "./claims";
+import { DOOR, DOOR_WITH_BODY, EDGE, REPORTED, THROUGH } from "./claims";
 
 const claims = (supports: Readonly<Record<string, Claim["supports"]>>): Capabilities["extAuth"] =>
   Object.fromEntries(
@@ -18,6 +18,7 @@ const claims = (supports: Readonly<Record<string, Claim["supports"]>>): Capabili
 /** What the filter keeps behind a proxy: at its door, and where a route goes through it. */
 export const BEHIND_A_PROXY: FilterClaims = {
   extAuth: claims(DOOR),
+  extAuthBody: {},
   reported: {},
   proxied: claims({ ...DOOR, ...THROUGH }),
 };
@@ -25,9 +26,13 @@ export const BEHIND_A_PROXY: FilterClaims = {
 /** The same where the proxy tells it how exchanges have ended. */
 export const WITH_REPORTS: FilterClaims = { ...BEHIND_A_PROXY, reported: claims(REPORTED) };
 
+/** The same where the proxy shows it bodies. */
+export const WITH_BODIES: FilterClaims = { ...WITH_REPORTS, extAuthBody: claims(DOOR_WITH_BODY) };
+
 /** What it keeps as the gateway itself. */
 export const AS_GATEWAY: FilterClaims = {
   extAuth: {},
+  extAuthBody: {},
   reported: {},
   proxied: claims({ ...EDGE, ...DOOR, ...THROUGH }),
 };

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { Placement } from "../../plan";
 import type { ClaimPath } from "../../identity/claims";
 import type { cors } from "../../policy/kinds/cors";
-import { needsMatching, type Host, type Route } from "../../decision/gateway";
+import { configOf, needsMatching, type Host, type Route } from "../../decision/gateway";
 import type { ErrorBodyConfig, ResponseHeadersConfig } from "../../policy/kinds/response";
 import type { CompressionConfig } from "../../policy/kinds/compression";
 import type { FallbackConfig } from "../../policy/kinds/fallback";
@@ -35,6 +35,8 @@ export interface RouteDraft {
   compression?: CompressionConfig;
   /** The filter is asked. */
   door: boolean;
+  /** It is shown the body, up to this size. */
+  judgedBytes?: number;
   /** The filter calls the service. */
   through: boolean;
   /** The issuers whose tokens it takes. */
@@ -77,6 +79,14 @@ export interface IstioDraft {
   backendTls: Map<string, BackendTls>;
 }
 
+/** The largest body that the filter judges on a route, where it does; a larger one is refused before. */
+function judgedOf({ placements }: TargetInput["plan"], host: Host, route: Route): { judgedBytes?: number } {
+  const own = placements.filter((p) => p.place === "ext-auth-body" && p.host === host.name && p.route === route.name);
+  if (own.length === 0) return {};
+  const { max = Infinity } = (configOf(route.policies, "bodySize") ?? {}) as { max?: number };
+  return { judgedBytes: Math.min(max, ...own.map(({ config }) => (config as { maxBody: number }).maxBody)) };
+}
+
 export function beginDraft(input: TargetInput): IstioDraft {
   const ways = filterWays(input.plan);
   const routeDraft = (host: Host, route: Route): RouteDraft => ({
@@ -85,6 +95,7 @@ export function beginDraft(input: TargetInput): IstioDraft {
     door: ways.asksDoor(host.name, route.name),
     through: ways.isThrough(host.name, route.name),
     ...(ways.isThrough(host.name, route.name) && handshakes(route)),
+    ...judgedOf(input.plan, host, route),
     issuers: [],
     demandsToken: false,
   });

@@ -5,7 +5,7 @@ import { hasDoor, type IstioDraft } from "./draft";
 import { duration, providerName, splitAddress } from "./names";
 
 /** What the filter must hear of a request. Envoy sends method, path and host by itself. */
-const CHECKED = ["authorization", "x-request-id", "x-gateway-client", "x-gateway-route"];
+const CHECKED = ["authorization", "x-request-id", "x-gateway-client", "x-gateway-route", "x-gateway-upgrade"];
 
 /** What the client may hear of a refusal. */
 const DENIED = ["content-type", "retry-after", "www-authenticate", "x-gateway-reason"];

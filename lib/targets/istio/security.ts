@@ -78,6 +78,7 @@ export function callerPolicies(scope: Construct, draft: IstioDraft): void {
   const filter = workloadOf(model, false);
   const ports = {
     "ext-auth": splitAddress(model.filter.address).port,
+    "ext-auth-body": splitAddress(model.filter.address).port,
     reported: splitAddress(model.filter.address).port,
     proxied: model.filter.throughPort,
   };

@@ -141,11 +141,21 @@ function unlike(usually: Record<string, object>, own: Record<string, object>): R
   return { ...Object.fromEntries(other), ...Object.fromEntries(off.map((filter) => [filter, DISABLED])) };
 }
 
+const EXT_AUTHZ = "envoy.filters.http.ext_authz";
+
+/** Whether the door is asked, and whether it is shown the body: held until it is whole, or too large. */
+function doorPerRoute({ door, judgedBytes }: RouteDraft): object {
+  const type = { "@type": `${TYPE}.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute` };
+  if (!door) return { [EXT_AUTHZ]: { ...type, disabled: true } };
+  if (judgedBytes === undefined) return {};
+  return { [EXT_AUTHZ]: { ...type, check_settings: { with_request_body: { max_request_bytes: judgedBytes } } } };
+}
+
 /** What single routes do otherwise: ask no door, look at no token, or want something else of a filter than most. */
 export function routeExceptions(draft: IstioDraft): Patch[] {
-  const off = (type: string): object => ({ "@type": `${TYPE}.extensions.filters.http.${type}`, disabled: true });
-  const noDoor = { "envoy.filters.http.ext_authz": off("ext_authz.v3.ExtAuthzPerRoute") };
-  const noTokens = draft.issuers.size > 0 && { "envoy.filters.http.jwt_authn": off("jwt_authn.v3.PerRouteConfig") };
+  const noDoor = { [EXT_AUTHZ]: { "@type": `${TYPE}.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute`, disabled: true } };
+  const tokensOff = { "@type": `${TYPE}.extensions.filters.http.jwt_authn.v3.PerRouteConfig`, disabled: true };
+  const noTokens = draft.issuers.size > 0 && { "envoy.filters.http.jwt_authn": tokensOff };
   const noRoles = demandsTokens(draft) && { "envoy.filters.http.rbac": { "@type": `${TYPE}.extensions.filters.http.rbac.v3.RBACPerRoute` } };
   const patch = (name: string, typed: object, idleMs?: number): Patch[] => {
     const value = {
@@ -169,7 +179,7 @@ export function routeExceptions(draft: IstioDraft): Patch[] {
         patch(
           name,
           {
-            ...(route.door ? {} : noDoor),
+            ...doorPerRoute(route),
             ...(route.demandsToken ? {} : noTokens),
             ...unlike(usually, wanted(draft, route)),
           },
