@@ -22,6 +22,10 @@ const open = { mode: "open" as const, issuers: ["backend"] };
 const INTERNAL = { "x-internal-api-key": { secret: "internal-key" } };
 
 /** Both web hosts together. */
+/** What the access log calls requests: by the web's own calls, its pages, and applications on phones. */
+const OF_BFF = { source: "internal", client: "web" };
+const OF_PAGES = { source: "external", client: "web" };
+const OF_MOBILE = { source: "external", client: "mobile" };
 const WEB_LIMIT = { name: "web", requests: 100, per: "1m", burst: 20, key: ["clientAddress" as const] };
 const MOBILE_LIMIT = { name: "mobile", requests: 60, per: "1m", burst: 10, key: ["apiKey" as const] };
 const QUERIES = {
@@ -59,6 +63,7 @@ const SOCKETS = { prefix: ["/ws", "/socket.io"], exact: ["/graphql"], upgrade: "
 
 /** A browser's socket: from a listed origin, with a good token if any. */
 const ofBrowsers = (origins: string[], environments: string[]) => ({
+  labels: OF_PAGES,
   match: { ...SOCKETS, headers: { origin: { type: "In" as const, values: origins } } },
   environments,
   service: "backend",
@@ -105,6 +110,7 @@ export default defineGateway({
     jwt: { issuers: ["backend"], claimHeaders: { "x-user-id": "sub" } },
     securityHeaders: { frameOptions: "SAMEORIGIN", referrerPolicy: "strict-origin-when-cross-origin" },
     responseHeaders: { remove: ["x-xss-protection"] },
+    audit: { fields: ["userAgent", "referer"] },
     errorBody: { byStatus: { 429: { error: "Rate limit exceeded", retryAfter: "{retryAfter}" } } },
   },
   overlays: {
@@ -127,6 +133,7 @@ export default defineGateway({
   routes: [
     {
       name: "pages",
+      labels: OF_PAGES,
       match: { prefix: ["/"] },
       hosts: WEB,
       service: "web",
@@ -134,15 +141,24 @@ export default defineGateway({
     },
     {
       name: "web-sign-in",
+      labels: OF_BFF,
       match: { prefix: ["/api/proxy/auth"] },
       hosts: WEB,
       service: "backend",
       policies: { ...rest, jwt: open },
     },
     // Whoever could call without a token would borrow the internal key.
-    { name: "web-calls", match: { prefix: ["/api/proxy"] }, hosts: WEB, service: "backend", policies: rest },
+    {
+      name: "web-calls",
+      labels: OF_BFF,
+      match: { prefix: ["/api/proxy"] },
+      hosts: WEB,
+      service: "backend",
+      policies: rest,
+    },
     {
       name: "web-children",
+      labels: OF_BFF,
       match: { prefix: ["/api/proxy/children"] },
       hosts: WEB,
       service: "backend",
@@ -150,6 +166,7 @@ export default defineGateway({
     },
     {
       name: "web-graphql",
+      labels: OF_BFF,
       match: { exact: ["/api/graphql"] },
       hosts: WEB,
       service: "backend",
@@ -157,6 +174,7 @@ export default defineGateway({
     },
     {
       name: "web-playground",
+      labels: OF_BFF,
       match: { exact: ["/api/graphql"], methods: ["GET", "HEAD"] },
       hosts: WEB,
       environments: ["production"],
@@ -164,6 +182,7 @@ export default defineGateway({
     },
     {
       name: "web-playground-of-developers",
+      labels: OF_BFF,
       match: { exact: ["/api/graphql"], methods: ["GET"] },
       hosts: WEB,
       environments: ["development"],
@@ -172,6 +191,7 @@ export default defineGateway({
     },
     {
       name: "mobile",
+      labels: OF_MOBILE,
       match: { prefix: ["/api/v1"] },
       hosts: MOBILE,
       service: "backend",
@@ -183,6 +203,7 @@ export default defineGateway({
     },
     {
       name: "mobile-children",
+      labels: OF_MOBILE,
       match: { prefix: ["/api/v1/children"] },
       hosts: MOBILE,
       service: "backend",
@@ -195,6 +216,7 @@ export default defineGateway({
     },
     {
       name: "mobile-graphql",
+      labels: OF_MOBILE,
       match: { exact: ["/graphql"] },
       hosts: MOBILE,
       service: "backend",
@@ -207,6 +229,7 @@ export default defineGateway({
     },
     {
       name: "playground",
+      labels: OF_MOBILE,
       match: { exact: ["/graphql"], methods: ["GET", "HEAD"] },
       hosts: MOBILE,
       environments: ["production"],
@@ -214,6 +237,7 @@ export default defineGateway({
     },
     {
       name: "playground-of-developers",
+      labels: OF_MOBILE,
       match: { exact: ["/graphql"], methods: ["GET"] },
       hosts: MOBILE,
       environments: ["development"],
@@ -234,6 +258,7 @@ export default defineGateway({
     },
     {
       name: "sockets",
+      labels: OF_MOBILE,
       match: SOCKETS,
       service: "backend",
       policies: {

@@ -97,6 +97,7 @@ describe("features", () => {
     compression: [{ types: ["text/*"], encodings: ["br"], above: 1, largeFallback: true }],
     circuitBreaker: [{ amongBackends: true, longExchanges: true }],
     fallback: [{ status: 200 }],
+    audit: [{ fields: ["referer"] }],
     backendTls: [{ backends: {}, alike: false }],
     respond: [{}, { redirect: {} }],
     weights: [{ backends: [1, 2, 3], triesOthers: true }],

@@ -1,4 +1,5 @@
 import { claimAt } from "../identity/claims";
+import type { AuditConfig, AuditLabelsConfig } from "../policy/kinds/response";
 import { tenantName } from "../policy/kinds/tenant";
 import type { Verdict } from "../decision/decide";
 import { configOf } from "../decision/gateway";
@@ -25,6 +26,10 @@ export interface ExchangeRecord {
   unchecked: string | undefined;
   client: string;
   ms: number;
+  /** What the host's `audit` has told besides. */
+  userAgent?: string;
+  referer?: string;
+  labels?: Readonly<Record<string, string>>;
 }
 
 /** Who it was, as the log tells it. */
@@ -41,6 +46,25 @@ export function callerOf({ exchange: { identity }, route }: Verdict): Caller {
   if (!tenant) return { user: identity.user, tenant: undefined };
   const claims = Object.values(tenant.headers).map((claim) => tenantName(claimAt(identity.claims, claim)));
   return { user: identity.user, tenant: claims.filter((c) => typeof c === "string").join("/") || undefined };
+}
+
+const PAGE = /^[^?#]*/;
+
+/** Of the gateway's own log alone: behind a proxy, it is the proxy that keeps `audit`. */
+function besides({
+  host,
+  route,
+  exchange: { request },
+}: Verdict): Pick<ExchangeRecord, "userAgent" | "referer" | "labels"> {
+  const config = host && (configOf(host.policies, "audit") as AuditConfig | undefined);
+  if (!config) return {};
+  const said = (name: string): string => headerValues(request, name).join(", ");
+  const labels = route && (configOf(route.policies, "auditLabels") as AuditLabelsConfig | undefined)?.labels;
+  return {
+    ...(config.fields.includes("userAgent") && { userAgent: said("user-agent") }),
+    ...(config.fields.includes("referer") && { referer: PAGE.exec(said("referer"))?.[0] ?? "" }),
+    ...(labels && { labels }),
+  };
 }
 
 /** How an answer came to its end. */
@@ -84,5 +108,6 @@ export function recordOf(
     unchecked: exchange?.unchecked,
     client,
     ms: Math.round(ms * 1000) / 1000,
+    ...(verdict && besides(verdict)),
   };
 }

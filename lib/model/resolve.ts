@@ -198,6 +198,9 @@ function headersOf({ requestHeaders }: Policies): Policies {
   return { requestHeaders: plain, ...(Object.keys(secret).length > 0 && { secretHeaders: { set: secret } }) };
 }
 
+const sorted = (labels: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+
 /** What the route's own shape asks of a target. */
 function shapeOf(model: GatewayModel, route: RouteModel, policies: Policies, basePath: string | undefined): Policies {
   const bodySize = respondOf(route) ? undefined : (policies.bodySize as { max: number } | undefined);
@@ -218,6 +221,7 @@ function shapeOf(model: GatewayModel, route: RouteModel, policies: Policies, bas
     ...(bodySize && { bodyCount: { max: bodySize.max } }),
     ...((match.methods ?? match.headers ?? (matching.byTemplate || matching.byUpgrade)) && { matching }),
     ...(respond && { respond }),
+    ...(Object.keys(route.labels).length > 0 && { auditLabels: { labels: sorted(route.labels) } }),
     ...headersOf(policies),
     ...ownersOf(policies, route, basePath),
     ...backendTlsOf(model, servicesOf(route)),

@@ -195,6 +195,13 @@ const route = z.strictObject({
     .optional(),
   respond: respond.optional(),
   redirect: redirect.optional(),
+  /** What its requests are called in the log. */
+  labels: z
+    .record(
+      z.string().regex(/^[a-z][a-zA-Z0-9]{0,31}$/, "write a letter, then letters and digits"),
+      z.string().regex(/^[\w .:/-]{1,64}$/, "write letters, digits, spaces and . : / - _"),
+    )
+    .default({}),
   policies: routePolicies.prefault({}),
 });
 

@@ -7,6 +7,8 @@ export const FEATURES = {
   AddressDenyList: "refuse listed networks",
   AnswerStreaming: "an answer passes on as it comes",
   ApiKey: "a known API key in a header",
+  AuditFields: "what a client says of itself and of where it comes from, in that line",
+  AuditLabels: "what the model calls a route, in that line",
   AuditLine: "one log line per request with the decision and its reason, without tokens",
   AuthorizationByClaim: "claims of the token that have one of some values",
   AuthorizationByOwner: "a variable of the path that is the same as a claim",

@@ -21,7 +21,7 @@ import { rateLimit } from "./kinds/rate-limit";
 import { requestLine } from "./kinds/request-line";
 import { cache } from "./kinds/response-cache";
 import { secretHeaders } from "./kinds/secret-headers";
-import { audit, errorBody, requestId, responseHeaders, securityHeaders } from "./kinds/response";
+import { audit, auditLabels, errorBody, requestId, responseHeaders, securityHeaders } from "./kinds/response";
 import { signature } from "./kinds/signature";
 import { streaming } from "./kinds/streaming";
 import { tenant } from "./kinds/tenant";
@@ -72,6 +72,7 @@ export const KINDS = [
   compression,
   errorBody,
   audit,
+  auditLabels,
 ] as const;
 
 export type Kind = (typeof KINDS)[number];

@@ -11,6 +11,7 @@ export default defineGateway({
   hosts: {
     "lab.test": {},
     "bare.lab.test": { policies: { headerHygiene: { drop: ["cookie"] } } },
+    "audit.lab.test": { policies: { audit: { fields: ["userAgent", "referer"] } } },
     "flood.lab.test": {
       policies: { floodGuard: { requests: 5, per: "1s", burst: 9 }, cors: null, httpsRedirect: null },
     },
@@ -691,6 +692,12 @@ export default defineGateway({
         { service: "sealed", weight: 50 },
         { service: "one", weight: 50 },
       ],
+    },
+    {
+      name: "labelled",
+      match: { prefix: ["/labelled"] },
+      service: "one",
+      labels: { source: "outside", client: "phone" },
     },
     {
       name: "bff",

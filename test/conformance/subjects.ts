@@ -18,7 +18,8 @@ const SUBJECTS: Readonly<Partial<Record<KindName, readonly string[]>>> = {
   retries: ["retries", "upstream"],
   requestId: ["response"],
   errorBody: ["headers", "response"],
-  audit: ["response"],
+  audit: ["response", "audit"],
+  auditLabels: ["audit"],
 };
 
 export function subjectsOf(kind: KindName): readonly string[] {

@@ -18,7 +18,7 @@ import {
 
 const timeouts: ConfiguredPolicy = { kind: "timeouts", config: { firstByte: 1 } };
 const responseHeaders: ConfiguredPolicy = { kind: "responseHeaders", config: { set: { a: "b" }, remove: [] } };
-const audit: ConfiguredPolicy = { kind: "audit", config: {} };
+const audit: ConfiguredPolicy = { kind: "audit", config: { fields: [] } };
 
 const BODY = ["BodySizeDeclared"] as const;
 const TIME = ["TimeoutFirstByte"] as const;

@@ -2,7 +2,15 @@ import { STATUS_CODES } from "node:http";
 import { z } from "zod";
 import type { Feature } from "../feature";
 import { policyKind, type Refusal } from "../kind";
-import { answerHeaderName, headerValue, isDeliverable, removedHeaderName, TOO_LONG, wholeSeconds } from "../values";
+import {
+  unique,
+  answerHeaderName,
+  headerValue,
+  isDeliverable,
+  removedHeaderName,
+  TOO_LONG,
+  wholeSeconds,
+} from "../values";
 
 /** What is done to answers, whoever makes them. */
 
@@ -209,9 +217,28 @@ export function renderErrorBody(
 /** One log line per request: who, what, the decision and why; never a query, a token or a key. */
 export const audit = policyKind({
   kind: "audit",
-  schema: z.strictObject({}),
+  schema: z.strictObject({
+    /** What a client says of itself and of the page that it comes from, told besides; the page without its query. */
+    fields: z
+      .array(z.enum(["userAgent", "referer"]))
+      .refine(unique, "name each once")
+      .default([]),
+  }),
   phase: "response",
   sees: "head",
   perHost: true,
-  requires: () => ["AuditLine"],
+  requires: ({ fields }) => (fields.length > 0 ? ["AuditLine", "AuditFields"] : ["AuditLine"]),
 });
+
+/** What the model calls a route, told with each of its requests. */
+export const auditLabels = policyKind({
+  kind: "auditLabels",
+  schema: z.strictObject({ labels: z.record(z.string(), z.string()) }),
+  phase: "response",
+  sees: "head",
+  perHost: false,
+  requires: () => ["AuditLabels"],
+});
+
+export type AuditConfig = z.output<(typeof audit)["schema"]>;
+export type AuditLabelsConfig = z.output<(typeof auditLabels)["schema"]>;

@@ -111,6 +111,7 @@ export const SHAPE_KINDS: readonly string[] = [
   respond.kind,
   weights.kind,
   backendTls.kind,
+  "auditLabels",
   "bodyCount",
   "secretHeaders",
 ];

@@ -99,5 +99,6 @@ export const EDGE: Claims = {
   securityHeaders: ["ResponseHeaderSet"],
   responseHeaders: ["ResponseHeaderSet", "ResponseHeaderRemove"],
   errorBody: ["ErrorBody"],
-  audit: ["AuditLine"],
+  audit: ["AuditLine", "AuditFields"],
+  auditLabels: ["AuditLabels"],
 };

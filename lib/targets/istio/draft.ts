@@ -3,7 +3,7 @@ import type { Placement } from "../../plan";
 import type { ClaimPath } from "../../identity/claims";
 import type { cors } from "../../policy/kinds/cors";
 import { configOf, needsMatching, type Host, type Route } from "../../decision/gateway";
-import type { ErrorBodyConfig, ResponseHeadersConfig } from "../../policy/kinds/response";
+import type { AuditConfig, ErrorBodyConfig, ResponseHeadersConfig } from "../../policy/kinds/response";
 import type { CompressionConfig } from "../../policy/kinds/compression";
 import type { FallbackConfig } from "../../policy/kinds/fallback";
 import type { BackendTls, RespondConfig, WeightsConfig } from "../../policy/kinds/route-shape";
@@ -20,6 +20,7 @@ export interface RouteDraft {
   chosenByMatch: boolean;
   respond?: RespondConfig;
   fallback?: FallbackConfig;
+  labels?: Readonly<Record<string, string>>;
   maxBodyBytes?: number;
   /** A body without a length is counted here. */
   countedBytes?: number;
@@ -68,6 +69,8 @@ export interface HostDraft {
   errorBody?: ErrorBodyConfig;
   keepsRequestId: boolean;
   log: boolean;
+  /** What is told besides in the log. */
+  logFields: AuditConfig["fields"];
   routes: Map<string, RouteDraft>;
 }
 
@@ -113,6 +116,7 @@ export function beginDraft(input: TargetInput): IstioDraft {
       securityHeaders: {},
       keepsRequestId: false,
       log: false,
+      logFields: [],
       routes: new Map(host.routes.map((route) => [route.name, routeDraft(host, route)])),
     },
   ]);

@@ -55,6 +55,8 @@ function hostRules(host: HostDraft): object {
     drop: host.drop.length > 0 ? host.drop : undefined,
     pass: host.pass.length > 0 ? Object.fromEntries(host.pass.map((name) => [name, true])) : undefined,
     single: host.single.length > 0 ? Object.fromEntries(host.single.map((name) => [name, true])) : undefined,
+    log_agent: host.logFields.includes("userAgent") || undefined,
+    log_referer: host.logFields.includes("referer") || undefined,
     routes: Object.fromEntries([...host.routes.values()].map((route) => [route.route.name, routeRules(host, route)])),
   };
 }
@@ -69,6 +71,7 @@ function routeRules(host: HostDraft, route: RouteDraft): object {
   const identity = identityHeaders(host.host);
   return {
     max_body: route.maxBodyBytes,
+    labels: route.labels,
     counted: route.countedBytes,
     compresses: route.compression !== undefined || undefined,
     takes_upgrade: route.webSocketIdleMs !== undefined || undefined,

@@ -12,6 +12,7 @@ import { nativeIdentity } from "./native-identity";
 import { callerPolicies, doorPolicy, meshPolicies, requestAuthentication, telemetry } from "./security";
 import {
   audit,
+  auditLabels,
   backendTls,
   errorBody,
   fallback,
@@ -94,6 +95,7 @@ export const istio: Target<IstioDraft> = {
     fallback,
     compression,
     audit,
+    auditLabels,
   },
   begin: beginDraft,
   finish,

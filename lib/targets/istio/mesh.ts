@@ -1,7 +1,7 @@
 import { toYaml } from "../yaml";
 import { usesProxyProtocol } from "../front";
 import { askedHeaders, identityHeaders } from "../identity-headers";
-import { hasDoor, type IstioDraft } from "./draft";
+import { hasDoor, type HostDraft, type IstioDraft } from "./draft";
 import { duration, providerName, splitAddress } from "./names";
 
 /** What the filter must hear of a request. Envoy sends method, path and host by itself. */
@@ -28,6 +28,21 @@ const ACCESS_LOG = {
   reason: "%RESP(X-GATEWAY-REASON)%",
   details: "%RESPONSE_CODE_DETAILS%",
 };
+
+const told = (key: string): string => `%DYNAMIC_METADATA(gatewright:${key})%`;
+
+/** What single hosts and routes tell besides: the guard has written it down. */
+function moreOf({ hosts }: IstioDraft): object {
+  const all = [...hosts.values()].filter(({ log }) => log);
+  const has = (field: HostDraft["logFields"][number]): boolean => all.some(({ logFields }) => logFields.includes(field));
+  const routes = all.flatMap((host) => [...host.routes.values()]);
+  const labels = [...new Set(routes.flatMap(({ labels = {} }) => Object.keys(labels)))].sort();
+  return {
+    ...(has("userAgent") && { userAgent: told("agent") }),
+    ...(has("referer") && { referer: told("referer") }),
+    ...(labels.length > 0 && { labels: Object.fromEntries(labels.map((name) => [name, told(`label_${name}`)])) }),
+  };
+}
 
 /** Settings of the whole mesh that the manifests rely on: to be merged into `meshConfig` of the installation. */
 export function meshConfig(draft: IstioDraft): string {
@@ -58,7 +73,7 @@ export function meshConfig(draft: IstioDraft): string {
     ...([...draft.hosts.values()].some((h) => h.log) && {
       accessLogFile: "/dev/stdout",
       accessLogEncoding: "JSON",
-      accessLogFormat: `${JSON.stringify(ACCESS_LOG)}\n`,
+      accessLogFormat: `${JSON.stringify({ ...ACCESS_LOG, ...moreOf(draft) })}\n`,
     }),
     defaultConfig: {
       ...(Object.keys(topology).length > 0 && { gatewayTopology: topology }),

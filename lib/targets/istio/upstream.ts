@@ -4,7 +4,7 @@ import {
   type RewriteConfig,
   type TimeoutsConfig,
 } from "../../policy/kinds/upstream";
-import { securityHeaderLines, type ErrorBodyConfig, type ResponseHeadersConfig, type SecurityHeadersConfig } from "../../policy/kinds/response";
+import { securityHeaderLines, type AuditConfig, type AuditLabelsConfig, type ErrorBodyConfig, type ResponseHeadersConfig, type SecurityHeadersConfig } from "../../policy/kinds/response";
 import type { FallbackConfig } from "../../policy/kinds/fallback";
 import type { BackendTlsConfig, RespondConfig, WeightsConfig } from "../../policy/kinds/route-shape";
 import type { Enforcer } from "../target";
@@ -118,10 +118,19 @@ export const errorBody: Enforcer<IstioDraft> = {
 };
 
 export const audit: Enforcer<IstioDraft> = {
-  supports: ["AuditLine"],
+  supports: ["AuditLine", "AuditFields"],
   stage: "afterExtAuth",
   apply(placement, draft) {
-    hostOf(draft, placement).log = true;
+    const { fields } = placement.config as AuditConfig;
+    Object.assign(hostOf(draft, placement), { log: true, logFields: fields });
+  },
+};
+
+export const auditLabels: Enforcer<IstioDraft> = {
+  supports: ["AuditLabels"],
+  stage: "afterExtAuth",
+  apply(placement, draft) {
+    routeOf(draft, placement).labels = (placement.config as AuditLabelsConfig).labels;
   },
 };
 

@@ -1,4 +1,4 @@
-import type { ErrorBodyConfig } from "../../policy/kinds/response";
+import type { AuditConfig, ErrorBodyConfig } from "../../policy/kinds/response";
 import { needsMatching, type ConfiguredPolicy, type Host, type Route } from "../../decision/gateway";
 import type { CompressionConfig } from "../../policy/kinds/compression";
 import type { FallbackConfig } from "../../policy/kinds/fallback";
@@ -52,6 +52,7 @@ export interface RouteDraft {
   streams?: boolean;
   respond?: RespondConfig;
   fallback?: FallbackConfig;
+  labels?: Readonly<Record<string, string>>;
   /** How its services are called by TLS. */
   tls?: BackendTls;
   door: boolean;
@@ -77,6 +78,8 @@ export interface ServerDraft {
   /** Body of an error, an nginx string. */
   errorBody?: ErrorBodyConfig;
   log: boolean;
+  /** What is told besides in the log. */
+  logFields: AuditConfig["fields"];
   routes: Map<string, RouteDraft>;
 }
 
@@ -150,6 +153,7 @@ export function beginDraft(input: TargetInput): NginxDraft {
       responseHeaders: [],
       hiddenHeaders: [],
       log: false,
+      logFields: [],
       routes: new Map(routes),
     };
     return [host.name, server];

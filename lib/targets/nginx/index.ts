@@ -13,7 +13,7 @@ import { hostTenants } from "./host-tenants";
 import { httpsRedirect } from "./https-redirect";
 import { pathHygiene } from "./path-hygiene";
 import { requestLine } from "./request-line";
-import { audit, errorBody, requestId, responseHeaders, securityHeaders } from "./response";
+import { audit, auditLabels, errorBody, requestId, responseHeaders, securityHeaders } from "./response";
 import { backendTls, fallback, matching, requestHeaders, respond, retries, rewrite, streaming, timeouts, totalTime, weights } from "./upstream";
 import { viewOf } from "./view";
 import { webSocket } from "./web-socket";
@@ -66,6 +66,7 @@ export const nginx: Target<NginxDraft> = {
     responseHeaders,
     errorBody,
     audit,
+    auditLabels,
   },
   begin: beginDraft,
   isShared: ({ host }, { servers }) => !servers.has(host),

@@ -1,4 +1,4 @@
-import {
+import { type AuditConfig, type AuditLabelsConfig,
   HTTPS_ONLY,
   securityHeaderLines,
   type ErrorBodyConfig,
@@ -98,9 +98,18 @@ export const errorBody: Enforcer<NginxDraft> = {
 };
 
 export const audit: Enforcer<NginxDraft> = {
-  supports: ["AuditLine"],
+  supports: ["AuditLine", "AuditFields"],
   stage: "afterExtAuth",
   apply(placement, draft) {
-    serverOf(draft, placement).log = true;
+    const { fields } = placement.config as AuditConfig;
+    Object.assign(serverOf(draft, placement), { log: true, logFields: fields });
+  },
+};
+
+export const auditLabels: Enforcer<NginxDraft> = {
+  supports: ["AuditLabels"],
+  stage: "afterExtAuth",
+  apply(placement, draft) {
+    routeOf(draft, placement).labels = (placement.config as AuditLabelsConfig).labels;
   },
 };

@@ -14,6 +14,7 @@ import { backendTlsLines, othersOf } from "./upstream";
 import { handshakeChecks } from "./web-socket";
 import { errorText } from "./response";
 import { errorLines, errorLocations, errorTexts } from "./errors";
+import { logFormatOf, logFormats } from "./log";
 import { headers, lastOfEach, responseHeaderLines } from "./header-lines";
 import { matchLocations, placeOf, routeLocation, type LocationView } from "./match-locations";
 
@@ -204,7 +205,7 @@ function doorLines(host: Host): string[] {
 function accessLogs({ input: { model, plan } }: NginxDraft, server: ServerDraft): string[] {
   const { host, port } = reportAddress(model);
   const report = `syslog:server=${host}:${String(port)},nohostname,tag=gateway gateway_report if=$gateway_ticket`;
-  const all = [...(server.log ? ["/dev/stdout gateway"] : []), ...(plan.reports && hasDoor(server) ? [report] : [])];
+  const all = [...(server.log ? [`/dev/stdout ${logFormatOf(server)}`] : []), ...(plan.reports && hasDoor(server) ? [report] : [])];
   return all.length > 0 ? all : ["off"];
 }
 
@@ -289,7 +290,7 @@ function upstreams(draft: NginxDraft): object[] {
 export function viewOf(draft: NginxDraft): object {
   const { model, gateway } = draft.input;
   // First: they add to the maps.
-  const [redirected, others] = [redirects(draft), otherHosts(draft)];
+  const [redirected, others, logs] = [redirects(draft), otherHosts(draft), logFormats(draft)];
   const servers = [...draft.servers.values()].map((s) => serverView(draft, s));
   return {
     system: gateway.system,
@@ -308,7 +309,8 @@ export function viewOf(draft: NginxDraft): object {
     tls: model.front.tls === "gateway",
     http2: http2Form(model) === "directive",
     networks: model.front.networks.length > 0 ? [...new Set(model.front.networks)] : undefined,
-    logs: [...draft.servers.values()].some((server) => server.log),
+    logs,
+    anyLog: logs[0]?.name,
     clientAddress: clientAddressMap(model.front),
     dropsMalformedNames: draft.dropsMalformedNames,
     hasDoor: [...draft.servers.values()].some(hasDoor),
