@@ -98,7 +98,7 @@ describe("features", () => {
     circuitBreaker: [{ amongBackends: true, longExchanges: true }],
     fallback: [{ status: 200 }],
     audit: [{ fields: ["referer"] }],
-    backendTls: [{ backends: {}, alike: false }],
+    backendTls: [{ backends: { a: { serverName: "a", clientCertificate: "b" } }, alike: false }],
     respond: [{}, { redirect: {} }],
     weights: [{ backends: [1, 2, 3], triesOthers: true }],
   };

@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
 import { k8s } from "cdk8s-plus-27";
 import type { Construct } from "constructs";
-import { servicesTls, workloadOf, type GatewayModel } from "../model";
+import { workloadOf, type GatewayModel } from "../model";
+import type { BackendTls } from "../policy/kinds/route-shape";
 import { GATEWAY_PORTS, MOST_REPLICAS, STORE_KEY, storeSecretOf } from "./places";
 
 interface FilterWorkload {
+  /** How it calls services by TLS that it calls so. */
+  calls: readonly BackendTls[];
   model: GatewayModel;
   environment: string;
   /** The filter's plan, as JSON. */
@@ -95,13 +98,12 @@ function variables(workload: FilterWorkload, { name, ports }: Names): k8s.EnvVar
 }
 
 function volumes(
-  { model, proxyNamespace }: FilterWorkload,
+  { model, proxyNamespace, calls }: FilterWorkload,
   { name }: Names,
 ): { mounts: k8s.VolumeMount[]; volumes: k8s.Volume[] } {
   const ends = proxyNamespace === undefined && model.front.tls === "gateway";
   // Whoever calls services shows and asks for certificates.
-  const used = Object.values(servicesTls(model)).flatMap((tls) => [tls.ca ?? [], tls.clientCertificate ?? []].flat());
-  const secrets = [...new Set(used)].sort();
+  const secrets = [...new Set(calls.flatMap((tls) => [tls.ca ?? [], tls.clientCertificate ?? []].flat()))].sort();
   return {
     mounts: [
       { name: "plan", mountPath: "/plan", readOnly: true },

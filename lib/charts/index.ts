@@ -1,6 +1,7 @@
 import { App, Chart } from "cdk8s";
 import { toYaml } from "../targets/yaml";
-import { edgeTargetOf, modelIn, workloadOf, type GatewayModel } from "../model";
+import { edgeTargetOf, modelIn, servicesTls, workloadOf, type GatewayModel } from "../model";
+import type { BackendTls } from "../policy/kinds/route-shape";
 import type { Compiled, OutputFile } from "../targets";
 import { awsObjects } from "./aws";
 import { filterWorkload } from "./filter";
@@ -31,7 +32,14 @@ function onAws(model: GatewayModel, environment: string): OutputFile[] {
 export function workloads(whole: GatewayModel, { gateway, plans, files }: Compiled): OutputFile[] {
   const { system, environment } = gateway;
   const model = modelIn(whole, environment);
-  const filters = plans.flatMap(({ target, reports }): OutputFile[] => {
+  const tls = servicesTls(model);
+  /** Services that the filter calls: those of routes that go through it. */
+  const callsOf = (placements: Compiled["plans"][number]["placements"]): BackendTls[] => {
+    const through = new Set(placements.filter((p) => p.place === "proxied").map((p) => `${p.host} ${p.route ?? ""}`));
+    const routes = gateway.hosts.flatMap((h) => h.routes.filter((r) => through.has(`${h.name} ${r.name}`)));
+    return [...new Set(routes.flatMap((r) => r.backends.map((b) => b.service)))].flatMap((name) => tls[name] ?? []);
+  };
+  const filters = plans.flatMap(({ target, reports, placements }): OutputFile[] => {
     const place = placeOf(target);
     const plan = place && files.find((f) => f.path === place.plan(system, environment));
     if (!plan) return [];
@@ -44,6 +52,7 @@ export function workloads(whole: GatewayModel, { gateway, plans, files }: Compil
       ...(proxyNamespace !== undefined && { proxyNamespace }),
       ...(place.proxyLabels && { proxyLabels: place.proxyLabels(model) }),
       reports,
+      calls: callsOf(placements),
       inMesh: target === "istio",
     });
     const head =

@@ -51,7 +51,9 @@ export function gatewayPlan(
   if (unknown !== undefined) {
     throw new UsageError(`${gateway.system} has no service "${unknown}"; there are ${known.join(", ") || "none"}.`);
   }
-  return { ...plan, services: { ...plan.services, ...elsewhere } };
+  // What stands in for a service here speaks no TLS.
+  const tls = Object.entries(plan.servicesTls ?? {}).filter(([name]) => !(name in elsewhere));
+  return { ...plan, services: { ...plan.services, ...elsewhere }, servicesTls: Object.fromEntries(tls) };
 }
 
 /** The certificate's files; nothing where TLS ends in front. */

@@ -4,6 +4,12 @@
  */
 export const TOLD_AS = { 503: 490, other: 491 } as const;
 
+/** Whether a refusal of that status is told by another. */
+export const isToldByAnother = (status: number): boolean =>
+  status >= 500 || status === TOLD_AS[503] || status === TOLD_AS.other;
+
 /** The status by which a refusal is told at Envoy's door. */
-export const toldStatus = (status: number): number =>
-  status < 500 ? status : status === 503 ? TOLD_AS[503] : TOLD_AS.other;
+export function toldStatus(status: number): number {
+  if (!isToldByAnother(status)) return status;
+  return status === 503 ? TOLD_AS[503] : TOLD_AS.other;
+}

@@ -94,7 +94,13 @@ export class Filter implements Running {
     tracing: Tracing | undefined,
   ) {
     this.plan = plan;
-    this.connections = new Connections(certificates);
+    let toldMs = -Infinity;
+    this.connections = new Connections(certificates, (error) => {
+      // It is looked at again every second: what is no news is said once a minute.
+      if (Date.now() - toldMs < 60_000) return;
+      toldMs = Date.now();
+      this.#logs.log.error({ error: String(error) }, "certificates for a service cannot be read");
+    });
     this.#planHash = hashOf(plan);
     this.#keyTimes = keyTimes;
     this.#secretTimes = secretTimes;

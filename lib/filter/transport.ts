@@ -94,9 +94,8 @@ export class HttpTransport implements Transport {
     };
     const way = tls[service];
     const agent = connections.agent(way);
-    const request = way
-      ? https.request({ ...options, agent, servername: way.serverName })
-      : http.request({ ...options, agent });
+    if (!agent) throw new NoAnswer("connect-failure");
+    const request = way ? https.request({ ...options, agent }) : http.request({ ...options, agent });
     // Node would leave out what is above a number of lines; the head's size is the bound.
     request.maxHeadersCount = 0;
     return request;

@@ -76,7 +76,7 @@ const serviceTls = z.strictObject({
   serverName: hostname.optional(),
   /** Kubernetes secret with the authorities, as `ca.crt`, that its certificate may come from; those of the system by default. */
   ca: name.optional(),
-  /** Kubernetes secret with the certificate that the gateway shows: `tls.crt`, `tls.key`, and for Istio `ca.crt` beside them. */
+  /** Kubernetes secret with the certificate that the gateway shows: `tls.crt` and `tls.key`. */
   clientCertificate: name.optional(),
 });
 

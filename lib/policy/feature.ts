@@ -16,6 +16,7 @@ export const FEATURES = {
   AuthorizationByRole: "any of the named roles",
   AuthorizationByScope: "all of the named scopes",
   BackendTls: "a service is called by TLS, and shows a certificate of its name",
+  BackendTlsOwnAuthority: "a client certificate from another secret than the service's authorities",
   BackendTlsSeveral: "backends of one route that are called by TLS in different ways, or not",
   BackendWeights: "share requests between two backends by weight",
   BackendWeightsSeveral: "share requests between more than two backends",

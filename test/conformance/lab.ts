@@ -11,6 +11,7 @@ export default defineGateway({
   hosts: {
     "lab.test": {},
     "bare.lab.test": { policies: { headerHygiene: { drop: ["cookie"] } } },
+    "formless.lab.test": { policies: { errorBody: null } },
     "audit.lab.test": { policies: { audit: { fields: ["userAgent", "referer"] } } },
     "flood.lab.test": {
       policies: { floodGuard: { requests: 5, per: "1s", burst: 9 }, cors: null, httpsRedirect: null },
@@ -76,13 +77,18 @@ export default defineGateway({
   services: {
     one: { address: "one.lab.svc.cluster.local:8080" },
     two: { address: "two.lab.svc.cluster.local:8080" },
+    // Its authorities and the gateway's certificate come from one secret.
     sealed: {
       address: "sealed.lab.internal:8443",
-      tls: { serverName: SERVER_NAME, ca: CA, clientCertificate: CLIENT },
+      tls: { serverName: SERVER_NAME, ca: CLIENT, clientCertificate: CLIENT },
     },
     "sealed-2": { address: "sealed-2.lab.internal:8443", tls: { serverName: SERVER_NAME, ca: CA } },
     // It shows the certificate of the others.
     forged: { address: "forged.lab.internal:8443", tls: { serverName: "forged.lab.internal", ca: CA } },
+    "of-clients": {
+      address: "of-clients.lab.internal:8443",
+      tls: { serverName: SERVER_NAME, ca: OTHER_CA, clientCertificate: CLIENT },
+    },
     strict: { address: "strict.lab.internal:8443", tls: { serverName: SERVER_NAME, ca: OTHER_CA } },
   },
   policies: {
@@ -656,8 +662,25 @@ export default defineGateway({
       service: "one",
       policies: {
         circuitBreaker: { minimumCalls: 2, minimumCallers: 1, openFor: "4s", counts: ["5xx", "noAnswer"] },
-        webSocket: { allowed: true },
         fallback: { status: 502, contentType: "text/plain", body: "gone, 100%" },
+      },
+    },
+    {
+      name: "fallback-of-sockets",
+      match: { prefix: ["/fallback/sockets"] },
+      service: "one",
+      policies: {
+        webSocket: { allowed: true },
+        fallback: { on: ["no-answer", "timeout"], status: 500, contentType: "text/plain", body: "no socket" },
+      },
+    },
+    {
+      name: "fallback-of-490",
+      match: { prefix: ["/fallback/490"] },
+      service: "one",
+      policies: {
+        circuitBreaker: { minimumCalls: 2, minimumCallers: 1, openFor: "4s", counts: ["5xx", "noAnswer"] },
+        fallback: { status: 490, contentType: "text/plain", body: "own words" },
       },
     },
     {
@@ -672,6 +695,7 @@ export default defineGateway({
     { name: "sealed", match: { prefix: ["/sealed"] }, service: "sealed", policies: { webSocket: { allowed: true } } },
     { name: "sealed-without-own", match: { prefix: ["/sealed/without-own"] }, service: "sealed-2" },
     { name: "forged", match: { prefix: ["/forged"] }, service: "forged", policies: { retries: { tries: 2 } } },
+    { name: "of-the-clients-authority", match: { prefix: ["/of-the-clients-authority"] }, service: "of-clients" },
     { name: "of-another-authority", match: { prefix: ["/of-another-authority"] }, service: "strict" },
     {
       name: "sealed-through",

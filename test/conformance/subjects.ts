@@ -17,7 +17,7 @@ const SUBJECTS: Readonly<Partial<Record<KindName, readonly string[]>>> = {
   weights: ["weights", "weighted-through"],
   retries: ["retries", "upstream"],
   requestId: ["response"],
-  errorBody: ["headers", "response"],
+  errorBody: ["headers", "response", "error-body"],
   audit: ["response", "audit"],
   auditLabels: ["audit"],
 };

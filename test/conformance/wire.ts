@@ -165,6 +165,8 @@ function parseBody(head: Head, method: string, closed: boolean): Buffer | undefi
 export interface Endpoint {
   port: number;
   tls: boolean;
+  /** What TLS is asked for, where that is not the request's host. */
+  serverName?: string;
   /** Who calls is told by the PROXY protocol (version 1), as a balancer tells it. */
   proxyProtocol?: boolean;
 }
@@ -182,7 +184,8 @@ const ANSWER_LIMIT_MS = 40_000;
 export function connect(endpoint: Endpoint, request: WireRequest, protocols?: string[]): net.Socket {
   const plain = net.connect({ port: endpoint.port, host: "127.0.0.1" });
   if (endpoint.proxyProtocol) plain.write(`PROXY TCP4 ${request.client} 127.0.0.1 40000 ${String(endpoint.port)}\r\n`);
-  const servername = net.isIP(request.host) ? "" : request.host.toLowerCase().replace(/:\d+$/, "");
+  const servername =
+    endpoint.serverName ?? (net.isIP(request.host) ? "" : request.host.toLowerCase().replace(/:\d+$/, ""));
   const socket = endpoint.tls
     ? tls.connect({
         socket: plain,

@@ -91,7 +91,10 @@ describe("refusals", () => {
   test("every policy without a place is refused in one run, a host's own as well", () => {
     const gateway = gatewayOf(byAddress, bodySize);
     const [host] = gateway.hosts;
-    const whole = { ...gateway, hosts: [{ ...host, policies: [{ kind: "audit", config: { fields: [] } }] }] } as Gateway;
+    const whole = {
+      ...gateway,
+      hosts: [{ ...host, policies: [{ kind: "audit", config: { fields: [] } }] }],
+    } as Gateway;
     const { diagnostics } = planTarget(whole, capabilities({}), []);
     expectDiagnostics(diagnostics, [
       { code: "plan/unenforceable-policy", at: "toy/hosts/toy.test/policies/audit" },

@@ -7,7 +7,13 @@ const schema = z.strictObject({
     .array(z.enum(["breaker-open", "no-answer", "timeout"]))
     .min(1)
     .default(["breaker-open", "no-answer", "timeout"]),
-  status: z.int().min(200).max(599).default(503),
+  status: z
+    .int()
+    .min(200)
+    .max(599)
+    .refine((status) => ![204, 205, 304].includes(status), "write a status that has a body (RFC 9110 section 15)")
+    .refine((status) => status < 300 || status >= 400, "a redirect has no words of its own: write another status")
+    .default(503),
   contentType: contentType.default("application/json"),
   body: ownBody,
   retryAfter: wholeSeconds.optional(),

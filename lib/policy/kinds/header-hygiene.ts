@@ -4,9 +4,10 @@ import { headerValues, policyKind } from "../kind";
 import { headerName } from "../values";
 
 /** Words between the gateway's own parts. */
-export const OWN_HEADERS = ["client", "host", "method", "network", "route", "target", "upgrade"].map(
-  (word) => `x-gateway-${word}`,
-);
+export const OWN_HEADERS = [
+  ...["client", "host", "message", "method", "network", "reason", "route"],
+  ...["status", "target", "tenant", "ticket", "upgrade", "user"],
+].map((word) => `x-gateway-${word}`);
 
 /** What services may rely on: the gateway says it, whatever a client has said (RFC 7239 has another form for the same). */
 export const FORWARDED_HEADERS = [

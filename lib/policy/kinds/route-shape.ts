@@ -96,7 +96,13 @@ export const backendTls = policyKind({
   phase: "upstream",
   sees: "head",
   perHost: false,
-  requires: ({ alike }): Feature[] => (alike ? ["BackendTls"] : ["BackendTls", "BackendTlsSeveral"]),
+  requires: ({ alike, backends }): Feature[] => [
+    "BackendTls",
+    ...(alike ? [] : (["BackendTlsSeveral"] as const)),
+    ...(Object.values(backends).some((b) => b.clientCertificate !== undefined && b.clientCertificate !== b.ca)
+      ? (["BackendTlsOwnAuthority"] as const)
+      : []),
+  ],
 });
 
 export type BackendTlsConfig = z.output<(typeof backendTls)["schema"]>;

@@ -70,7 +70,7 @@ export const THROUGH: Claims = {
   timeouts: ["TimeoutFirstByte", "TimeoutTotal"],
   retries: ["RetryIdempotent"],
   streaming: ["AnswerStreaming"],
-  backendTls: ["BackendTls", "BackendTlsSeveral"],
+  backendTls: ["BackendTls", "BackendTlsOwnAuthority", "BackendTlsSeveral"],
   weights: ["BackendWeights", "BackendWeightsSeveral", "RetryOtherBackend"],
   fallback: ["FallbackAnswer", "FallbackAnswerOk"],
   cache: ["ResponseCache"],

@@ -19,32 +19,69 @@ export function clusterServices(draft: IstioDraft): { name: string; namespace: s
   });
 }
 
-/** How services are called: those of the cluster within a first try's time, and by TLS those that speak it themselves. */
+/** Services of one host, which has one rule for all its ports: of several Istio would heed the first. */
+interface Destination {
+  host: string;
+  namespace: string;
+  names: string[];
+}
+
+function destinationsOf(draft: IstioDraft): Destination[] {
+  const { services, kubernetes } = draft.input.model;
+  const found = new Map<string, Destination>();
+  const add = (name: string, host: string, namespace: string): void => {
+    const known = found.get(host);
+    if (known) known.names.push(name);
+    else found.set(host, { host, namespace, names: [name] });
+  };
+  for (const { name, namespace, host } of clusterServices(draft)) add(name, host, namespace);
+  const inCluster = new Set([...found.values()].flatMap(({ names }) => names));
+  for (const name of draft.backendTls.keys()) {
+    const { host } = splitAddress(services[name]?.address ?? "");
+    if (!inCluster.has(name)) add(name, host, kubernetes.istioGateway.namespace);
+  }
+  return [...found.values()];
+}
+
+/** How long a connection may take: no longer than the shortest first try. */
+function connectTimeout(draft: IstioDraft, names: readonly string[]): string {
+  const firstTries = [...draft.hosts.values()].flatMap((h) =>
+    [...h.routes.values()]
+      .filter((r) => r.route.backends.some((b) => names.includes(b.service)))
+      .map((r) => r.retries?.perTryMs ?? r.firstByteMs ?? 10_000),
+  );
+  return duration(Math.min(...firstTries));
+}
+
+/**
+ * How services are called. What is said of TLS is said to the gateway alone: whoever else calls such a service, the filter among
+ * them, speaks TLS himself, and a sidecar would wrap that once more.
+ */
 export function destinationRules(scope: Construct, draft: IstioDraft): void {
   const { model, gateway } = draft.input;
-  const labels = metadata(draft, "").labels;
-  const inCluster = clusterServices(draft);
-  const outside = [...draft.backendTls.keys()]
-    .filter((name) => !inCluster.some((s) => s.name === name))
-    .map((name) => ({ name, namespace: model.kubernetes.istioGateway.namespace, host: splitAddress(model.services[name]?.address ?? "").host }));
-  for (const { name, namespace, host } of [...inCluster, ...outside]) {
-    const firstTries = [...draft.hosts.values()].flatMap((h) =>
-      [...h.routes.values()]
-        .filter((r) => r.route.backends.some((b) => b.service === name))
-        .map((r) => r.retries?.perTryMs ?? r.firstByteMs ?? 10_000),
-    );
-    const connectionPool = { tcp: { connectTimeout: duration(Math.min(...firstTries)) } };
-    const { port } = splitAddress(model.services[name]?.address ?? "");
-    const tls = draft.backendTls.get(name);
-    const byTls = tls && { portLevelSettings: [{ port: { number: port }, connectionPool, tls: clientTls(tls) }] };
-    new DestinationRule(scope, `destination-${name}`, {
-      metadata: { name: `${gateway.system}-${name}`, namespace, labels },
-      spec: { host, trafficPolicy: { connectionPool, ...byTls } },
+  const { labels } = metadata(draft, "");
+  const { istioGateway } = model.kubernetes;
+  for (const { host, namespace, names } of destinationsOf(draft)) {
+    const connectionPool = { tcp: { connectTimeout: connectTimeout(draft, names) } };
+    const portLevelSettings = names.flatMap((name) => {
+      const tls = draft.backendTls.get(name);
+      const { port } = splitAddress(model.services[name]?.address ?? "");
+      return tls ? [{ port: { number: port }, connectionPool, tls: clientTls(tls) }] : [];
+    });
+    const byTls = portLevelSettings.length > 0;
+    const [first = ""] = names;
+    new DestinationRule(scope, `destination-${first}`, {
+      metadata: { name: `${gateway.system}-${first}`, namespace: byTls ? istioGateway.namespace : namespace, labels },
+      spec: {
+        host,
+        ...(byTls && { exportTo: ["."], workloadSelector: { matchLabels: istioGateway.labels } }),
+        trafficPolicy: { connectionPool, ...(byTls && { portLevelSettings }) },
+      },
     });
   }
 }
 
-/** Secrets are given to gateways alone, by their name (Istio: `credentialName`). */
+/** Secrets are given to gateways alone, by their name (Istio: `credentialName`); one has authorities and certificate. */
 function clientTls({ serverName, ca, clientCertificate }: BackendTls): ClientTls {
   const credentialName = clientCertificate ?? ca;
   return {

@@ -3,7 +3,7 @@ import type { Placement } from "../../plan";
 import type { ClaimPath } from "../../identity/claims";
 import type { cors } from "../../policy/kinds/cors";
 import { configOf, needsMatching, type Host, type Route } from "../../decision/gateway";
-import type { AuditConfig, ErrorBodyConfig, ResponseHeadersConfig } from "../../policy/kinds/response";
+import { errorBody as errorBodyKind, type AuditConfig, type ErrorBodyConfig, type ResponseHeadersConfig } from "../../policy/kinds/response";
 import type { CompressionConfig } from "../../policy/kinds/compression";
 import type { FallbackConfig } from "../../policy/kinds/fallback";
 import type { BackendTls, RespondConfig, WeightsConfig } from "../../policy/kinds/route-shape";
@@ -66,7 +66,7 @@ export interface HostDraft {
   cors?: z.output<(typeof cors)["schema"]>;
   guard?: { requests: number; perMs: number; burst: number };
   securityHeaders: Readonly<Record<string, string>>;
-  errorBody?: ErrorBodyConfig;
+  errorBody: ErrorBodyConfig;
   keepsRequestId: boolean;
   log: boolean;
   /** What is told besides in the log. */
@@ -115,6 +115,7 @@ export function beginDraft(input: TargetInput): IstioDraft {
       pass: [],
       securityHeaders: {},
       keepsRequestId: false,
+      errorBody: errorBodyKind.schema.parse({}),
       log: false,
       logFields: [],
       routes: new Map(host.routes.map((route) => [route.name, routeDraft(host, route)])),

@@ -8,7 +8,7 @@ import {
   type ErrorBodyConfig,
   type SecurityHeadersConfig,
 } from "../../policy/kinds/response";
-import { TOLD_AS } from "../../decision/envoy-door";
+import { TOLD_AS, toldStatus } from "../../decision/envoy-door";
 import type { FallbackConfig } from "../../policy/kinds/fallback";
 import { hasDoor, type HostDraft, type IstioDraft } from "./draft";
 import { throughAddress } from "../through";
@@ -69,7 +69,7 @@ const NO_ANSWER = { response_flag_filter: { flags: ["UF", "UC", "UR", "LR", "URX
 
 /** Of a HEAD that the filter refuses no words have come, and Envoy drops their type: the guard sets it again. */
 const IS_HEAD = 'request.method == "HEAD"';
-const HEAD_TYPE = overwrite(REFUSED_HEAD, "application/json");
+const JSON_TYPE = "application/json";
 
 const quote = (text: string): string => JSON.stringify(text);
 
@@ -146,14 +146,16 @@ function fallbacksOf(draft: IstioDraft): Fallbacks[] {
 /** Refusals of the door that Envoy would take for its failure: they get their status, and keep their words. */
 function refusals(draft: IstioDraft): object[] {
   const told = (status: number): string => `response.code_details == "ext_authz_denied" && response.code == ${String(status)}`;
-  const others = fallbacksOf(draft).filter(({ config: { on, status } }) => on.includes("breaker-open") && status >= 500 && status !== 503);
-  const to = (expression: string, status: number): object[] => [
-    { filter: cel(`${expression} && ${IS_HEAD}`), status_code: status, headers_to_add: [HEAD_TYPE] },
+  const to = (expression: string, status: number, type: string): object[] => [
+    { filter: cel(`${expression} && ${IS_HEAD}`), status_code: status, headers_to_add: [overwrite(REFUSED_HEAD, type)] },
     { filter: cel(expression), status_code: status },
   ];
+  const open = fallbacksOf(draft).filter(({ config }) => config.on.includes("breaker-open"));
   return [
-    ...others.flatMap(({ config, names }) => to(`${told(TOLD_AS.other)} && ${namesRoute(names)}`, config.status)),
-    ...to(told(TOLD_AS[503]), 503),
+    ...open.flatMap(({ config: { status, contentType }, names }) =>
+      to(`${told(toldStatus(status))} && ${namesRoute(names)}`, status, contentType),
+    ),
+    ...to(told(TOLD_AS[503]), 503, JSON_TYPE),
   ];
 }
 
@@ -195,8 +197,8 @@ function otherHosts({ input: { gateway, model } }: IstioDraft): object[] {
 
 /** Answers that Envoy makes itself: the first mapper that fits is taken. */
 export function localReplies(draft: IstioDraft): object[] {
-  const hosts = [...draft.hosts.values()].filter((h) => h.errorBody);
-  const forms = new Map(hosts.map((h) => [JSON.stringify(h.errorBody), h.errorBody as ErrorBodyConfig]));
+  const hosts = [...draft.hosts.values()];
+  const forms = new Map(hosts.map((h) => [JSON.stringify(h.errorBody), h.errorBody]));
   const replies = [...forms.entries()].flatMap(([key, config]) => {
     const names = hosts.filter((h) => JSON.stringify(h.errorBody) === key).map((h) => h.host.name);
     const mine = names.map((n) => `xds.route_name.startsWith(${quote(`${n}/`)})`).join(" || ");
@@ -207,7 +209,7 @@ export function localReplies(draft: IstioDraft): object[] {
     ...[...draft.hosts.values()].flatMap(corsOnRedirects),
     ...(hasDoor(draft) ? refusals(draft) : []),
     ...(replies.length > 0
-      ? [{ filter: cel(`response.code_details == "ext_authz_denied" && ${IS_HEAD}`), headers_to_add: [HEAD_TYPE] }]
+      ? [{ filter: cel(`response.code_details == "ext_authz_denied" && ${IS_HEAD}`), headers_to_add: [overwrite(REFUSED_HEAD, JSON_TYPE)] }]
       : []),
     // What the filter or the model has put into words stays as it is.
     ...(replies.length > 0 ? [{ filter: cel('response.code_details in ["ext_authz_denied", "direct_response"]') }] : []),

@@ -103,10 +103,20 @@ export function callerPolicies(scope: Construct, draft: IstioDraft): void {
 export function meshPolicies(scope: Construct, draft: IstioDraft): void {
   const services = clusterServices(draft);
   const labels = metadata(draft, "").labels;
-  // A service that speaks TLS itself speaks it to nobody's sidecar: its namespace is not ours to say it of.
-  const itself = new Set(services.filter(({ name }) => draft.backendTls.has(name)).map((s) => s.namespace));
+  // A service that speaks TLS itself speaks it past its sidecar: where its pods are not known, its namespace is not ours to say it of.
+  const itself = services.filter(({ name }) => draft.backendTls.has(name));
+  const podsOf = (name: string): Record<string, string> | undefined => draft.input.model.services[name]?.workload;
+  const unknown = new Set(itself.filter(({ name }) => !podsOf(name)).map((s) => s.namespace));
+  for (const { name, namespace } of itself) {
+    const matchLabels = podsOf(name);
+    if (!matchLabels) continue;
+    new PeerAuthentication(scope, `mtls-of-${name}`, {
+      metadata: { name: `${draft.input.gateway.system}-mtls-of-${name}`, namespace, labels },
+      spec: { selector: { matchLabels }, mtls: { mode: PeerAuthenticationSpecMtlsMode.PERMISSIVE } },
+    });
+  }
   for (const namespace of new Set(services.map((s) => s.namespace))) {
-    if (itself.has(namespace)) continue;
+    if (unknown.has(namespace)) continue;
     new PeerAuthentication(scope, `mtls-${namespace}`, {
       metadata: { name: `${draft.input.gateway.system}-mtls`, namespace, labels },
       spec: { mtls: { mode: PeerAuthenticationSpecMtlsMode.STRICT } },

@@ -1,4 +1,4 @@
-import type { AuditConfig, ErrorBodyConfig } from "../../policy/kinds/response";
+import { errorBody as errorBodyKind, type AuditConfig, type ErrorBodyConfig } from "../../policy/kinds/response";
 import { needsMatching, type ConfiguredPolicy, type Host, type Route } from "../../decision/gateway";
 import type { CompressionConfig } from "../../policy/kinds/compression";
 import type { FallbackConfig } from "../../policy/kinds/fallback";
@@ -75,8 +75,8 @@ export interface ServerDraft {
   responseHeaders: HeaderExpression[];
   hiddenHeaders: string[];
   guard?: { zone: string; burst: number };
-  /** Body of an error, an nginx string. */
-  errorBody?: ErrorBodyConfig;
+  /** How errors look: in the form that holds where a model says nothing, or takes it away. */
+  errorBody: ErrorBodyConfig;
   log: boolean;
   /** What is told besides in the log. */
   logFields: AuditConfig["fields"];
@@ -152,6 +152,7 @@ export function beginDraft(input: TargetInput): NginxDraft {
       requestHeaders: [],
       responseHeaders: [],
       hiddenHeaders: [],
+      errorBody: errorBodyKind.schema.parse({}),
       log: false,
       logFields: [],
       routes: new Map(routes),

@@ -52,13 +52,12 @@ const answeredFor = ({ fallback }: RouteDraft): number[] =>
 
 const fallbackLocation = ({ route }: RouteDraft): string => `${routeLocation(route.name)}/fallback`;
 
-/** Those of a route take the place of all of the server's. */
-export function errorLines(server: ServerDraft, route?: RouteDraft): string[] {
+/** Those of a server; a route's take the place of all of them. */
+export function errorLines(route?: RouteDraft): string[] {
   // An answer that nginx has not had there is the filter's: it is away.
   const ofFilter = route?.through ? Object.values(FAILURES) : [];
   const own = route ? answeredFor(route) : [];
   const lines = route && own.length > 0 ? [`error_page ${own.join(" ")} = ${fallbackLocation(route)};`] : [];
-  if (server.errorBody === undefined) return lines;
   const others = ERRORS.filter((status) => ![...own, ...ofFilter].includes(status));
   return [
     `error_page ${others.join(" ")} /.gateway/error;`,
@@ -121,7 +120,6 @@ export function errorLocations(draft: NginxDraft, server: ServerDraft): Location
     ["X-Gateway-Reason", "$gateway_door_reason"],
   ]);
   const common = ["internal;", "default_type application/json;", ...added];
-  if (errorBody === undefined) return fallbackLocations(server);
   const body = (status: number): string => errorText(errorBody, status);
   const refusals = DOOR_STATUSES.map((s) => `if ($gateway_door_status = ${String(s)}) { return ${String(s)} ${body(s)}; }`);
   // Status 0: what holds for all that have no form of their own.

@@ -79,7 +79,7 @@ export const streaming: Enforcer<NginxDraft> = {
 };
 
 export const backendTls: Enforcer<NginxDraft> = {
-  supports: ["BackendTls"],
+  supports: ["BackendTls", "BackendTlsOwnAuthority"],
   stage: "afterExtAuth",
   apply(placement, draft) {
     const [tls] = Object.values((placement.config as BackendTlsConfig).backends);

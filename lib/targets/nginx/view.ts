@@ -87,7 +87,7 @@ function answerLines(model: GatewayModel, server: ServerDraft, route: RouteDraft
   if (respond) return [`default_type ${text(respond.contentType)};`, `return ${String(respond.status)} ${text(respond.body)};`];
   return [
     ...(route.door ? [] : ["auth_request off;"]),
-    ...(route.fallback ? errorLines(server, route) : []),
+    ...(route.fallback ? errorLines(route) : []),
     ...timeLines(route, variant),
     ...(route.streams ? ["proxy_buffering off;"] : []),
     ...compressionLines(route),
@@ -102,7 +102,7 @@ function throughLines(model: GatewayModel, server: ServerDraft, route: RouteDraf
   return [
     "auth_request off;",
     `proxy_buffer_size ${String(filterHeadKiB(model))}k;`,
-    ...errorLines(server, route),
+    ...errorLines(route),
     ...timeLines(route, variant),
     ...compressionLines(route),
     ...(inheritsThrough(server) ? [] : headers("proxy_set_header", throughRequestHeaders(server))),
@@ -228,15 +228,15 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
       burst: server.guard.burst > 0 ? ` burst=${String(server.guard.burst)} nodelay` : "",
     },
     lines: [
-      ...errorLines(server),
+      ...errorLines(),
       ...responseHeaderLines(server.responseHeaders),
       ...hideLines(server.hiddenHeaders),
       ...headers("proxy_set_header", inheritsThrough(server) ? throughRequestHeaders(server) : baseRequestHeaders(server)),
       ...(asks ? doorLines(server.host) : []),
       // With a body of their own: an error_page would come back through these lines, and be refused again.
-      ...(server.errorBody === undefined ? [] : ["default_type application/json;"]),
-      checkLine({ condition: "$gateway_names_headers", status: 400 }, server.errorBody && errorText(server.errorBody, 400)),
-      ...server.checks.map((check) => checkLine(check, server.errorBody && errorText(server.errorBody, check.status))),
+      "default_type application/json;",
+      checkLine({ condition: "$gateway_names_headers", status: 400 }, errorText(server.errorBody, 400)),
+      ...server.checks.map((check) => checkLine(check, errorText(server.errorBody, check.status))),
     ],
     locations: [
       ...matchLocations(draft, server),

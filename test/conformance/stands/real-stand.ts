@@ -41,11 +41,24 @@ export class RealStand implements Stand {
     const secure = request.scheme === "https";
     const proxyProtocol = usesProxyProtocol(this.around.model.front);
     const tls = secure && this.around.model.front.tls === "gateway";
-    const endpoint = { port: secure ? at.https : at.http, tls, proxyProtocol };
+    const serverName = tls ? this.#serverName(request.host) : undefined;
+    const port = secure ? at.https : at.http;
+    const endpoint = { port, tls, proxyProtocol, ...(serverName !== undefined && { serverName }) };
     const sent = proxyProtocol ? request : withForwardedFor(request);
     return this.http2 && tls && isForHttp2(sent)
       ? sendHttp2(endpoint, sent, kept instanceof Http2Connection ? kept : undefined)
       : send(endpoint, sent, kept instanceof net.Socket ? kept : undefined);
+  }
+
+  /** Istio's Gateway knows its hosts by name, and ends a handshake for another: such a host is asked for on a connection of a known one. */
+  #serverName(host: string): string | undefined {
+    const names = Object.keys(this.around.model.hosts);
+    const asked = host.toLowerCase().replace(/:\d+$/, "");
+    const knows = (name: string): boolean =>
+      name.startsWith("*.") ? asked.endsWith(name.slice(1)) : asked === name || asked === `${name}.`;
+    return !this.target.startsWith("istio") || names.some(knows)
+      ? undefined
+      : names.find((name) => !name.startsWith("*"));
   }
 
   revoke(key: string): Promise<void> {
