@@ -93,7 +93,7 @@ describe("a client that sends its body in pieces", () => {
   async function read(apartMs: number): Promise<string> {
     let outcome: Promise<string> | undefined;
     const server = createServer((incoming, response) => {
-      outcome = new IncomingBody(incoming, 200).read(Infinity).then(
+      outcome = new IncomingBody(incoming, { idleMs: 200 }).read(Infinity).then(
         (body) => String(body),
         () => "broken off",
       );

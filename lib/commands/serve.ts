@@ -11,7 +11,7 @@ import {
 } from "../filter/environment";
 import { startFilter, type RunningFilter } from "../filter/server";
 import { modelIn, type GatewayModel } from "../model";
-import { address } from "../model/schema";
+import { address } from "../model/service-schema";
 import { formatMatrix, matrixOf } from "../plan";
 import type { FilterPlan } from "../decision/filter-plan";
 import type { Compiled } from "../targets";

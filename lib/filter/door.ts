@@ -142,7 +142,7 @@ function readDoor(
     headBytes: headBytes(method, target, headers),
     // Where the proxy shows it, it has a length.
     ...(form === "envoy" && {
-      body: new IncomingBody(message, undefined, { length: told["content-length"], chunked: false }),
+      body: new IncomingBody(message, { framing: { length: told["content-length"], chunked: false } }),
     }),
   };
   return { form, request, route };

@@ -64,7 +64,13 @@ const MOST_READ = 64 * 1024 * 1024;
 /** A client that stops in the middle of its body for this long is not heard any more, whoever waits for it. */
 const IDLE_MS = 30_000;
 
-const framingOf = ({ headers }: IncomingMessage): { length: string | undefined; chunked: boolean } => ({
+/** How a body is framed (RFC 9112 section 6). */
+interface Framing {
+  length: string | undefined;
+  chunked: boolean;
+}
+
+const framingOf = ({ headers }: IncomingMessage): Framing => ({
   length: headers["content-length"],
   chunked: headers["transfer-encoding"] !== undefined,
 });
@@ -81,12 +87,12 @@ export class IncomingBody implements RequestBody {
 
   constructor(
     private readonly message: IncomingMessage,
-    idleMs = IDLE_MS,
-    /** How it is framed, where somebody else has read the head. */
-    framing: { length?: string | undefined; chunked: boolean } = framingOf(message),
+    /** `framing`: where somebody else has read the head. */
+    { idleMs = IDLE_MS, framing }: { idleMs?: number; framing?: Framing } = {},
   ) {
-    this.#chunked = framing.chunked;
-    this.#declared = framing.length === undefined ? undefined : Number(framing.length);
+    const { length, chunked } = framing ?? framingOf(message);
+    this.#chunked = chunked;
+    this.#declared = length === undefined ? undefined : Number(length);
     if (!this.exists) return;
     message.setTimeout(idleMs, () => {
       if (this.#onStall) this.#onStall();

@@ -7,7 +7,8 @@ import { backendTlsOf } from "./backends";
 import type { MatchingConfig } from "../policy/kinds/route-shape";
 import { modelIn } from "./overlay";
 import { OWN_ANSWERS } from "../policy/kinds/compression";
-import { HOST_KINDS, ROUTE_KINDS, type GatewayModel, type RouteModel } from "./schema";
+import { HOST_KINDS, ROUTE_KINDS } from "./policy-shapes";
+import type { GatewayModel, RouteModel } from "./schema";
 
 /** What holds where a model says nothing. */
 const DEFAULTS: Readonly<Partial<Record<KindName, unknown>>> = {

@@ -1,104 +1,16 @@
 import { z } from "zod";
-import { KINDS, type KindName } from "../policy";
 import { issuerSchema } from "../policy/kinds/jwt";
 import type { HostTenant } from "../decision/gateway";
 import { tenantName } from "../policy/kinds/tenant";
-import { SHAPE_KINDS } from "../policy/kinds/route-shape";
 import { infrastructure } from "./infrastructure";
-import {
-  unique,
-  cidr,
-  contentType,
-  timer,
-  exactPath,
-  matchHeaderName,
-  hostname,
-  hostPattern,
-  label,
-  method,
-  name,
-  ownBody,
-  path,
-  pathTemplate,
-  size,
-} from "../policy/values";
+import { hostPolicies, routePolicies } from "./policy-shapes";
+import { route } from "./route-schema";
+import { address, environments, service } from "./service-schema";
+import { unique, cidr, timer, hostPattern, label, name, path, size } from "../policy/values";
 
 /** The routing model as people write it. Every default is stated here; docs/model.md says what inherits from what. */
 
-type SchemaOf<K extends KindName> = Extract<(typeof KINDS)[number], { kind: K }>["schema"];
-type Optional<S extends z.ZodType> = z.ZodOptional<z.ZodNullable<S>>;
-type PolicyShape<N extends KindName> = { [K in N]: Optional<SchemaOf<K>> };
-type PerHost = Extract<(typeof KINDS)[number], { kind: KindName }>["kind"];
-
-function policyShape<N extends KindName>(names: readonly N[]): PolicyShape<N> {
-  const entries = KINDS.filter((k) => (names as readonly string[]).includes(k.kind)).map((k) => [
-    k.kind,
-    (k.schema as z.ZodType).nullable().optional(),
-  ]);
-  return Object.fromEntries(entries) as PolicyShape<N>;
-}
-
-/** Kinds that a service or a route may state; the others belong to whole hosts. */
-export const ROUTE_KINDS = KINDS.filter((k) => !k.perHost && !SHAPE_KINDS.includes(k.kind)).map((k) => k.kind);
-export const HOST_KINDS = KINDS.filter((k) => k.perHost && !SHAPE_KINDS.includes(k.kind)).map((k) => k.kind);
-
-/** `null` takes an inherited policy away. */
-const hostPolicies = z.strictObject(policyShape<PerHost>([...HOST_KINDS, ...ROUTE_KINDS]));
-const routePolicies = z.strictObject(policyShape<PerHost>(ROUTE_KINDS));
-
 const port = z.int().min(1).max(65_535);
-
-/** Where a service listens: `host:port`. */
-export const address = z
-  .string()
-  .regex(
-    /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*:[1-9]\d{0,4}$/,
-    "write host:port, such as iam.default.svc.cluster.local:3000",
-  )
-  .refine((text) => !/:\d+$/.test(text) || Number(text.split(":").at(-1)) <= 65_535, "write a port up to 65535");
-
-const labelName = z
-  .string()
-  .regex(/^([a-z0-9.-]{1,253}\/)?[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?$/, "write a name of a label");
-const labelValue = z.string().regex(/^([A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?)?$/, "write a value of a label");
-const serviceAccount = z
-  .string()
-  .regex(
-    /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/,
-    "write namespace/name of a service account",
-  );
-
-const environments = z.array(name).min(1).optional();
-
-/** How a service is called by TLS (Gateway API: BackendTLSPolicy). */
-const serviceTls = z.strictObject({
-  /** Name that it is asked for by (SNI), and that its certificate must have; that of the address by default. */
-  serverName: hostname.optional(),
-  /** Kubernetes secret with the authorities, as `ca.crt`, that its certificate may come from; those of the system by default. */
-  ca: name.optional(),
-  /** Kubernetes secret with the certificate that the gateway shows: `tls.crt` and `tls.key`. */
-  clientCertificate: name.optional(),
-});
-
-const service = z
-  .strictObject({
-    address,
-    tls: serviceTls.optional(),
-    /** The environments that have it; all by default. Routes to it exist only there. */
-    environments,
-    policies: routePolicies.prefault({}),
-    /** Labels of its pods, so that the mesh can say who calls them. */
-    workload: z
-      .record(labelName, labelValue)
-      .refine((labels) => Object.keys(labels).length > 0, "name at least one label")
-      .optional(),
-    /** Service accounts that call it beside the gateway, as `namespace/name`; with `workload` nobody else does. */
-    callers: z.array(serviceAccount).refine(unique, "name each once").default([]),
-  })
-  .refine(
-    ({ address, tls }) => !tls || tls.serverName !== undefined || !/^[\d.]+:\d+$/.test(address),
-    "name tls.serverName: an address of numbers is no name that a certificate has",
-  );
 
 const tenantId = z
   .union([z.int().min(1), z.string()])
@@ -123,86 +35,6 @@ const host = z.strictObject({
   /** Prefix under which this host offers the routes; it is stripped before the upstream. */
   basePath: path.optional(),
   policies: hostPolicies.prefault({}),
-});
-
-const matchValue = z.string().regex(/^[\x21-\x7e]{1,256}$/, "write visible ASCII without spaces");
-
-/** A text is `Exact`. */
-const headerMatch = z.union([
-  matchValue,
-  z.discriminatedUnion("type", [
-    z.strictObject({ type: z.literal("Exact"), value: matchValue }).transform(({ value }) => value),
-    z.strictObject({ type: z.literal("In"), values: z.array(matchValue).min(1).refine(unique, "name each once") }),
-    z.strictObject({ type: z.literal("Present") }),
-    z.strictObject({ type: z.literal("Absent") }),
-  ]),
-]);
-
-const match = z
-  .strictObject({
-    exact: z.array(exactPath).default([]),
-    /** Paths with variable segments, `/groups/{id}/draw`; they come before prefixes, and behind exact paths. */
-    template: z.array(pathTemplate).default([]),
-    prefix: z.array(path).default([]),
-    methods: z.array(method).min(1).optional(),
-    /** By header: a value, `{ type: In, values }`, `{ type: Present }` or `{ type: Absent }`. An empty header is absent. */
-    headers: z.record(matchHeaderName, headerMatch).optional(),
-    /** Handshakes alone: the route takes WebSockets, and nothing else. */
-    upgrade: z.literal("websocket").optional(),
-  })
-  .refine(
-    (m) => m.exact.length + m.template.length + m.prefix.length > 0,
-    "name at least one path under exact, template or prefix",
-  )
-  .refine((m) => m.upgrade === undefined || m.methods === undefined, "leave methods out: a handshake is a GET");
-
-const respond = z
-  .strictObject({
-    status: z
-      .int()
-      .refine(
-        (status) => (status >= 200 && status < 300) || (status >= 400 && status < 600 && status !== 444),
-        "write 2xx, 4xx or 5xx, not 444",
-      ),
-    contentType: contentType.default("application/json"),
-    body: ownBody.default(""),
-  })
-  .refine(({ status, body }) => status !== 204 || body === "", "an answer without content has no body");
-
-/** Gateway API's RequestRedirect: what is not named stays, and the query does always. */
-const redirect = z
-  .strictObject({
-    status: z.union([z.literal(301), z.literal(302), z.literal(303), z.literal(307), z.literal(308)]).default(302),
-    scheme: z.enum(["http", "https"]).default("https"),
-    host: hostname.optional(),
-    /** In place of the whole path. */
-    path: path.optional(),
-  })
-  .refine((r) => r.host !== undefined || r.path !== undefined || r.scheme === "http", "name a host or a path");
-
-const route = z.strictObject({
-  name,
-  /** The hosts that have it; all by default. */
-  hosts: z.array(hostPattern).min(1).optional(),
-  environments,
-  match,
-  /** Exactly one of these four. */
-  service: name.optional(),
-  backends: z
-    .array(z.strictObject({ service: name, weight: z.int().min(0).max(100) }))
-    .min(1)
-    .refine((backends) => backends.some((b) => b.weight > 0), "give at least one backend a weight above 0")
-    .optional(),
-  respond: respond.optional(),
-  redirect: redirect.optional(),
-  /** What its requests are called in the log. */
-  labels: z
-    .record(
-      z.string().regex(/^[a-z][a-zA-Z0-9]{0,31}$/, "write a letter, then letters and digits"),
-      z.string().regex(/^[\w .:/-]{1,64}$/, "write letters, digits, spaces and . : / - _"),
-    )
-    .default({}),
-  policies: routePolicies.prefault({}),
 });
 
 /** What stands before the gateway: who is trusted for the client's address, and where TLS ends. */

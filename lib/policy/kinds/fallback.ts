@@ -12,7 +12,7 @@ const schema = z.strictObject({
     .min(200)
     .max(599)
     .refine((status) => ![204, 205, 304].includes(status), "write a status that has a body (RFC 9110 section 15)")
-    .refine((status) => status < 300 || status >= 400, "a redirect has no words of its own: write another status")
+    .refine((status) => (status < 300 || status >= 400) && status !== 444, "write 2xx, 4xx or 5xx, not 444")
     .default(503),
   contentType: contentType.default("application/json"),
   body: ownBody,
