@@ -86,6 +86,17 @@ function model(keyServer: number): GatewayModel {
         service: "shop",
         policies: { jwt: { mode: "optional", issuers: ["main"] }, rateLimit: limit("login", "clientAddress") },
       },
+      {
+        name: "judged",
+        match: { prefix: ["/judged"], methods: ["POST"] },
+        service: "shop",
+        policies: {
+          bodySchema: {
+            schema: { type: "object", required: ["a"], properties: { a: { type: "integer" } } },
+            maxBody: "1KiB",
+          },
+        },
+      },
       { name: "graphql", match: { exact: ["/graphql"] }, service: "shop" },
       { name: "ws", match: { exact: ["/ws"] }, service: "shop", policies: { webSocket: { allowed: true } } },
     ],
