@@ -263,6 +263,12 @@ function connectionNames({ servers }: NginxDraft): string[] {
   return [...new Set([...options, ...FORWARDED_HEADERS, ...own])].sort();
 }
 
+/**
+ * nginx asks no server of an upstream twice, and gives back the try that a kept connection has cost, which the service has closed
+ * meanwhile: one more than there are tries, or the last answer would be lost for want of a server.
+ */
+const serversFor = (tries: number): number => (tries > 1 ? tries + 1 : 1);
+
 function upstreams(draft: NginxDraft): object[] {
   const addressOf = (service: string): string => draft.input.model.services[service]?.address ?? "";
   const tries = new Map<string, number>();
@@ -278,12 +284,12 @@ function upstreams(draft: NginxDraft): object[] {
       if (!route.triesOthers) continue;
       for (const service of used) {
         const others = used.filter((other) => other !== service);
-        const next = Array.from({ length: count - 1 }, (_, i) => `${addressOf(others[i % others.length] ?? "")} backup`);
+        const next = Array.from({ length: serversFor(count) - 1 }, (_, i) => `${addressOf(others[i % others.length] ?? "")} backup`);
         withOthers.set(othersOf(service, route), [addressOf(service), ...next]);
       }
     }
   }
-  const own = [...tries.entries()].map(([name, count]) => [name, Array.from({ length: count }, () => addressOf(name))] as const);
+  const own = [...tries.entries()].map(([name, count]) => [name, Array.from({ length: serversFor(count) }, () => addressOf(name))] as const);
   return [...own, ...withOthers].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, servers]) => ({ name, servers }));
 }
 
