@@ -23,6 +23,9 @@ import { makeCertificates } from "../certificates";
 import { modelOf, placedModel, secretVariable, type Addresses } from "../systems";
 import { EchoServers, Services } from "../upstreams";
 
+/** How long a proxy waits for the filter's word. */
+const PATIENT_MS = 5_000;
+
 const ROOT = path.join(__dirname, "../../..");
 
 /** What a file has from a place on: logs of a long run are long. */
@@ -97,12 +100,14 @@ export class Around {
 
   /** The model with this run's addresses, for one instance of the gateway. */
   placed(at: Omit<Addresses, "services" | "keyServer" | "redis">): GatewayModel {
-    return placedModel(this.model, {
+    const model = placedModel(this.model, {
       services: this.echoes.ports,
       keyServer: this.keyServer.port,
       redis: this.valkey.url,
       ...at,
     });
+    // A busy machine is not what the cases are about.
+    return { ...model, filter: { ...model.filter, timeout: PATIENT_MS } };
   }
 
   async startFilter(
