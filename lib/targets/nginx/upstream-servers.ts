@@ -1,0 +1,34 @@
+import type { NginxDraft } from "./draft";
+import { othersOf } from "./upstream";
+
+/** Servers of the upstreams, as many as tries may need. */
+
+/**
+ * nginx asks no server of an upstream twice, and gives back the try that a kept connection has cost, which the service has closed
+ * meanwhile: one more than there are tries, or the last answer would be lost for want of a server.
+ */
+const serversFor = (tries: number): number => (tries > 1 ? tries + 1 : 1);
+
+export function upstreams(draft: NginxDraft): object[] {
+  const addressOf = (service: string): string => draft.input.model.services[service]?.address ?? "";
+  const tries = new Map<string, number>();
+  const withOthers = new Map<string, string[]>();
+  for (const server of draft.servers.values()) {
+    for (const route of server.routes.values()) {
+      if (route.through) continue;
+      const count = route.retries?.tries ?? 1;
+      const used = route.route.backends.filter((b) => b.weight > 0).map((b) => b.service);
+      for (const { service } of route.route.backends) {
+        if (!route.triesOthers) tries.set(service, Math.max(tries.get(service) ?? 1, count));
+      }
+      if (!route.triesOthers) continue;
+      for (const service of used) {
+        const others = used.filter((other) => other !== service);
+        const next = Array.from({ length: serversFor(count) - 1 }, (_, i) => `${addressOf(others[i % others.length] ?? "")} backup`);
+        withOthers.set(othersOf(service, route), [addressOf(service), ...next]);
+      }
+    }
+  }
+  const own = [...tries.entries()].map(([name, count]) => [name, Array.from({ length: serversFor(count) }, () => addressOf(name))] as const);
+  return [...own, ...withOthers].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, servers]) => ({ name, servers }));
+}
