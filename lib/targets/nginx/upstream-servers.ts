@@ -1,13 +1,10 @@
 import type { NginxDraft } from "./draft";
 import { othersOf } from "./upstream";
 
-/** Servers of the upstreams, as many as tries may need. */
-
 /**
- * nginx asks no server of an upstream twice, and gives back the try that a kept connection has cost, which the service has closed
- * meanwhile: one more than there are tries, or the last answer would be lost for want of a server.
+ * Servers of the upstreams, as many as there are tries: nginx asks none twice, and gives back a try that a kept connection has cost,
+ * so that their number alone bounds what a service is asked.
  */
-const serversFor = (tries: number): number => (tries > 1 ? tries + 1 : 1);
 
 export function upstreams(draft: NginxDraft): object[] {
   const addressOf = (service: string): string => draft.input.model.services[service]?.address ?? "";
@@ -24,11 +21,11 @@ export function upstreams(draft: NginxDraft): object[] {
       if (!route.triesOthers) continue;
       for (const service of used) {
         const others = used.filter((other) => other !== service);
-        const next = Array.from({ length: serversFor(count) - 1 }, (_, i) => `${addressOf(others[i % others.length] ?? "")} backup`);
+        const next = Array.from({ length: count - 1 }, (_, i) => `${addressOf(others[i % others.length] ?? "")} backup`);
         withOthers.set(othersOf(service, route), [addressOf(service), ...next]);
       }
     }
   }
-  const own = [...tries.entries()].map(([name, count]) => [name, Array.from({ length: serversFor(count) }, () => addressOf(name))] as const);
+  const own = [...tries.entries()].map(([name, count]) => [name, Array.from({ length: count }, () => addressOf(name))] as const);
   return [...own, ...withOthers].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, servers]) => ({ name, servers }));
 }
