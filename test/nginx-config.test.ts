@@ -204,6 +204,17 @@ describe.each(MODELS)("%s", (name, read, environment) => {
   });
 });
 
+test("words in place of an answer need nobody at the door", async () => {
+  const [route] = small().routes;
+  const open = { jwt: null, circuitBreaker: null, fallback: { body: "{}" } };
+  const conf = render(
+    goodModel(small({ routes: [{ ...route, policies: open } as GatewayInput["routes"][number]] })),
+    "production",
+  );
+  expect(conf).not.toMatch(/^ *auth_request \//m);
+  expect(await complaints(await wheel(), conf)).toEqual([]);
+}, 120_000);
+
 /** What the model takes, nginx must take as well: else the target has to refuse it. */
 describe("corners of the model", () => {
   const route = { name: "r", match: { prefix: ["/r"] }, service: "orders" };

@@ -1,4 +1,5 @@
 import { App, Chart } from "cdk8s";
+import { filterWays } from "../targets/through";
 import { toYaml } from "../targets/yaml";
 import { edgeTargetOf, modelIn, servicesTls, workloadOf, type GatewayModel } from "../model";
 import type { BackendTls } from "../policy/kinds/route-shape";
@@ -34,12 +35,13 @@ export function workloads(whole: GatewayModel, { gateway, plans, files }: Compil
   const model = modelIn(whole, environment);
   const tls = servicesTls(model);
   /** Services that the filter calls: those of routes that go through it. */
-  const callsOf = (placements: Compiled["plans"][number]["placements"]): BackendTls[] => {
-    const through = new Set(placements.filter((p) => p.place === "proxied").map((p) => `${p.host} ${p.route ?? ""}`));
-    const routes = gateway.hosts.flatMap((h) => h.routes.filter((r) => through.has(`${h.name} ${r.name}`)));
+  const callsOf = (plan: Compiled["plans"][number]): BackendTls[] => {
+    const ways = filterWays(plan);
+    const routes = gateway.hosts.flatMap((h) => h.routes.filter((r) => ways.isThrough(h.name, r.name)));
     return [...new Set(routes.flatMap((r) => r.backends.map((b) => b.service)))].flatMap((name) => tls[name] ?? []);
   };
-  const filters = plans.flatMap(({ target, reports, placements }): OutputFile[] => {
+  const filters = plans.flatMap((planned): OutputFile[] => {
+    const { target, reports } = planned;
     const place = placeOf(target);
     const plan = place && files.find((f) => f.path === place.plan(system, environment));
     if (!plan) return [];
@@ -52,7 +54,7 @@ export function workloads(whole: GatewayModel, { gateway, plans, files }: Compil
       ...(proxyNamespace !== undefined && { proxyNamespace }),
       ...(place.proxyLabels && { proxyLabels: place.proxyLabels(model) }),
       reports,
-      calls: callsOf(placements),
+      calls: callsOf(planned),
       inMesh: target === "istio",
     });
     const head =

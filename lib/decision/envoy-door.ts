@@ -4,12 +4,8 @@
  */
 export const TOLD_AS = { 503: 490, other: 491 } as const;
 
-/** Whether a refusal of that status is told by another. */
-export const isToldByAnother = (status: number): boolean =>
-  status >= 500 || status === TOLD_AS[503] || status === TOLD_AS.other;
-
 /** The status by which a refusal is told at Envoy's door. */
 export function toldStatus(status: number): number {
-  if (!isToldByAnother(status)) return status;
-  return status === 503 ? TOLD_AS[503] : TOLD_AS.other;
+  if (status === 503) return TOLD_AS[503];
+  return status >= 500 || status === TOLD_AS[503] || status === TOLD_AS.other ? TOLD_AS.other : status;
 }

@@ -1,4 +1,5 @@
 import type { HostHeaders } from "../decision/answer";
+import { DOOR_WITH_BODY } from "./filter/claims";
 import { SIGNATURE_HEADERS } from "../policy/kinds/signature";
 import { configOf, type Host } from "../decision/gateway";
 
@@ -26,9 +27,6 @@ export function hostHeaders(host: Host): HostHeaders {
   return { identityHeaders: identityHeaders(host), passedHeaders: passedHeaders(host) };
 }
 
-/** Kinds that judge a body, by what is said of it. */
-const OF_BODIES: readonly string[] = ["signature", "graphql", "bodySchema"];
-
 /** Headers that the door looks at beside those that it sets. */
 export function askedHeaders(host: Host): string[] {
   const names = host.routes.flatMap((route) => {
@@ -41,7 +39,7 @@ export function askedHeaders(host: Host): string[] {
     const kinds = route.policies.map(({ kind }) => kind);
     return [
       ...chosenBy,
-      ...(kinds.some((kind) => OF_BODIES.includes(kind)) ? ["content-type", "content-encoding"] : []),
+      ...(kinds.some((kind) => kind in DOOR_WITH_BODY) ? ["content-type", "content-encoding"] : []),
       ...(kinds.includes("signature") ? SIGNATURE_HEADERS : []),
       ...(apiKey ? [apiKey.header] : []),
       ...(csrf ? [csrf.header] : []),

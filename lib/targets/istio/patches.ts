@@ -8,6 +8,7 @@ import {
 /** Patches of Envoy's configuration, as EnvoyFilter takes them. */
 
 export const TYPE = "type.googleapis.com/envoy";
+export const EXT_AUTHZ = "envoy.filters.http.ext_authz";
 export const HCM = "envoy.filters.network.http_connection_manager";
 
 export const connectionManagerMatch: NonNullable<Patch["match"]> = {

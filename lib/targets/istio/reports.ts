@@ -5,11 +5,10 @@ import {
 } from "../../../imports/networking.istio.io";
 import { reportAddress } from "../through";
 import type { IstioDraft } from "./draft";
-import { connectionManagerMatch, HCM, TYPE } from "./patches";
+import { EXT_AUTHZ, connectionManagerMatch, HCM, TYPE } from "./patches";
 
 /** How exchanges have ended that the filter was asked about: told by the ticket that it has given with its leave. */
 
-const EXT_AUTHZ = "envoy.filters.http.ext_authz";
 const TICKET = "x-gateway-ticket";
 /** In an entry of the log; the filter looks for it by this name. */
 const TICKET_TAG = "ticket";

@@ -57,7 +57,7 @@ export const weights: Enforcer<IstioDraft> = {
   },
 };
 
-/** Told to Envoy by the DestinationRule of each service: it holds for whoever calls it from here. */
+/** Told to the gateway alone, by the DestinationRule of the service's host. */
 export const backendTls: Enforcer<IstioDraft> = {
   supports: ["BackendTls", "BackendTlsSeveral"],
   stage: "afterExtAuth",

@@ -13,7 +13,7 @@ import { STREAM_IDLE_MS } from "./connection-manager";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { demandsTokens } from "./native-identity";
 import { CODING, COUNTED, duration, formatText, namesOf, REDIRECT, routeName, TOLD, UPGRADE } from "./names";
-import { setHeader, TYPE } from "./patches";
+import { EXT_AUTHZ, setHeader, TYPE } from "./patches";
 
 /**
  * What holds for all routes of a host stands in its virtual host, once: headers, CORS, and what most routes want of a filter.
@@ -141,10 +141,8 @@ function unlike(usually: Record<string, object>, own: Record<string, object>): R
   return { ...Object.fromEntries(other), ...Object.fromEntries(off.map((filter) => [filter, DISABLED])) };
 }
 
-const EXT_AUTHZ = "envoy.filters.http.ext_authz";
-
 /** Whether the door is asked, and whether it is shown the body: held until it is whole, or too large. */
-function doorPerRoute({ door, judgedBytes }: RouteDraft): object {
+function doorPerRoute({ door, judgedBytes }: Pick<RouteDraft, "door" | "judgedBytes">): object {
   const type = { "@type": `${TYPE}.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute` };
   if (!door) return { [EXT_AUTHZ]: { ...type, disabled: true } };
   if (judgedBytes === undefined) return {};
@@ -153,7 +151,7 @@ function doorPerRoute({ door, judgedBytes }: RouteDraft): object {
 
 /** What single routes do otherwise: ask no door, look at no token, or want something else of a filter than most. */
 export function routeExceptions(draft: IstioDraft): Patch[] {
-  const noDoor = { [EXT_AUTHZ]: { "@type": `${TYPE}.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute`, disabled: true } };
+  const noDoor = doorPerRoute({ door: false });
   const tokensOff = { "@type": `${TYPE}.extensions.filters.http.jwt_authn.v3.PerRouteConfig`, disabled: true };
   const noTokens = draft.issuers.size > 0 && { "envoy.filters.http.jwt_authn": tokensOff };
   const noRoles = demandsTokens(draft) && { "envoy.filters.http.rbac": { "@type": `${TYPE}.extensions.filters.http.rbac.v3.RBACPerRoute` } };
