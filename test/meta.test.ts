@@ -88,7 +88,7 @@ describe("features", () => {
     connections: [{ key: ["user"] }],
     bodyCount: [{ max: 2 ** 33 }],
     webSocket: [{ allowed: true, closeAtExpiry: true }],
-    timeouts: [{ firstByte: 1, total: 1 }],
+    timeouts: [{ firstByte: 2, total: 1, idle: 1 }],
     requestHeaders: [{ set: { a: "b" }, remove: ["a"], only: ["a"] }],
     rewrite: [{ host: "a" }],
     tenant: [{ fromHost: true }],

@@ -257,7 +257,7 @@ const filterPolicies = optional({
       { requiredKeys: ["group"] },
     ),
   ),
-  timeouts: fc.record({ total: duration }),
+  timeouts: optional({ total: duration, idle: fc.option(duration) }),
   circuitBreaker: fc.option(optional({ errorPercent: fc.integer({ min: 1, max: 100 }), openFor: duration })),
   compression: fc.option(
     optional({ encodings: fc.uniqueArray(fc.constantFrom("br", "gzip"), { minLength: 1 }), above: size }),

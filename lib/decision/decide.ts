@@ -22,6 +22,7 @@ import {
   type Refusal,
   type State,
 } from "../policy/kind";
+import { IDLE_MS } from "../policy/kinds/upstream";
 import { precedes, type Phase } from "../policy/phase";
 
 /** One phase's word on a request, for those who ask why. */
@@ -107,7 +108,7 @@ export function newExchange(gateway: Gateway, request: GatewayRequest, makeId: (
     requestId: headerValues(request, "x-request-id").join(", ") || makeId(),
     upstream: { set: new Map(), remove: new Set(), target: request.target },
     response: { set: new Map(), setOnSuccess: new Map(), remove: new Set() },
-    call: { tries: 1, perTryMs: 15_000, retryOn: NEVER },
+    call: { tries: 1, perTryMs: 15_000, retryOn: NEVER, idleMs: IDLE_MS },
     atEnd: [],
   };
 }

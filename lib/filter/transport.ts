@@ -13,9 +13,6 @@ import { ClientGone, headerLines, type IncomingBody } from "./incoming";
 /** How long a service may go on reading a request that it has answered. */
 const LINGER_MS = 10_000;
 
-/** An answer that nobody reads on for this long is given up. */
-const IDLE_MS = 60_000;
-
 /** A handshake's answer, with the connection that it has opened. */
 export interface UpgradedAnswer extends ServiceAnswer {
   socket?: Socket;
@@ -197,7 +194,9 @@ export class HttpTransport implements Transport {
     const broken = (): void => {
       message.destroy(new NoAnswer("timeout"));
     };
-    message.setTimeout(IDLE_MS, broken);
+    const { idleMs } = this.call.exchange.call;
+    // An answer that nobody reads on pauses as well.
+    if (idleMs !== Infinity) message.setTimeout(idleMs, broken);
     if (untilMs !== Infinity) {
       const timer = setTimeout(broken, Math.max(0, untilMs - Date.now()));
       message.once("close", () => {

@@ -2,7 +2,7 @@ import { KINDS, type KindName } from "../policy";
 import type { ConfiguredPolicy, Gateway, Host, PathMatch, Respond, Route } from "../decision/gateway";
 import { issuerRules, type JwtConfig } from "../policy/kinds/jwt";
 import { mayShare } from "../decision/route-match";
-import type { HeaderChangeConfig } from "../policy/kinds/upstream";
+import type { HeaderChangeConfig, RetriesConfig, TimeoutsConfig } from "../policy/kinds/upstream";
 import { backendTlsOf } from "./backends";
 import type { MatchingConfig } from "../policy/kinds/route-shape";
 import { modelIn } from "./overlay";
@@ -133,6 +133,10 @@ function toPolicies(model: GatewayModel, host: string, ofHost: Policies, policie
         ...((allowed || policies.streaming === true) && { longExchanges: true }),
       };
       return { kind, config: { ...(config as object), ...own } };
+    }
+    if (kind === "timeouts" && typeof (config as TimeoutsConfig).idle === "number") {
+      const { tries = 0, perTry = 0 } = (policies.retries ?? {}) as Partial<RetriesConfig>;
+      return { kind, config: { ...(config as object), ofTries: tries * perTry } };
     }
     if (kind === "tenant") {
       const all = Object.values(model.hosts).flatMap(({ tenants }) => Object.values(tenants ?? {}));

@@ -103,6 +103,8 @@ export const FEATURES = {
   TenantFromHost: "the host says whose a request is, and takes tokens of no other tenant",
   TenantFromClaims: "tenant headers agree with the claims and are filled in from them",
   TimeoutFirstByte: "time to the first byte of the answer",
+  TimeoutIdle: "time that an answer may pause",
+  TimeoutIdleBelowFirstByte: "a pause that may be shorter than the wait for the first byte",
   TimeoutTotal: "time to the end of the answer, all tries included",
   WebSocketCloseAtExpiry: "an open WebSocket ends when its token expires or is revoked",
   WebSocketUpgrade: "WebSocket handshakes only where the route allows them",

@@ -80,7 +80,7 @@ export interface Exchange {
   /** Towards the client, on whatever answer it gets; `setOnSuccess` where its status is 2xx or 3xx. */
   response: { set: Map<string, string>; setOnSuccess: Map<string, string>; remove: Set<string> };
   /** How the upstream is called. */
-  call: { tries: number; perTryMs: number; retryOn: ReadonlySet<string>; totalMs?: number | undefined };
+  call: { tries: number; perTryMs: number; retryOn: ReadonlySet<string>; totalMs?: number | undefined; idleMs: number };
   /** The service that is called. */
   service?: string;
   /** Done when the exchange, or the connection that it has opened, ends. */

@@ -24,7 +24,9 @@ export function balancerIdleMs({ hosts }: Gateway): number {
       const limits = configOf(policies, "timeouts") as TimeoutsConfig | undefined;
       const again = configOf(policies, "retries") as RetriesConfig | undefined;
       const socket = configOf(policies, "webSocket") as z.output<typeof webSocket.schema> | undefined;
-      return [limits?.firstByte ?? 0, again ? again.tries * again.perTry : 0, socket?.allowed ? socket.idle : 0];
+      const pause = limits?.idle === null ? MOST_IDLE_MS : (limits?.idle ?? 0);
+      const tries = again ? again.tries * again.perTry : 0;
+      return [limits?.firstByte ?? 0, pause, tries, socket?.allowed ? socket.idle : 0];
     }),
   );
   return Math.min(MOST_IDLE_MS, Math.max(LEAST_IDLE_MS, ...longest));

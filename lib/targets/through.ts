@@ -1,7 +1,7 @@
 import type { GatewayModel } from "../model";
 import type { TargetPlan } from "../plan";
 import { configOf, type Route } from "../decision/gateway";
-import type { RetriesConfig, TimeoutsConfig } from "../policy/kinds/upstream";
+import { IDLE_MS, type RetriesConfig, type TimeoutsConfig } from "../policy/kinds/upstream";
 
 /** Routes that go through the filter, as the proxy before it sees them. */
 
@@ -30,8 +30,21 @@ export function longestAnswerMs(route: Route): number {
   const timeouts = configOf(route.policies, "timeouts") as TimeoutsConfig | undefined;
   const retries = configOf(route.policies, "retries") as RetriesConfig | undefined;
   const tries = retries ? retries.tries * retries.perTry : 0;
-  return Math.max(timeouts?.total ?? Math.max(tries, timeouts?.firstByte ?? 15_000)) + MARGIN_MS;
+  return (timeouts?.total ?? Math.max(tries, timeouts?.firstByte ?? 15_000)) + MARGIN_MS;
 }
+
+/** The longest time that nginx knows, and Node counts. */
+const FOR_EVER_MS = 24 * 86_400_000;
+
+/** How long an answer may pause, in milliseconds; nothing where a model says nothing. */
+export function idleMs(route: Route): number | undefined {
+  const { idle } = (configOf(route.policies, "timeouts") ?? {}) as Partial<TimeoutsConfig>;
+  return idle === null ? FOR_EVER_MS : idle;
+}
+
+/** How long the filter may say nothing on a route that goes through it, in milliseconds. */
+export const longestPauseMs = (route: Route): number =>
+  Math.max(longestAnswerMs(route), Math.min(FOR_EVER_MS, (idleMs(route) ?? IDLE_MS) + MARGIN_MS));
 
 /** What a proxy must let pass where the filter looks at handshakes. */
 export function handshakes(route: Route): { webSocketIdleMs?: number } {

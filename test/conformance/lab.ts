@@ -305,6 +305,25 @@ export default defineGateway({
       },
       service: "two",
     },
+    // An answer may pause for longer than its first byte may take, for less, and for as long as it wants.
+    {
+      name: "pauses-long",
+      match: { prefix: ["/pauses/long"] },
+      service: "one",
+      policies: { timeouts: { firstByte: "1s", idle: "4s" } },
+    },
+    {
+      name: "pauses-short",
+      match: { prefix: ["/pauses/short"] },
+      service: "one",
+      policies: { timeouts: { firstByte: "3s", idle: "1s" }, retries: { tries: 2, perTry: "2s" } },
+    },
+    {
+      name: "pauses-any",
+      match: { prefix: ["/pauses/any"] },
+      service: "one",
+      policies: { streaming: true, timeouts: { firstByte: "1s", idle: null } },
+    },
     { name: "version-two", match: { prefix: ["/version"], headers: { "x-version": "2" } }, service: "two" },
     {
       name: "editions",

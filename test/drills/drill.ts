@@ -65,7 +65,7 @@ export interface Drill {
 }
 
 /** Nothing may hang longer than this. */
-const LIMIT_MS = 150_000;
+const LIMIT_MS = 300_000;
 
 export type Outcome = "ok" | "FAILED" | "skipped";
 

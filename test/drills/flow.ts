@@ -14,6 +14,7 @@ const FIRST_BYTE_MS = 500;
 const EVENTS = 6;
 const PAUSE_MS = 400;
 const LATE_MS = 150;
+const SILENCE_MS = 180_000;
 const PIECE = Buffer.alloc(1024 * 1024, "a");
 
 interface Service {
@@ -26,6 +27,12 @@ interface Service {
 async function startService(run: Run): Promise<Service> {
   const service: Service = { address: "", firstMs: 0, bytes: 0 };
   const server = http.createServer((message, response) => {
+    if (message.url?.startsWith("/silent") === true) {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write("first");
+      setTimeout(() => response.end("last"), SILENCE_MS);
+      return;
+    }
     if (message.url?.startsWith("/events") === true) {
       response.writeHead(200, { "content-type": "text/event-stream" });
       void (async () => {
@@ -132,4 +139,38 @@ const flow = (target: string, begin: (run: Run, at: Addresses) => Promise<Gatewa
   },
 });
 
-export const flowDrills: readonly Drill[] = [flow("nginx", startNginx, true), flow("istio", startIstio, false)];
+/** What comes before the connection ends. */
+function heard(port: number, path: string): Promise<string> {
+  return new Promise((resolve) => {
+    let got = "";
+    const socket = net.connect(port, "127.0.0.1", () => socket.write(head("GET", path, "Connection: close")));
+    socket.on("data", (chunk: Buffer) => (got += chunk.toString("latin1"))).on("error", () => undefined);
+    socket.once("close", () => {
+      resolve(got);
+    });
+  });
+}
+
+const silence: Drill = {
+  name: "48 a stream that is silent for three minutes stays, where it may be",
+  slow: true,
+  async run(run) {
+    const service = await startService(run);
+    const at = {
+      ...{ keysUrl: "http://127.0.0.1:1/keys", filterAddress: "127.0.0.1:1" },
+      serviceAddress: service.address,
+    };
+    const gateways = { nginx: await startNginx(run, at), istio: await startIstio(run, at) };
+    const answers = Object.entries(gateways).map(async ([name, { port }]) => {
+      const got = await heard(port, "/silent");
+      run.equal(`the first and the last word by ${name}`, [/first/.test(got), /last/.test(got)], [true, true]);
+    });
+    await Promise.all(answers);
+  },
+};
+
+export const flowDrills: readonly Drill[] = [
+  flow("nginx", startNginx, true),
+  flow("istio", startIstio, false),
+  silence,
+];

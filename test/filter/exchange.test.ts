@@ -90,7 +90,7 @@ function ask(port: number, headers?: Record<string, string>): Promise<Got> {
         resolve({ status: response.statusCode ?? 0, text, trailers: response.trailers });
       });
     });
-    request.once("error", reject);
+    request.once("error", reject).once("response", (response) => response.once("error", reject));
   });
 }
 
@@ -159,6 +159,27 @@ test("a service that breaks off an answer that was to be kept has given none", a
   const { port } = await gateway(service, [CACHE]);
   expect((await ask(port)).status).toBe(502);
   expect(log).toEqual([expect.objectContaining({ status: 502, reason: "no-answer", service: "one" })]);
+});
+
+test("an answer that pauses for longer than it may breaks off, and one that may pause at will does not", async () => {
+  const service = await listening((_message, response) => {
+    response.writeHead(200, { "content-length": "8" });
+    response.write("half");
+    setTimeout(() => response.end("more"), 600);
+  });
+  for (const [idle, outcome] of [
+    [150, "broken"],
+    [null, "halfmore"],
+    [5_000, "halfmore"],
+  ] as const) {
+    const { port } = await gateway(service, [{ kind: "timeouts", config: { firstByte: 100, idle } }]);
+    expect(
+      await ask(port).then(
+        ({ text }) => text,
+        () => "broken",
+      ),
+    ).toBe(outcome);
+  }
 });
 
 test("what one host was answered is not another's", async () => {

@@ -72,21 +72,41 @@ export const requestHeaders = policyKind({
   },
 });
 
+/** How long an answer may pause where a model says nothing, in milliseconds. */
+export const IDLE_MS = 60_000;
+
+/** What the model adds, from what else a route has. */
+interface Resolved {
+  /** All tries that a request may have, in milliseconds. */
+  ofTries?: number;
+}
+
 /**
  * Time to the first byte of the answer, for the one try that a method has that is not tried again; `total` is for all
- * tries together, to the end of the answer.
+ * tries together, to the end of the answer; `idle` is for a pause in it.
  */
 export const timeouts = policyKind({
   kind: "timeouts",
-  schema: z.strictObject({ firstByte: timer.prefault("15s"), total: timer.optional() }),
+  schema: z.strictObject({
+    firstByte: timer.prefault("15s"),
+    total: timer.optional(),
+    /** `null`: an answer may pause for as long as its service wants. Where nothing is written: 60 s, on nginx the time of the first byte. */
+    idle: timer.nullable().optional(),
+  }),
   phase: "upstream",
   sees: "head",
   perHost: false,
-  requires: (config): Feature[] =>
-    config.total === undefined ? ["TimeoutFirstByte"] : ["TimeoutFirstByte", "TimeoutTotal"],
-  decide(config, { call }) {
-    call.perTryMs = config.firstByte;
-    call.totalMs = config.total;
+  requires({ firstByte, total, idle, ...own }) {
+    const longest = Math.max(firstByte, (own as Resolved).ofTries ?? 0);
+    return [
+      "TimeoutFirstByte" as const,
+      ...(total === undefined ? [] : (["TimeoutTotal"] as const)),
+      ...(idle === undefined ? [] : (["TimeoutIdle"] as const)),
+      ...(typeof idle === "number" && idle < longest ? (["TimeoutIdleBelowFirstByte"] as const) : []),
+    ];
+  },
+  decide({ firstByte, total, idle = IDLE_MS }, { call }) {
+    Object.assign(call, { perTryMs: firstByte, totalMs: total, idleMs: idle ?? Infinity });
     return undefined;
   },
 });

@@ -67,7 +67,7 @@ export const THROUGH: Claims = {
   bodyCount: ["BodySizeCounted", "BodySizeAbove4GiB"],
   rewrite: ["RewritePrefix", "RewriteHost"],
   requestHeaders: ["RequestHeaderSet", "RequestHeaderRemove", "RequestHeaderOnly"],
-  timeouts: ["TimeoutFirstByte", "TimeoutTotal"],
+  timeouts: ["TimeoutFirstByte", "TimeoutTotal", "TimeoutIdle", "TimeoutIdleBelowFirstByte"],
   retries: ["RetryIdempotent"],
   streaming: ["AnswerStreaming"],
   backendTls: ["BackendTls", "BackendTlsOwnAuthority", "BackendTlsSeveral"],

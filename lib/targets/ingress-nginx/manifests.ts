@@ -2,7 +2,7 @@ import type { Construct } from "constructs";
 import { k8s } from "cdk8s-plus-27";
 import { identityHeaders } from "../identity-headers";
 import { trustedHops, usesProxyProtocol } from "../front";
-import { longestAnswerMs } from "../through";
+import { longestPauseMs } from "../through";
 import { routeEntries, type RouteEntry } from "../../decision/gateway";
 import type { RewriteConfig } from "../../policy/kinds/upstream";
 import { uncleanPathLines } from "../nginx-syntax";
@@ -98,7 +98,7 @@ function backendOf(
 
 /** What the filter keeps is not kept twice; the controller waits for it, and asks again only where it was not heard. */
 function throughAnnotations(route: RouteDraft): Record<string, string> {
-  const longest = String(Math.ceil(longestAnswerMs(route.route) / 1000));
+  const longest = String(Math.ceil(longestPauseMs(route.route) / 1000));
   return {
     "proxy-connect-timeout": "1",
     "proxy-read-timeout": longest,

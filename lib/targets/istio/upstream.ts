@@ -29,7 +29,7 @@ export const requestHeaders: Enforcer<IstioDraft> = {
 };
 
 export const timeouts: Enforcer<IstioDraft> = {
-  supports: ["TimeoutFirstByte", "TimeoutTotal"],
+  supports: ["TimeoutFirstByte", "TimeoutTotal", "TimeoutIdle"],
   stage: "afterExtAuth",
   apply(placement, draft) {
     const { firstByte, total } = placement.config as TimeoutsConfig;

@@ -7,7 +7,7 @@ import {
 import { CORS_HEADERS } from "../../policy/kinds/cors";
 import { OWN_HEADERS } from "../../policy/kinds/header-hygiene";
 import { HTTPS_ONLY } from "../../policy/kinds/response";
-import { longestAnswerMs } from "../through";
+import { idleMs, longestAnswerMs, longestPauseMs } from "../through";
 import { compressionPerRoute } from "./compression";
 import { STREAM_IDLE_MS } from "./connection-manager";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
@@ -126,10 +126,12 @@ export function virtualHosts(draft: IstioDraft): Patch[] {
   });
 }
 
-/** How long an exchange may pause, where that is not what holds for all: a handshake, or a service that is given more time. */
+/** How long an exchange may pause, where that is not what holds for all: a handshake, a stream, or a service that is given more time. */
 function idleOf(route: RouteDraft, name: string): number | undefined {
   if (route.respond) return undefined;
   if (name.endsWith(UPGRADE)) return route.webSocketIdleMs;
+  const own = idleMs(route.route);
+  if (own !== undefined) return route.through ? longestPauseMs(route.route) : own;
   const longest = longestAnswerMs(route.route);
   return longest > STREAM_IDLE_MS ? longest : undefined;
 }

@@ -33,6 +33,8 @@ export interface RouteDraft {
   checks: Check[];
   maxBodyBytes?: number;
   firstByteMs?: number;
+  /** How long an answer may pause; as long as its first byte may take where nothing is said. */
+  idleMs?: number;
   retries?: { tries: number; perTryMs: number; statuses: readonly string[] };
   /** The target sent to the upstream. */
   target: string;

@@ -5,6 +5,7 @@ import type { BackendTlsConfig, RespondConfig, WeightsConfig } from "../../polic
 import type { Enforcer } from "../target";
 import { addMap, nameFor, routeOf, type NginxDraft, type RouteDraft } from "./draft";
 import { escapeText, regexText, text } from "../nginx-syntax";
+import { idleMs } from "../through";
 
 /** On raw bytes: the target that nginx has decoded is never sent on. */
 export const rewrite: Enforcer<NginxDraft> = {
@@ -58,6 +59,21 @@ export const totalTime: Enforcer<NginxDraft> = {
   apply(placement, draft) {
     const { firstByte, total = firstByte } = placement.config as TimeoutsConfig;
     Object.assign(routeOf(draft, placement), { firstByteMs: Math.min(firstByte, total), totalMs: total });
+  },
+};
+
+/** A pause that nginx does not tell from the wait for the first byte, for those who take that rather than a hop. */
+export const idleTime: Enforcer<NginxDraft> = {
+  supports: ["TimeoutFirstByte", "TimeoutIdle"],
+  stage: "afterExtAuth",
+  difference: {
+    name: "nginx-idle-time",
+    text: "a service may take as long as an answer may pause to begin it, in each of its tries",
+  },
+  apply(placement, draft) {
+    timeouts.apply(placement, draft);
+    const route = routeOf(draft, placement);
+    Object.assign(route, { idleMs: idleMs(route.route) });
   },
 };
 

@@ -8,7 +8,7 @@ import { IDEMPOTENT } from "../../policy/kinds/upstream";
 import type { Check, HeaderExpression, NginxDraft, RouteDraft, ServerDraft } from "./draft";
 import { escapeText, text, time, headerVariable } from "../nginx-syntax";
 import { identityHeaders, passedHeaders } from "../identity-headers";
-import { filterHeadKiB, longestAnswerMs, reportAddress, throughAddress } from "../through";
+import { filterHeadKiB, longestPauseMs, reportAddress, throughAddress } from "../through";
 import { clientAddressMap, http2Form, listenerView } from "./edge";
 import { backendTlsLines } from "./upstream";
 import { upstreams } from "./upstream-servers";
@@ -29,7 +29,7 @@ type Variant = "" | "once" | "upgrade";
 
 /** The filter is asked again only where nothing can be done twice: nginx never repeats a POST that it has sent. */
 function throughTimeLines({ route, webSocketIdleMs }: RouteDraft, variant: Variant): string[] {
-  const longest = longestAnswerMs(route);
+  const longest = longestPauseMs(route);
   const idle = variant === "upgrade" ? Math.max(webSocketIdleMs ?? 0, longest) : longest;
   return [
     "proxy_connect_timeout 1s;",
@@ -44,13 +44,15 @@ function throughTimeLines({ route, webSocketIdleMs }: RouteDraft, variant: Varia
 function timeLines(route: RouteDraft, variant: Variant): string[] {
   if (route.through) return throughTimeLines(route, variant);
   const first = route.firstByteMs ?? 60_000;
+  // The time between two reads, whichever they are.
+  const read = (firstMs: number): string => `proxy_read_timeout ${time(Math.max(firstMs, route.idleMs ?? 0))};`;
   if (variant === "" && route.retries) {
     const { tries, statuses } = route.retries;
     const perTryMs = Math.min(route.retries.perTryMs, route.totalMs ?? Infinity);
     const kinds = ["error", "timeout", ...statuses.map((status) => `http_${status}`)];
     return [
       `proxy_connect_timeout ${time(perTryMs)};`,
-      `proxy_read_timeout ${time(perTryMs)};`,
+      read(perTryMs),
       `proxy_next_upstream ${kinds.join(" ")};`,
       `proxy_next_upstream_tries ${String(tries)};`,
       ...(route.totalMs === undefined ? [] : [`proxy_next_upstream_timeout ${time(route.totalMs)};`]),
@@ -59,7 +61,7 @@ function timeLines(route: RouteDraft, variant: Variant): string[] {
   // A body flows where nothing could want it twice.
   return [
     `proxy_connect_timeout ${time(first)};`,
-    `proxy_read_timeout ${time(variant === "upgrade" ? (route.webSocketIdleMs ?? first) : first)};`,
+    variant === "upgrade" ? `proxy_read_timeout ${time(route.webSocketIdleMs ?? first)};` : read(first),
     ...(variant === "upgrade" ? [`proxy_send_timeout ${time(route.webSocketIdleMs ?? first)};`] : []),
     "proxy_next_upstream off;",
     "proxy_request_buffering off;",
