@@ -99,6 +99,7 @@ describe("features", () => {
     fallback: [{ status: 200 }],
     audit: [{ fields: ["referer"] }],
     backendTls: [{ backends: { a: { serverName: "a", clientCertificate: "b" } }, alike: false }],
+    backendGrpc: [{ services: ["a", "b"], alike: false, tries: true, longNames: true }],
     respond: [{}, { redirect: {} }],
     weights: [{ backends: [1, 2, 3], triesOthers: true }],
   };

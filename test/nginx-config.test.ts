@@ -33,6 +33,21 @@ const STOCK = [
   "error_page",
   "events",
   "geo",
+  "grpc_buffer_size",
+  "grpc_connect_timeout",
+  "grpc_hide_header",
+  "grpc_ignore_headers",
+  "grpc_next_upstream",
+  "grpc_pass",
+  "grpc_read_timeout",
+  "grpc_send_timeout",
+  "grpc_set_header",
+  "grpc_ssl_name",
+  "grpc_ssl_protocols",
+  "grpc_ssl_server_name",
+  "grpc_ssl_trusted_certificate",
+  "grpc_ssl_verify",
+  "grpc_ssl_verify_depth",
   "http",
   "http2",
   "if",
@@ -148,6 +163,8 @@ async function complaints(nginx: string, conf: string): Promise<string[]> {
     .map((line) => line.replace(/^\S+ \S+ (\[\w+\]) \d+#\d+: /, "$1 ").replaceAll(prefix, ""));
   return lines
     .filter((line) => !/(syntax is ok|test is successful)$/.test(line))
+    // Of many headers for gRPC, whose table nginx lets nobody enlarge.
+    .filter((line) => !line.startsWith("[warn] could not build optimal grpc_headers_hash"))
     .concat(lines.some((line) => line.endsWith("test is successful")) ? [] : ["not successful"]);
 }
 
@@ -162,6 +179,7 @@ const MODELS: [string, () => GatewayModel | undefined, string][] = [
   ["serhafen, development", () => modelOf("serhafen"), "development"],
   ["the lab", () => modelOf("lab"), "production"],
   ["sessions", () => modelOf("sessions"), "production"],
+  ["rpc", () => modelOf("rpc"), "production"],
 ];
 
 describe.each(MODELS)("%s", (name, read, environment) => {

@@ -1,4 +1,4 @@
-import type { BackendTls, BackendTlsConfig } from "../policy/kinds/route-shape";
+import type { BackendGrpcConfig, BackendTls, BackendTlsConfig } from "../policy/kinds/route-shape";
 import type { GatewayModel } from "./schema";
 
 /** How services are called by TLS that are; each is asked for by its address's name where none is said. */
@@ -9,10 +9,37 @@ export function servicesTls({ services }: GatewayModel): Record<string, BackendT
   return Object.fromEntries(entries);
 }
 
-/** What a route to these services asks of a target. */
+/** What a route to these services asks of a target: TLS. */
 export function backendTlsOf(model: GatewayModel, services: readonly string[]): { backendTls?: BackendTlsConfig } {
   const all = servicesTls(model);
   const backends = Object.fromEntries(services.flatMap((name) => (all[name] ? [[name, all[name]]] : [])));
   if (Object.keys(backends).length === 0) return {};
   return { backendTls: { backends, alike: new Set(services.map((name) => JSON.stringify(all[name]))).size === 1 } };
+}
+
+/** nginx has a table of one size for the names of headers of gRPC (ngx_http_grpc_module): a longer one does not fit. */
+const LONGEST_NAME = 46;
+
+interface GrpcRoute {
+  /** Its tries, and whether it takes methods that are tried again. */
+  tries: number;
+  idempotent: boolean;
+  /** Names of headers that the gateway sets or drops. */
+  headers: readonly string[];
+}
+
+/** And gRPC. */
+export function backendGrpcOf(
+  model: GatewayModel,
+  services: readonly string[],
+  { tries, idempotent, headers }: GrpcRoute,
+): { backendGrpc?: BackendGrpcConfig } {
+  const speaking = services.filter((name) => model.services[name]?.protocol === "grpc");
+  if (speaking.length === 0) return {};
+  return {
+    backendGrpc: {
+      ...{ services: speaking, alike: speaking.length === services.length },
+      ...{ tries: tries > 1 && idempotent, longNames: headers.some((n) => n.length > LONGEST_NAME) },
+    },
+  };
 }

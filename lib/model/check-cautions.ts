@@ -109,7 +109,24 @@ function headerSetTwice({ host, route }: Of): readonly [Diagnostic["code"], stri
   ];
 }
 
+function grpcHeld({ model, route }: Of): readonly [Diagnostic["code"], string, string, string] | undefined {
+  const grpc = configOf(route.policies, "backendGrpc");
+  if (!grpc || !model.targets.includes("istio") || !configOf(route.policies, "bodyCount")) return undefined;
+  const why = "Calls have no length: Istio holds each until it is whole to count it, and calls that stream never are.";
+  const fix = 'Write "bodySize: null" where its calls stream; leave it where each call is one message.';
+  return ["model/grpc-held", "bodySize", why, fix];
+}
+
+function grpcSockets({ route }: Of): readonly [Diagnostic["code"], string, string, string] | undefined {
+  const webSocket = configOf(route.policies, "webSocket") as { allowed: boolean } | undefined;
+  if (!webSocket?.allowed || !configOf(route.policies, "backendGrpc")) return undefined;
+  const why = "A WebSocket begins with an upgrade of HTTP/1.1, and its service speaks HTTP/2.";
+  return ["model/grpc-web-socket", "webSocket", why, "Send WebSockets to a service whose protocol is http."];
+}
+
 const CHECKS = [
+  grpcHeld,
+  grpcSockets,
   headerSetTwice,
   webSocketByCookie,
   publicAnswer,

@@ -2,8 +2,8 @@ import { KINDS, type KindName } from "../policy";
 import type { ConfiguredPolicy, Gateway, Host, PathMatch, Respond, Route } from "../decision/gateway";
 import { issuerRules, type JwtConfig } from "../policy/kinds/jwt";
 import { mayShare } from "../decision/route-match";
-import type { HeaderChangeConfig, RetriesConfig, TimeoutsConfig } from "../policy/kinds/upstream";
-import { backendTlsOf } from "./backends";
+import { IDEMPOTENT, type HeaderChangeConfig, type RetriesConfig, type TimeoutsConfig } from "../policy/kinds/upstream";
+import { backendGrpcOf, backendTlsOf } from "./backends";
 import type { MatchingConfig } from "../policy/kinds/route-shape";
 import { modelIn } from "./overlay";
 import { OWN_ANSWERS } from "../policy/kinds/compression";
@@ -230,7 +230,18 @@ function shapeOf(model: GatewayModel, route: RouteModel, policies: Policies, bas
     ...headersOf(policies),
     ...ownersOf(policies, route, basePath),
     ...backendTlsOf(model, servicesOf(route)),
+    ...backendGrpcOf(model, servicesOf(route), grpcRouteOf(model, policies, route)),
     ...(backends && { weights: { backends, triesOthers: triesOthers(backends, policies) } }),
+  };
+}
+
+/** What of a route matters where its service speaks gRPC. */
+function grpcRouteOf(model: GatewayModel, policies: Policies, route: RouteModel): Parameters<typeof backendGrpcOf>[2] {
+  const { set = {}, remove = [] } = (policies.requestHeaders ?? {}) as Partial<HeaderChange>;
+  return {
+    tries: (policies.retries as RetriesConfig | undefined)?.tries ?? 1,
+    idempotent: !route.match.methods || route.match.methods.some((m) => (IDEMPOTENT as readonly string[]).includes(m)),
+    headers: [...Object.keys(set), ...remove, ...identityHeaders(model)],
   };
 }
 

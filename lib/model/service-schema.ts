@@ -40,6 +40,11 @@ const serviceTls = z.strictObject({
 export const service = z
   .strictObject({
     address,
+    /**
+     * What it speaks: `http`, HTTP/1.1; `grpc`, HTTP/2 with trailers, by prior knowledge or, with `tls`, as agreed in the handshake
+     * (Kubernetes: `appProtocol`).
+     */
+    protocol: z.enum(["http", "grpc"]).default("http"),
     tls: serviceTls.optional(),
     /** The environments that have it; all by default. Routes to it exist only there. */
     environments,

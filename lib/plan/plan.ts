@@ -1,5 +1,14 @@
 import { diagnostic, type Diagnostic, type Result } from "../diagnostics";
-import { kindNamed, PHASES, phaseNumber, precedes, type Feature, type KindName, type PolicyKind } from "../policy";
+import {
+  FEATURES,
+  kindNamed,
+  PHASES,
+  phaseNumber,
+  precedes,
+  type Feature,
+  type KindName,
+  type PolicyKind,
+} from "../policy";
 import { policiesInOrder } from "../decision/decide";
 import type { ConfiguredPolicy, Gateway, Host, Route } from "../decision/gateway";
 import type { Capabilities, Claim, Place } from "./capabilities";
@@ -193,7 +202,17 @@ class Planner {
     );
   }
 
-  #refuse({ host, route, policy, features }: Wanted): void {
+  /** Why the proxy itself cannot keep what it could: the exchange is the filter's, for the sake of others. */
+  #becauseOfOthers({ host, route }: Wanted): string {
+    const forcing = this.wanted.filter((w) => w.host === host && w.route === route && this.#forces(w));
+    const kinds = [...new Set(forcing.map((w) => w.policy.kind))].join(", ");
+    return kinds === ""
+      ? ""
+      : ` The route goes through the filter for the sake of ${kinds}, and the filter has no place for it.`;
+  }
+
+  #refuse(wanted: Wanted): void {
+    const { host, route, policy, features } = wanted;
     const { target, native, ...filter } = this.capabilities;
     const claims = [
       ...(native[policy.kind] ?? []),
@@ -207,8 +226,9 @@ class Planner {
       "policies",
       policy.kind,
     ].join("/");
-    const needs = (lacking.length > 0 ? lacking : features).join(", ");
-    const why = `${target} has no place that keeps ${needs} on ${host.name}${route ? "" : " as a whole"}.`;
+    const needs = (lacking.length > 0 ? lacking : features).map((f) => `${f} (${FEATURES[f]})`).join(", ");
+    const others = lacking.length > 0 ? "" : this.#becauseOfOthers(wanted);
+    const why = `${target} has no place that keeps ${needs} on ${host.name}${route ? "" : " as a whole"}.${others}`;
     const accept = named.map((d) => `accept the difference "${d.name}" (${d.text})`);
     const fix = [...accept, `take the policy or its option away, or take ${target} out of targets`].join(", or ");
     this.diagnostics.push(

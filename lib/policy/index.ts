@@ -25,7 +25,7 @@ import { audit, auditLabels, errorBody, requestId, responseHeaders, securityHead
 import { signature } from "./kinds/signature";
 import { streaming } from "./kinds/streaming";
 import { tenant } from "./kinds/tenant";
-import { backendTls, hostTenants, matching, respond, weights } from "./kinds/route-shape";
+import { backendGrpc, backendTls, hostTenants, matching, respond, weights } from "./kinds/route-shape";
 import { requestHeaders, retries, rewrite, timeouts } from "./kinds/upstream";
 import { webSocket } from "./kinds/web-socket";
 
@@ -63,6 +63,7 @@ export const KINDS = [
   streaming,
   weights,
   backendTls,
+  backendGrpc,
   fallback,
   cache,
   circuitBreaker,

@@ -9,7 +9,7 @@ import { formatResults } from "./report";
 import { runCase, type CaseResult } from "./run-case";
 import { STANDS } from "./stands";
 import { supportPage } from "./support";
-import { modelOf, revocationKeys } from "./systems";
+import { modelOf, OF_OWN_TARGETS, revocationKeys } from "./systems";
 
 /** What a case asks for that its system does not have; such a case is skipped, never passed. */
 function notYet(testCase: Case): string | undefined {
@@ -53,7 +53,10 @@ const OF_FORM: Readonly<Record<string, (cases: readonly Case[]) => Case[]>> = {
 
 /** Whether the target takes what the case's system has in front; `compile` refuses it otherwise, which has a test. */
 function isFor(target: string, testCase: Case): boolean {
-  const front = modelOf(testCase.system)?.front;
+  const model = modelOf(testCase.system);
+  const proxy = target.replace(/-(http2|native)$/, "");
+  if (OF_OWN_TARGETS.has(testCase.system) && target !== "decide" && !model?.targets.includes(proxy)) return false;
+  const front = model?.front;
   return !front || TARGETS.find((t) => t.name === target)?.refusesFront?.(front) === undefined;
 }
 

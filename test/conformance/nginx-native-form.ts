@@ -25,10 +25,16 @@ function uncompressed(step: ExchangeStep): ExchangeStep {
   return { ...step, expect: { ...step.expect, headers: { ...headers, "content-encoding": "absent" } } };
 }
 
-/** Serhafen on nginx, with total times and compression by nginx alone. */
+/** What the difference `nginx-idle-time` leaves as it is of the lab's cases. */
+const PAUSES = new Set([
+  "an answer may pause for longer than its first byte may take",
+  "an answer that begins later than it may pause is 504",
+]);
+
+/** Serhafen on nginx, with total times and compression by nginx alone, and answers of the lab that pause. */
 export function nginxNativeCases(cases: readonly Case[]): Case[] {
   return cases
-    .filter((c) => c.system === "serhafen")
+    .filter((c) => c.system === "serhafen" || PAUSES.has(c.name))
     .map((c) => {
       if (LAST_UNCOMPRESSED.has(c.name)) {
         const last = c.steps.length - 1;

@@ -14,6 +14,7 @@ const SUBJECTS: Readonly<Partial<Record<KindName, readonly string[]>>> = {
   cache: ["cache", "response-cache"],
   timeouts: ["timeouts", "total-time", "upstream"],
   jwt: ["jwt", "revocation", "web-socket-token"],
+  backendGrpc: ["grpc"],
   weights: ["weights", "weighted-through"],
   retries: ["retries", "upstream"],
   requestId: ["response"],

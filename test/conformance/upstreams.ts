@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import https from "node:https";
+import http2 from "node:http2";
 import http, { type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -99,13 +100,14 @@ async function inPieces(response: ServerResponse, body: Buffer, ms: number): Pro
   response.end();
 }
 
+/** Over HTTP/2 `:authority` is the Host, and the other pseudo headers are none. */
 const rawLines = (message: IncomingMessage): HeaderLine[] =>
-  Array.from({ length: message.rawHeaders.length / 2 }, (_, i) => [
-    message.rawHeaders[2 * i] as string,
-    message.rawHeaders[2 * i + 1] as string,
-  ]);
+  Array.from({ length: message.rawHeaders.length / 2 }, (_, i): HeaderLine => {
+    const name = message.rawHeaders[2 * i] as string;
+    return [name === ":authority" ? "host" : name, message.rawHeaders[2 * i + 1] as string];
+  }).filter(([name]) => !name.startsWith(":"));
 
-type ServiceTls = GatewayModel["services"][string]["tls"];
+type Service = Pick<GatewayModel["services"][string], "tls" | "protocol">;
 
 /** Real echo servers, one for each service, on loopback. */
 export class EchoServers {
@@ -119,9 +121,9 @@ export class EchoServers {
     private readonly certificate: { cert: string; key: string; clients: string },
   ) {}
 
-  async start(services: Readonly<Record<string, { tls?: ServiceTls }>>): Promise<void> {
-    for (const [name, { tls }] of Object.entries(services)) {
-      const server = this.#create(name, tls);
+  async start(services: Readonly<Record<string, Service>>): Promise<void> {
+    for (const [name, spoken] of Object.entries(services)) {
+      const server = this.#create(name, spoken);
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
       this.ports.set(name, (server.address() as AddressInfo).port);
       this.#servers.set(name, server);
@@ -152,11 +154,30 @@ export class EchoServers {
     }
   }
 
-  #create(service: string, tls: ServiceTls): Server {
+  /** Its requests and answers are read and written as those of HTTP/1.1 are. */
+  #ofHttp2(server: http2.Http2Server | http2.Http2SecureServer): Server {
+    const sessions = new Set<http2.ServerHttp2Session>();
+    server.on("session", (session: http2.ServerHttp2Session) => {
+      sessions.add(session);
+      session.on("close", () => sessions.delete(session)).on("error", () => undefined);
+    });
+    const closeAllConnections = (): void => {
+      for (const session of sessions) session.destroy();
+    };
+    return Object.assign(server, { closeAllConnections }) as unknown as Server;
+  }
+
+  #create(service: string, { tls, protocol }: Service): Server {
     const options = { maxHeaderSize: 128 * 1024, keepAliveTimeout: 120_000, requestTimeout: 0 };
     const { cert, key, clients } = this.certificate;
     const asks = tls?.clientCertificate === undefined ? {} : { requestCert: true, ca: clients };
-    const server = tls ? https.createServer({ ...options, cert, key, ...asks }) : http.createServer(options);
+    const secure = { ...options, cert, key, ...asks };
+    const server =
+      protocol === "grpc"
+        ? this.#ofHttp2(tls ? http2.createSecureServer(secure) : http2.createServer())
+        : tls
+          ? https.createServer(secure)
+          : http.createServer(options);
     server.on("request", (message, response) => {
       const chunks: Buffer[] = [];
       message.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -177,7 +198,8 @@ export class EchoServers {
           const body = answering.body ?? echoOf(seen);
           const headers = { "content-type": "application/json", ...answering.headers };
           // What takes its time has no length, as events have none.
-          const length = answering.takesMs > 0 ? {} : { "content-length": body.length };
+          const none = answering.takesMs > 0 || (protocol === "grpc" && answering.status === 204);
+          const length = none ? {} : { "content-length": body.length };
           response.writeHead(answering.status, { ...headers, ...length });
           if (answering.takesMs > 0) void inPieces(response, body, answering.takesMs);
           else response.end(message.method === "HEAD" || answering.status === 204 ? undefined : body);

@@ -6,6 +6,7 @@ import { cacheDrills } from "./cache-fuzz";
 import { coldStartDrills } from "./cold-start";
 import { floodDrills } from "./flood";
 import { flowDrills } from "./flow";
+import { grpcDrills } from "./grpc";
 import { keyServerDrills } from "./key-server";
 import { keycloakDrills } from "./keycloak";
 import { loadDrills } from "./load-run";
@@ -35,6 +36,7 @@ const DRILLS: readonly Drill[] = [
   ...oneCallerDrills,
   ...neverEndingDrills,
   ...flowDrills,
+  ...grpcDrills,
   ...shutdownDrills,
   ...floodDrills,
   ...auditDrills,

@@ -16,7 +16,7 @@ import { decisionMutants, type Mutant } from "./decisions";
 
 const ROOT = path.join(__dirname, "../..");
 const CASES = path.join(ROOT, "test/conformance/cases");
-const SYSTEMS = ["lab", "sessions", "serhafen", "mmr", "maternal", "equb"];
+const SYSTEMS = ["lab", "sessions", "rpc", "serhafen", "mmr", "maternal", "equb"];
 
 interface Outcome {
   mutant: string;

@@ -105,6 +105,30 @@ export const backendTls = policyKind({
   ],
 });
 
+/** Backends that speak gRPC: HTTP/2 in both directions, trailers included (Gateway API: GRPCRoute). */
+export const backendGrpc = policyKind({
+  kind: "backendGrpc",
+  schema: z.strictObject({
+    services: z.array(z.string()).min(1),
+    /** All backends of the route speak it. */
+    alike: z.boolean(),
+    /** It takes methods that are tried again; calls of gRPC are POSTs. */
+    tries: z.boolean(),
+    /** Names of headers above 46 characters. */
+    longNames: z.boolean(),
+  }),
+  phase: "upstream",
+  sees: "head",
+  perHost: false,
+  requires: ({ alike, tries, longNames }): Feature[] => [
+    "BackendGrpc",
+    ...(tries ? (["BackendGrpcTries"] as const) : []),
+    ...(longNames ? (["BackendGrpcLongNames"] as const) : []),
+    ...(alike ? [] : (["BackendGrpcSeveral"] as const)),
+  ],
+});
+
+export type BackendGrpcConfig = z.output<(typeof backendGrpc)["schema"]>;
 export type BackendTlsConfig = z.output<(typeof backendTls)["schema"]>;
 export type MatchingConfig = z.output<(typeof matching)["schema"]>;
 export type RespondConfig = z.output<(typeof respond)["schema"]>;
@@ -117,6 +141,7 @@ export const SHAPE_KINDS: readonly string[] = [
   respond.kind,
   weights.kind,
   backendTls.kind,
+  backendGrpc.kind,
   "auditLabels",
   "bodyCount",
   "secretHeaders",

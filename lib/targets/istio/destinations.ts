@@ -1,6 +1,7 @@
 import type { Construct } from "constructs";
 import {
   DestinationRule,
+  DestinationRuleSpecTrafficPolicyPortLevelSettingsConnectionPoolHttpH2UpgradePolicy as H2UpgradePolicy,
   DestinationRuleSpecTrafficPolicyPortLevelSettingsTlsMode as TlsMode,
   type DestinationRuleSpecTrafficPolicyPortLevelSettingsTls as ClientTls,
 } from "../../../imports/networking.istio.io";
@@ -36,7 +37,7 @@ function destinationsOf(draft: IstioDraft): Destination[] {
   };
   for (const { name, namespace, host } of clusterServices(draft)) add(name, host, namespace);
   const inCluster = new Set([...found.values()].flatMap(({ names }) => names));
-  for (const name of draft.backendTls.keys()) {
+  for (const name of new Set([...draft.backendTls.keys(), ...draft.backendGrpc])) {
     const { host } = splitAddress(services[name]?.address ?? "");
     if (!inCluster.has(name)) add(name, host, kubernetes.istioGateway.namespace);
   }
@@ -65,17 +66,19 @@ export function destinationRules(scope: Construct, draft: IstioDraft): void {
     const connectionPool = { tcp: { connectTimeout: connectTimeout(draft, names) } };
     const portLevelSettings = names.flatMap((name) => {
       const tls = draft.backendTls.get(name);
+      const grpc = draft.backendGrpc.has(name);
       const { port } = splitAddress(model.services[name]?.address ?? "");
-      return tls ? [{ port: { number: port }, connectionPool, tls: clientTls(tls) }] : [];
+      const pool = { ...connectionPool, ...(grpc && { http: { h2UpgradePolicy: H2UpgradePolicy.UPGRADE } }) };
+      return tls || grpc ? [{ port: { number: port }, connectionPool: pool, ...(tls && { tls: clientTls(tls) }) }] : [];
     });
-    const byTls = portLevelSettings.length > 0;
+    const byTls = names.some((name) => draft.backendTls.has(name));
     const [first = ""] = names;
     new DestinationRule(scope, `destination-${first}`, {
       metadata: { name: `${gateway.system}-${first}`, namespace: byTls ? istioGateway.namespace : namespace, labels },
       spec: {
         host,
         ...(byTls && { exportTo: ["."], workloadSelector: { matchLabels: istioGateway.labels } }),
-        trafficPolicy: { connectionPool, ...(byTls && { portLevelSettings }) },
+        trafficPolicy: { connectionPool, ...(portLevelSettings.length > 0 && { portLevelSettings }) },
       },
     });
   }

@@ -80,6 +80,8 @@ export interface IstioDraft {
   issuers: Map<string, IssuerRules>;
   /** Services that are called by TLS. */
   backendTls: Map<string, BackendTls>;
+  /** Services that speak gRPC. */
+  backendGrpc: Set<string>;
 }
 
 /** The largest body that the filter judges on a route, where it does; a larger one is refused before. */
@@ -121,7 +123,7 @@ export function beginDraft(input: TargetInput): IstioDraft {
       routes: new Map(host.routes.map((route) => [route.name, routeDraft(host, route)])),
     },
   ]);
-  return { input, hosts: new Map(hosts), issuers: new Map(), backendTls: new Map() };
+  return { input, hosts: new Map(hosts), issuers: new Map(), backendTls: new Map(), backendGrpc: new Set() };
 }
 
 export function hasDoor(draft: IstioDraft): boolean {

@@ -65,15 +65,15 @@ function filterChain(draft: IstioDraft): Patch[] {
 }
 
 /** The largest head of an answer, of services and of the filter. Envoy alone bounds the number of lines as well: to no effect. */
-function upstreamHeads({ input: { gateway, model } }: IstioDraft): Patch[] {
+function upstreamHeads({ input: { gateway, model }, backendGrpc }: IstioDraft): Patch[] {
   const used = gateway.hosts.flatMap((h) => h.routes.flatMap((r) => r.backends.map((b) => b.service)));
   const services = [...new Set(used)].sort().map((service) => {
     const { host, port } = splitAddress(model.services[service]?.address ?? "");
-    return { host, port, kib: model.upstream.headBytes / 1024 };
+    return { host, port, kib: model.upstream.headBytes / 1024, grpc: backendGrpc.has(service) };
   });
-  const filter = { ...throughAddress(model), kib: filterHeadKiB(model) };
+  const filter = { ...throughAddress(model), kib: filterHeadKiB(model), grpc: false };
   const places = new Map([...services, filter].map((place) => [`${place.host}:${String(place.port)}`, place]));
-  return [...places.values()].map(({ host, port, kib }) => ({
+  return [...places.values()].map(({ host, port, kib, grpc }) => ({
     applyTo: ApplyTo.CLUSTER,
     match: { context: Context.GATEWAY, cluster: { service: host, portNumber: port } },
     patch: {
@@ -83,7 +83,7 @@ function upstreamHeads({ input: { gateway, model } }: IstioDraft): Patch[] {
           "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
             "@type": `${TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions`,
             common_http_protocol_options: { max_headers_count: 32_768, max_response_headers_kb: kib },
-            explicit_http_config: { http_protocol_options: {} },
+            explicit_http_config: grpc ? { http2_protocol_options: {} } : { http_protocol_options: {} },
           },
         },
       },

@@ -13,6 +13,7 @@ import { callerPolicies, doorPolicy, meshPolicies, requestAuthentication, teleme
 import {
   audit,
   auditLabels,
+  backendGrpc,
   backendTls,
   errorBody,
   fallback,
@@ -87,6 +88,7 @@ export const istio: Target<IstioDraft> = {
     retries,
     streaming,
     backendTls,
+    backendGrpc,
     weights,
     requestId,
     securityHeaders,

@@ -6,7 +6,7 @@ import {
 } from "../../policy/kinds/upstream";
 import { securityHeaderLines, type AuditConfig, type AuditLabelsConfig, type ErrorBodyConfig, type ResponseHeadersConfig, type SecurityHeadersConfig } from "../../policy/kinds/response";
 import type { FallbackConfig } from "../../policy/kinds/fallback";
-import type { BackendTlsConfig, RespondConfig, WeightsConfig } from "../../policy/kinds/route-shape";
+import type { BackendGrpcConfig, BackendTlsConfig, RespondConfig, WeightsConfig } from "../../policy/kinds/route-shape";
 import type { Enforcer } from "../target";
 import { hostOf, routeOf, type IstioDraft } from "./draft";
 
@@ -64,6 +64,15 @@ export const backendTls: Enforcer<IstioDraft> = {
   apply(placement, draft) {
     const { backends } = placement.config as BackendTlsConfig;
     for (const [service, tls] of Object.entries(backends)) draft.backendTls.set(service, tls);
+  },
+};
+
+/** Told by the DestinationRule of the service's host, whatever its port is called; Envoy carries trailers over HTTP/2. */
+export const backendGrpc: Enforcer<IstioDraft> = {
+  supports: ["BackendGrpc", "BackendGrpcSeveral", "BackendGrpcTries", "BackendGrpcLongNames"],
+  stage: "afterExtAuth",
+  apply(placement, draft) {
+    for (const service of (placement.config as BackendGrpcConfig).services) draft.backendGrpc.add(service);
   },
 };
 

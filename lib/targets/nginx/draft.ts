@@ -57,6 +57,8 @@ export interface RouteDraft {
   labels?: Readonly<Record<string, string>>;
   /** How its services are called by TLS. */
   tls?: BackendTls;
+  /** Its services speak gRPC. */
+  grpc?: boolean;
   door: boolean;
   /** The filter calls the service. */
   through: boolean;

@@ -14,7 +14,7 @@ import { httpsRedirect } from "./https-redirect";
 import { pathHygiene } from "./path-hygiene";
 import { requestLine } from "./request-line";
 import { audit, auditLabels, errorBody, requestId, responseHeaders, securityHeaders } from "./response";
-import { backendTls, fallback, idleTime, matching, requestHeaders, respond, retries, rewrite, streaming, timeouts, totalTime, weights } from "./upstream";
+import { backendGrpc, backendTls, fallback, idleTime, matching, requestHeaders, respond, retries, rewrite, streaming, timeouts, totalTime, weights } from "./upstream";
 import { viewOf } from "./view";
 import { webSocket } from "./web-socket";
 
@@ -60,6 +60,7 @@ export const nginx: Target<NginxDraft> = {
     fallback,
     compression,
     backendTls,
+    backendGrpc,
     weights,
     requestId,
     securityHeaders,

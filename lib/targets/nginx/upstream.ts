@@ -103,6 +103,14 @@ export const backendTls: Enforcer<NginxDraft> = {
   },
 };
 
+export const backendGrpc: Enforcer<NginxDraft> = {
+  supports: ["BackendGrpc"],
+  stage: "afterExtAuth",
+  apply(placement, draft) {
+    routeOf(draft, placement).grpc = true;
+  },
+};
+
 /** Where Debian, Alpine and the image of nginx have the authorities of the system. */
 const SYSTEM_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt";
 

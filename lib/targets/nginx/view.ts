@@ -11,6 +11,7 @@ import { identityHeaders, passedHeaders } from "../identity-headers";
 import { filterHeadKiB, longestPauseMs, reportAddress, throughAddress } from "../through";
 import { clientAddressMap, http2Form, listenerView } from "./edge";
 import { backendTlsLines } from "./upstream";
+import { grpcLines } from "./grpc";
 import { upstreams } from "./upstream-servers";
 import { handshakeChecks } from "./web-socket";
 import { errorText } from "./response";
@@ -77,27 +78,32 @@ function variantLines(route: RouteDraft, variant: Variant): string[] {
   ];
 }
 
-function answerLines(model: GatewayModel, server: ServerDraft, route: RouteDraft, variant: Variant): string[] {
+function answerLines(draft: NginxDraft, server: ServerDraft, route: RouteDraft, variant: Variant): string[] {
+  const { model } = draft.input;
   const { backends } = route.route;
   const { respond } = route;
   if (route.through && !respond) return throughLines(model, server, route, variant);
-  const own = route.requestHeaders.length > 0 || inheritsThrough(server);
+  const own = route.requestHeaders.length > 0 || route.grpc === true || inheritsThrough(server);
   if (respond?.redirect) {
     const { scheme, host, path } = respond.redirect;
     const to = path === undefined ? "$request_uri" : `${escapeText(path)}$gateway_query`;
     return [`error_page ${String(respond.status)} @gateway_moved;`, `return ${String(respond.status)} "${scheme}://${host ?? "$host"}${to}";`];
   }
   if (respond) return [`default_type ${text(respond.contentType)};`, `return ${String(respond.status)} ${text(respond.body)};`];
-  return [
+  const ownHeaders = headers("proxy_set_header", lastOfEach([...baseRequestHeaders(server), ...route.requestHeaders]));
+  const service = route.backend ?? backends[0]?.service ?? "";
+  const lines = [
     ...(route.door ? [] : ["auth_request off;"]),
     ...(route.fallback ? errorLines(route) : []),
     ...timeLines(route, variant),
     ...(route.streams ? ["proxy_buffering off;"] : []),
     ...compressionLines(route),
-    ...(own ? headers("proxy_set_header", lastOfEach([...baseRequestHeaders(server), ...route.requestHeaders])) : []),
+    ...(own ? ownHeaders : []),
     ...backendTlsLines(model, route),
-    `proxy_pass ${route.tls ? "https" : "http"}://${route.backend ?? backends[0]?.service ?? ""}${route.target};`,
+    ...(route.grpc ? hideLines([...server.hiddenHeaders, ...route.hiddenHeaders]) : []),
   ];
+  if (route.grpc) return grpcLines(draft, route, lines, service);
+  return [...lines, `proxy_pass ${route.tls ? "https" : "http"}://${service}${route.target};`];
 }
 
 /** The filter gets the request as it came, and is told what nginx has found out about it. */
@@ -117,7 +123,7 @@ function throughLines(model: GatewayModel, server: ServerDraft, route: RouteDraf
 const checksOf = ({ checks, through, webSocketIdleMs }: RouteDraft): Check[] =>
   through && webSocketIdleMs !== undefined ? [...checks, ...handshakeChecks(true)] : checks;
 
-function routeLocations(model: GatewayModel, server: ServerDraft, route: RouteDraft): LocationView[] {
+function routeLocations(draft: NginxDraft, server: ServerDraft, route: RouteDraft): LocationView[] {
   const { name } = route.route;
   const { respond } = route;
   const variants: Variant[] = [
@@ -136,8 +142,8 @@ function routeLocations(model: GatewayModel, server: ServerDraft, route: RouteDr
       ...(respond ? [] : variantLines(route, variant)),
       ...(route.maxBodyBytes === undefined ? ["client_max_body_size 0;"] : [`client_max_body_size ${String(route.maxBodyBytes)};`]),
       ...(set.length > 0 ? responseHeaderLines([...server.responseHeaders, ...set]) : []),
-      ...(hidden.length > 0 ? hideLines([...server.hiddenHeaders, ...hidden]) : []),
-      ...answerLines(model, server, route, variant),
+      ...(hidden.length > 0 && !route.grpc ? hideLines([...server.hiddenHeaders, ...hidden]) : []),
+      ...answerLines(draft, server, route, variant),
     ],
   }));
 }
@@ -243,7 +249,7 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
     ],
     locations: [
       ...matchLocations(draft, server),
-      ...routes.flatMap((r) => routeLocations(draft.input.model, server, r)),
+      ...routes.flatMap((r) => routeLocations(draft, server, r)),
       ...errorLocations(draft, server),
       ...(routes.some((r) => r.respond?.redirect) ? [MOVED] : []),
     ],

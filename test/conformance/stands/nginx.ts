@@ -56,12 +56,12 @@ export const nginxStand: StandFactory = (options) => start("nginx", options);
 
 export const nginxHttp2Stand: StandFactory = (options) => start("nginx-http2", options, { http2: true });
 
-/** Total times and compression by nginx alone, their differences accepted. */
+/** Total times, pauses and compression by nginx alone, their differences accepted. */
 export const nginxNativeStand: StandFactory = (options) =>
   start("nginx-native", options, {
     change: (model) => ({
       ...model,
-      accept: ["nginx-total-time", "nginx-gzip"].map((difference) => ({
+      accept: ["nginx-total-time", "nginx-idle-time", "nginx-gzip"].map((difference) => ({
         difference,
         reason: "The run compares both forms.",
       })),

@@ -18,7 +18,7 @@ export class RealStand implements Stand {
   constructor(
     readonly target: string,
     readonly around: Around,
-    private readonly instances: readonly Instance[],
+    readonly instances: readonly Instance[],
     /** Whether what HTTP/2 can say is said by HTTP/2, over TLS. */
     private readonly http2 = false,
   ) {}
