@@ -161,11 +161,13 @@ async function complaints(nginx: string, conf: string): Promise<string[]> {
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => line.replace(/^\S+ \S+ (\[\w+\]) \d+#\d+: /, "$1 ").replaceAll(prefix, ""));
-  return lines
-    .filter((line) => !/(syntax is ok|test is successful)$/.test(line))
-    // Of many headers for gRPC, whose table nginx lets nobody enlarge.
-    .filter((line) => !line.startsWith("[warn] could not build optimal grpc_headers_hash"))
-    .concat(lines.some((line) => line.endsWith("test is successful")) ? [] : ["not successful"]);
+  return (
+    lines
+      .filter((line) => !/(syntax is ok|test is successful)$/.test(line))
+      // Of many headers for gRPC, whose table nginx lets nobody enlarge.
+      .filter((line) => !line.startsWith("[warn] could not build optimal grpc_headers_hash"))
+      .concat(lines.some((line) => line.endsWith("test is successful")) ? [] : ["not successful"])
+  );
 }
 
 async function wheel(): Promise<string> {

@@ -67,7 +67,11 @@ async function startServer(run: Run, port: number): Promise<void> {
     },
     Collect: (call: ServerReadableStream<Buffer, Buffer>, answer: sendUnaryData<Buffer>) => {
       let count = 0;
-      call.on("data", () => (count += 1)).on("end", () => { answer(null, Buffer.from(String(count))); });
+      call
+        .on("data", () => (count += 1))
+        .on("end", () => {
+          answer(null, Buffer.from(String(count)));
+        });
     },
     Talk: (call: ServerDuplexStream<Buffer, Buffer>) => {
       call.on("data", (message: Buffer) => call.write(message)).on("end", () => call.end());
