@@ -52,7 +52,7 @@ describe("features", () => {
     pathHygiene: [{ except: ["/a"] }],
     matching: [{ byMethod: true, byHeader: true, byHeaderSet: true, byTemplate: true, byUpgrade: true }],
     headerHygiene: [{ drop: ["a"], single: ["a"] }],
-    cors: [{ credentials: true }],
+    cors: [{ credentials: true, origins: ["https://*.a.test"] }],
     addresses: [{ allow: ["::1"], deny: ["::1"] }],
     jwt: ["required", "optional"].map((mode) => ({
       mode,

@@ -168,7 +168,7 @@ const rate = { requests: fc.integer({ min: 1, max: 1000 }), per: duration };
 const optional = <T extends object>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<Partial<T>> =>
   fc.record(model, { requiredKeys: [] }) as fc.Arbitrary<Partial<T>>;
 const origin = fc
-  .constantFrom("https://a.test", "http://b.test:8080", "app://c", "https://a+b.test")
+  .constantFrom("https://a.test", "http://b.test:8080", "app://c", "https://a+b.test", "https://*.c.test:8443")
   .map((o) => o.replace("+", "-"));
 const network = fc.oneof(
   fc.constantFrom("10.0.0.0/8", "203.0.113.0/24", "198.51.100.7/32", "2001:db8::/32"),

@@ -40,6 +40,7 @@ export const FEATURES = {
   ConnectionLimitByUser: "connections counted by the verified user",
   CorsCredentials: "Access-Control-Allow-Credentials",
   CorsOnRefusals: "refusals carry the CORS headers too",
+  CorsOriginPatterns: "origins with a star for names below a domain",
   CorsPreflight: "preflights answered at the gateway, unlisted ones never passed on",
   CsrfDoubleSubmit: "writes with a token from a cookie repeat another cookie in a header",
   ErrorBody: "errors made by the gateway have the system's JSON form",

@@ -226,6 +226,18 @@ export const origin = z
     "write scheme://host[:port] without a path",
   );
 
+/** The same, or with a star for one or more names below a domain: `https://*.example.com`. */
+export const originPattern = z.union(
+  [
+    origin,
+    z
+      .string()
+      .regex(/^[a-z][a-z0-9+.-]*:\/\/\*\.[^*]+$/)
+      .refine((text) => origin.safeParse(text.replace("*.", "")).success),
+  ],
+  "write scheme://host[:port] without a path, or scheme://*.host[:port] for what is below it",
+);
+
 export const method = z.enum(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
 /** Path of a member, names joined by dots: `user.name`. */

@@ -11,6 +11,14 @@ export default defineGateway({
   hosts: {
     "lab.test": {},
     "bare.lab.test": { policies: { headerHygiene: { drop: ["cookie"] } } },
+    "stars.lab.test": {
+      policies: {
+        cors: {
+          origins: ["https://app.lab.test", "https://*.pages.lab.test", "http://*.dev-1.lab.test:8080"],
+          credentials: true,
+        },
+      },
+    },
     "formless.lab.test": { policies: { errorBody: null } },
     "audit.lab.test": { policies: { audit: { fields: ["userAgent", "referer"] } } },
     "flood.lab.test": {

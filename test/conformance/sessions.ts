@@ -23,7 +23,7 @@ export default defineGateway({
   },
   services: { app: { address: "app.sessions.svc.cluster.local:3001" } },
   policies: {
-    cors: { origins: ["https://app.sessions.test"], credentials: true },
+    cors: { origins: ["https://app.sessions.test", "https://*.pages.sessions.test"], credentials: true },
     jwt: {
       issuers: ["own"],
       cookie: "access_token",

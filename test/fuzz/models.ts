@@ -135,7 +135,7 @@ function hostPolicies(r: Random): HostPolicies {
   return {
     ...(r.chance(0.5) && {
       cors: {
-        origins: r.pick(ORIGINS, ORIGINS.slice(0, 1), ORIGINS.slice(1)),
+        origins: r.pick(ORIGINS, ORIGINS.slice(0, 1), ORIGINS.slice(1), ["https://*.fuzz.test"]),
         ...(r.chance(0.5) && { credentials: true }),
         ...(r.chance(0.5) && { requestHeaders: ["x-own"] }),
         ...(r.chance(0.3) && { methods: ["GET", "POST"] as const }),

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { Feature } from "../feature";
 import { headerValues, policyKind, type GatewayRequest } from "../kind";
-import { wholeSeconds, headerName, method, origin } from "../values";
+import { isListed, isOriginPattern } from "../origins";
+import { wholeSeconds, headerName, method, originPattern } from "../values";
 
 /** A preflight is OPTIONS with `Origin` and `Access-Control-Request-Method`, and nothing else is (Fetch standard). */
 export function isPreflight(request: GatewayRequest): boolean {
@@ -22,11 +23,11 @@ export const CORS_HEADERS = [
   "max-age",
 ].map((name) => `access-control-${name}`);
 
-/** Cross-origin answers (Fetch standard). Origins are compared whole; every refusal carries the headers as well. */
+/** Cross-origin answers (Fetch standard). Origins are compared whole, or with a star for names below a domain; every refusal carries the headers as well. */
 export const cors = policyKind({
   kind: "cors",
   schema: z.strictObject({
-    origins: z.array(origin).min(1),
+    origins: z.array(originPattern).min(1),
     methods: z.array(method).min(1).default(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]),
     requestHeaders: z.array(headerName).default(["authorization", "content-type"]),
     exposeHeaders: z.array(headerName).default(["retry-after", "x-request-id"]),
@@ -36,14 +37,17 @@ export const cors = policyKind({
   phase: "cors",
   sees: "head",
   perHost: true,
-  requires: (config): Feature[] =>
-    config.credentials ? ["CorsPreflight", "CorsOnRefusals", "CorsCredentials"] : ["CorsPreflight", "CorsOnRefusals"],
+  requires: (config): Feature[] => [
+    ...(["CorsPreflight", "CorsOnRefusals"] as const),
+    ...(config.credentials ? (["CorsCredentials"] as const) : []),
+    ...(config.origins.some(isOriginPattern) ? (["CorsOriginPatterns"] as const) : []),
+  ],
   decide(config, { request, response }) {
     // Who may read an answer is the gateway's word alone.
     for (const name of CORS_HEADERS) response.remove.add(name);
     response.set.set("vary", "Origin");
     const from = headerValues(request, "origin").join(", ");
-    const listed = config.origins.includes(from);
+    const listed = isListed(config.origins, from);
     if (listed) {
       response.set.set("access-control-allow-origin", from);
       response.set.set("access-control-expose-headers", config.exposeHeaders.join(", "));

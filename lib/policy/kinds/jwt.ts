@@ -13,6 +13,7 @@ import {
 } from "../kind";
 import { ALGORITHM_NAMES, type IssuerRules, type Verified } from "../../identity/token";
 import { claimAt, claimHeader, claimMembers, isPrintable, type ClaimPath } from "../../identity/claims";
+import { isListed } from "../origins";
 import { clockSkew as skew, hasUserinfo, claimPath, name, ownHeaderName, wholeName } from "../values";
 import { asksForWebSocket } from "./web-socket";
 
@@ -215,7 +216,7 @@ type PlainConfig = z.output<typeof schema>;
 function isOwnPage({ origins }: JwtConfig, request: GatewayRequest): boolean {
   if (!asksForWebSocket(request)) return true;
   const [origin, ...others] = headerValues(request, "origin");
-  return origin !== undefined && others.length === 0 && origins.includes(origin);
+  return origin !== undefined && others.length === 0 && isListed(origins, origin);
 }
 
 /** What follows from a token that was looked at: who calls, and what the upstream hears of him. */

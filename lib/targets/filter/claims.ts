@@ -92,7 +92,7 @@ export const EDGE: Claims = {
   matching: ["RouteByMethod", "RouteByHeader", "RouteByHeaderSet", "RouteByTemplate", "RouteByUpgrade"],
   respond: ["RouteRespond", "RouteRedirect"],
   headerHygiene: ["HeaderMalformedNames", "HeaderNamedRemoval", "HeaderSingleValue"],
-  cors: ["CorsPreflight", "CorsOnRefusals", "CorsCredentials"],
+  cors: ["CorsPreflight", "CorsOnRefusals", "CorsCredentials", "CorsOriginPatterns"],
   bodySize: ["BodySizeDeclared"],
   floodGuard: ["FloodGuardByClientAddress"],
   requestId: ["RequestIdKept"],

@@ -53,7 +53,7 @@ export const headerHygiene: Enforcer<IstioDraft> = {
 };
 
 export const cors: Enforcer<IstioDraft> = {
-  supports: ["CorsPreflight", "CorsOnRefusals", "CorsCredentials"],
+  supports: ["CorsPreflight", "CorsOnRefusals", "CorsCredentials", "CorsOriginPatterns"],
   stage: "beforeExtAuth",
   apply(placement, draft) {
     hostOf(draft, placement).cors = placement.config as z.output<(typeof corsKind)["schema"]>;

@@ -6,6 +6,7 @@ import { STEERING_FAMILIES, STEERING_HEADERS } from "../../policy/kinds/header-h
 import { trustedHops } from "../front";
 import { identityHeaders } from "../identity-headers";
 import { groupsOf } from "../../policy/client-address";
+import { isOriginPattern, originExpression } from "../../policy/origins";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { luaTable } from "./lua";
 import { CODING, COUNTED, REFUSED_HEAD } from "./names";
@@ -39,14 +40,19 @@ function networkRule(network: string): object {
   return { parts, width: v6 ? 16 : 8, bits: Number(bits ?? (v6 ? 128 : 32)) };
 }
 
+/** A text as a part of a Lua pattern, in which the ranges of a regular expression read the same. */
+const luaText = (text: string): string => text.replace(/[^\w\s]/g, "%$&");
+
 function hostRules(host: HostDraft): object {
+  const patterns = (host.cors?.origins ?? []).filter(isOriginPattern);
   return {
     tenants: host.tenants && Object.fromEntries(host.tenants.map((label) => [label, true])),
     methods: host.methods && Object.fromEntries(host.methods.map((m) => [m, true])),
     allow: host.methods?.join(", "),
     max_uri: host.maxUri,
     max_head: host.maxHead,
-    origins: host.cors && Object.fromEntries(host.cors.origins.map((origin) => [origin, true])),
+    origins: host.cors && Object.fromEntries(host.cors.origins.filter((o) => !isOriginPattern(o)).map((origin) => [origin, true])),
+    origin_patterns: patterns.length > 0 ? patterns.map((origin) => `^${originExpression(origin, luaText)}$`) : undefined,
     expose: host.cors?.exposeHeaders.join(","),
     credentials: host.cors?.credentials || undefined,
     clean_paths: host.cleanPaths || undefined,

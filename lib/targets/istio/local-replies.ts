@@ -11,7 +11,9 @@ import {
 import { TOLD_AS, toldStatus } from "../../decision/envoy-door";
 import type { FallbackConfig } from "../../policy/kinds/fallback";
 import { hasDoor, type HostDraft, type IstioDraft } from "./draft";
+import { isOriginPattern, originExpression } from "../../policy/origins";
 import { throughAddress } from "../through";
+import { regexText } from "./patches";
 import { formatText, namesOf, REDIRECT, REFUSED_HEAD, routeName } from "./names";
 
 const CEL = {
@@ -76,11 +78,16 @@ const quote = (text: string): string => JSON.stringify(text);
 /** A redirect carries the CORS headers too, which the CORS filter does not add there. */
 function corsOnRedirects({ host, cors, redirect }: HostDraft): object[] {
   if (!cors || !redirect) return [];
-  const origins = `[${cors.origins.map(quote).join(", ")}]`;
+  const whole = cors.origins.filter((origin) => !isOriginPattern(origin));
+  const said = 'request.headers["origin"]';
+  const isListed = [
+    `${said} in [${whole.map(quote).join(", ")}]`,
+    ...cors.origins.filter(isOriginPattern).map((o) => `${said}.matches(${quote(`^${originExpression(o, regexText)}$`)})`),
+  ].join(" || ");
   const mine = `xds.route_name == ${quote(routeName(host.name, REDIRECT))}`;
   return [
     {
-      filter: cel(`${mine} && request.headers["origin"] in ${origins}`),
+      filter: cel(`${mine} && (${isListed})`),
       headers_to_add: [
         overwrite("access-control-allow-origin", "%REQ(ORIGIN)%"),
         overwrite("access-control-expose-headers", cors.exposeHeaders.join(",")),

@@ -4,6 +4,7 @@ import {
   EnvoyFilterSpecConfigPatchesPatchOperation as Operation,
   type EnvoyFilterSpecConfigPatches as Patch,
 } from "../../../imports/networking.istio.io";
+import { isOriginPattern, originExpression } from "../../policy/origins";
 import { CORS_HEADERS } from "../../policy/kinds/cors";
 import { OWN_HEADERS } from "../../policy/kinds/header-hygiene";
 import { HTTPS_ONLY } from "../../policy/kinds/response";
@@ -13,7 +14,7 @@ import { STREAM_IDLE_MS } from "./connection-manager";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { demandsTokens } from "./native-identity";
 import { CODING, COUNTED, duration, formatText, namesOf, REDIRECT, routeName, TOLD, UPGRADE } from "./names";
-import { EXT_AUTHZ, setHeader, TYPE } from "./patches";
+import { EXT_AUTHZ, regexText, setHeader, TYPE } from "./patches";
 
 /**
  * What holds for all routes of a host stands in its virtual host, once: headers, CORS, and what most routes want of a filter.
@@ -34,7 +35,9 @@ function corsPolicy({ cors }: HostDraft): object {
   if (!cors) return {};
   const policy = {
     "@type": `${TYPE}.extensions.filters.http.cors.v3.CorsPolicy`,
-    allow_origin_string_match: cors.origins.map((exact) => ({ exact })),
+    allow_origin_string_match: cors.origins.map((origin) =>
+      isOriginPattern(origin) ? { safe_regex: { regex: originExpression(origin, regexText) } } : { exact: origin },
+    ),
     allow_methods: cors.methods.join(","),
     allow_headers: cors.requestHeaders.join(","),
     expose_headers: cors.exposeHeaders.join(","),

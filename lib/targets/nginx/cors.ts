@@ -1,12 +1,13 @@
 import type { z } from "zod";
 import { CORS_HEADERS, type cors as kind } from "../../policy/kinds/cors";
+import { originExpression } from "../../policy/origins";
 import type { Enforcer } from "../target";
 import { addMap, serverOf, type NginxDraft } from "./draft";
 import { regexText, text } from "../nginx-syntax";
 
 /** Origins are regular expressions, since nginx compares the texts of a map without regard to case. */
 export const cors: Enforcer<NginxDraft> = {
-  supports: ["CorsPreflight", "CorsOnRefusals", "CorsCredentials"],
+  supports: ["CorsPreflight", "CorsOnRefusals", "CorsCredentials", "CorsOriginPatterns"],
   stage: "beforeExtAuth",
   apply(placement, draft) {
     const config = placement.config as z.output<(typeof kind)["schema"]>;
@@ -15,7 +16,7 @@ export const cors: Enforcer<NginxDraft> = {
       addMap(draft, {
         from: "$http_origin",
         variable: `gateway_cors_${variable}_${server.id}`,
-        lines: [["default", '""'], ...config.origins.map((o) => [`"~^${regexText(o)}$"`, value] as const)],
+        lines: [["default", '""'], ...config.origins.map((o) => [`"~^${originExpression(o, regexText)}$"`, value] as const)],
       });
     const preflight = (variable: string, value: string): string =>
       addMap(draft, {
