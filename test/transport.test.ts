@@ -41,7 +41,7 @@ async function sent(apartMs: number, length: boolean): Promise<number | string> 
       headers: [["Host", "s.test"], ...(length ? [["Content-Length", "5"]] : [])],
     },
     upstream: { set: new Map(), remove: new Set(), target: "/" },
-    call: { tries: 1 },
+    call: { tries: 1, idleMs: 60_000 },
   } as unknown as Exchange;
   const transport = new HttpTransport({
     exchange,

@@ -7,6 +7,7 @@ import { enforcersOf, type Enforcer } from "../../lib/targets/target";
 import { readCases, type Case } from "../conformance/case";
 import { runTarget } from "../conformance/main";
 import { subjectsOf } from "../conformance/subjects";
+import { changedText, NAMED, type NamedMutant } from "./named";
 import { decisionMutants, type Mutant } from "./decisions";
 
 /**
@@ -78,19 +79,40 @@ async function runClaim({ target, kind, enforcer }: ClaimMutant, all: readonly C
   }
 }
 
-/** A process of its own for each: modules are loaded once. */
-function runDecision(mutant: Mutant): Promise<Outcome> {
-  const args = ["--require", path.join(__dirname, "preload.cjs"), "--import", "tsx"];
-  const subjects = subjectsOf(mutant.kind).flatMap((s) => ["--subject", s]);
-  const main = [path.join(ROOT, "test/conformance/main.ts"), "--target", "decide", ...subjects];
-  const env = { ...process.env, GATEWRIGHT_MUTANT: JSON.stringify({ file: mutant.file, text: mutant.text }) };
-  const name = `${path.relative(ROOT, mutant.file)}:${String(mutant.line)} without ${mutant.was}`;
+const PRELOAD = path.join(__dirname, "preload.cjs");
+
+/** Cases on one target, with a file's text changed: in a process of its own, since modules are loaded once, and in those that it starts. */
+function runChanged(
+  mutant: string,
+  changed: { file: string; text: string },
+  target: string,
+  subjects: readonly string[],
+): Promise<Outcome> {
+  const args = ["--import", "tsx", path.join(ROOT, "test/conformance/main.ts"), "--target", target];
+  const env = {
+    ...process.env,
+    NODE_OPTIONS: `${process.env["NODE_OPTIONS"] ?? ""} --require ${PRELOAD}`,
+    GATEWRIGHT_MUTANT: JSON.stringify(changed),
+  };
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [...args, ...main], { cwd: ROOT, env, stdio: "ignore" });
+    const all = [...args, ...subjects.flatMap((s) => ["--subject", s])];
+    const child = spawn(process.execPath, all, { cwd: ROOT, env, stdio: "ignore" });
     child.on("close", (code) => {
-      resolve({ mutant: name, ...(code !== 0 && { killedBy: "a case" }) });
+      // Nothing that was run, or could be, proves anything.
+      resolve({ mutant, ...(code === 1 && { killedBy: "a case" }) });
     });
   });
+}
+
+const runDecision = ({ file, text, line, was, kind }: Mutant): Promise<Outcome> =>
+  runChanged(`${path.relative(ROOT, file)}:${String(line)} without ${was}`, { file, text }, "decide", subjectsOf(kind));
+
+async function runNamed(mutant: NamedMutant): Promise<Outcome> {
+  const { name, file, target, subjects } = mutant;
+  const changed = { file: path.join(ROOT, file), text: changedText(mutant) };
+  const outcome = await runChanged(`${target}: ${name}`, changed, target, subjects);
+  process.stdout.write(`${outcome.mutant}: ${outcome.killedBy ?? "SURVIVED"}\n`);
+  return outcome;
 }
 
 async function inLanes<T>(items: readonly T[], lanes: number, run: (item: T) => Promise<Outcome>): Promise<Outcome[]> {
@@ -114,6 +136,13 @@ async function main(): Promise<void> {
     process.stdout.write(`${outcome.mutant}: ${outcome.killedBy ?? "SURVIVED"}\n`);
     return outcome;
   });
+  outcomes.push(
+    ...(await inLanes(
+      NAMED.filter(({ target }) => wants(target) || wants("named")),
+      1,
+      runNamed,
+    )),
+  );
   if (wants("decide")) outcomes.push(...(await inLanes(decisionMutants(), 2, runDecision)));
   const survivors = outcomes.filter((o) => o.killedBy === undefined);
   for (const { mutant } of survivors) process.stdout.write(`survived: ${mutant}\n`);
