@@ -79,6 +79,7 @@ describe("features", () => {
     authorization: [{ anyOf: [{ roles: ["a"], scopes: ["a"], claims: ["a"], owner: {} }], noneOf: [{}] }],
     rateLimit: [
       {
+        headers: true,
         limits: ["cluster", "replica"].map((scope) => ({
           key: ["apiKey", "user", "tenant", "clientAddress", { claim: "a" }],
           scope,

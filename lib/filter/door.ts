@@ -9,6 +9,7 @@ import type { Answer, GatewayRequest, HeaderLine, Refusal, State } from "../poli
 import { callerOf, recordOf, type ExchangeRecord } from "./audit";
 import { toldStatus } from "../decision/envoy-door";
 import { hostName } from "../decision/request-target";
+import { RATE_LIMIT_HEADERS } from "../policy/kinds/rate-limit";
 import { headBytes, IncomingBody, peerOf } from "./incoming";
 import { SHED, type PlainAnswer } from "./plain-answer";
 
@@ -148,14 +149,27 @@ function readDoor(
   return { form, request, route };
 }
 
+/** What the client hears of limits, whatever becomes of the request. */
+function limitLines({ exchange: { response } }: Verdict): HeaderLine[] {
+  if (response.set.size === 0) return [];
+  return RATE_LIMIT_HEADERS.flatMap((name): HeaderLine[] => {
+    const value = response.set.get(name);
+    return value === undefined ? [] : [[name, value]];
+  });
+}
+
 function refuse(form: DoorForm, verdict: Verdict, refusal: Refusal): DoorAnswer {
   const { status, reason, message } = refusal;
   if (form === "envoy") {
     const host = verdict.host as PlannedHost | undefined;
     const { headers, body } = refusalContent(host?.errorBody, verdict.exchange.requestId, refusal);
-    return { status: toldStatus(status), headers: [...headers, ["x-gateway-reason", reason]], body };
+    return {
+      status: toldStatus(status),
+      headers: [...headers, ["x-gateway-reason", reason], ...limitLines(verdict)],
+      body,
+    };
   }
-  const headers: HeaderLine[] = [];
+  const headers: HeaderLine[] = limitLines(verdict);
   for (const name in refusal.headers) headers.push([name, refusal.headers[name] as string]);
   headers.push(["x-gateway-reason", reason], ["x-gateway-message", message]);
   if (status === 401 && !refusal.content) return { status, headers, body: "" };
@@ -165,7 +179,7 @@ function refuse(form: DoorForm, verdict: Verdict, refusal: Refusal): DoorAnswer 
 
 function allow(form: DoorForm, verdict: Verdict, ticket: Ticket | undefined): DoorAnswer {
   const { upstream } = verdict.exchange;
-  const headers: HeaderLine[] = [...upstream.set];
+  const headers: HeaderLine[] = [...upstream.set, ...limitLines(verdict)];
   if (ticket) headers.push(["x-gateway-ticket", ticketText(ticket)]);
   if (form === "envoy") {
     const host = verdict.host as PlannedHost | undefined;

@@ -1,27 +1,30 @@
 import { createHash, randomUUID } from "node:crypto";
 import { Redis } from "ioredis";
-import type { AttemptOutcome, Counter, SharedStore } from "../policy";
+import type { AttemptOutcome, Counter, SharedStore, Taken } from "../policy";
 import { InFlight } from "./in-flight";
 
 /**
  * GCRA for several keys at once, by the store's own clock: all admit and count, or none counts. Times are microseconds;
- * the answer is how long to wait, 0 for admitted.
+ * the answer is how long to wait, 0 for admitted, and how much of each is used.
  */
 const SCRIPT = `
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local wait, tats = 0, {}
+local wait, tats, used = 0, {}, {}
 for i, key in ipairs(KEYS) do
   local interval, burst = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
   local tat = math.max(tonumber(redis.call('GET', key) or '0'), now)
   wait = math.max(wait, tat - now - burst * interval)
   tats[i] = tat + interval
+  used[i + 1] = math.ceil(tat - now)
 end
-if wait > 0 then return math.ceil(wait) end
+used[1] = math.ceil(wait)
+if wait > 0 then return used end
 for i, key in ipairs(KEYS) do
+  used[i + 1] = math.ceil(tats[i] - now)
   redis.call('SET', key, string.format('%.0f', tats[i]), 'PX', math.ceil((tats[i] - now) / 1000) + 1)
 end
-return 0
+return used
 `;
 
 /** A version outlives what was kept under it, by far. */
@@ -75,7 +78,7 @@ return redis.call('DEL', KEYS[1])
 `;
 
 interface Commands {
-  gcra(keys: number, ...rest: string[]): Promise<number>;
+  gcra(keys: number, ...rest: string[]): Promise<number[]>;
   lease(key: string, id: string, max: number, ttlMs: number): Promise<number>;
   attempt(count: string, block: string, attempts: number, perMs: number): Promise<number>;
   attempted(count: string, block: string, outcome: string, attempts: number, blockMs: number): Promise<number>;
@@ -142,10 +145,11 @@ export class RedisStore implements SharedStore {
     this.#redis.connect().catch(() => undefined);
   }
 
-  async take(counters: readonly Counter[]): Promise<number> {
+  async take(counters: readonly Counter[]): Promise<Taken> {
     const keys = counters.map((c) => c.key);
     const rates = counters.flatMap((c) => [String((c.perMs * 1000) / c.requests), String(c.burst)]);
-    return (await this.#ask(() => this.#redis.gcra(keys.length, ...keys, ...rates))) / 1000;
+    const [wait = 0, ...used] = await this.#ask(() => this.#redis.gcra(keys.length, ...keys, ...rates));
+    return { waitMs: wait / 1000, usedMs: used.map((us) => us / 1000) };
   }
 
   async cached(group: string, key: string): Promise<{ version: string | undefined; value: Buffer | undefined }> {

@@ -80,6 +80,7 @@ export const FEATURES = {
   RateLimitByTenant: "limits counted by tenant",
   RateLimitByUser: "limit keyed by the verified user",
   RateLimitCluster: "counters shared by all replicas",
+  RateLimitHeaders: "what is left of a limit, on every answer",
   RateLimitReplica: "each replica counts for itself",
   RequestHeadSize: "431 above the size of the request head",
   RequestHeaderFromSecret: "headers for the service whose values are secrets, in no output",

@@ -9,7 +9,7 @@ import type { TokenCache } from "../identity/token-cache";
 import type { CounterStore, SharedStore } from "../state/store";
 import type { Identity, KeySource } from "../identity/token";
 
-export type { AttemptOutcome, Counter, CounterStore, SharedStore } from "../state/store";
+export type { AttemptOutcome, Counter, CounterStore, SharedStore, Taken } from "../state/store";
 export type { Identity, KeySource } from "../identity/token";
 
 /** What whoever keeps a promise must see of an exchange. */

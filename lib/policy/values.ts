@@ -69,7 +69,7 @@ export const ownHeaderName = headerName.refine((name) => !NOT_OURS.test(name), {
 
 /** What the gateway says itself on answers of its own, or works out for each answer: a model's word would lose or break it. */
 const GATEWAYS_ANSWER =
-  /^(age|allow|cache-status|content-encoding|content-type|date|location|retry-after|server|set-cookie|strict-transport-security|vary|www-authenticate|x-request-id|access-control-.*)$/;
+  /^(age|allow|cache-status|content-encoding|content-type|date|location|ratelimit-(?:limit|remaining|reset)|retry-after|server|set-cookie|strict-transport-security|vary|www-authenticate|x-request-id|access-control-.*)$/;
 
 /** A header that a model may set on answers. */
 export const answerHeaderName = ownHeaderName.refine((name) => !GATEWAYS_ANSWER.test(name), {

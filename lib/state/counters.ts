@@ -1,4 +1,4 @@
-import type { Counter, CounterStore } from "./store";
+import type { Counter, CounterStore, Taken } from "./store";
 
 /** The generic cell rate algorithm: `tat` is the theoretical arrival time kept for a key. */
 export function gcra(tat: number | undefined, counter: Counter, nowMs: number): { waitMs: number; tat: number } {
@@ -14,16 +14,17 @@ export class MemoryCounters implements CounterStore {
 
   constructor(private readonly capacity = 100_000) {}
 
-  take(counters: readonly Counter[], nowMs: number): number {
+  take(counters: readonly Counter[], nowMs: number): Taken {
     const taken = counters.map((counter) => ({ counter, ...gcra(this.#tats.get(counter.key), counter, nowMs) }));
     const waitMs = Math.max(0, ...taken.map((t) => t.waitMs));
-    if (waitMs > 0) return waitMs;
+    if (waitMs > 0)
+      return { waitMs, usedMs: counters.map(({ key }) => Math.max(0, (this.#tats.get(key) ?? 0) - nowMs)) };
     for (const { counter, tat } of taken) {
       this.#tats.delete(counter.key);
       this.#tats.set(counter.key, tat);
     }
     if (this.#tats.size > this.capacity) this.#forget(nowMs);
-    return 0;
+    return { waitMs: 0, usedMs: taken.map(({ tat }) => tat - nowMs) };
   }
 
   #forget(nowMs: number): void {

@@ -6,10 +6,16 @@ export interface Counter {
   burst: number;
 }
 
-/** Milliseconds until the request would be admitted; 0 when it was, and was counted. */
+export interface Taken {
+  /** Until the request would be admitted; 0 when it was, and was counted. */
+  waitMs: number;
+  /** For each counter, until it would be as if nobody had asked. */
+  usedMs: readonly number[];
+}
+
 export interface CounterStore {
   /** All counters in one step: either all admit and count, or none counts. Rejects when the store is away. */
-  take(counters: readonly Counter[], nowMs: number): number | Promise<number>;
+  take(counters: readonly Counter[], nowMs: number): Taken | Promise<Taken>;
 }
 
 /** What all replicas of a gateway share. Every method rejects when the store is away. Times are milliseconds. */

@@ -1,5 +1,6 @@
 import type { GatewayModel } from "../model";
 import type { TargetPlan } from "../plan";
+import { RATE_LIMIT_HEADERS } from "../policy/kinds/rate-limit";
 import { configOf, type Route } from "../decision/gateway";
 import { IDLE_MS, type RetriesConfig, type TimeoutsConfig } from "../policy/kinds/upstream";
 
@@ -50,6 +51,12 @@ export const longestPauseMs = (route: Route): number =>
 export function handshakes(route: Route): { webSocketIdleMs?: number } {
   const webSocket = configOf(route.policies, "webSocket") as { allowed: boolean; idle: number } | undefined;
   return webSocket?.allowed ? { webSocketIdleMs: webSocket.idle } : {};
+}
+
+/** Headers that the filter says at the door and the client hears: what is left of the route's limits. */
+export function heardHeaders(route: Route): readonly string[] {
+  const limits = configOf(route.policies, "rateLimit") as { headers: boolean } | undefined;
+  return limits?.headers ? RATE_LIMIT_HEADERS : [];
 }
 
 /** Head of an answer that comes through the filter, in KiB: the service's, and what the filter adds. */

@@ -256,6 +256,35 @@ export default defineGateway({
         },
       },
     },
+    // Limits that say what is left of them: asked at the door, and where the filter carries the exchange.
+    {
+      name: "told-limits",
+      match: { prefix: ["/told-limits"] },
+      service: "one",
+      policies: {
+        jwt: { mode: "optional", issuers: ["main"] },
+        rateLimit: {
+          limits: [
+            { name: "told-hour", requests: 4, per: "1h", key: ["user"] },
+            { name: "told-day", requests: 3, per: "1d", burst: 6, key: ["user"] },
+          ],
+          headers: true,
+        },
+      },
+    },
+    {
+      name: "told-limits-through",
+      match: { prefix: ["/told-limits/through"] },
+      service: "one",
+      policies: {
+        jwt: { mode: "optional", issuers: ["main"] },
+        rateLimit: {
+          limits: [{ name: "told-through", requests: 2, per: "1h", key: ["user"], scope: "replica" }],
+          headers: true,
+        },
+        compression: { types: ["font/*"] },
+      },
+    },
     // What leads elsewhere.
     { name: "moved-path", match: { prefix: ["/moved-path"] }, redirect: { path: "/public/new", status: 301 } },
     { name: "moved-host", match: { prefix: ["/moved-host"] }, redirect: { host: "bare.lab.test" } },

@@ -26,13 +26,15 @@ describe("GCRA", () => {
     ],
   ])("%s", (_, c, times, waits) => {
     const counters = new MemoryCounters();
-    expect(times.map((now) => counters.take([c], now))).toEqual(waits);
+    expect(times.map((now) => counters.take([c], now).waitMs)).toEqual(waits);
   });
 
   test("in any second no more than burst + rate are admitted", () => {
     const c = counter("a", 10, 1000, 4);
     const counters = new MemoryCounters();
-    const admitted = Array.from({ length: 5000 }, (_, now) => now).filter((now) => counters.take([c], now) === 0);
+    const admitted = Array.from({ length: 5000 }, (_, now) => now).filter(
+      (now) => counters.take([c], now).waitMs === 0,
+    );
     for (const start of admitted) {
       expect(admitted.filter((t) => t >= start && t < start + 1000).length).toBeLessThanOrEqual(10 + 4 + 1);
     }
@@ -51,12 +53,12 @@ describe("several counters", () => {
 
   test("all admit, or none counts", () => {
     const counters = new MemoryCounters();
-    expect(counters.take([short, long], 0)).toBe(0);
-    expect(counters.take([short, long], 0)).toBe(0);
-    expect(counters.take([short, long], 0)).toBe(1000);
+    expect(counters.take([short, long], 0).waitMs).toBe(0);
+    expect(counters.take([short, long], 0).waitMs).toBe(0);
+    expect(counters.take([short, long], 0).waitMs).toBe(1000);
     // The long one would have been used up by the refused request, had that counted.
-    expect(counters.take([long], 0)).toBe(0);
-    expect(counters.take([long], 0)).toBe(60_000);
+    expect(counters.take([long], 0).waitMs).toBe(0);
+    expect(counters.take([long], 0).waitMs).toBe(60_000);
   });
 
   test("the order does not matter, and the longest wait is told", () => {
@@ -65,24 +67,26 @@ describe("several counters", () => {
       [long, short],
     ]) {
       const counters = new MemoryCounters();
-      for (let i = 0; i < 2; i++) expect(counters.take([short], 0)).toBe(0);
-      for (let i = 0; i < 3; i++) expect(counters.take([long], 0)).toBe(0);
-      expect(counters.take(both, 0)).toBe(60_000);
+      for (let i = 0; i < 2; i++) expect(counters.take([short], 0).waitMs).toBe(0);
+      for (let i = 0; i < 3; i++) expect(counters.take([long], 0).waitMs).toBe(0);
+      expect(counters.take(both, 0).waitMs).toBe(60_000);
     }
   });
 
   test("no counter admits", () => {
-    expect(new MemoryCounters().take([], 0)).toBe(0);
+    expect(new MemoryCounters().take([], 0).waitMs).toBe(0);
   });
 
   test("keys do not touch each other", () => {
     const counters = new MemoryCounters();
     const one = (key: string): Counter => counter(key, 1, 1000, 0);
-    expect([counters.take([one("a")], 0), counters.take([one("b")], 0), counters.take([one("a")], 0)]).toEqual([
-      0, 0, 1000,
-    ]);
-    expect(counters.take([one("__proto__")], 0)).toBe(0);
-    expect(counters.take([one("__proto__")], 0)).toBe(1000);
+    expect([
+      counters.take([one("a")], 0).waitMs,
+      counters.take([one("b")], 0).waitMs,
+      counters.take([one("a")], 0).waitMs,
+    ]).toEqual([0, 0, 1000]);
+    expect(counters.take([one("__proto__")], 0).waitMs).toBe(0);
+    expect(counters.take([one("__proto__")], 0).waitMs).toBe(1000);
   });
 
   test("beyond the capacity those that hold nothing any more go first", () => {
@@ -91,7 +95,7 @@ describe("several counters", () => {
     counters.take([one("old")], 0);
     counters.take([one("a")], 2000);
     counters.take([one("b")], 2000);
-    expect([counters.take([one("a")], 2000), counters.take([one("b")], 2000)]).toEqual([1000, 1000]);
+    expect([counters.take([one("a")], 2000).waitMs, counters.take([one("b")], 2000).waitMs]).toEqual([1000, 1000]);
   });
 });
 

@@ -32,7 +32,7 @@ export const floodGuard = policyKind({
       perMs: config.per,
       burst: burstOf(config),
     };
-    const waitMs = await state.local.take([counter], state.nowMs());
+    const { waitMs } = await state.local.take([counter], state.nowMs());
     if (waitMs === 0) return undefined;
     const headers = { "retry-after": retryAfter(waitMs) };
     return { status: 429, reason: "flood", message: "Too many requests from this address.", headers };

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { claimAt, claimHeader } from "../../identity/claims";
 import { addressGroup } from "../client-address";
 import type { Feature } from "../feature";
-import { notNow, policyKind, userKey, type Counter, type Decision, type Exchange } from "../kind";
+import { notNow, policyKind, userKey, type Counter, type Decision, type Exchange, type Taken } from "../kind";
 import { burstOf, rateShape, retryAfter } from "../rate";
 import { claimPath, name } from "../values";
 
@@ -68,10 +68,26 @@ function countersOf({ limits }: { limits: Limit[] }, scope: Limit["scope"], exch
   });
 }
 
-function judged(waitMs: number): Decision {
-  if (waitMs === 0) return undefined;
+function refused(waitMs: number): Decision {
   const headers = { "retry-after": retryAfter(waitMs) };
   return { status: 429, reason: "rate-limited", message: "The limit is used up.", headers };
+}
+
+/** What a client is told of the limit that it has least left of (draft-ietf-httpapi-ratelimit-headers-06). */
+export const RATE_LIMIT_HEADERS = ["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"] as const;
+
+function tell({ response }: Exchange, counters: readonly Counter[], usedMs: readonly number[]): void {
+  let least = Number(response.set.get("ratelimit-remaining") ?? Infinity);
+  for (const [i, { requests, perMs, burst }] of counters.entries()) {
+    const used = usedMs[i] ?? 0;
+    // A rounding of the store's clock costs nobody a request.
+    const left = Math.max(0, Math.floor(burst + 1 - (used * requests) / perMs + 0.001));
+    if (left >= least) continue;
+    least = left;
+    response.set.set("ratelimit-limit", String(burst + 1));
+    response.set.set("ratelimit-remaining", String(left));
+    response.set.set("ratelimit-reset", String(Math.ceil(used / 1000)));
+  }
 }
 
 const AWAY = notNow("limits-away", "Limits cannot be checked now.");
@@ -79,8 +95,8 @@ const AWAY = notNow("limits-away", "Limits cannot be checked now.");
 type Later = Decision | Promise<Decision>;
 
 /** What follows from an answer of a store, which may be at hand. */
-function later(waitMs: number | Promise<number>, then: (waitMs: number) => Later, away?: () => Later): Later {
-  return waitMs instanceof Promise ? waitMs.then(then, away) : then(waitMs);
+function later(taken: Taken | Promise<Taken>, then: (taken: Taken) => Later, away?: () => Later): Later {
+  return taken instanceof Promise ? taken.then(then, away) : then(taken);
 }
 
 /**
@@ -92,12 +108,14 @@ export const rateLimit = policyKind({
   schema: z.strictObject({
     limits: z.array(limit).min(1),
     onFailure: z.enum(["local", "deny", "allow"]).default("local"),
+    /** Says on every answer what is left, as `RateLimit-Limit`, `-Remaining` and `-Reset` (in seconds). */
+    headers: z.boolean().default(false),
   }),
   phase: "limits",
   sees: "head",
   perHost: false,
   requires(config) {
-    const features = new Set<Feature>();
+    const features = new Set<Feature>(config.headers ? ["RateLimitHeaders"] : []);
     for (const { key, scope, byClaim } of config.limits) {
       if (key.includes("user")) features.add("RateLimitByUser");
       if (key.includes("apiKey")) features.add("RateLimitByApiKey");
@@ -111,15 +129,21 @@ export const rateLimit = policyKind({
   },
   decide(config, exchange, state) {
     const now = state.nowMs();
+    // A service speaks of no limits where the gateway does.
+    if (config.headers) for (const name of RATE_LIMIT_HEADERS) exchange.response.remove.add(name);
     const cluster = countersOf(config, "cluster", exchange);
     const replica = countersOf(config, "replica", exchange);
-    // Another store, so not in the same step: a call that a replica refuses has counted in the cluster.
-    const next = (waitMs: number): Decision | Promise<Decision> =>
-      waitMs > 0 ? judged(waitMs) : later(state.local.take(replica, now), judged);
-    const away = (): Decision | Promise<Decision> => {
-      if (config.onFailure === "deny") return AWAY;
-      return config.onFailure === "local" ? later(state.local.take(cluster, now), next) : next(0);
+    const judged = (counters: readonly Counter[], { waitMs, usedMs }: Taken): Decision => {
+      if (config.headers) tell(exchange, counters, usedMs);
+      return waitMs > 0 ? refused(waitMs) : undefined;
     };
-    return cluster.length === 0 ? next(0) : later(state.shared.take(cluster, now), next, away);
+    // Another store, so not in the same step: a call that a replica refuses has counted in the cluster.
+    const ofReplica = (): Later => later(state.local.take(replica, now), (taken) => judged(replica, taken));
+    const next = (taken: Taken): Later => judged(cluster, taken) ?? ofReplica();
+    const away = (): Later => {
+      if (config.onFailure === "deny") return AWAY;
+      return config.onFailure === "local" ? later(state.local.take(cluster, now), next) : ofReplica();
+    };
+    return cluster.length === 0 ? ofReplica() : later(state.shared.take(cluster, now), next, away);
   },
 });

@@ -57,10 +57,14 @@ export const DOOR_WITH_BODY: Claims = {
 /** What it keeps where the proxy calls the service and reports how that has ended. */
 export const REPORTED: Claims = { circuitBreaker: ["CircuitBreakerByErrorShare"] };
 
+/** What it keeps at the door of a proxy that lets a client hear what the door says of what it lets pass. */
+export const DOOR_HEARD: Claims = { ...DOOR, rateLimit: [...(DOOR["rateLimit"] ?? []), "RateLimitHeaders"] };
+
 /** What it keeps besides where the whole exchange goes through it: the body, the answer, the call of the service. */
 export const THROUGH: Claims = {
   jwt: [...(DOOR["jwt"] ?? []), "JwtFromCookieOfHandshake", "JwtFromWebSocketProtocol"],
   ...DOOR_WITH_BODY,
+  rateLimit: DOOR_HEARD["rateLimit"] ?? [],
   connections: ["ConnectionLimit", "ConnectionLimitByUser"],
   webSocket: ["WebSocketUpgrade", "WebSocketCloseAtExpiry"],
   lockout: ["LoginLockout"],

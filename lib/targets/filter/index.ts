@@ -8,7 +8,7 @@ import type { ErrorBodyConfig } from "../../policy/kinds/response";
 import { clientIdleMs, trustedHops } from "../front";
 import type { FilterClaims, OutputFile, TargetInput } from "../target";
 import { hostHeaders } from "../identity-headers";
-import { DOOR, DOOR_WITH_BODY, EDGE, REPORTED, THROUGH } from "./claims";
+import { DOOR, DOOR_HEARD, DOOR_WITH_BODY, EDGE, REPORTED, THROUGH } from "./claims";
 
 const claims = (supports: Readonly<Record<string, Claim["supports"]>>): Capabilities["extAuth"] =>
   Object.fromEntries(
@@ -24,7 +24,11 @@ export const BEHIND_A_PROXY: FilterClaims = {
 };
 
 /** The same where the proxy tells it how exchanges have ended. */
-export const WITH_REPORTS: FilterClaims = { ...BEHIND_A_PROXY, reported: claims(REPORTED) };
+export const WITH_REPORTS: FilterClaims = {
+  ...BEHIND_A_PROXY,
+  extAuth: claims(DOOR_HEARD),
+  reported: claims(REPORTED),
+};
 
 /** The same where the proxy shows it bodies. */
 export const WITH_BODIES: FilterClaims = { ...WITH_REPORTS, extAuthBody: claims(DOOR_WITH_BODY) };

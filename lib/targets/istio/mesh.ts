@@ -1,5 +1,6 @@
 import { toYaml } from "../yaml";
 import { usesProxyProtocol } from "../front";
+import { heardHeaders } from "../through";
 import { askedHeaders, identityHeaders } from "../identity-headers";
 import { hasDoor, type HostDraft, type IstioDraft } from "./draft";
 import { duration, providerName, splitAddress } from "./names";
@@ -50,6 +51,7 @@ export function meshConfig(draft: IstioDraft): string {
   const filter = splitAddress(model.filter.address);
   const headers = [...new Set(gateway.hosts.flatMap(identityHeaders))].sort();
   const asked = [...new Set(gateway.hosts.flatMap(askedHeaders))].sort();
+  const heard = [...new Set(gateway.hosts.flatMap(({ routes }) => routes.flatMap(heardHeaders)))];
   const provider = {
     name: providerName(draft),
     envoyExtAuthzHttp: {
@@ -61,7 +63,8 @@ export function meshConfig(draft: IstioDraft): string {
       statusOnError: "503",
       includeRequestHeadersInCheck: [...new Set([...CHECKED, ...asked, ...headers])],
       headersToUpstreamOnAllow: headers,
-      headersToDownstreamOnDeny: DENIED,
+      headersToDownstreamOnDeny: [...DENIED, ...heard],
+      ...(heard.length > 0 && { headersToDownstreamOnAllow: heard }),
     },
   };
   const topology = {

@@ -14,7 +14,7 @@ import { routeEntries, type HeaderMatch, type RouteEntry } from "../../decision/
 import { segmentsOf } from "../../policy/path-template";
 import { IDEMPOTENT } from "../../policy/kinds/upstream";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
-import { longestAnswerMs, throughAddress } from "../through";
+import { heardHeaders, longestAnswerMs, throughAddress } from "../through";
 import { regexText } from "./patches";
 import { duration, formatText, metadata, hasHandshakes, MISSING, nowhere, ONCE, PREFLIGHT, REDIRECT, routeName, TOLD, UPGRADE, splitAddress } from "./names";
 
@@ -62,10 +62,11 @@ const formatted = (set: Readonly<Record<string, string>> = {}): Record<string, s
   Object.fromEntries(Object.entries(set).map(([name, value]) => [name, formatText(value)]));
 
 /** What differs from the host's other routes; what holds for all of them stands in its virtual host (`virtual-hosts.ts`). */
-function headerChanges({ requestHeaders, responseHeaders, through }: RouteDraft): Part<"headers"> {
+function headerChanges({ requestHeaders, responseHeaders, through, door, route }: RouteDraft): Part<"headers"> {
   const { set = {} } = requestHeaders ?? {};
   const remove = [...(through ? [] : TOLD), ...(requestHeaders?.remove ?? [])];
-  const hidden = responseHeaders?.remove ?? [];
+  // What the filter says is not the service's to say.
+  const hidden = [...new Set([...(responseHeaders?.remove ?? []), ...(door ? heardHeaders(route) : [])])];
   const request = {
     ...(Object.keys(set).length > 0 && { set: formatted(set) }),
     ...(remove.length > 0 && { remove }),

@@ -5,8 +5,8 @@ import type { FallbackConfig } from "../../policy/kinds/fallback";
 import type { BackendTls, RespondConfig } from "../../policy/kinds/route-shape";
 import type { Placement } from "../../plan";
 import type { TargetInput } from "../target";
-import { filterWays, handshakes } from "../through";
-import { variablePart } from "../nginx-syntax";
+import { filterWays, handshakes, heardHeaders } from "../through";
+import { headerVariable, variablePart } from "../nginx-syntax";
 
 /** A configuration in the making: enforcers add to it, the view turns it into text. Values are nginx expressions. */
 
@@ -85,6 +85,8 @@ export interface ServerDraft {
   /** What is told besides in the log. */
   logFields: AuditConfig["fields"];
   routes: Map<string, RouteDraft>;
+  /** What clients hear from the filter of what it lets pass, by the variables that have it. */
+  heard: readonly HeaderExpression[];
 }
 
 export interface NginxDraft {
@@ -140,12 +142,14 @@ export function beginDraft(input: TargetInput): NginxDraft {
         requestHeaders: [],
         responseHeaders: [],
         alwaysHeaders: [],
-        hiddenHeaders: [],
+        hiddenHeaders: ways.asksDoor(host.name, route.name) ? [...heardHeaders(route)] : [],
         door: ways.asksDoor(host.name, route.name),
         through: ways.isThrough(host.name, route.name),
         ...(ways.isThrough(host.name, route.name) && handshakes(route)),
       },
     ]);
+    const said = host.routes.filter((route) => ways.asksDoor(host.name, route.name)).flatMap(heardHeaders);
+    const heard = [...new Set(said)].map((name) => [name, `$gateway_heard_${headerVariable(name)}`] as const);
     const server: ServerDraft = {
       host,
       id: nameFor(names, "", host.name),
@@ -154,8 +158,9 @@ export function beginDraft(input: TargetInput): NginxDraft {
       checks: [],
       answersPreflights: false,
       requestHeaders: [],
-      responseHeaders: [],
+      responseHeaders: [...heard],
       hiddenHeaders: [],
+      heard,
       errorBody: errorBodyKind.schema.parse({}),
       log: false,
       logFields: [],

@@ -1,7 +1,6 @@
 import type { GatewayModel } from "../../model";
 import { clientIdleMs } from "../front";
 import { compressionLines } from "./compression";
-import type { Host } from "../../decision/gateway";
 import { otherHosts, redirects } from "./other-servers";
 import { FORWARDED_HEADERS, OWN_HEADERS, STEERING_HEADERS } from "../../policy/kinds/header-hygiene";
 import { IDEMPOTENT } from "../../policy/kinds/upstream";
@@ -196,8 +195,9 @@ function inheritsThrough({ routes }: ServerDraft): boolean {
   return through > all.filter((route) => !route.through && route.requestHeaders.length === 0).length;
 }
 
-function doorLines(host: Host): string[] {
+function doorLines({ host, heard }: ServerDraft): string[] {
   return [
+    ...heard.map(([name, variable]) => `auth_request_set ${variable} $upstream_http_${headerVariable(name)};`),
     "auth_request /.gateway/door;",
     "auth_request_set $gateway_door_status $upstream_http_x_gateway_status;",
     "auth_request_set $gateway_door_reason $upstream_http_x_gateway_reason;",
@@ -241,7 +241,7 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
       ...responseHeaderLines(server.responseHeaders),
       ...hideLines(server.hiddenHeaders),
       ...headers("proxy_set_header", inheritsThrough(server) ? throughRequestHeaders(server) : baseRequestHeaders(server)),
-      ...(asks ? doorLines(server.host) : []),
+      ...(asks ? doorLines(server) : []),
       // With a body of their own: an error_page would come back through these lines, and be refused again.
       "default_type application/json;",
       checkLine({ condition: "$gateway_names_headers", status: 400 }, errorText(server.errorBody, 400)),
