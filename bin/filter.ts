@@ -26,7 +26,7 @@ async function main(env: Environment): Promise<void> {
   const unset = unsetSecrets(plan, process.env);
   if (unset.length > 0) throw new BadEnvironment(`${unset.join(", ")}: the plan's secrets are in no such variable.`);
   const { HTTPS_PORT: https, TLS_CERTIFICATE: cert, TLS_KEY: key } = env;
-  const certificate = cert && key ? { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") } : undefined;
+  const certificate = cert && key ? { cert, key } : undefined;
   const filter = await startFilter({
     ...coreOptions(env),
     plan,

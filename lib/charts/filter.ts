@@ -8,6 +8,8 @@ import { GATEWAY_PORTS, MOST_REPLICAS, STORE_KEY, storeSecretOf } from "./places
 interface FilterWorkload {
   /** How it calls services by TLS that it calls so. */
   calls: readonly BackendTls[];
+  /** Secrets of certificates that single hosts show, where it is the gateway itself. */
+  shown: readonly string[];
   model: GatewayModel;
   environment: string;
   /** The filter's plan, as JSON. */
@@ -98,12 +100,13 @@ function variables(workload: FilterWorkload, { name, ports }: Names): k8s.EnvVar
 }
 
 function volumes(
-  { model, proxyNamespace, calls }: FilterWorkload,
+  { model, proxyNamespace, calls, shown }: FilterWorkload,
   { name }: Names,
 ): { mounts: k8s.VolumeMount[]; volumes: k8s.Volume[] } {
   const ends = proxyNamespace === undefined && model.front.tls === "gateway";
-  // Whoever calls services shows and asks for certificates.
-  const secrets = [...new Set(calls.flatMap((tls) => [tls.ca ?? [], tls.clientCertificate ?? []].flat()))].sort();
+  // Whoever calls services shows and asks for certificates, and hosts show their own.
+  const called = calls.flatMap((tls) => [tls.ca ?? [], tls.clientCertificate ?? []].flat());
+  const secrets = [...new Set([...called, ...(ends ? shown : [])])].sort();
   return {
     mounts: [
       { name: "plan", mountPath: "/plan", readOnly: true },

@@ -55,6 +55,7 @@ export function workloads(whole: GatewayModel, { gateway, plans, files }: Compil
       ...(place.proxyLabels && { proxyLabels: place.proxyLabels(model) }),
       reports,
       calls: callsOf(planned),
+      shown: gateway.hosts.flatMap(({ certificate }) => certificate ?? []),
       inMesh: target === "istio",
     });
     const head =

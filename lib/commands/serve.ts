@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { hasErrors } from "../diagnostics";
 import {
@@ -70,7 +70,7 @@ function certificateOf(
   if (missing !== undefined) {
     throw new Error(`There is no ${missing}: name --certificate and --key, or --plain where TLS ends in front.`);
   }
-  return { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") };
+  return { cert, key };
 }
 
 /** Only this machine can reach a gateway that nobody has told where to listen: its health and metrics are for no one else. */
@@ -89,6 +89,8 @@ export async function startGateway(
   return startFilter({
     ...coreOptions(env),
     plan: gatewayPlan(compiled, options.services),
+    // Beside the one of all hosts, as nginx has them.
+    certificates: env.CERTIFICATES_DIR ?? model.certificate.directory,
     host: hostOf(model, options, env),
     port: 0,
     adminPort: options.admin ?? env.ADMIN_PORT ?? model.filter.adminPort,

@@ -52,6 +52,8 @@ export interface Host {
   name: string;
   /** By the label in the place of the star. */
   tenants?: Readonly<Record<string, HostTenant>>;
+  /** Secret of its own certificate, where it does not show that of all hosts. */
+  certificate?: string;
   policies: readonly ConfiguredPolicy[];
   routes: readonly Route[];
 }

@@ -7,7 +7,7 @@ import tls, { type PeerCertificate } from "node:tls";
 import type { BackendTls } from "../policy/kinds/route-shape";
 
 /** Where Kubernetes puts secrets of certificates, each in a folder of its name. */
-const DIRECTORY = "/certificates";
+export const DIRECTORY = "/certificates";
 
 /** How long certificates that were read are good without another look: Kubernetes changes the files, and starts nothing anew. */
 const FRESH_MS = 60_000;

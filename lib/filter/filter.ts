@@ -35,7 +35,7 @@ export interface CoreOptions {
   secretTimes?: SecretTimes;
   overload?: OverloadLimits;
   patience?: Patience;
-  /** Folder of the secrets by which services are called by TLS; `/certificates` by default. */
+  /** Folder of the secrets by which services are called by TLS, and that hosts show; `/certificates` by default. */
   certificates?: string | undefined;
   /** Bound of the verified-token cache; 0 turns it off. */
   tokenCacheBytes?: number | undefined;

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FilterPlan } from "../decision/filter-plan";
+import { DIRECTORY } from "./connections";
 import { DoorMessage } from "./door";
 import { Filter, type CoreOptions } from "./filter";
 import { ClientMessage, fromClient, fromProxy } from "./incoming";
@@ -16,6 +17,7 @@ import {
   MOST_ADMIN_CONNECTIONS,
   type AnyServer,
 } from "./listeners";
+import { filesOfSecret, OwnCertificates, type CertificateFiles } from "./own-certificates";
 import { notFound } from "./plain-answer";
 import { Reports } from "./reports";
 import type { Arrived } from "./through";
@@ -32,7 +34,7 @@ export interface FilterOptions extends CoreOptions {
   /** Health and metrics; a free one when it is not given. */
   adminPort?: number;
   /** The gateway's own listeners, where there is no proxy. */
-  gateway?: { http: number; https: number; certificate?: { key: string; cert: string } };
+  gateway?: { http: number; https: number; certificate?: CertificateFiles };
   /** How long a stopping filter still takes requests after it has said that it is not ready, in milliseconds. */
   drainMs?: number;
 }
@@ -55,6 +57,33 @@ async function tracingOf({ system, environment }: FilterPlan): Promise<Tracing |
     (name) => process.env[name],
   );
   return wanted ? Tracing.begin(system, environment) : undefined;
+}
+
+/** What the gateway's hosts show. */
+function shownBy(filter: Filter, all: CertificateFiles, directory = DIRECTORY): OwnCertificates {
+  const own = filter.plan.hosts.flatMap(({ name, certificate }) =>
+    certificate === undefined ? [] : [[name, filesOfSecret(directory, certificate)] as const],
+  );
+  return new OwnCertificates(all, Object.fromEntries(own), (error) => {
+    filter.fault(error);
+  });
+}
+
+/** A listener that shows each host's certificate. */
+function tlsServer(limits: object, shown: OwnCertificates, listener: RequestListener): TlsServer {
+  const server = createTlsServer(
+    {
+      ...limits,
+      ...shown.forAll,
+      handshakeTimeout: HANDSHAKE_MS,
+      SNICallback: (name, answer) => {
+        answer(null, shown.contextFor(name));
+      },
+    },
+    listener,
+  );
+  shown.watch(server);
+  return server;
 }
 
 /** Starts a filter; it listens at once and is ready when it has the keys of every issuer. */
@@ -97,6 +126,7 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
   const reportPort =
     plan.reports && options.reportPort !== undefined ? await reports.listen(host, options.reportPort) : undefined;
   let bound: RunningFilter["gateway"];
+  const shown = gateway?.certificate && shownBy(filter, gateway.certificate, options.certificates);
   if (gateway) {
     const from =
       (scheme: "http" | "https") =>
@@ -107,11 +137,8 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
     const limits = { ...clientLimits(plan), IncomingMessage: ClientMessage };
     const toClients = (listener: RequestListener): Server => createServer(limits, listener);
     const http = await open(exchanges(filter, toClients, from("http")), gateway.http);
-    const { certificate } = gateway;
     const secure = (listener: RequestListener): AnyServer =>
-      certificate
-        ? createTlsServer({ ...limits, ...certificate, handshakeTimeout: HANDSHAKE_MS }, listener)
-        : toClients(listener);
+      shown ? tlsServer(limits, shown, listener) : toClients(listener);
     const https = await open(exchanges(filter, secure, from("https"), isHealthCheck(plan)), gateway.https);
     bound = { http, https };
   }
@@ -131,6 +158,7 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
       await Promise.all(servers.map(close));
       // The last to go: what has ended meanwhile is told as well.
       await reports.stop();
+      shown?.stop();
       await filter.stop();
     },
   };

@@ -312,10 +312,12 @@ export function resolveGateway(whole: GatewayModel, environment: string): Gatewa
     .map(([name, host]): Host => {
       const policies = inherit(HOST_KINDS, defaults, model.policies, host.policies);
       const routes = model.routes.filter((r) => present(r) && (r.hosts === undefined || r.hosts.includes(name)));
-      const { tenants } = host;
+      const { tenants, certificate } = host;
+      const own = certificate && certificate.secret !== model.certificate.secret;
       return {
         name,
         ...(tenants && { tenants }),
+        ...(own && { certificate: certificate.secret }),
         policies: [...toPolicies(model, name, policies, policies), ...(tenants ? [HOST_TENANTS] : [])],
         routes: routes.map((route) => resolveRoute(model, name, policies, route)),
       };

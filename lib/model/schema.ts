@@ -32,6 +32,8 @@ const host = z.strictObject({
   environments,
   /** Of a host with a star: who each name in its place is of. Other names are no hosts. */
   tenants: z.record(label, hostTenant).optional(),
+  /** Kubernetes secret with a certificate of its own, in place of the one of all hosts. */
+  certificate: z.strictObject({ secret: name }).optional(),
   /** Prefix under which this host offers the routes; it is stripped before the upstream. */
   basePath: path.optional(),
   policies: hostPolicies.prefault({}),
@@ -173,6 +175,14 @@ export const gatewaySchema = z.strictObject({
     .refine(
       (h) => Object.entries(h).every(([name, { tenants }]) => name.startsWith("*.") === (tenants !== undefined)),
       "give a host with a star the table of its tenants, and no other host one",
+    )
+    .refine(
+      (h) =>
+        Object.entries(h).every(([name, { certificate }]) => {
+          const star = h[`*${name.slice(name.indexOf("."))}`];
+          return certificate === undefined || !star || star.certificate?.secret === certificate.secret;
+        }),
+      "give a host that a star covers the star's certificate: the star's hosts show one",
     ),
   issuers: z.record(name, issuerSchema).default({}),
   services: z.record(name, service).default({}),

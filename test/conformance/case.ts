@@ -71,6 +71,7 @@ const expectFields = {
   hits: z.record(z.string(), z.int()).optional(),
   answeredWithin: z.number().optional(),
   firstBytesWithin: z.number().optional(),
+  certificate: z.string().optional(),
   logs: z
     .strictObject({
       contain: z.array(z.string()).default([]),

@@ -6,6 +6,9 @@ import { generate } from "selfsigned";
 export const CA = "lab-ca";
 export const OTHER_CA = "lab-other-ca";
 export const CLIENT = "lab-client";
+/** A host's own. */
+export const OF_HOST = "lab-of-host";
+export const HOST_NAME = "certified.lab.test";
 /** Whom the services' one certificate is of. */
 export const SERVER_NAME = "sealed.lab.internal";
 
@@ -31,9 +34,12 @@ export async function makeCertificates(directory: string): Promise<Pair & { clie
     mkdirSync(at, { recursive: true });
     for (const [name, text] of Object.entries(files)) writeFileSync(path.join(at, name), text);
   };
-  const [gateway, server, client] = await Promise.all(["api.example.com", SERVER_NAME, "gateway"].map(pair));
-  if (!gateway || !server || !client) throw new Error("no certificate");
+  const [gateway, server, client, host] = await Promise.all(
+    ["api.example.com", SERVER_NAME, "gateway", HOST_NAME].map(pair),
+  );
+  if (!gateway || !server || !client || !host) throw new Error("no certificate");
   write(".", { "tls.crt": gateway.cert, "tls.key": gateway.key });
+  write(OF_HOST, { "tls.crt": host.cert, "tls.key": host.key });
   write(CA, { "ca.crt": server.cert });
   write(OTHER_CA, { "ca.crt": client.cert });
   write(CLIENT, { "ca.crt": server.cert, "tls.crt": client.cert, "tls.key": client.key });

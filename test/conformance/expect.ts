@@ -112,6 +112,9 @@ export function differences(expected: Expectation, { answer, seen, identities, n
   if (expected.firstBytesWithin !== undefined && (answer.firstBytes ?? 0) > expected.firstBytesWithin) {
     found.push(`answered after ${(answer.firstBytes ?? 0).toFixed(2)} s with its first bytes`);
   }
+  if (expected.certificate !== undefined && answer.certificate !== undefined) {
+    if (answer.certificate !== expected.certificate) found.push(`certificate of ${answer.certificate}`);
+  }
   const { upstream } = expected;
   if (!upstream) return found;
   // Of several answers that are right, one may be a refusal: what is not passed on has no header.

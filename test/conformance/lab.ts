@@ -1,4 +1,4 @@
-import { CA, CLIENT, OTHER_CA, SERVER_NAME } from "./certificates";
+import { CA, CLIENT, HOST_NAME, OF_HOST, OTHER_CA, SERVER_NAME } from "./certificates";
 import { defineGateway } from "../../lib/model";
 
 /** A model of the test suite: promises that none of the product's systems makes yet, each on a path of its own. */
@@ -11,6 +11,7 @@ export default defineGateway({
   hosts: {
     "lab.test": {},
     "bare.lab.test": { policies: { headerHygiene: { drop: ["cookie"] } } },
+    [HOST_NAME]: { certificate: { secret: OF_HOST } },
     "stars.lab.test": {
       policies: {
         cors: {

@@ -31,6 +31,8 @@ export interface WireAnswer {
   seconds: number;
   /** And to the first bytes of its body, where there was one. */
   firstBytes?: number;
+  /** Whose certificate was shown, where there was one. */
+  certificate?: string;
 }
 
 /** The bytes of a body, and the content type that they have when nothing else is said. */
@@ -200,6 +202,10 @@ export function connect(endpoint: Endpoint, request: WireRequest, protocols?: st
   return socket;
 }
 
+/** Whom the certificate is of that a connection was shown. */
+export const certificateOf = (socket: net.Socket): { certificate?: string } =>
+  socket instanceof tls.TLSSocket ? { certificate: String(socket.getPeerCertificate().subject.CN) } : {};
+
 /** Whether another request may follow on the connection. */
 function isOpen({ answer: { headers }, socket }: OpenAnswer<net.Socket>): boolean {
   const value = (name: string): string => headers.find(([n]) => n.toLowerCase() === name)?.[1]?.toLowerCase() ?? "";
@@ -250,7 +256,10 @@ export function send(endpoint: Endpoint, request: WireRequest, kept?: net.Socket
         const { status, headers } = head;
         socket.removeListener("data", onData).removeListener("error", settle).removeListener("close", onClose);
         const seconds = (performance.now() - started) / 1000;
-        const answer = { status, headers, body, seconds, ...(firstBytes !== undefined && { firstBytes }) };
+        const answer = {
+          ...{ status, headers, body, seconds, ...certificateOf(socket) },
+          ...(firstBytes !== undefined && { firstBytes }),
+        };
         resolve({ answer, socket, keeps: isOpen({ answer, socket }) });
       } else if (error) {
         settled = true;

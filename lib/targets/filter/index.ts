@@ -119,6 +119,7 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
       return {
         name: host.name,
         ...(host.tenants && { tenants: host.tenants }),
+        ...(plan.target === "node-gateway" && host.certificate !== undefined && { certificate: host.certificate }),
         ...formOf(host),
         policies: kept(host.name, "", host.policies),
         routes: host.routes.map((r) => {

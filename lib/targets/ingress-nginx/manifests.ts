@@ -178,7 +178,7 @@ export function ingresses(scope: Construct, draft: IngressDraft): void {
         metadata: { name, namespace, labels: labels(draft), annotations: own },
         spec: {
           ingressClassName: "nginx",
-          tls: [{ hosts: [host.host.name], secretName: model.certificate.secret }],
+          tls: [{ hosts: [host.host.name], secretName: host.host.certificate ?? model.certificate.secret }],
           rules: [{ host: host.host.name, http: { paths } }],
         },
       });

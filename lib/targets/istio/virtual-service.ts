@@ -271,20 +271,28 @@ export function gateways(scope: Construct, draft: IstioDraft): void {
   const anyHost = front.kind !== "none" && front.kind !== "nlb";
   const secure = front.tls === "gateway";
   const bind = listeners.bind === undefined ? {} : { bind: listeners.bind };
-  const add = (name: string, server: GatewaySpecServers): void => {
+  const add = (name: string, ...servers: GatewaySpecServers[]): void => {
     new Gateway(scope, name, {
       metadata: { ...metadata(draft, ""), name },
-      spec: { selector: kubernetes.istioGateway.labels, servers: [{ ...bind, ...server }] },
+      spec: { selector: kubernetes.istioGateway.labels, servers: servers.map((server) => ({ ...bind, ...server })) },
     });
   };
   // A name that a star covers would have the routes of both.
   const covered = (name: string): boolean => names.some((n) => n !== name && n.startsWith("*.") && name.endsWith(n.slice(1)));
   const hosts = names.filter((name) => !covered(name));
   const own = gatewayNames(draft);
-  add(own.secure, {
-    port: { number: listeners.https.port, name: "https", protocol: secure ? "HTTPS" : "HTTP" },
-    hosts: anyHost ? ["*"] : hosts,
-    ...(secure && { tls: { mode: GatewaySpecServersTlsMode.SIMPLE, credentialName: certificate.secret } }),
+  const server = (suffix: string, of: string[], credentialName: string): GatewaySpecServers => ({
+    port: { number: listeners.https.port, name: `https${suffix}`, protocol: secure ? "HTTPS" : "HTTP" },
+    hosts: of,
+    ...(secure && { tls: { mode: GatewaySpecServersTlsMode.SIMPLE, credentialName } }),
   });
+  const certificateOf = (name: string): string | undefined => (secure ? draft.hosts.get(name)?.host.certificate : undefined);
+  const secrets = [...new Set(hosts.flatMap((name) => certificateOf(name) ?? []))].sort();
+  const others = hosts.filter((name) => certificateOf(name) === undefined);
+  add(
+    own.secure,
+    ...(anyHost || others.length > 0 ? [server("", anyHost ? ["*"] : others, certificate.secret)] : []),
+    ...secrets.map((secret, i) => server(`-${String(i + 1)}`, hosts.filter((name) => certificateOf(name) === secret), secret)),
+  );
   add(own.plain, { port: { number: listeners.http.port, name: "http", protocol: "HTTP" }, hosts });
 }

@@ -119,7 +119,7 @@ function alike(hosts: readonly Host[]): [Host, ...Host[]][] {
     policies.map(({ kind, config }) => (kind === "jwt" ? { kind, ...(config as object), origins: [] } : { kind, config }));
   for (const host of hosts) {
     const routes = host.routes.map((route) => ({ ...route, policies: plain(route.policies) }));
-    const key = host.tenants ? host.name : JSON.stringify([plain(host.policies), routes]);
+    const key = host.tenants ? host.name : JSON.stringify([plain(host.policies), routes, host.certificate]);
     const group = groups.get(key);
     if (group) group.push(host);
     else groups.set(key, [host]);

@@ -62,3 +62,9 @@ export function listenerView(model: GatewayModel, port: number, secure: boolean)
   if (usesProxyProtocol(model.front)) words.push("proxy_protocol");
   return words.join(" ");
 }
+
+/** A host's own certificate; secrets are folders beside the one of all hosts. */
+export function certificateLines({ front, certificate: { directory } }: GatewayModel, secret: string | undefined): string[] {
+  if (secret === undefined || front.tls !== "gateway") return [];
+  return [`ssl_certificate ${directory}/${secret}/tls.crt;`, `ssl_certificate_key ${directory}/${secret}/tls.key;`];
+}

@@ -8,7 +8,7 @@ import type { Check, HeaderExpression, NginxDraft, RouteDraft, ServerDraft } fro
 import { escapeText, text, time, headerVariable } from "../nginx-syntax";
 import { identityHeaders, passedHeaders } from "../identity-headers";
 import { filterHeadKiB, longestPauseMs, reportAddress, throughAddress } from "../through";
-import { clientAddressMap, http2Form, listenerView } from "./edge";
+import { certificateLines, clientAddressMap, http2Form, listenerView } from "./edge";
 import { backendTlsLines } from "./upstream";
 import { grpcLines } from "./grpc";
 import { upstreams } from "./upstream-servers";
@@ -237,6 +237,7 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
       burst: server.guard.burst > 0 ? ` burst=${String(server.guard.burst)} nodelay` : "",
     },
     lines: [
+      ...certificateLines(draft.input.model, server.host.certificate),
       ...errorLines(),
       ...responseHeaderLines(server.responseHeaders),
       ...hideLines(server.hiddenHeaders),

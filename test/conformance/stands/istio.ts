@@ -10,7 +10,7 @@ import { secretOf, startKubeStub } from "../../parts/kube-stub";
 import { freePair, freePorts, portOpen, until } from "../../parts/process";
 import { wheels } from "../../parts/wheels";
 import { Around } from "./around";
-import { CA, CLIENT, OTHER_CA } from "../certificates";
+import { CA, CLIENT, OF_HOST, OTHER_CA } from "../certificates";
 import { renderFor } from "./nginx";
 import { RealStand, type Instance } from "./real-stand";
 import type { StandFactory, StandOptions } from "./stand";
@@ -106,7 +106,7 @@ async function startInstance(
   const { namespace } = around.model.kubernetes.istioGateway;
   const kube = await startKubeStub([
     secretOf(around.model.certificate.secret, namespace, around.certificates),
-    ...[CA, OTHER_CA, CLIENT].map((name) => secretOf(name, namespace, path.join(around.certificates, name))),
+    ...[CA, OTHER_CA, CLIENT, OF_HOST].map((name) => secretOf(name, namespace, path.join(around.certificates, name))),
   ]);
   const control = await startIstiod({ directory, configDir, meshFile, kubePort: kube.port });
   const envoy = await startEnvoy({
