@@ -107,6 +107,7 @@ const STOCK = [
   "server_tokens",
   "set",
   "split_clients",
+  "send_timeout",
   "ssl_certificate",
   "ssl_certificate_key",
   "ssl_protocols",

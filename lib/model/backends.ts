@@ -43,3 +43,16 @@ export function backendGrpcOf(
     },
   };
 }
+
+/** Two services of one address of which one is called otherwise than the other: a mesh knows an address by one way. */
+export function calledTwoWays({ services }: GatewayModel, used: readonly string[]): [string, string] | undefined {
+  const ways = new Map<string, string>();
+  for (const name of used) {
+    const { address, protocol, tls } = services[name] ?? {};
+    const other = ways.get(address ?? "");
+    const way = JSON.stringify([protocol, tls]);
+    if (other === undefined) ways.set(address ?? "", name);
+    else if (JSON.stringify([services[other]?.protocol, services[other]?.tls]) !== way) return [other, name];
+  }
+  return undefined;
+}

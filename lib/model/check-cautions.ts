@@ -139,16 +139,17 @@ const CHECKS = [
 /** Each once for a host's routes that give the same reason: who has taken it for one has taken it for all. */
 export function checkCautions(routes: readonly Of[]): Diagnostic[] {
   return CHECKS.flatMap((check) => {
-    const groups = new Map<string, { said: NonNullable<ReturnType<typeof check>>; of: Of; others: string[] }>();
+    const groups = new Map<string, { said: NonNullable<ReturnType<typeof check>>; of: Of; others: Set<string> }>();
     for (const of of routes) {
       const said = of.route.respond && check !== headerSetTwice ? undefined : check(of);
       if (!said) continue;
       const known = groups.get(said[2]);
-      if (known) known.others.push(of.route.name);
-      else groups.set(said[2], { said, of, others: [] });
+      if (known) known.others.add(of.route.name);
+      else groups.set(said[2], { said, of, others: new Set() });
     }
     return [...groups.values()].map(({ said: [code, kind, why, fix], of, others }) => {
-      const also = others.length > 0 ? ` The same holds for ${others.join(", ")}.` : "";
+      others.delete(of.route.name);
+      const also = others.size > 0 ? ` The same holds for ${[...others].join(", ")}.` : "";
       return diagnostic(code, `${of.model.name}/routes/${of.route.name}/policies/${kind}`, why + also, fix, of.source);
     });
   });

@@ -8,9 +8,18 @@ import {
   type SourcePosition,
 } from "../diagnostics";
 import type { KindName } from "../policy";
-import { configOf, routeEntries, type HeaderMatch, type Host, type Route, type RouteEntry } from "../decision/gateway";
+import {
+  configOf,
+  routeEntries,
+  type Gateway,
+  type HeaderMatch,
+  type Host,
+  type Route,
+  type RouteEntry,
+} from "../decision/gateway";
 import type { authorization } from "../policy/kinds/authorization";
 import type { JwtConfig } from "../policy/kinds/jwt";
+import { calledTwoWays } from "./backends";
 import { checkCautions } from "./check-cautions";
 import { checkInfrastructure } from "./check-infrastructure";
 import { checkWords } from "./check-words";
@@ -196,10 +205,23 @@ function dividedPrefixes(raw: RawModel, model: GatewayModel, host: Host, entries
   });
 }
 
+/** Istio knows an address by one protocol and one TLS; nginx and the filter would call each service as it wants. */
+function twoWays(raw: RawModel, whole: GatewayModel, environment: string, gateway: Gateway): Diagnostic[] {
+  const model = modelIn(whole, environment);
+  const used = gateway.hosts.flatMap((h) => h.routes.flatMap((r) => r.backends.map((b) => b.service)));
+  const pair = model.targets.includes("istio") ? calledTwoWays(model, [...new Set(used)].sort()) : undefined;
+  if (!pair) return [];
+  const [first, second] = pair;
+  const why = `${first} has the same address, and is called with another protocol or tls: in Istio an address has one of each.`;
+  const fix = "Give them ports of their own, call both alike, or take istio out of targets.";
+  const at = raw.locate(["services", second]);
+  return [diagnostic("model/called-two-ways", `${model.name}/services/${second}`, why, fix, at)];
+}
+
 /** What can only be seen with everything inherited. */
 function checkEnvironment(raw: RawModel, model: GatewayModel, environment: string): Diagnostic[] {
-  const found: Diagnostic[] = [];
   const gateway = resolveGateway(model, environment);
+  const found: Diagnostic[] = twoWays(raw, model, environment, gateway);
   const source = (name: string) => raw.locate(["routes", model.routes.findIndex((r) => r.name === name)]);
   for (const host of gateway.hosts) {
     const entries = routeEntries(host.routes);

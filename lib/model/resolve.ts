@@ -128,9 +128,10 @@ function toPolicies(model: GatewayModel, host: string, ofHost: Policies, policie
     // Who chooses among backends knows alone whose breaker it is.
     if (kind === "circuitBreaker") {
       const { allowed = false } = (policies.webSocket ?? {}) as { allowed?: boolean };
+      const { idle } = (policies.timeouts ?? {}) as Partial<TimeoutsConfig>;
       const own = {
         ...(policies.weights !== undefined && { amongBackends: true }),
-        ...((allowed || policies.streaming === true) && { longExchanges: true }),
+        ...((allowed || policies.streaming === true || idle === null) && { longExchanges: true }),
       };
       return { kind, config: { ...(config as object), ...own } };
     }
@@ -207,7 +208,13 @@ const sorted = (labels: Readonly<Record<string, string>>): Record<string, string
   Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 /** What the route's own shape asks of a target. */
-function shapeOf(model: GatewayModel, route: RouteModel, policies: Policies, basePath: string | undefined): Policies {
+function shapeOf(
+  model: GatewayModel,
+  route: RouteModel,
+  policies: Policies,
+  ofHost: Policies,
+  basePath: string | undefined,
+): Policies {
   const bodySize = respondOf(route) ? undefined : (policies.bodySize as { max: number } | undefined);
   const { match, backends } = route;
   const respond = respondOf(route);
@@ -230,18 +237,27 @@ function shapeOf(model: GatewayModel, route: RouteModel, policies: Policies, bas
     ...headersOf(policies),
     ...ownersOf(policies, route, basePath),
     ...backendTlsOf(model, servicesOf(route)),
-    ...backendGrpcOf(model, servicesOf(route), grpcRouteOf(model, policies, route)),
+    ...backendGrpcOf(model, servicesOf(route), grpcRouteOf(model, policies, ofHost, route)),
     ...(backends && { weights: { backends, triesOthers: triesOthers(backends, policies) } }),
   };
 }
 
 /** What of a route matters where its service speaks gRPC. */
-function grpcRouteOf(model: GatewayModel, policies: Policies, route: RouteModel): Parameters<typeof backendGrpcOf>[2] {
-  const { set = {}, remove = [] } = (policies.requestHeaders ?? {}) as Partial<HeaderChange>;
+function grpcRouteOf(
+  model: GatewayModel,
+  policies: Policies,
+  ofHost: Policies,
+  route: RouteModel,
+): Parameters<typeof backendGrpcOf>[2] {
+  const changed = [policies.requestHeaders, policies.responseHeaders].flatMap((change) => {
+    const { set = {}, remove = [] } = (change ?? {}) as Partial<HeaderChange>;
+    return [...Object.keys(set), ...remove];
+  });
+  const { drop = [] } = (ofHost.headerHygiene ?? {}) as { drop?: string[] };
   return {
     tries: (policies.retries as RetriesConfig | undefined)?.tries ?? 1,
     idempotent: !route.match.methods || route.match.methods.some((m) => (IDEMPOTENT as readonly string[]).includes(m)),
-    headers: [...Object.keys(set), ...remove, ...identityHeaders(model)],
+    headers: [...changed, ...drop, ...identityHeaders(model)],
   };
 }
 
@@ -292,7 +308,10 @@ function resolveRoute(model: GatewayModel, hostName: string, ofHost: Policies, r
     },
     backends: route.backends ?? services.map((service) => ({ service, weight: 100 })),
     ...(responds && { respond: responds }),
-    policies: toPolicies(model, hostName, ofHost, { ...policies, ...shapeOf(model, route, policies, basePath) }),
+    policies: toPolicies(model, hostName, ofHost, {
+      ...policies,
+      ...shapeOf(model, route, policies, ofHost, basePath),
+    }),
   };
 }
 

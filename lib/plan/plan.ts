@@ -202,13 +202,9 @@ class Planner {
     );
   }
 
-  /** Why the proxy itself cannot keep what it could: the exchange is the filter's, for the sake of others. */
-  #becauseOfOthers({ host, route }: Wanted): string {
-    const forcing = this.wanted.filter((w) => w.host === host && w.route === route && this.#forces(w));
-    const kinds = [...new Set(forcing.map((w) => w.policy.kind))].join(", ");
-    return kinds === ""
-      ? ""
-      : ` The route goes through the filter for the sake of ${kinds}, and the filter has no place for it.`;
+  /** Those for whose sake the exchange is the filter's, so that the proxy keeps nothing of it. */
+  #forcing({ host, route }: Wanted): Wanted[] {
+    return this.wanted.filter((w) => w.host === host && w.route === route && this.#forces(w));
   }
 
   #refuse(wanted: Wanted): void {
@@ -219,7 +215,8 @@ class Planner {
       ...[filter.extAuth, filter.extAuthBody, filter.reported, filter.proxied].flatMap((of) => of[policy.kind] ?? []),
     ];
     const lacking = missing(claims, features);
-    const named = claims.flatMap((c) => (c.difference && covers(c, features) ? [c.difference] : []));
+    const spared = (of: readonly Claim[], asked: readonly Feature[]): NonNullable<Claim["difference"]>[] =>
+      of.flatMap((c) => (c.difference && covers(c, asked) ? [c.difference] : []));
     const at = [
       this.gateway.system,
       ...(route ? ["routes", route.name] : ["hosts", host.name]),
@@ -227,10 +224,20 @@ class Planner {
       policy.kind,
     ].join("/");
     const needs = (lacking.length > 0 ? lacking : features).map((f) => `${f} (${FEATURES[f]})`).join(", ");
-    const others = lacking.length > 0 ? "" : this.#becauseOfOthers(wanted);
+    const forcing = lacking.length > 0 ? [] : this.#forcing(wanted);
+    const kinds = [...new Set(forcing.map((w) => w.policy.kind))].join(", ");
+    const others =
+      kinds === ""
+        ? ""
+        : ` The route goes through the filter for the sake of ${kinds}, and the filter has no place for it.`;
     const why = `${target} has no place that keeps ${needs} on ${host.name}${route ? "" : " as a whole"}.${others}`;
+    const named = [
+      ...spared(claims, features),
+      ...forcing.flatMap((w) => spared(native[w.policy.kind] ?? [], w.features)),
+    ];
+    const what = forcing.length > 0 ? kinds : "the policy or its option";
     const accept = named.map((d) => `accept the difference "${d.name}" (${d.text})`);
-    const fix = [...accept, `take the policy or its option away, or take ${target} out of targets`].join(", or ");
+    const fix = [...accept, `take ${what} away, or take ${target} out of targets`].join(", or ");
     this.diagnostics.push(
       diagnostic("plan/unenforceable-policy", at, why, `${fix[0]?.toUpperCase() ?? ""}${fix.slice(1)}.`),
     );

@@ -48,7 +48,7 @@ export default defineGateway({
       name: "streams",
       match: { prefix: ["/rpc.Streams"], methods: ["POST"] },
       service: "calls",
-      policies: { jwt: { issuers: ["main"] }, bodySize: null },
+      policies: { jwt: { issuers: ["main"] }, bodySize: null, responseHeaders: { remove: ["x-powered-by"] } },
     },
     { name: "sealed", match: { prefix: ["/rpc.Sealed"] }, service: "sealed" },
     {

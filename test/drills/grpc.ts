@@ -44,12 +44,16 @@ const SERVICE = {
   Talk: method("Talk", true, true),
 };
 
+/** What a service is not to say, in trailers as in headers. */
+const HIDDEN = ["x-powered-by", "x-accel-redirect"];
+
 async function startServer(run: Run, port: number): Promise<void> {
   const server = new Server({ "grpc.max_receive_message_length": 2 * MESSAGE });
   server.addService(SERVICE, {
     Echo: (call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>) => {
       const trailer = new Metadata();
       trailer.set("x-count", String(call.request.length));
+      for (const name of HIDDEN) trailer.set(name, "the service's own");
       answer(null, call.request, trailer);
     },
     Fail: (_call: unknown, answer: sendUnaryData<Buffer>) => {
@@ -94,6 +98,7 @@ interface Outcome {
   details: string;
   body?: Buffer;
   trailer?: string;
+  hidden?: string[];
 }
 
 /** One message each way. */
@@ -114,7 +119,9 @@ function unary(client: Client, name: keyof typeof SERVICE, message: Buffer, meta
     );
     call.on("status", (end) => {
       const [trailer] = end.metadata.get("x-count");
-      if (end.code === status.OK) resolve({ ...outcome, ...(trailer !== undefined && { trailer: String(trailer) }) });
+      const hidden = HIDDEN.filter((name) => end.metadata.get(name).length > 0);
+      if (end.code === status.OK)
+        resolve({ ...outcome, hidden, ...(trailer !== undefined && { trailer: String(trailer) }) });
     });
   });
 }
@@ -141,6 +148,7 @@ async function calls(run: Run, stand: RealStand): Promise<void> {
   const echo = await unary(client, "Echo", Buffer.alloc(MESSAGE, "a"), known);
   run.equal("a large message there and back", [echo.code, echo.body?.length], [status.OK, MESSAGE]);
   run.equal("the trailer of its answer", echo.trailer, String(MESSAGE));
+  run.equal("trailers that it is not to have", echo.hidden, []);
   const failed = await unary(client, "Fail", Buffer.alloc(1), known);
   run.equal("the service's own error", [failed.code, failed.details], [status.NOT_FOUND, "no such thing: 100%"]);
   const refused = await unary(client, "Echo", Buffer.alloc(1), new Metadata());

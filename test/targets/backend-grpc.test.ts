@@ -40,6 +40,16 @@ test.each([
     model(["nginx"], { policies: { bodySize: null, requestHeaders: { remove: [`x-${"a".repeat(45)}`] } } }),
     /46 characters/,
   ],
+  [
+    "such a name among those of answers",
+    model(["nginx"], { policies: { bodySize: null, responseHeaders: { remove: [`x-${"a".repeat(45)}`] } } }),
+    /46 characters/,
+  ],
+  [
+    "a breaker where calls may be silent for ever",
+    model(["istio"], { policies: { bodySize: null, circuitBreaker: {}, timeouts: { idle: null } } }),
+    /for the sake of circuitBreaker/,
+  ],
 ])("refused: %s", (_, input, why) => {
   const found = refused(input);
   expect(found).toHaveLength(1);
@@ -76,4 +86,37 @@ test("services of either kind share a route on Istio alone", () => {
   };
   expect(refused(model(["istio"], both))).toEqual([]);
   expect(refused(model(["nginx"], both))).toHaveLength(1);
+});
+
+test("a hop that could be spared is named", () => {
+  const { diagnostics } = compile(
+    goodModel(model(["nginx"], { policies: { timeouts: { idle: "2m" } } })),
+    "production",
+  );
+  expect(diagnostics[0]?.fix).toContain('Accept the difference "nginx-idle-time"');
+  expect(diagnostics[0]?.fix).toContain("take timeouts away");
+});
+
+test("one address has one way for Istio", () => {
+  const input = model(["istio", "nginx"]);
+  const web = { address: "chat.shop.svc.cluster.local:9090" };
+  const both: GatewayInput = {
+    ...input,
+    services: { ...input.services, web },
+    routes: [...input.routes, { name: "web", match: { prefix: ["/web"] }, service: "web" }],
+  };
+  expectDiagnostics(check(both).diagnostics, [{ code: "model/called-two-ways", at: "shop/services/web" }]);
+  expectDiagnostics(check({ ...both, targets: ["nginx"] }).diagnostics, []);
+});
+
+test.each([
+  ["a pause of less than a minute", "30s", "proxied"],
+  ["a pause as short as the wait for the first byte", "15s", "proxied"],
+  ["a pause of a minute", "1m", "native"],
+  ["any pause", null, "native"],
+])("Istio keeps by itself no pause that it would count for clients as well: %s", (_, idle, place) => {
+  const plain: GatewayInput = { ...small(), targets: ["istio"], policies: { timeouts: { idle } } };
+  const { value } = compile(goodModel(plain), "production");
+  const places = value?.plans[0]?.placements.filter((p) => p.kind === "timeouts").map((p) => p.place);
+  expect(new Set(places)).toEqual(new Set([place]));
 });

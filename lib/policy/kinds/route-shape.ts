@@ -126,6 +126,11 @@ export const backendGrpc = policyKind({
     ...(longNames ? (["BackendGrpcLongNames"] as const) : []),
     ...(alike ? [] : (["BackendGrpcSeveral"] as const)),
   ],
+  decide(_config, { upstream }) {
+    // Servers of gRPC refuse calls of those who would not hear how they end.
+    upstream.set.set("te", "trailers");
+    return undefined;
+  },
 });
 
 export type BackendGrpcConfig = z.output<(typeof backendGrpc)["schema"]>;

@@ -75,6 +75,9 @@ export const requestHeaders = policyKind({
 /** How long an answer may pause where a model says nothing, in milliseconds. */
 export const IDLE_MS = 60_000;
 
+/** A proxy that counts pauses from the beginning on ends what has not begun by then. */
+const MARGIN_MS = 1_000;
+
 /** What the model adds, from what else a route has. */
 interface Resolved {
   /** All tries that a request may have, in milliseconds. */
@@ -102,7 +105,8 @@ export const timeouts = policyKind({
       "TimeoutFirstByte" as const,
       ...(total === undefined ? [] : (["TimeoutTotal"] as const)),
       ...(idle === undefined ? [] : (["TimeoutIdle"] as const)),
-      ...(typeof idle === "number" && idle < longest ? (["TimeoutIdleBelowFirstByte"] as const) : []),
+      ...(typeof idle === "number" && idle < IDLE_MS ? (["TimeoutIdleBelowMinute"] as const) : []),
+      ...(typeof idle === "number" && idle < longest + MARGIN_MS ? (["TimeoutIdleBelowFirstByte"] as const) : []),
     ];
   },
   decide({ firstByte, total, idle = IDLE_MS }, { call }) {

@@ -71,7 +71,7 @@ export const THROUGH: Claims = {
   bodyCount: ["BodySizeCounted", "BodySizeAbove4GiB"],
   rewrite: ["RewritePrefix", "RewriteHost"],
   requestHeaders: ["RequestHeaderSet", "RequestHeaderRemove", "RequestHeaderOnly"],
-  timeouts: ["TimeoutFirstByte", "TimeoutTotal", "TimeoutIdle", "TimeoutIdleBelowFirstByte"],
+  timeouts: ["TimeoutFirstByte", "TimeoutTotal", "TimeoutIdle", "TimeoutIdleBelowFirstByte", "TimeoutIdleBelowMinute"],
   retries: ["RetryIdempotent"],
   streaming: ["AnswerStreaming"],
   backendTls: ["BackendTls", "BackendTlsOwnAuthority", "BackendTlsSeveral"],

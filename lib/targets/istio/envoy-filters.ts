@@ -6,6 +6,7 @@ import {
   EnvoyFilterSpecConfigPatchesPatchOperation as Operation,
   type EnvoyFilterSpecConfigPatches as Patch,
 } from "../../../imports/networking.istio.io";
+import { CORS_HEADERS } from "../../policy/kinds/cors";
 import { bodyCounter } from "./body-count";
 import { compressors } from "./compression";
 import { filterHeadKiB, throughAddress } from "../through";
@@ -15,7 +16,7 @@ import { guardScript } from "./guard";
 import { duration, metadata, splitAddress } from "./names";
 import { insertFirst, lua, TYPE } from "./patches";
 import { ticketPatch } from "./reports";
-import { routeExceptions, virtualHosts } from "./virtual-hosts";
+import { ACCEL, routeExceptions, virtualHosts } from "./virtual-hosts";
 
 const enabled = { default_value: { numerator: 100, denominator: "HUNDRED" }, runtime_key: "gatewright.flood_guard" };
 
@@ -53,6 +54,26 @@ const headerMutation = (mutations: object): object => ({
   mutations,
 });
 
+/**
+ * Trailers that end calls of gRPC. Of requests none passes, as none does elsewhere: what a client says in them nobody has looked
+ * at. Of answers all but those that the service is not to say in headers either.
+ */
+function trailers(draft: IstioDraft): object {
+  if (draft.backendGrpc.size === 0) return {};
+  const hosts = [...draft.hosts.values()];
+  const routes = hosts.flatMap((host) => [...host.routes.values()]);
+  const hidden = [
+    ...["server", "x-request-id", ...ACCEL],
+    ...(hosts.some(({ cors }) => cors) ? CORS_HEADERS : []),
+    ...hosts.flatMap(({ securityHeaders }) => Object.keys(securityHeaders)),
+    ...routes.flatMap(({ responseHeaders: { set = {}, remove = [] } = {} }) => [...Object.keys(set), ...remove]),
+  ];
+  return {
+    request_trailers_mutations: [{ remove_on_match: { key_matcher: { safe_regex: { regex: ".*" } } } }],
+    response_trailers_mutations: [...new Set(hidden)].sort().map((name) => ({ remove: name })),
+  };
+}
+
 /** Filters in the order in which a request meets them: headers, guard, CORS, flood guard, Istio's own. */
 function filterChain(draft: IstioDraft): Patch[] {
   const anyCors = [...draft.hosts.values()].some((h) => h.cors);
@@ -60,7 +81,7 @@ function filterChain(draft: IstioDraft): Patch[] {
     ...floodGuard(draft),
     ...(anyCors ? [insertFirst("envoy.filters.http.cors", { "@type": `${TYPE}.extensions.filters.http.cors.v3.Cors` })] : []),
     insertFirst("gatewright.guard", lua(guardScript(draft))),
-    insertFirst("gatewright.headers", headerMutation({ response_mutations: [{ remove: "server" }] })),
+    insertFirst("gatewright.headers", headerMutation({ response_mutations: [{ remove: "server" }], ...trailers(draft) })),
   ];
 }
 

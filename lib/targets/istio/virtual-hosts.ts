@@ -27,7 +27,7 @@ const ENVOY = ["attempt-count", "decorator-operation", "expected-rq-timeout-ms",
 );
 
 /** Words to nginx, which it does not pass on either. */
-const ACCEL = ["redirect", "expires", "limit-rate", "buffering", "charset"].map((word) => `x-accel-${word}`);
+export const ACCEL = ["redirect", "expires", "limit-rate", "buffering", "charset"].map((word) => `x-accel-${word}`);
 
 const DISABLED = { "@type": `${TYPE}.config.route.v3.FilterConfig`, disabled: true };
 
@@ -133,8 +133,9 @@ export function virtualHosts(draft: IstioDraft): Patch[] {
 function idleOf(route: RouteDraft, name: string): number | undefined {
   if (route.respond) return undefined;
   if (name.endsWith(UPGRADE)) return route.webSocketIdleMs;
+  if (route.through) return longestPauseMs(route.route);
   const own = idleMs(route.route);
-  if (own !== undefined) return route.through ? longestPauseMs(route.route) : own;
+  if (own !== undefined) return own;
   const longest = longestAnswerMs(route.route);
   return longest > STREAM_IDLE_MS ? longest : undefined;
 }

@@ -10,11 +10,11 @@ import {
   type VirtualServiceSpecHttp,
   type VirtualServiceSpecHttpMatch,
 } from "../../../imports/networking.istio.io";
-import { routeEntries, type HeaderMatch, type RouteEntry } from "../../decision/gateway";
+import { configOf, routeEntries, type HeaderMatch, type RouteEntry } from "../../decision/gateway";
 import { segmentsOf } from "../../policy/path-template";
 import { IDEMPOTENT } from "../../policy/kinds/upstream";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
-import { heardHeaders, longestAnswerMs, throughAddress } from "../through";
+import { heardHeaders, longestPauseMs, throughAddress } from "../through";
 import { regexText } from "./patches";
 import { duration, formatText, metadata, hasHandshakes, MISSING, nowhere, ONCE, PREFLIGHT, REDIRECT, routeName, TOLD, UPGRADE, splitAddress } from "./names";
 
@@ -62,13 +62,17 @@ const formatted = (set: Readonly<Record<string, string>> = {}): Record<string, s
   Object.fromEntries(Object.entries(set).map(([name, value]) => [name, formatText(value)]));
 
 /** What differs from the host's other routes; what holds for all of them stands in its virtual host (`virtual-hosts.ts`). */
+/** What the client has said of it, and not what Envoy makes of that and of its own times. */
+const GRPC_TIMEOUT = "grpc-timeout";
+
 function headerChanges({ requestHeaders, responseHeaders, through, door, route }: RouteDraft): Part<"headers"> {
-  const { set = {} } = requestHeaders ?? {};
-  const remove = [...(through ? [] : TOLD), ...(requestHeaders?.remove ?? [])];
+  const grpc = configOf(route.policies, "backendGrpc") !== undefined;
+  const set = { ...formatted(requestHeaders?.set ?? {}), ...(grpc && { [GRPC_TIMEOUT]: "%DYNAMIC_METADATA(gatewright:grpc_timeout)%" }) };
+  const remove = [...(through ? [] : TOLD), ...(grpc ? [GRPC_TIMEOUT] : []), ...(requestHeaders?.remove ?? [])];
   // What the filter says is not the service's to say.
   const hidden = [...new Set([...(responseHeaders?.remove ?? []), ...(door ? heardHeaders(route) : [])])];
   const request = {
-    ...(Object.keys(set).length > 0 && { set: formatted(set) }),
+    ...(Object.keys(set).length > 0 && { set }),
     ...(remove.length > 0 && { remove }),
   };
   if (Object.keys(request).length === 0 && hidden.length === 0) return {};
@@ -117,7 +121,7 @@ function tries(route: RouteDraft, once: boolean): Part<"retries"> {
   if (route.through) {
     // The filter is asked again where its connection breaks; what is not idempotent only before it was sent.
     const retryOn = ["connect-failure", "refused-stream", ...(once ? [] : ["reset"])].join(",");
-    return { retries: { attempts: 1, perTryTimeout: duration(longestAnswerMs(route.route)), retryOn } };
+    return { retries: { attempts: 1, perTryTimeout: duration(longestPauseMs(route.route)), retryOn } };
   }
   if (retries && !once) {
     const retryOn = ["connect-failure", "reset", "refused-stream", ...retries.statuses].join(",");

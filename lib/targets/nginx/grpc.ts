@@ -19,6 +19,9 @@ const renamed = (lines: readonly string[]): string[] =>
     return own.startsWith("proxy_") || OF_MODULE.test(own) ? [] : [own];
   });
 
+/** How long clients may pause in their bodies elsewhere (`client_body_timeout`). */
+const BODY_MS = 30_000;
+
 /** Its names and values are counted as they were compressed, which may take more than they have. */
 const BUFFER_FACTOR = 2;
 
@@ -36,8 +39,10 @@ export function grpcLines(draft: NginxDraft, route: RouteDraft, lines: readonly 
   return [
     ...renamed(lines),
     ...DROPPED,
+    // Servers of gRPC refuse calls of those who would not hear how they end.
+    "grpc_set_header TE trailers;",
     // A client may be as silent as its service where both stream.
-    ...(route.idleMs === undefined ? [] : [`client_body_timeout ${time(route.idleMs)};`, `grpc_send_timeout ${time(route.idleMs)};`]),
+    ...(route.idleMs === undefined ? [] : [`client_body_timeout ${time(Math.max(BODY_MS, route.idleMs))};`, `grpc_send_timeout ${time(route.idleMs)};`]),
     "grpc_next_upstream off;",
     `grpc_buffer_size ${String(headKiB * BUFFER_FACTOR)}k;`,
     "grpc_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;",

@@ -64,7 +64,7 @@ export const totalTime: Enforcer<NginxDraft> = {
 
 /** A pause that nginx does not tell from the wait for the first byte, for those who take that rather than a hop. */
 export const idleTime: Enforcer<NginxDraft> = {
-  supports: ["TimeoutFirstByte", "TimeoutIdle"],
+  supports: ["TimeoutFirstByte", "TimeoutIdle", "TimeoutIdleBelowMinute"],
   stage: "afterExtAuth",
   difference: {
     name: "nginx-idle-time",

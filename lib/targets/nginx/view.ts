@@ -7,7 +7,7 @@ import { IDEMPOTENT } from "../../policy/kinds/upstream";
 import type { Check, HeaderExpression, NginxDraft, RouteDraft, ServerDraft } from "./draft";
 import { escapeText, text, time, headerVariable } from "../nginx-syntax";
 import { identityHeaders, passedHeaders } from "../identity-headers";
-import { filterHeadKiB, longestPauseMs, reportAddress, throughAddress } from "../through";
+import { filterHeadKiB, idleMs, longestPauseMs, reportAddress, throughAddress } from "../through";
 import { certificateLines, clientAddressMap, http2Form, listenerView } from "./edge";
 import { backendTlsLines } from "./upstream";
 import { grpcLines } from "./grpc";
@@ -35,6 +35,7 @@ function throughTimeLines({ route, webSocketIdleMs }: RouteDraft, variant: Varia
     "proxy_connect_timeout 1s;",
     `proxy_read_timeout ${time(idle)};`,
     ...(variant === "upgrade" ? [`proxy_send_timeout ${time(idle)};`] : []),
+    ...(idleMs(route) === undefined ? [] : [`send_timeout ${time(longest)};`]),
     "proxy_next_upstream error;",
     "proxy_request_buffering off;",
     "proxy_buffering off;",
@@ -95,6 +96,7 @@ function answerLines(draft: NginxDraft, server: ServerDraft, route: RouteDraft, 
     ...(route.door ? [] : ["auth_request off;"]),
     ...(route.fallback ? errorLines(route) : []),
     ...timeLines(route, variant),
+    ...(route.idleMs === undefined ? [] : [`send_timeout ${time(route.idleMs)};`]),
     ...(route.streams ? ["proxy_buffering off;"] : []),
     ...compressionLines(route),
     ...(own ? ownHeaders : []),
