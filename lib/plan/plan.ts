@@ -102,7 +102,7 @@ const OF_FILTER = { extAuth: "ext-auth", extAuthBody: "ext-auth-body", reported:
 
 class Planner {
   readonly placements: Placement[] = [];
-  readonly diagnostics: Diagnostic[] = [];
+  readonly #refused = new Map<string, { at: string; why: string; fix: string; also: string[] }>();
   readonly used = new Set<string>();
 
   constructor(
@@ -231,16 +231,29 @@ class Planner {
         ? ""
         : ` The route goes through the filter for the sake of ${kinds}, and the filter has no place for it.`;
     const why = `${target} has no place that keeps ${needs} on ${host.name}${route ? "" : " as a whole"}.${others}`;
+    const where = `${route ? `${route.name} on ` : ""}${host.name}`;
     const named = [
       ...spared(claims, features),
       ...forcing.flatMap((w) => spared(native[w.policy.kind] ?? [], w.features)),
     ];
     const what = forcing.length > 0 ? kinds : "the policy or its option";
-    const accept = named.map((d) => `accept the difference "${d.name}" (${d.text})`);
-    const fix = [...accept, `take ${what} away, or take ${target} out of targets`].join(", or ");
-    this.diagnostics.push(
-      diagnostic("plan/unenforceable-policy", at, why, `${fix[0]?.toUpperCase() ?? ""}${fix.slice(1)}.`),
+    const accept = named.map(
+      (d) =>
+        `accept the difference "${d.name}" (${d.text}) by accept: [{ difference: ${d.name}, reason: "why it does no harm" }]`,
     );
+    const fix = [...accept, `take ${what} away, or take ${target} out of targets`].join(", or ");
+    const key = JSON.stringify([policy.kind, needs, others, fix]);
+    const known = this.#refused.get(key);
+    if (known) known.also.push(where);
+    else this.#refused.set(key, { at, why, fix: `${fix[0]?.toUpperCase() ?? ""}${fix.slice(1)}.`, also: [] });
+  }
+
+  /** Each once for all routes that are refused alike: what helps one of them helps all. */
+  get diagnostics(): Diagnostic[] {
+    return [...this.#refused.values()].map(({ at, why, fix, also }) => {
+      const others = also.length > 0 ? ` The same holds for ${also.join(", ")}.` : "";
+      return diagnostic("plan/unenforceable-policy", at, why + others, fix);
+    });
   }
 }
 

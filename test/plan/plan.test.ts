@@ -103,6 +103,20 @@ describe("refusals", () => {
     ]);
   });
 
+  test("routes that are refused alike are told of once, others apart", () => {
+    const gateway = gatewayOf(byAddress);
+    const [host] = gateway.hosts;
+    const route = host?.routes[0];
+    const byUser: ConfiguredPolicy = {
+      kind: "rateLimit",
+      config: { limits: [{ key: ["user"], scope: "replica" }], headers: false },
+    };
+    const routes = [route, { ...route, name: "two" }, { ...route, name: "three", policies: [byUser] }];
+    const { diagnostics } = planTarget({ ...gateway, hosts: [{ ...host, routes }] } as Gateway, capabilities({}), []);
+    expect(diagnostics.map((d) => d.at)).toEqual([at, "toy/routes/three/policies/rateLimit"]);
+    expect(diagnostics[0]?.why).toMatch(/ on toy\.test\. The same holds for two on toy\.test\.$/);
+  });
+
   test("a difference is taken only by its name", () => {
     const difference = { name: "near", text: "it is only near" };
     const claims = capabilities({ rateLimit: [before(LIMIT, { difference })] });
