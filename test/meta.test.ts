@@ -59,6 +59,7 @@ describe("features", () => {
       issuers: ["a", "b"],
       webSocketProtocol: true,
       cookie: "a",
+      header: "b",
       revocation: {},
       amongHeaderRoutes: true,
       claimHeadersDiffer: true,

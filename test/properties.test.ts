@@ -191,6 +191,7 @@ const routePolicies = optional({
         claimHeaders: dictionary(claim),
         webSocketProtocol: fc.constantFrom(false, false, false, true),
         cookie: fc.constantFrom("access_token", "t"),
+        header: fc.constant("x-token-of-its-own"),
         revocation: optional({ key: fc.constantFrom("gone:{jti}"), onFailure: fc.constantFrom("deny", "allow") }),
       },
       { requiredKeys: ["issuers"] },

@@ -196,9 +196,10 @@ export async function explain(
   // Only its route tells which proofs a request needs.
   const asked = (await decide(bare, new Findings())).route?.policies ?? [];
   const accepted = proofs.accept(bare, asked);
-  const issuers = (configOf(asked, "jwt") as { issuers: string[] } | undefined)?.issuers ?? [];
+  const { issuers = [], header } = (configOf(asked, "jwt") ?? {}) as { issuers?: string[]; header?: string };
   const token = question.claims === undefined ? undefined : goodToken(model, issuers, question, proofs);
-  const headers: HeaderLine[] = token === undefined ? [] : [["Authorization", `Bearer ${token}`]];
+  const headers: HeaderLine[] =
+    token === undefined ? [] : [header === undefined ? ["Authorization", `Bearer ${token}`] : [header, token]];
   const findings = new Findings();
   const verdict = await decide({ ...accepted, headers: [...accepted.headers, ...headers] }, findings);
   const placesOf = (kind: string): Record<string, string> =>

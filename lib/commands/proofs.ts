@@ -54,11 +54,11 @@ export class Proofs {
 
   /** The request with what it brings as proof made good, for the policies that will look at it. */
   accept(request: GatewayRequest, policies: readonly ConfiguredPolicy[]): GatewayRequest {
-    const jwt = configOf(policies, "jwt") as { mode: string } | undefined;
+    const jwt = configOf(policies, "jwt") as { mode: string; header?: string } | undefined;
     const apiKey = configOf(policies, "apiKey") as { header: string; secret: string } | undefined;
     const signature = configOf(policies, "signature") as { secret: string } | undefined;
     let { headers } = request;
-    if (jwt && jwt.mode !== "open") headers = headers.map((line) => this.#tokenIn(line));
+    if (jwt && jwt.mode !== "open") headers = headers.map((line) => this.#tokenIn(line, jwt.header));
     if (apiKey) {
       const [given] = headerValues(request, apiKey.header);
       if (given) this.notes.push(NOTES.apiKey);
@@ -96,8 +96,8 @@ export class Proofs {
   }
 
   /** A token wherever one may be, signed anew as it says that it is; what is none stays as it is. */
-  #tokenIn([name, value]: HeaderLine): HeaderLine {
-    if (!["authorization", "cookie", "sec-websocket-protocol"].includes(name.toLowerCase())) return [name, value];
+  #tokenIn([name, value]: HeaderLine, named = "authorization"): HeaderLine {
+    if (![named, "cookie", "sec-websocket-protocol"].includes(name.toLowerCase())) return [name, value];
     const anew = value.replaceAll(/([\w-]+)(\.[\w-]+)\.[\w-]+/g, (token, head: string, claims: string) => {
       const algorithm = algorithmOf(head);
       if (algorithm === undefined) return token;

@@ -59,6 +59,7 @@ export const FEATURES = {
   JwtClaimAnyName: "claims whose names have dots, slashes or other signs",
   JwtClaimHeaders: "claims passed to the upstream as headers",
   JwtClaimHeadersByRoute: "other claims passed on by other routes",
+  JwtFromHeader: "the token in a header of its own",
   JwtFromCookie: "the token in a cookie",
   JwtFromCookieOfHandshake: "the token in a cookie where WebSockets are taken, from listed origins alone",
   JwtFromWebSocketProtocol: "the token of a handshake among its sub-protocols",

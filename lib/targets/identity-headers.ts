@@ -32,7 +32,7 @@ export function askedHeaders(host: Host): string[] {
   const names = host.routes.flatMap((route) => {
     const apiKey = configOf(route.policies, "apiKey") as { header: string } | undefined;
     const csrf = configOf(route.policies, "csrf") as { header: string } | undefined;
-    const jwt = configOf(route.policies, "jwt") as { cookie?: string } | undefined;
+    const jwt = configOf(route.policies, "jwt") as { cookie?: string; header?: string } | undefined;
     const cookie = csrf !== undefined || jwt?.cookie !== undefined;
     // What chose the route chooses its policies there.
     const chosenBy = Object.keys(route.match.headers ?? {});
@@ -44,6 +44,7 @@ export function askedHeaders(host: Host): string[] {
       ...(apiKey ? [apiKey.header] : []),
       ...(csrf ? [csrf.header] : []),
       ...(cookie ? ["cookie"] : []),
+      ...(jwt?.header === undefined ? [] : [jwt.header]),
     ];
   });
   return [...new Set(names)].sort();

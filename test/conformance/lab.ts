@@ -119,6 +119,18 @@ export default defineGateway({
       policies: { jwt: { issuers: ["main"], claimHeaders: { "x-user-id": "sub", "x-user-roles": "roles" } } },
     },
     {
+      name: "token-in-its-header",
+      match: { prefix: ["/token-in-its-header"] },
+      service: "one",
+      policies: { jwt: { issuers: ["main"], header: "x-access-token", claimHeaders: { "x-user-id": "sub" } } },
+    },
+    {
+      name: "token-in-either",
+      match: { prefix: ["/token-in-its-header/or-cookie"] },
+      service: "one",
+      policies: { jwt: { issuers: ["main"], header: "x-access-token", cookie: "session" } },
+    },
+    {
       name: "claims",
       match: { prefix: ["/claims"] },
       service: "one",

@@ -88,6 +88,14 @@ function inHeader({ request }: Exchange): Found {
   return line.slice(BEARER_LENGTH);
 }
 
+/** A token and nothing else, in a header of its own. */
+function inNamed({ request }: Exchange, name: string): Found {
+  const lines = headerValues(request, name);
+  if (lines.length === 0) return undefined;
+  const [line = ""] = lines;
+  return lines.length > 1 || !TOKEN.test(line) ? BAD : line;
+}
+
 function inProtocols({ request }: Exchange): { token: string; others: string[] } | typeof BAD | undefined {
   if (!asksForWebSocket(request)) return undefined;
   const offered = headerValues(request, "sec-websocket-protocol").join(",");
@@ -100,15 +108,16 @@ function inCookie({ request }: Exchange, name: string): Found {
 }
 
 /** The one token of a request; in several places it must be the same one. */
-function tokenOf(config: { webSocketProtocol: boolean; cookie?: string | undefined }, exchange: Exchange): Found {
+function tokenOf(config: Pick<PlainConfig, "webSocketProtocol" | "cookie" | "header">, exchange: Exchange): Found {
+  const ofHeader = (): Found => (config.header === undefined ? inHeader(exchange) : inNamed(exchange, config.header));
   if (!config.webSocketProtocol && config.cookie === undefined) {
-    const only = inHeader(exchange);
+    const only = ofHeader();
     if (only !== undefined) exchange.tokenFrom = "header";
     return only;
   }
   const offered = config.webSocketProtocol ? inProtocols(exchange) : undefined;
   const found: Record<"header" | "protocol" | "cookie", Found> = {
-    header: inHeader(exchange),
+    header: ofHeader(),
     protocol: typeof offered === "object" ? offered.token : offered,
     cookie: config.cookie === undefined ? undefined : inCookie(exchange, config.cookie),
   };
@@ -178,22 +187,31 @@ function headerOf(
   return claimHeader([...new Set(roles)].sort((a, b) => place(a) - place(b)));
 }
 
-const schema = z.strictObject({
-  /** `open` looks at no token; `optional` lets a request without one pass, not one with a bad one. */
-  mode: z.enum(["required", "optional", "open"]).default("required"),
-  issuers: z.array(name).min(1),
-  /** Takes the token of a WebSocket handshake from its sub-protocols, `bearer, <token>`, too; `bearer` is the answer's. */
-  webSocketProtocol: z.boolean().default(false),
-  /** Takes the token from this cookie, too; where it is in the header as well it must be the same. */
-  cookie: z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{1,64}$/)
-    .optional(),
-  /** Tokens that are revoked before they expire. */
-  revocation: revocation.optional(),
-  /** Headers to set for the upstream, each from a claim of the verified token. */
-  claimHeaders: z.record(ownHeaderName, z.union([claimPath, roleNames])).default({}),
-});
+const schema = z
+  .strictObject({
+    /** `open` looks at no token; `optional` lets a request without one pass, not one with a bad one. */
+    mode: z.enum(["required", "optional", "open"]).default("required"),
+    issuers: z.array(name).min(1),
+    /** Takes the token from this header, alone in it, and from `Authorization` no more. */
+    header: ownHeaderName
+      .refine((name) => !/^(authorization|cookie|origin|host)$/.test(name), "write a header of its own")
+      .optional(),
+    /** Takes the token of a WebSocket handshake from its sub-protocols, `bearer, <token>`, too; `bearer` is the answer's. */
+    webSocketProtocol: z.boolean().default(false),
+    /** Takes the token from this cookie, too; where it is in the header as well it must be the same. */
+    cookie: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,64}$/)
+      .optional(),
+    /** Tokens that are revoked before they expire. */
+    revocation: revocation.optional(),
+    /** Headers to set for the upstream, each from a claim of the verified token. */
+    claimHeaders: z.record(ownHeaderName, z.union([claimPath, roleNames])).default({}),
+  })
+  .refine(
+    ({ header, claimHeaders }) => header === undefined || !(header in claimHeaders),
+    "clients send the token in that header: give the claim another one",
+  );
 
 /** What the model puts into a `jwt` policy. */
 export type JwtConfig = z.output<typeof schema> & {
@@ -274,6 +292,7 @@ export const jwt = policyKind({
     if (rules.some((r) => r.issuer === undefined)) features.push("JwtWithoutIssuer");
     if (Object.keys(config.claimHeaders).length > 0) features.push("JwtClaimHeaders");
     if (config.webSocketProtocol) features.push("JwtFromWebSocketProtocol");
+    if (config.header !== undefined) features.push("JwtFromHeader");
     const { handshakes, claimHeadersDiffer } = config as JwtConfig;
     if (config.cookie !== undefined) features.push(handshakes ? "JwtFromCookieOfHandshake" : "JwtFromCookie");
     if (claimHeadersDiffer) features.push("JwtClaimHeadersByRoute");

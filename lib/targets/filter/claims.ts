@@ -20,6 +20,7 @@ export const DOOR: Claims = {
     "JwtNumericUser",
     "JwtWithoutIssuer",
     "JwtFromCookie",
+    "JwtFromHeader",
     "JwtPackedRoles",
     "JwtRevocation",
     "JwtRoleHeader",
