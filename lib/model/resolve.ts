@@ -1,14 +1,12 @@
 import { KINDS, type KindName } from "../policy";
-import type { ConfiguredPolicy, Gateway, Host, PathMatch, Respond, Route } from "../decision/gateway";
+import type { ConfiguredPolicy, Gateway, Host, Route } from "../decision/gateway";
 import { issuerRules, type JwtConfig } from "../policy/kinds/jwt";
-import { mayShare } from "../decision/route-match";
-import { IDEMPOTENT, type HeaderChangeConfig, type RetriesConfig, type TimeoutsConfig } from "../policy/kinds/upstream";
-import { backendGrpcOf, backendTlsOf } from "./backends";
-import type { MatchingConfig } from "../policy/kinds/route-shape";
+import type { RetriesConfig, TimeoutsConfig } from "../policy/kinds/upstream";
 import { modelIn } from "./overlay";
 import { OWN_ANSWERS } from "../policy/kinds/compression";
 import { HOST_KINDS, ROUTE_KINDS } from "./policy-shapes";
 import type { GatewayModel, RouteModel } from "./schema";
+import { claimHeadersOf, identityHeaders, pathsOf, respondOf, servicesOf, shapeOf, type Policies } from "./shape";
 
 /** What holds where a model says nothing. */
 const DEFAULTS: Readonly<Partial<Record<KindName, unknown>>> = {
@@ -31,8 +29,6 @@ const DEFAULTS: Readonly<Partial<Record<KindName, unknown>>> = {
 /** What every answer of a host carries, whoever asks for what. */
 const ANSWER_KINDS = KINDS.filter((k) => k.perHost && k.phase === "response").map((k) => k.kind);
 
-type Policies = Readonly<Partial<Record<KindName, unknown>>>;
-
 const defaults = Object.fromEntries(
   KINDS.filter((k) => k.kind in DEFAULTS).map((k) => [k.kind, k.schema.parse(DEFAULTS[k.kind])]),
 ) as Policies;
@@ -51,44 +47,6 @@ function inherit(kinds: readonly string[], ...layers: Policies[]): Policies {
 
 const exists = (item: { environments?: string[] | undefined }, environment: string): boolean =>
   item.environments === undefined || item.environments.includes(environment);
-
-/** What policies of the model, at whatever layer, pass on of a token. */
-function claimHeadersOf(model: GatewayModel): JwtConfig["claimHeaders"][] {
-  return layersOf(model).flatMap(({ policies }) => {
-    const { jwt } = policies as { jwt?: Pick<JwtConfig, "mode" | "claimHeaders"> | null };
-    return jwt && jwt.mode !== "open" ? [jwt.claimHeaders] : [];
-  });
-}
-
-/** Everything of a model that has policies. */
-const layersOf = (model: GatewayModel): readonly { policies: Policies }[] => [
-  model,
-  ...Object.values(model.hosts),
-  ...Object.values(model.services),
-  ...model.routes,
-];
-
-type HeaderChange = NonNullable<GatewayModel["policies"]["requestHeaders"]>;
-
-/** The headers of a policy that are secrets, and its other ones. */
-function divided({ set, ...others }: HeaderChange): { secret: Record<string, string>; plain: HeaderChangeConfig } {
-  const secret: Record<string, string> = {};
-  const plain: Record<string, string> = {};
-  for (const [header, value] of Object.entries(set)) {
-    if (typeof value === "string") plain[header] = value;
-    else secret[header] = value.secret;
-  }
-  return { secret, plain: { ...others, set: plain } };
-}
-
-/** Headers that some policy of the model sets from an identity or a secret: clients may send none of them. */
-function identityHeaders(model: GatewayModel): string[] {
-  const secrets = layersOf(model).flatMap(({ policies }) => {
-    const { requestHeaders } = policies as { requestHeaders?: HeaderChange | null };
-    return requestHeaders ? Object.keys(divided(requestHeaders).secret) : [];
-  });
-  return [...new Set([...claimHeadersOf(model).flatMap(Object.keys), ...secrets])].sort();
-}
 
 /** `ofHost` are the host's own. */
 function toPolicies(model: GatewayModel, host: string, ofHost: Policies, policies: Policies): ConfiguredPolicy[] {
@@ -156,109 +114,6 @@ function toPolicies(model: GatewayModel, host: string, ofHost: Policies, policie
     }
     return { kind: kind as KindName, config };
   });
-}
-
-function pathsOf(route: RouteModel, basePath: string | undefined): PathMatch[] {
-  const under = (value: string): string => (basePath ?? "") + (value === "/" && basePath ? "" : value);
-  return [
-    ...route.match.exact.map((value) => ({ type: "Exact" as const, value: under(value) })),
-    ...route.match.template.map((value) => ({ type: "PathTemplate" as const, value: under(value) })),
-    ...route.match.prefix.map((value) => ({ type: "PathPrefix" as const, value: under(value) })),
-  ];
-}
-
-/** The services that a route sends to, by name. */
-function servicesOf(route: RouteModel): string[] {
-  return route.backends?.map((b) => b.service) ?? (route.service === undefined ? [] : [route.service]);
-}
-
-/** What a route answers by itself. */
-function respondOf({ respond, redirect }: RouteModel): Respond | undefined {
-  if (!redirect) return respond;
-  const { status, ...to } = redirect;
-  return { status, contentType: "text/plain", body: "", redirect: to };
-}
-
-/** True when the routes lead to the same place, so that a path alone may choose between them. */
-function leadsAlike(a: RouteModel, b: RouteModel): boolean {
-  return !respondOf(a) && !respondOf(b) && servicesOf(a).join() === servicesOf(b).join();
-}
-
-function triesOthers(backends: readonly { weight: number }[], policies: Policies): boolean {
-  const tries = (policies.retries as { tries: number } | undefined)?.tries ?? 1;
-  return tries > 1 && backends.filter((b) => b.weight > 0).length > 1;
-}
-
-/** Whose path it is can be told where it has variables. */
-function ownersOf({ authorization }: Policies, route: RouteModel, basePath: string | undefined): Policies {
-  const rules = authorization as { anyOf: { owner?: object }[]; noneOf: { owner?: object }[] } | undefined;
-  if (![...(rules?.anyOf ?? []), ...(rules?.noneOf ?? [])].some((a) => a.owner)) return {};
-  const templates = pathsOf(route, basePath).filter((p) => p.type === "PathTemplate");
-  return { authorization: { ...rules, templates: templates.map((p) => p.value) } };
-}
-
-/** Secrets are the filter's to set, whoever sets the other headers. */
-function headersOf({ requestHeaders }: Policies): Policies {
-  if (!requestHeaders) return {};
-  const { secret, plain } = divided(requestHeaders as HeaderChange);
-  return { requestHeaders: plain, ...(Object.keys(secret).length > 0 && { secretHeaders: { set: secret } }) };
-}
-
-const sorted = (labels: Readonly<Record<string, string>>): Record<string, string> =>
-  Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
-
-/** What the route's own shape asks of a target. */
-function shapeOf(
-  model: GatewayModel,
-  route: RouteModel,
-  policies: Policies,
-  ofHost: Policies,
-  basePath: string | undefined,
-): Policies {
-  const bodySize = respondOf(route) ? undefined : (policies.bodySize as { max: number } | undefined);
-  const { match, backends } = route;
-  const respond = respondOf(route);
-  const own = pathsOf(route, undefined);
-  const shares = (r: RouteModel): boolean => pathsOf(r, undefined).some((p) => own.some((o) => mayShare(p, o)));
-  const divides = model.routes.some((r) => r !== route && shares(r) && !leadsAlike(r, route)) || respond !== undefined;
-  const wanted = Object.values(match.headers ?? {});
-  const matching: MatchingConfig = {
-    byMethod: divides && match.methods !== undefined,
-    byHeader: divides && wanted.some((w) => typeof w === "string"),
-    byHeaderSet: wanted.some((w) => typeof w !== "string"),
-    byTemplate: match.template.length > 0,
-    byUpgrade: match.upgrade !== undefined,
-  };
-  return {
-    ...(bodySize && { bodyCount: { max: bodySize.max } }),
-    ...((match.methods ?? match.headers ?? (matching.byTemplate || matching.byUpgrade)) && { matching }),
-    ...(respond && { respond }),
-    ...(Object.keys(route.labels).length > 0 && { auditLabels: { labels: sorted(route.labels) } }),
-    ...headersOf(policies),
-    ...ownersOf(policies, route, basePath),
-    ...backendTlsOf(model, servicesOf(route)),
-    ...backendGrpcOf(model, servicesOf(route), grpcRouteOf(model, policies, ofHost, route)),
-    ...(backends && { weights: { backends, triesOthers: triesOthers(backends, policies) } }),
-  };
-}
-
-/** What of a route matters where its service speaks gRPC. */
-function grpcRouteOf(
-  model: GatewayModel,
-  policies: Policies,
-  ofHost: Policies,
-  route: RouteModel,
-): Parameters<typeof backendGrpcOf>[2] {
-  const changed = [policies.requestHeaders, policies.responseHeaders].flatMap((change) => {
-    const { set = {}, remove = [] } = (change ?? {}) as Partial<HeaderChange>;
-    return [...Object.keys(set), ...remove];
-  });
-  const { drop = [] } = (ofHost.headerHygiene ?? {}) as { drop?: string[] };
-  return {
-    tries: (policies.retries as RetriesConfig | undefined)?.tries ?? 1,
-    idempotent: !route.match.methods || route.match.methods.some((m) => (IDEMPOTENT as readonly string[]).includes(m)),
-    headers: [...changed, ...drop, ...identityHeaders(model)],
-  };
 }
 
 /** What WebSockets need besides: an end with their token, and a cap for each user. A route that answers itself opens none. */

@@ -7,11 +7,12 @@ import { IDEMPOTENT } from "../../policy/kinds/upstream";
 import type { Check, HeaderExpression, NginxDraft, RouteDraft, ServerDraft } from "./draft";
 import { escapeText, text, time, headerVariable } from "../nginx-syntax";
 import { identityHeaders, passedHeaders } from "../identity-headers";
-import { filterHeadKiB, idleMs, longestPauseMs, reportAddress, throughAddress } from "../through";
+import { filterHeadKiB, reportAddress, throughAddress } from "../through";
 import { certificateLines, clientAddressMap, http2Form, listenerView } from "./edge";
 import { backendTlsLines } from "./upstream";
 import { grpcLines } from "./grpc";
 import { upstreams } from "./upstream-servers";
+import { timeLines, type Variant } from "./times";
 import { handshakeChecks } from "./web-socket";
 import { errorText } from "./response";
 import { errorLines, errorLocations, errorTexts } from "./errors";
@@ -24,50 +25,6 @@ import { matchLocations, placeOf, routeLocation, type LocationView } from "./mat
 const unique = (list: readonly string[]): string[] => [...new Map(list.map((n) => [n.toLowerCase(), n])).values()];
 
 const hideLines = (names: readonly string[]): string[] => unique(names).map((name) => `proxy_hide_header ${name};`);
-
-type Variant = "" | "once" | "upgrade";
-
-/** The filter is asked again only where nothing can be done twice: nginx never repeats a POST that it has sent. */
-function throughTimeLines({ route, webSocketIdleMs }: RouteDraft, variant: Variant): string[] {
-  const longest = longestPauseMs(route);
-  const idle = variant === "upgrade" ? Math.max(webSocketIdleMs ?? 0, longest) : longest;
-  return [
-    "proxy_connect_timeout 1s;",
-    `proxy_read_timeout ${time(idle)};`,
-    ...(variant === "upgrade" ? [`proxy_send_timeout ${time(idle)};`] : []),
-    ...(idleMs(route) === undefined ? [] : [`send_timeout ${time(longest)};`]),
-    "proxy_next_upstream error;",
-    "proxy_request_buffering off;",
-    "proxy_buffering off;",
-  ];
-}
-
-function timeLines(route: RouteDraft, variant: Variant): string[] {
-  if (route.through) return throughTimeLines(route, variant);
-  const first = route.firstByteMs ?? 60_000;
-  // The time between two reads, whichever they are.
-  const read = (firstMs: number): string => `proxy_read_timeout ${time(Math.max(firstMs, route.idleMs ?? 0))};`;
-  if (variant === "" && route.retries) {
-    const { tries, statuses } = route.retries;
-    const perTryMs = Math.min(route.retries.perTryMs, route.totalMs ?? Infinity);
-    const kinds = ["error", "timeout", ...statuses.map((status) => `http_${status}`)];
-    return [
-      `proxy_connect_timeout ${time(perTryMs)};`,
-      read(perTryMs),
-      `proxy_next_upstream ${kinds.join(" ")};`,
-      `proxy_next_upstream_tries ${String(tries)};`,
-      ...(route.totalMs === undefined ? [] : [`proxy_next_upstream_timeout ${time(route.totalMs)};`]),
-    ];
-  }
-  // A body flows where nothing could want it twice.
-  return [
-    `proxy_connect_timeout ${time(first)};`,
-    variant === "upgrade" ? `proxy_read_timeout ${time(route.webSocketIdleMs ?? first)};` : read(first),
-    ...(variant === "upgrade" ? [`proxy_send_timeout ${time(route.webSocketIdleMs ?? first)};`] : []),
-    "proxy_next_upstream off;",
-    "proxy_request_buffering off;",
-  ];
-}
 
 function variantLines(route: RouteDraft, variant: Variant): string[] {
   if (variant !== "") return [];
@@ -96,7 +53,6 @@ function answerLines(draft: NginxDraft, server: ServerDraft, route: RouteDraft, 
     ...(route.door ? [] : ["auth_request off;"]),
     ...(route.fallback ? errorLines(route) : []),
     ...timeLines(route, variant),
-    ...(route.idleMs === undefined ? [] : [`send_timeout ${time(route.idleMs)};`]),
     ...(route.streams ? ["proxy_buffering off;"] : []),
     ...compressionLines(route),
     ...(own ? ownHeaders : []),
