@@ -36,14 +36,17 @@ export class OwnCertificates {
   readonly #known = new Map<string, Known>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** Throws where one cannot be used: a gateway begins with all of them. `hosts` by name; `*.example.com` is each name below it. */
+  /**
+   * `hosts` by name; `*.example.com` is each name below it. Throws where the certificate of all cannot be used; a host whose own
+   * cannot shows that of all until it can, and takes no other host along.
+   */
   constructor(
     private readonly all: CertificateFiles,
     private readonly hosts: Readonly<Record<string, CertificateFiles>>,
     private readonly onFault: (error: unknown) => void,
   ) {
     this.#look("", all);
-    for (const [name, files] of Object.entries(hosts)) this.#look(name, files);
+    this.refresh();
   }
 
   #look(name: string, files: CertificateFiles): void {

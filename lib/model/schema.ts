@@ -110,6 +110,11 @@ const kubernetes = z.strictObject({
     .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "write a trust domain such as cluster.local")
     .max(253)
     .default("cluster.local"),
+  /**
+   * What Istio's mutual TLS takes in the services' namespaces (PeerAuthentication): `strict`, nothing else; `permissive`, plain text as
+   * well; `none`, what the mesh says.
+   */
+  mtls: z.enum(["strict", "permissive", "none"]).default("strict"),
   /** Namespace, labels and service account of Istio's ingress gateway. */
   istioGateway: z
     .strictObject({

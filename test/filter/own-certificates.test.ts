@@ -70,9 +70,16 @@ test("new files are shown once they are looked at, and those that do not fit are
   stop();
 });
 
-test("a gateway does not begin without one of them", async () => {
+test("a host whose own is not there shows that of all until it is; without that one nothing begins", async () => {
   const directory = temporaryDirectory();
   await write(directory, "all", "all");
-  const missing = { "one.test": filesOfSecret(directory, "one") };
-  expect(() => new OwnCertificates(filesOfSecret(directory, "all"), missing, () => undefined)).toThrow(/ENOENT/);
+  const hosts = { "one.test": filesOfSecret(directory, "one") };
+  const faults: unknown[] = [];
+  const shown = new OwnCertificates(filesOfSecret(directory, "all"), hosts, (error) => faults.push(error));
+  expect(String(faults)).toMatch(/ENOENT/);
+  expect(shown.contextFor("one.test")).toBe(shown.contextFor(""));
+  await write(directory, "one", "one");
+  shown.refresh();
+  expect(shown.contextFor("one.test")).not.toBe(shown.contextFor(""));
+  expect(() => new OwnCertificates(filesOfSecret(directory, "none"), {}, () => undefined)).toThrow(/ENOENT/);
 });

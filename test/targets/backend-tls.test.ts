@@ -172,3 +172,13 @@ test("an address of numbers needs a name", () => {
   ]);
   expect(goodModel(model({ serverName: "billing.internal" }, "10.0.0.9:8443"))).toBeDefined();
 });
+
+test.each([
+  ["strict", "STRICT"],
+  ["permissive", "PERMISSIVE"],
+  ["none", undefined],
+] as const)("mutual TLS in the services' namespaces: %s", (mtls, mode) => {
+  const files = filesOf({ ...small(), targets: ["istio"], kubernetes: { mtls } });
+  const found = manifests(files, "services.yaml").filter(({ kind }) => kind === "PeerAuthentication");
+  expect(found.map(({ spec }) => spec["mtls"])).toEqual(mode === undefined ? [] : [{ mode }]);
+});

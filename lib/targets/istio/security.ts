@@ -100,14 +100,23 @@ export function callerPolicies(scope: Construct, draft: IstioDraft): void {
   }
 }
 
+const MTLS_MODES = { strict: PeerAuthenticationSpecMtlsMode.STRICT, permissive: PeerAuthenticationSpecMtlsMode.PERMISSIVE } as const;
+
 export function meshPolicies(scope: Construct, draft: IstioDraft): void {
+  peerAuthentications(scope, draft);
+  destinationRules(scope, draft);
+}
+
+function peerAuthentications(scope: Construct, draft: IstioDraft): void {
+  const { mtls } = draft.input.model.kubernetes;
+  if (mtls === "none") return;
   const services = clusterServices(draft);
   const labels = metadata(draft, "").labels;
   // A service that speaks TLS itself speaks it past its sidecar: where its pods are not known, its namespace is not ours to say it of.
   const itself = services.filter(({ name }) => draft.backendTls.has(name));
   const podsOf = (name: string): Record<string, string> | undefined => draft.input.model.services[name]?.workload;
   const unknown = new Set(itself.filter(({ name }) => !podsOf(name)).map((s) => s.namespace));
-  for (const { name, namespace } of itself) {
+  for (const { name, namespace } of mtls === "strict" ? itself : []) {
     const matchLabels = podsOf(name);
     if (!matchLabels) continue;
     new PeerAuthentication(scope, `mtls-of-${name}`, {
@@ -119,10 +128,9 @@ export function meshPolicies(scope: Construct, draft: IstioDraft): void {
     if (unknown.has(namespace)) continue;
     new PeerAuthentication(scope, `mtls-${namespace}`, {
       metadata: { name: `${draft.input.gateway.system}-mtls`, namespace, labels },
-      spec: { mtls: { mode: PeerAuthenticationSpecMtlsMode.STRICT } },
+      spec: { mtls: { mode: MTLS_MODES[mtls] } },
     });
   }
-  destinationRules(scope, draft);
 }
 
 export function telemetry(scope: Construct, draft: IstioDraft): void {
