@@ -78,6 +78,7 @@ describe("features", () => {
       ],
     })),
     authorization: [{ anyOf: [{ roles: ["a"], scopes: ["a"], claims: ["a"], owner: {} }], noneOf: [{}] }],
+    apiKey: [{ basic: true }],
     rateLimit: [
       {
         headers: true,

@@ -67,7 +67,7 @@ function whoOf(route: Route): string {
     ? ["everyone"]
     : [
         tokenOf(route),
-        ...(key ? [`a key in ${key.header}`] : []),
+        ...(key ? [key.basic ? "a user with a password" : `a key in ${key.header}`] : []),
         ...(configOf(route.policies, "signature") ? ["a signature"] : []),
       ];
   return [...asked, ...from].join("; ");

@@ -26,6 +26,7 @@ export const CATALOGUE = {
   "model/header-set-twice": { severity: "error", message: "A header is set by two policies." },
   "model/lockout-of-others": { severity: "warning", message: "Anybody can lock out somebody else." },
   "model/lockout-alone": { severity: "warning", message: "A lock-out has no limit by address beside it." },
+  "model/authorization-twice": { severity: "error", message: "Authorization cannot hold both." },
   "model/called-two-ways": { severity: "error", message: "One address is called in two ways." },
   "model/grpc-held": { severity: "warning", message: "Calls of gRPC that stream are held." },
   "model/grpc-web-socket": { severity: "error", message: "A service that speaks gRPC takes no WebSockets." },

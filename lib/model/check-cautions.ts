@@ -124,7 +124,16 @@ function grpcSockets({ route }: Of): readonly [Diagnostic["code"], string, strin
   return ["model/grpc-web-socket", "webSocket", why, "Send WebSockets to a service whose protocol is http."];
 }
 
+function authorizationTwice({ route }: Of): readonly [Diagnostic["code"], string, string, string] | undefined {
+  const key = configOf(route.policies, "apiKey") as { basic: boolean } | undefined;
+  const { header, cookie } = asks(route) ?? {};
+  if (!key?.basic || !asks(route) || header !== undefined || cookie !== undefined) return undefined;
+  const why = "The password and the token are both asked for in Authorization, which has one of them.";
+  return ["model/authorization-twice", "apiKey", why, "Name another header in jwt.header, or take one of them away."];
+}
+
 const CHECKS = [
+  authorizationTwice,
   grpcHeld,
   grpcSockets,
   headerSetTwice,

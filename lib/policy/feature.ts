@@ -7,6 +7,7 @@ export const FEATURES = {
   AddressDenyList: "refuse listed networks",
   AnswerStreaming: "an answer passes on as it comes",
   ApiKey: "a known API key in a header",
+  ApiKeyAsPassword: "a known API key as a password, its id as the user",
   AuditFields: "what a client says of itself and of where it comes from, in that line",
   AuditLabels: "what the model calls a route, in that line",
   AuditLine: "one log line per request with the decision and its reason, without tokens",

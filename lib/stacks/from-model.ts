@@ -35,7 +35,12 @@ export function secretHeaders(model: GatewayModel, environment: string): string[
   const named = routes.flatMap(({ policies }) => {
     const key = configOf(policies, "apiKey") as z.output<typeof apiKey.schema> | undefined;
     const set = configOf(policies, "secretHeaders") as { set: object } | undefined;
-    return [...(key ? [key.header.toLowerCase()] : []), ...Object.keys(set?.set ?? {})];
+    const { header: ofToken } = (configOf(policies, "jwt") ?? {}) as { header?: string };
+    return [
+      ...(key ? [key.header.toLowerCase()] : []),
+      ...(ofToken === undefined ? [] : [ofToken]),
+      ...Object.keys(set?.set ?? {}),
+    ];
   });
   return [...new Set(["x-api-key", "x-internal-api-key", ...named])].sort();
 }

@@ -643,6 +643,15 @@ export default defineGateway({
       },
     },
     {
+      name: "keyed-as-password",
+      match: { prefix: ["/keyed/password"] },
+      service: "one",
+      policies: {
+        apiKey: { basic: true, secret: "api-keys" },
+        rateLimit: { limits: [{ name: "password", requests: 2, per: "1h", key: ["apiKey"] }] },
+      },
+    },
+    {
       name: "keyed-and-signed-in",
       match: { prefix: ["/keyed/private"] },
       service: "one",

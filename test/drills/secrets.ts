@@ -60,7 +60,7 @@ async function startKeyed(run: Run, manager: SecretsManager): Promise<FilterProc
         secrets: { ring: { awsSecretsManager: NAME } },
         routes: model.routes.map((r) =>
           r.name === "open"
-            ? { ...r, policies: { ...r.policies, apiKey: { header: "x-api-key", secret: "ring" } } }
+            ? { ...r, policies: { ...r.policies, apiKey: { basic: false, header: "x-api-key", secret: "ring" } } }
             : r,
         ),
       }),

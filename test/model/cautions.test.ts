@@ -24,6 +24,15 @@ const cors = { origins: ["https://app.shop.test"] };
 const onHost = (policies: object): Partial<GatewayInput> => ({ hosts: { "api.shop.test": { policies } } });
 
 describe.each<[code: string, what: string, told: Partial<GatewayInput>, not: Partial<GatewayInput>]>([
+  [
+    "model/authorization-twice",
+    "password and token in one header",
+    route({ apiKey: { basic: true, secret: "keys" }, jwt }, { secrets: { keys: { env: "KEYS" } } }),
+    route(
+      { apiKey: { basic: true, secret: "keys" }, jwt: { ...jwt, header: "x-token" } },
+      { secrets: { keys: { env: "KEYS" } } },
+    ),
+  ],
   ["model/pattern-as-text", "a star", matching({ prefix: ["/orders/*"] }), matching({ prefix: ["/orders"] })],
   ["model/pattern-as-text", "a variable", matching({ exact: ["/orders/:id"] }), matching({ exact: ["/orders/a:b"] })],
   [

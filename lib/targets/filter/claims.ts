@@ -26,7 +26,7 @@ export const DOOR: Claims = {
     "JwtRoleHeader",
     "JwtSharedSecret",
   ],
-  apiKey: ["ApiKey"],
+  apiKey: ["ApiKey", "ApiKeyAsPassword"],
   secretHeaders: ["RequestHeaderFromSecret"],
   csrf: ["CsrfDoubleSubmit"],
   tenant: ["TenantFromClaims", "TenantFromHost"],
