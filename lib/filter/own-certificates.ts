@@ -38,7 +38,7 @@ export class OwnCertificates {
 
   /**
    * `hosts` by name; `*.example.com` is each name below it. Throws where the certificate of all cannot be used; a host whose own
-   * cannot shows that of all until it can, and takes no other host along.
+   * cannot, from `watch` or `refresh` on, shows that of all until it can, and takes no other host along.
    */
   constructor(
     private readonly all: CertificateFiles,
@@ -46,7 +46,6 @@ export class OwnCertificates {
     private readonly onFault: (error: unknown) => void,
   ) {
     this.#look("", all);
-    this.refresh();
   }
 
   #look(name: string, files: CertificateFiles): void {
@@ -58,6 +57,7 @@ export class OwnCertificates {
 
   /** Looks for other files from now on, for a listener that has begun with the texts of the first. */
   watch(server: Pick<Server, "setSecureContext">): void {
+    this.refresh();
     this.#timer = setInterval(() => {
       const before = this.forAll;
       this.refresh();
@@ -78,7 +78,7 @@ export class OwnCertificates {
       try {
         this.#look(name, files);
       } catch (error) {
-        this.onFault(error);
+        this.onFault(new Error(`The certificate of ${name || "all hosts"} cannot be used: ${String(error)}`));
       }
     }
   }

@@ -14,7 +14,9 @@ local wait, tats, used = 0, {}, {}
 for i, key in ipairs(KEYS) do
   local interval, burst = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
   local tat = math.max(tonumber(redis.call('GET', key) or '0'), now)
-  wait = math.max(wait, tat - now - burst * interval)
+  local early = tat - now - burst * interval
+  -- What the roundings of a whole burst may come to, and never half a request.
+  if early > math.min(interval / 2, burst + 1) then wait = math.max(wait, early) end
   tats[i] = tat + interval
   used[i + 1] = math.ceil(tat - now)
 end

@@ -59,14 +59,16 @@ async function tracingOf({ system, environment }: FilterPlan): Promise<Tracing |
   return wanted ? Tracing.begin(system, environment) : undefined;
 }
 
-/** What the gateway's hosts show. */
-function shownBy(filter: Filter, all: CertificateFiles, directory = DIRECTORY): OwnCertificates {
-  const own = filter.plan.hosts.flatMap(({ name, certificate }) =>
-    certificate === undefined ? [] : [[name, filesOfSecret(directory, certificate)] as const],
+/** What the gateway's hosts show; throws before anything listens where the certificate of all cannot be used. */
+function shownBy(
+  { plan, gateway, certificates = DIRECTORY }: FilterOptions,
+  onFault: (error: unknown) => void,
+): OwnCertificates | undefined {
+  if (!gateway?.certificate) return undefined;
+  const own = plan.hosts.flatMap(({ name, certificate }) =>
+    certificate === undefined ? [] : [[name, filesOfSecret(certificates, certificate)] as const],
   );
-  return new OwnCertificates(all, Object.fromEntries(own), (error) => {
-    filter.fault(error);
-  });
+  return new OwnCertificates(gateway.certificate, Object.fromEntries(own), onFault);
 }
 
 /** A listener that shows each host's certificate. */
@@ -89,6 +91,9 @@ function tlsServer(limits: object, shown: OwnCertificates, listener: RequestList
 /** Starts a filter; it listens at once and is ready when it has the keys of every issuer. */
 export async function startFilter(options: FilterOptions): Promise<RunningFilter> {
   const { plan, host, gateway } = options;
+  const shown = shownBy(options, (error) => {
+    filter.fault(error);
+  });
   const filter = new Filter(options, await tracingOf(plan));
   const servers: AnyServer[] = [];
   const open = async (server: AnyServer, port: number): Promise<number> => {
@@ -126,7 +131,6 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
   const reportPort =
     plan.reports && options.reportPort !== undefined ? await reports.listen(host, options.reportPort) : undefined;
   let bound: RunningFilter["gateway"];
-  const shown = gateway?.certificate && shownBy(filter, gateway.certificate, options.certificates);
   if (gateway) {
     const from =
       (scheme: "http" | "https") =>

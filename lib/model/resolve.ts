@@ -66,7 +66,7 @@ function toPolicies(model: GatewayModel, host: string, ofHost: Policies, policie
         amongHeaderRoutes,
         claimHeadersDiffer: new Set(passedOn).size > 1,
         handshakes: (policies.webSocket as { allowed: boolean } | undefined)?.allowed ?? false,
-        origins: [...listed, `https://${host}`],
+        origins: listed,
       };
       return { kind: "jwt", config: { ...jwt, rules, ...own } };
     }

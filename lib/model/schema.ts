@@ -183,11 +183,13 @@ export const gatewaySchema = z.strictObject({
     )
     .refine(
       (h) =>
-        Object.entries(h).every(([name, { certificate }]) => {
-          const star = h[`*${name.slice(name.indexOf("."))}`];
-          return certificate === undefined || !star || star.certificate?.secret === certificate.secret;
-        }),
-      "give a host that a star covers the star's certificate: the star's hosts show one",
+        Object.entries(h).every(([star, { certificate: ofStar }]) =>
+          Object.entries(h).every(
+            ([name, { certificate }]) =>
+              !star.startsWith("*.") || !name.endsWith(star.slice(1)) || certificate?.secret === ofStar?.secret,
+          ),
+        ),
+      "give hosts that a star covers the star's certificate, and none where it has none",
     ),
   issuers: z.record(name, issuerSchema).default({}),
   services: z.record(name, service).default({}),

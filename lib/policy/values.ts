@@ -232,7 +232,8 @@ export const originPattern = z.union(
     origin,
     z
       .string()
-      .regex(/^[a-z][a-z0-9+.-]*:\/\/\*\.[^*]+$/)
+      // Below a whole top-level domain are strangers.
+      .regex(/^[a-z][a-z0-9+.-]*:\/\/\*\.(localhost(:\d+)?|[^*.]+(\.[^*.]+)+)$/)
       .refine((text) => origin.safeParse(text.replace("*.", "")).success),
   ],
   "write scheme://host[:port] without a path, or scheme://*.host[:port] for what is below it",

@@ -1,11 +1,18 @@
 import type { Counter, CounterStore, Taken } from "./store";
 
+/** A step of a number as large as the time of today, in milliseconds. */
+const STEP_MS = 2 ** -12;
+
+/** What the roundings of a whole burst may come to, and never half a request. */
+const tolerance = (interval: number, burst: number): number =>
+  Math.min(interval / 2, (burst + 1) * STEP_MS);
+
 /** The generic cell rate algorithm: `tat` is the theoretical arrival time kept for a key. */
 export function gcra(tat: number | undefined, counter: Counter, nowMs: number): { waitMs: number; tat: number } {
   const interval = counter.perMs / counter.requests;
   const start = Math.max(tat ?? nowMs, nowMs);
   const waitMs = start - nowMs - counter.burst * interval;
-  return waitMs > 0 ? { waitMs, tat: start } : { waitMs: 0, tat: start + interval };
+  return waitMs > tolerance(interval, counter.burst) ? { waitMs, tat: start } : { waitMs: 0, tat: start + interval };
 }
 
 /** Counters of one process, at most `capacity` of them: beyond that the one that is free soonest is forgotten. */

@@ -7,7 +7,11 @@ export default defineGateway({
   name: "sessions",
   targets: ["nginx", "istio", "node-gateway"],
   front: { kind: "alb", networks: ["10.0.0.0/16"] },
-  hosts: { "sessions.test": {} },
+  hosts: {
+    "sessions.test": {},
+    // Each of its tenants has pages of his own.
+    "*.rooms.sessions.test": { tenants: { red: 1, blue: 2 } },
+  },
   secrets: { "jwt-secret": { env: "SESSIONS_JWT_SECRET" } },
   issuers: {
     own: {

@@ -203,8 +203,12 @@ export function connect(endpoint: Endpoint, request: WireRequest, protocols?: st
 }
 
 /** Whom the certificate is of that a connection was shown. */
-export const certificateOf = (socket: net.Socket): { certificate?: string } =>
-  socket instanceof tls.TLSSocket ? { certificate: String(socket.getPeerCertificate().subject.CN) } : {};
+export function certificateOf(socket: net.Socket): { certificate?: string } {
+  // Nothing where the connection has ended since.
+  const shown =
+    socket instanceof tls.TLSSocket ? (socket.getPeerCertificate() as Partial<tls.PeerCertificate> | null) : null;
+  return shown?.subject ? { certificate: String(shown.subject.CN) } : {};
+}
 
 /** Whether another request may follow on the connection. */
 function isOpen({ answer: { headers }, socket }: OpenAnswer<net.Socket>): boolean {

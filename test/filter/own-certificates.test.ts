@@ -31,6 +31,7 @@ async function stand(): Promise<Stand> {
   const faults: unknown[] = [];
   const hosts = { "one.test": filesOfSecret(directory, "one"), "*.star.test": filesOfSecret(directory, "stars") };
   const shown = new OwnCertificates(filesOfSecret(directory, "all"), hosts, (error) => faults.push(error));
+  shown.refresh();
   const server: Server = createServer({
     ...shown.forAll,
     SNICallback: (name, answer) => {
@@ -76,6 +77,7 @@ test("a host whose own is not there shows that of all until it is; without that 
   const hosts = { "one.test": filesOfSecret(directory, "one") };
   const faults: unknown[] = [];
   const shown = new OwnCertificates(filesOfSecret(directory, "all"), hosts, (error) => faults.push(error));
+  shown.refresh();
   expect(String(faults)).toMatch(/ENOENT/);
   expect(shown.contextFor("one.test")).toBe(shown.contextFor(""));
   await write(directory, "one", "one");

@@ -41,6 +41,18 @@ describe("GCRA", () => {
     expect(admitted.length).toBe(5 + 49);
   });
 
+  test("a whole burst is admitted at once, whatever time it is", () => {
+    const nowMs = 1_764_400_000_123;
+    for (let requests = 1; requests <= 120; requests++) {
+      for (const perMs of [1_000, 2_000, 30_000, 60_000, 3_600_000, 86_400_000]) {
+        const c = counter("a", requests, perMs, requests - 1);
+        const counters = new MemoryCounters();
+        const waits = Array.from({ length: requests + 1 }, () => counters.take([c], nowMs).waitMs);
+        expect([requests, perMs, waits.filter((wait) => wait === 0).length]).toEqual([requests, perMs, requests]);
+      }
+    }
+  });
+
   test("the first request of a key starts from now", () => {
     expect(gcra(undefined, counter("a", 1, 1000, 0), 7000)).toEqual({ waitMs: 0, tat: 8000 });
     expect(gcra(8000, counter("a", 1, 1000, 0), 7400)).toEqual({ waitMs: 600, tat: 8000 });

@@ -143,7 +143,7 @@ export type JwtConfig = z.output<typeof schema> & {
   claimHeadersDiffer: boolean;
   /** The route takes WebSockets. */
   handshakes: boolean;
-  /** Whose pages may open a WebSocket with a token from a cookie: those that CORS lists, and the host's own. */
+  /** Whose pages may open a WebSocket with a token from a cookie, beside those of the host that is asked for: those that CORS lists. */
   origins: readonly string[];
 };
 
@@ -155,7 +155,9 @@ type PlainConfig = z.output<typeof schema>;
 function isOwnPage({ origins }: JwtConfig, request: GatewayRequest): boolean {
   if (!asksForWebSocket(request)) return true;
   const [origin, ...others] = headerValues(request, "origin");
-  return origin !== undefined && others.length === 0 && isListed(origins, origin);
+  return (
+    others.length === 0 && origin !== undefined && (origin === `https://${request.host}` || isListed(origins, origin))
+  );
 }
 
 /** What follows from a token that was looked at: who calls, and what the upstream hears of him. */

@@ -76,17 +76,20 @@ function refused(waitMs: number): Decision {
 /** What a client is told of the limit that it has least left of (draft-ietf-httpapi-ratelimit-headers-06). */
 export const RATE_LIMIT_HEADERS = ["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"] as const;
 
-function tell({ response }: Exchange, counters: readonly Counter[], usedMs: readonly number[]): void {
-  let least = Number(response.set.get("ratelimit-remaining") ?? Infinity);
+function tell({ response }: Exchange, counters: readonly Counter[], { waitMs, usedMs }: Taken): void {
+  const known = (name: (typeof RATE_LIMIT_HEADERS)[number]): number => Number(response.set.get(name) ?? NaN);
+  // Who refuses is told of, whatever is left elsewhere.
+  let [least, latest] = waitMs > 0 ? [Infinity, 0] : [known("ratelimit-remaining"), known("ratelimit-reset")];
   for (const [i, { requests, perMs, burst }] of counters.entries()) {
-    const used = usedMs[i] ?? 0;
+    const usedS = Math.ceil((usedMs[i] ?? 0) / 1000);
     // A rounding of the store's clock costs nobody a request.
-    const left = Math.max(0, Math.floor(burst + 1 - (used * requests) / perMs + 0.001));
-    if (left >= least) continue;
-    least = left;
+    const exact = burst + 1 - ((usedMs[i] ?? 0) * requests) / perMs;
+    const left = Math.max(0, waitMs > 0 && exact < 1.001 ? 0 : Math.floor(exact + 0.001));
+    if (left > least || (left === least && usedS <= latest)) continue;
+    [least, latest] = [left, usedS];
     response.set.set("ratelimit-limit", String(burst + 1));
     response.set.set("ratelimit-remaining", String(left));
-    response.set.set("ratelimit-reset", String(Math.ceil(used / 1000)));
+    response.set.set("ratelimit-reset", String(usedS));
   }
 }
 
@@ -133,9 +136,9 @@ export const rateLimit = policyKind({
     if (config.headers) for (const name of RATE_LIMIT_HEADERS) exchange.response.remove.add(name);
     const cluster = countersOf(config, "cluster", exchange);
     const replica = countersOf(config, "replica", exchange);
-    const judged = (counters: readonly Counter[], { waitMs, usedMs }: Taken): Decision => {
-      if (config.headers) tell(exchange, counters, usedMs);
-      return waitMs > 0 ? refused(waitMs) : undefined;
+    const judged = (counters: readonly Counter[], taken: Taken): Decision => {
+      if (config.headers) tell(exchange, counters, taken);
+      return taken.waitMs > 0 ? refused(taken.waitMs) : undefined;
     };
     // Another store, so not in the same step: a call that a replica refuses has counted in the cluster.
     const ofReplica = (): Later => later(state.local.take(replica, now), (taken) => judged(replica, taken));
