@@ -22,6 +22,9 @@ interface Known {
   context: SecureContext;
 }
 
+const unusable = (name: string, error: unknown): Error =>
+  new Error(`The certificate of ${name || "all hosts"} cannot be used: ${String(error)}`);
+
 /** The texts of both files. */
 const read = ({ cert, key }: CertificateFiles): CertificateFiles => ({
   cert: readFileSync(cert, "utf8"),
@@ -45,7 +48,11 @@ export class OwnCertificates {
     private readonly hosts: Readonly<Record<string, CertificateFiles>>,
     private readonly onFault: (error: unknown) => void,
   ) {
-    this.#look("", all);
+    try {
+      this.#look("", all);
+    } catch (error) {
+      throw unusable("", error);
+    }
   }
 
   #look(name: string, files: CertificateFiles): void {
@@ -78,7 +85,7 @@ export class OwnCertificates {
       try {
         this.#look(name, files);
       } catch (error) {
-        this.onFault(new Error(`The certificate of ${name || "all hosts"} cannot be used: ${String(error)}`));
+        this.onFault(unusable(name, error));
       }
     }
   }

@@ -4,8 +4,7 @@ import type { Counter, CounterStore, Taken } from "./store";
 const STEP_MS = 2 ** -12;
 
 /** What the roundings of a whole burst may come to, and never half a request. */
-const tolerance = (interval: number, burst: number): number =>
-  Math.min(interval / 2, (burst + 1) * STEP_MS);
+const tolerance = (interval: number, burst: number): number => Math.min(interval / 2, (burst + 1) * STEP_MS);
 
 /** The generic cell rate algorithm: `tat` is the theoretical arrival time kept for a key. */
 export function gcra(tat: number | undefined, counter: Counter, nowMs: number): { waitMs: number; tat: number } {
