@@ -86,7 +86,7 @@ function runChanged(
   mutant: string,
   changed: { file: string; text: string },
   target: string,
-  subjects: readonly string[],
+  only: readonly string[],
 ): Promise<Outcome> {
   const args = ["--import", "tsx", path.join(ROOT, "test/conformance/main.ts"), "--target", target];
   const env = {
@@ -95,8 +95,7 @@ function runChanged(
     GATEWRIGHT_MUTANT: JSON.stringify(changed),
   };
   return new Promise((resolve) => {
-    const all = [...args, ...subjects.flatMap((s) => ["--subject", s])];
-    const child = spawn(process.execPath, all, { cwd: ROOT, env, stdio: "ignore" });
+    const child = spawn(process.execPath, [...args, ...only], { cwd: ROOT, env, stdio: "ignore" });
     child.on("close", (code) => {
       // Nothing that was run, or could be, proves anything.
       resolve({ mutant, ...(code === 1 && { killedBy: "a case" }) });
@@ -105,12 +104,17 @@ function runChanged(
 }
 
 const runDecision = ({ file, text, line, was, kind }: Mutant): Promise<Outcome> =>
-  runChanged(`${path.relative(ROOT, file)}:${String(line)} without ${was}`, { file, text }, "decide", subjectsOf(kind));
+  runChanged(
+    `${path.relative(ROOT, file)}:${String(line)} without ${was}`,
+    { file, text },
+    "decide",
+    subjectsOf(kind).flatMap((s) => ["--subject", s]),
+  );
 
 async function runNamed(mutant: NamedMutant): Promise<Outcome> {
-  const { name, file, target, subjects } = mutant;
+  const { name, file, target, red } = mutant;
   const changed = { file: path.join(ROOT, file), text: changedText(mutant) };
-  const outcome = await runChanged(`${target}: ${name}`, changed, target, subjects);
+  const outcome = await runChanged(`${target}: ${name}`, changed, target, ["--name", red]);
   process.stdout.write(`${outcome.mutant}: ${outcome.killedBy ?? "SURVIVED"}\n`);
   return outcome;
 }

@@ -9,13 +9,13 @@ export interface NamedMutant {
   from: string;
   to: string;
   target: string;
-  /** Subjects of the cases that must turn red. */
-  subjects: readonly string[];
+  /** The case that must turn red. */
+  red: string;
 }
 
 const ROOT = path.join(__dirname, "../..");
 
-const OF_REPORTS = { subjects: ["breaker"] };
+const OF_REPORTS = { red: "three callers' errors do" };
 const HEEDED = { file: "lib/decision/report.ts", ...OF_REPORTS };
 
 export const NAMED: readonly NamedMutant[] = [
@@ -41,7 +41,7 @@ export const NAMED: readonly NamedMutant[] = [
   ]),
   ...["nginx", "istio", "node-gateway"].map((target) => ({
     ...{ name: "a place that is not given back", target, file: "lib/policy/kinds/connections.ts" },
-    ...{ from: "exchange.atEnd.push(", to: "void (", subjects: ["connections"] },
+    ...{ from: "exchange.atEnd.push(", to: "void (", red: "a connection that ends makes room for one" },
   })),
 ];
 
