@@ -11,6 +11,7 @@ import {
 import { headerValues, type GatewayRequest, type HeaderLine, type KeySource, type SecretSource } from "../policy";
 import { configOf, type ConfiguredPolicy } from "../decision/gateway";
 import { ALGORITHM_NAMES, type Algorithm } from "../identity/token";
+import { basicOf, keyHeader } from "../policy/kinds/api-key";
 
 /** Keys and secrets made here, in place of those that a question has none of: nothing of them holds anywhere else. */
 
@@ -55,14 +56,15 @@ export class Proofs {
   /** The request with what it brings as proof made good, for the policies that will look at it. */
   accept(request: GatewayRequest, policies: readonly ConfiguredPolicy[]): GatewayRequest {
     const jwt = configOf(policies, "jwt") as { mode: string; header?: string } | undefined;
-    const apiKey = configOf(policies, "apiKey") as { header: string; secret: string } | undefined;
+    const apiKey = configOf(policies, "apiKey") as { basic: boolean; header: string; secret: string } | undefined;
     const signature = configOf(policies, "signature") as { secret: string } | undefined;
     let { headers } = request;
     if (jwt && jwt.mode !== "open") headers = headers.map((line) => this.#tokenIn(line, jwt.header));
     if (apiKey) {
-      const [given] = headerValues(request, apiKey.header);
-      if (given) this.notes.push(NOTES.apiKey);
-      this.#know(apiKey.secret, { explain: given || randomBytes(32).toString("base64url") });
+      const [line = ""] = headerValues(request, keyHeader(apiKey));
+      const given = apiKey.basic ? basicOf(line) : { id: "explain", key: line };
+      if (given?.key) this.notes.push(NOTES.apiKey);
+      this.#know(apiKey.secret, { [given?.id ?? "explain"]: given?.key || randomBytes(32).toString("base64url") });
     }
     const secretHeaders = configOf(policies, "secretHeaders") as { set: Record<string, string> } | undefined;
     for (const secret of Object.values(secretHeaders?.set ?? {})) this.#rings.set(secret, [`<secret:${secret}>`]);

@@ -1,5 +1,6 @@
 import type { HostHeaders } from "../decision/answer";
 import { DOOR_WITH_BODY } from "./filter/claims";
+import { keyHeader } from "../policy/kinds/api-key";
 import { SIGNATURE_HEADERS } from "../policy/kinds/signature";
 import { configOf, type Host } from "../decision/gateway";
 
@@ -30,7 +31,7 @@ export function hostHeaders(host: Host): HostHeaders {
 /** Headers that the door looks at beside those that it sets. */
 export function askedHeaders(host: Host): string[] {
   const names = host.routes.flatMap((route) => {
-    const apiKey = configOf(route.policies, "apiKey") as { header: string } | undefined;
+    const apiKey = configOf(route.policies, "apiKey") as { basic: boolean; header: string } | undefined;
     const csrf = configOf(route.policies, "csrf") as { header: string } | undefined;
     const jwt = configOf(route.policies, "jwt") as { cookie?: string; header?: string } | undefined;
     const cookie = csrf !== undefined || jwt?.cookie !== undefined;
@@ -41,7 +42,7 @@ export function askedHeaders(host: Host): string[] {
       ...chosenBy,
       ...(kinds.some((kind) => kind in DOOR_WITH_BODY) ? ["content-type", "content-encoding"] : []),
       ...(kinds.includes("signature") ? SIGNATURE_HEADERS : []),
-      ...(apiKey ? [apiKey.header] : []),
+      ...(apiKey ? [keyHeader(apiKey)] : []),
       ...(csrf ? [csrf.header] : []),
       ...(cookie ? ["cookie"] : []),
       ...(jwt?.header === undefined ? [] : [jwt.header]),

@@ -47,6 +47,12 @@ const model = (change: Partial<GatewayInput> = {}): GatewayInput =>
         policies: { apiKey: { header: "x-key", secret: "ring" } },
       },
       {
+        name: "by-password",
+        match: { prefix: ["/by-password"] },
+        service: "orders",
+        policies: { apiKey: { basic: true, secret: "ring" } },
+      },
+      {
         name: "signed",
         match: { prefix: ["/signed"] },
         service: "orders",
@@ -130,6 +136,14 @@ describe("an API key", () => {
     expect(ran.out).toMatch(/^9 +apiKey +pass/m);
     expect(ran.out).toMatch(/outcome {2}goes to orders/);
     expect(ran.out).toMatch(/^note .*API key.*not judged here/m);
+  });
+
+  test("that is given as a password is a good one of its user", async () => {
+    const good = Buffer.from("machine:abc").toString("base64");
+    const ran = await ask("/by-password", ...headers({ Authorization: `Basic ${good}` }));
+    expect(ran.out).toMatch(/outcome {2}goes to orders/);
+    expect(ran.out).toMatch(/^note .*API key.*not judged here/m);
+    expect((await ask("/by-password", ...headers({ "x-api-key": "abc" }))).out).toMatch(/401 api-key-missing/);
   });
 
   test("that is missing, twice there or empty is refused", async () => {

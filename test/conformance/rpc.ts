@@ -6,7 +6,7 @@ export default defineGateway({
   name: "rpc",
   targets: ["nginx", "istio"],
   front: { kind: "alb", networks: ["10.0.0.0/16"] },
-  hosts: { "rpc.test": {} },
+  hosts: { "rpc.test": {}, "dropping.rpc.test": { policies: { headerHygiene: { drop: ["grpc-timeout"] } } } },
   issuers: {
     main: {
       issuer: "https://issuer.rpc.test",
@@ -50,12 +50,20 @@ export default defineGateway({
       service: "calls",
       policies: { jwt: { issuers: ["main"] }, bodySize: null, responseHeaders: { remove: ["x-powered-by"] } },
     },
-    { name: "sealed", match: { prefix: ["/rpc.Sealed"] }, service: "sealed" },
+    {
+      name: "sealed",
+      match: { prefix: ["/rpc.Sealed"] },
+      service: "sealed",
+      policies: { requestHeaders: { remove: ["grpc-timeout"] } },
+    },
     {
       name: "below",
       match: { prefix: ["/below/rpc.Below"] },
       service: "calls",
-      policies: { rewrite: { prefix: "/below", replacement: "/" } },
+      policies: {
+        rewrite: { prefix: "/below", replacement: "/" },
+        requestHeaders: { set: { "grpc-timeout": "9S" } },
+      },
     },
   ],
 });

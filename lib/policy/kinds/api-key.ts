@@ -53,12 +53,16 @@ const OWN_HEADER = "x-api-key";
 const BASIC = /^basic ([A-Za-z0-9+/]+={0,2})$/i;
 
 /** Id and key as user and password (RFC 7617 section 2). */
-function basicOf(line: string): { id: string; key: string } | undefined {
+export function basicOf(line: string): { id: string; key: string } | undefined {
   const [, encoded = ""] = BASIC.exec(line) ?? [];
   const text = Buffer.from(encoded, "base64").toString("utf8");
   const colon = text.indexOf(":");
   return colon < 1 ? undefined : { id: text.slice(0, colon), key: text.slice(colon + 1) };
 }
+
+/** The header that a key is in. */
+export const keyHeader = ({ basic, header }: { basic: boolean; header: string }): string =>
+  basic ? "authorization" : header;
 
 /** What a key that has been leaked or guessed gets is what an absent one gets. */
 const refuse = (reason: string, challenge: string): Decision => ({
@@ -88,7 +92,7 @@ export const apiKey = policyKind({
   requires: ({ basic }) => (basic ? ["ApiKey", "ApiKeyAsPassword"] : ["ApiKey"]),
   decide(config, exchange, state) {
     const { basic, secret } = config;
-    const header = basic ? "authorization" : config.header;
+    const header = keyHeader(config);
     const challenge = basic ? `Basic realm="${exchange.system}", charset="UTF-8"` : `ApiKey header="${header}"`;
     const [line, ...others] = headerValues(exchange.request, header);
     if (line === undefined || others.length > 0) return refuse("api-key-missing", challenge);

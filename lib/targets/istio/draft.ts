@@ -26,6 +26,8 @@ export interface RouteDraft {
   countedBytes?: number;
   /** WebSockets are taken, and may be silent for so long. */
   webSocketIdleMs?: number;
+  /** A service of it speaks gRPC. */
+  grpc?: boolean;
   rewrite?: RewriteConfig;
   requestHeaders?: HeaderChangeConfig;
   responseHeaders?: ResponseHeadersConfig;

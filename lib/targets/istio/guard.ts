@@ -5,7 +5,6 @@ import { isIPv6 } from "node:net";
 import { STEERING_FAMILIES, STEERING_HEADERS } from "../../policy/kinds/header-hygiene";
 import { trustedHops } from "../front";
 import { identityHeaders } from "../identity-headers";
-import { configOf } from "../../decision/gateway";
 import { groupsOf } from "../../policy/client-address";
 import { isOriginPattern, originExpression } from "../../policy/origins";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
@@ -75,14 +74,13 @@ function answerRules({ responseHeaders }: RouteDraft): object {
 }
 
 function routeRules(host: HostDraft, route: RouteDraft): object {
-  const grpc = configOf(route.route.policies, "backendGrpc") !== undefined;
   const identity = identityHeaders(host.host);
   return {
     max_body: route.maxBodyBytes,
     labels: route.labels,
     counted: route.countedBytes,
     compresses: route.compression !== undefined || undefined,
-    grpc: grpc || undefined,
+    grpc: route.grpc,
     takes_upgrade: route.webSocketIdleMs !== undefined || undefined,
     // Whoever is asked compares them with the token first.
     drop: route.door || route.through || identity.length === 0 ? undefined : identity,

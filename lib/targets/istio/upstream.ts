@@ -72,6 +72,7 @@ export const backendGrpc: Enforcer<IstioDraft> = {
   supports: ["BackendGrpc", "BackendGrpcSeveral", "BackendGrpcTries", "BackendGrpcLongNames"],
   stage: "afterExtAuth",
   apply(placement, draft) {
+    routeOf(draft, placement).grpc = true;
     for (const service of (placement.config as BackendGrpcConfig).services) draft.backendGrpc.add(service);
   },
 };

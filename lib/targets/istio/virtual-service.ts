@@ -10,7 +10,7 @@ import {
   type VirtualServiceSpecHttp,
   type VirtualServiceSpecHttpMatch,
 } from "../../../imports/networking.istio.io";
-import { configOf, routeEntries, type HeaderMatch, type RouteEntry } from "../../decision/gateway";
+import { routeEntries, type HeaderMatch, type RouteEntry } from "../../decision/gateway";
 import { segmentsOf } from "../../policy/path-template";
 import { IDEMPOTENT } from "../../policy/kinds/upstream";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
@@ -65,10 +65,11 @@ const formatted = (set: Readonly<Record<string, string>> = {}): Record<string, s
 /** What the client has said of it, and not what Envoy makes of that and of its own times. */
 const GRPC_TIMEOUT = "grpc-timeout";
 
-function headerChanges({ requestHeaders, responseHeaders, through, door, route }: RouteDraft): Part<"headers"> {
-  const grpc = configOf(route.policies, "backendGrpc") !== undefined;
-  const set = { ...formatted(requestHeaders?.set ?? {}), ...(grpc && { [GRPC_TIMEOUT]: "%DYNAMIC_METADATA(gatewright:grpc_timeout)%" }) };
-  const remove = [...(through ? [] : TOLD), ...(grpc ? [GRPC_TIMEOUT] : []), ...(requestHeaders?.remove ?? [])];
+function headerChanges({ requestHeaders, responseHeaders, through, door, route, grpc }: RouteDraft): Part<"headers"> {
+  const dropped = requestHeaders?.remove ?? [];
+  const said = grpc && !dropped.includes(GRPC_TIMEOUT) ? { [GRPC_TIMEOUT]: "%DYNAMIC_METADATA(gatewright:grpc_timeout)%" } : {};
+  const set = { ...said, ...formatted(requestHeaders?.set ?? {}) };
+  const remove = [...new Set([...(through ? [] : TOLD), ...(grpc ? [GRPC_TIMEOUT] : []), ...dropped])];
   // What the filter says is not the service's to say.
   const hidden = [...new Set([...(responseHeaders?.remove ?? []), ...(door ? heardHeaders(route) : [])])];
   const request = {
