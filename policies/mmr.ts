@@ -21,6 +21,8 @@ const both = [
 export default defineGateway({
   name: "mmr",
   targets: ["nginx", "istio", "node-gateway"],
+  nginx: { modules: ["brotli"] },
+  accept: [{ difference: "nginx-brotli", reason: "Browsers take brotli, and services answer what is large with 200." }],
   front: { kind: "alb", networks: ["10.20.0.0/22"] },
   hosts: {
     "mmr.com": {},

@@ -25,6 +25,7 @@ const STOCK = [
   "add_header",
   "auth_request",
   "auth_request_set",
+  "client_body_buffer_size",
   "client_body_timeout",
   "client_header_timeout",
   "client_max_body_size",
@@ -197,12 +198,13 @@ describe.each(MODELS)("%s", (name, read, environment) => {
   }, 120_000);
 
   (existsSync(DEBIAN) ? test : test.skip)("Debian's older nginx takes what is for one, without a warning", async () => {
-    const older = { ...model(), nginx: { version: "1.23.0" } };
+    const older = { ...model(), nginx: { ...model().nginx, version: "1.23.0" } };
     expect(await complaints(DEBIAN, render(older, environment))).toEqual([]);
   });
 
   test("HTTP/2 is offered by either spelling", () => {
-    const ofVersion = (version: string): string => render({ ...model(), nginx: { version } }, environment);
+    const ofVersion = (version: string): string =>
+      render({ ...model(), nginx: { ...model().nginx, version } }, environment);
     expect(ofVersion("1.25.0")).toMatch(/listen [\d.:]+ ssl http2 default_server;/);
     expect(ofVersion("1.25.0")).not.toMatch(/http2 on/);
     expect(ofVersion("1.25.1")).toMatch(/^ {4}http2 on;$/m);

@@ -1,4 +1,4 @@
-import { kindNamed, type PolicyKind, type Refusal, type Report, type State } from "../policy";
+import { kindNamed, PHASES, type Admission, type PolicyKind, type Refusal, type Report, type State } from "../policy";
 import type { Verdict } from "./decide";
 import type { FilterPlan } from "./filter-plan";
 import { standIn, type FallbackConfig } from "../policy/kinds/fallback";
@@ -12,13 +12,24 @@ interface Reported {
   reported: NonNullable<PolicyKind["reported"]>;
 }
 
-const reportedOf = ({ policies }: Pick<Route, "policies">): Reported[] =>
-  policies.flatMap(({ kind, config }: ConfiguredPolicy) => {
-    const { reported } = kindNamed(kind) as PolicyKind;
-    return reported ? [{ kind, config, reported }] : [];
-  });
+const known = new WeakMap<Route["policies"], Reported[]>();
 
-/** What is needed to know, from a report, whose it is; no word of it is a person's. */
+/** Those of a route, in the order of their phases. */
+function reportedOf({ policies }: Pick<Route, "policies">): Reported[] {
+  let found = known.get(policies);
+  if (!found) {
+    found = policies
+      .flatMap(({ kind, config }: ConfiguredPolicy) => {
+        const { reported, phase } = kindNamed(kind) as PolicyKind;
+        return reported ? [{ kind, config, reported, phase }] : [];
+      })
+      .sort((a, b) => PHASES[a.phase] - PHASES[b.phase]);
+    known.set(policies, found);
+  }
+  return found;
+}
+
+/** What is needed to know, from a report, whose it is. */
 export interface Ticket {
   host: string;
   route: string;
@@ -26,6 +37,9 @@ export interface Ticket {
   /** A word for each kind that wants to know the end. */
   words: ReadonlyMap<string, string>;
 }
+
+/** Nothing where no route is known. */
+type Admitted = Refusal | Ticket | undefined;
 
 /** What a proxy has told of one exchange. */
 export interface ReportLine {
@@ -58,21 +72,37 @@ export function readTicket(text: string): Ticket | undefined {
   return { host, route, service, words };
 }
 
+/** Nobody was asked: somebody else has refused the call. */
+const NOT_CALLED: Report = { answeredBy: "proxy", status: 0 };
+
 /** Asks those who have a word before the call. What is admitted has a ticket. */
-export function admitReported({ exchange, host, route }: Verdict, state: State): Refusal | Ticket | undefined {
+export function admitReported(verdict: Verdict, state: State): Admitted | Promise<Admitted> {
+  const { exchange, host, route } = verdict;
   if (!host || !route) return undefined;
   const service = route.backends[0]?.service ?? "";
   exchange.service = service;
   const words = new Map<string, string>();
-  for (const { kind, config, reported } of reportedOf(route)) {
-    const word = reported.admit(config, exchange, state);
-    if ("refusal" in word) {
-      const stand = configOf(route.policies, "fallback") as FallbackConfig | undefined;
-      return stand ? standIn(stand, "breaker-open", word.refusal) : word.refusal;
+  const asked = reportedOf(route);
+  const refused = (refusal: Refusal, kind: string): Refusal => {
+    for (const other of asked) {
+      const word = words.get(other.kind);
+      if (word !== undefined) other.reported.ended(other.config, service, word, NOT_CALLED, state);
     }
-    words.set(kind, word.ticket);
-  }
-  return { host: host.name, route: route.name, service, words };
+    const stand = kind === "circuitBreaker" && (configOf(route.policies, "fallback") as FallbackConfig | undefined);
+    return stand ? standIn(stand, "breaker-open", refusal) : refusal;
+  };
+  const from = (n: number): Admitted | Promise<Admitted> => {
+    const next = asked[n];
+    if (!next) return { host: host.name, route: route.name, service, words };
+    const take = (word: Admission): Admitted | Promise<Admitted> => {
+      if ("refusal" in word) return refused(word.refusal, next.kind);
+      words.set(next.kind, word.ticket);
+      return from(n + 1);
+    };
+    const word = next.reported.admit(next.config, exchange, state);
+    return word instanceof Promise ? word.then(take) : take(word);
+  };
+  return from(0);
 }
 
 /** Tells those who wait for the end of an exchange of it. False for a ticket of another plan, which is nobody's. */

@@ -4,7 +4,7 @@ import type { State } from "../policy";
 import type { ExchangeRecord } from "./audit";
 import { answerDoor, failedAtDoor, shedAtDoor, type DoorJudgement } from "./door";
 import { InFlight } from "./in-flight";
-import { send, type PlainAnswer } from "./plain-answer";
+import { sendAsked, type PlainAnswer } from "./plain-answer";
 
 /** What a door needs of the filter around it. */
 interface Around {
@@ -43,7 +43,7 @@ export class DoorServer {
   answer(message: IncomingMessage, response: ServerResponse): void {
     const { around } = this;
     if (!around.enter(response)) {
-      send(response, shedAtDoor(message));
+      sendAsked(response, shedAtDoor(message));
       return;
     }
     try {
@@ -121,7 +121,7 @@ export class DoorServer {
   #sendAll(): void {
     for (const { response, answer } of this.#answers.splice(0)) {
       try {
-        send(response, answer);
+        sendAsked(response, answer);
       } catch (error) {
         if (!response.headersSent) {
           this.#refuse(response, error);

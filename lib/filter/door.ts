@@ -14,7 +14,7 @@ import { headBytes, IncomingBody, peerOf } from "./incoming";
 import { SHED, type PlainAnswer } from "./plain-answer";
 
 /** How a proxy asks at the door, and in what form it wants the answer. */
-type DoorForm = "nginx" | "envoy" | "ingress-nginx";
+type DoorForm = "nginx" | "nginx-with-body" | "envoy" | "ingress-nginx";
 
 const ENVOY_PREFIX = "/door/envoy";
 
@@ -53,15 +53,18 @@ export class DoorMessage extends IncomingMessage {
   }
 }
 
+const ofNginx = (_message: IncomingMessage, told: Told): Question => ({
+  method: told["x-gateway-method"],
+  target: told["x-gateway-target"],
+  client: told["x-gateway-client"],
+  route: told["x-gateway-route"],
+  host: told["host"],
+});
+
 /** Where each form of door finds it. */
 const FORMS: Readonly<Record<DoorForm, (message: IncomingMessage, told: Told) => Question>> = {
-  nginx: (_message, told) => ({
-    method: told["x-gateway-method"],
-    target: told["x-gateway-target"],
-    client: told["x-gateway-client"],
-    route: told["x-gateway-route"],
-    host: told["host"],
-  }),
+  nginx: ofNginx,
+  "nginx-with-body": ofNginx,
   envoy: (message, told) => ({
     method: message.method,
     target: message.url?.slice(ENVOY_PREFIX.length),
@@ -85,6 +88,7 @@ const OF_BOTH: readonly string[] = ["host", "content-length"];
 
 function formOf(url: string): DoorForm | undefined {
   if (url === "/door/nginx") return "nginx";
+  if (url === "/door/nginx-with-body") return "nginx-with-body";
   if (url.startsWith(`${ENVOY_PREFIX}/`)) return "envoy";
   return url === "/door/ingress-nginx" ? "ingress-nginx" : undefined;
 }
@@ -141,8 +145,8 @@ function readDoor(
     headers,
     client,
     headBytes: headBytes(method, target, headers),
-    // Where the proxy shows it, it has a length.
-    ...(form === "envoy" && {
+    // Where the proxy shows it, it has a length; a handshake has none.
+    ...(form !== "ingress-nginx" && {
       body: new IncomingBody(message, { framing: { length: told["content-length"], chunked: false } }),
     }),
   };
@@ -158,13 +162,16 @@ function limitLines({ exchange: { response } }: Verdict): HeaderLine[] {
   });
 }
 
+/** Whoever asks passes the whole answer of a refusal on. */
+const inOwnWords = (form: DoorForm | undefined): boolean => form === "envoy" || form === "nginx-with-body";
+
 function refuse(form: DoorForm, verdict: Verdict, refusal: Refusal): DoorAnswer {
   const { status, reason, message } = refusal;
-  if (form === "envoy") {
+  if (inOwnWords(form)) {
     const host = verdict.host as PlannedHost | undefined;
     const { headers, body } = refusalContent(host?.errorBody, verdict.exchange.requestId, refusal);
     return {
-      status: toldStatus(status),
+      status: form === "envoy" ? toldStatus(status) : status,
       headers: [...headers, ["x-gateway-reason", reason], ...limitLines(verdict)],
       body,
     };
@@ -186,6 +193,8 @@ function allow(form: DoorForm, verdict: Verdict, ticket: Ticket | undefined): Do
     const drop = [...(host?.identityHeaders ?? []), ...upstream.remove].filter((name) => !upstream.set.has(name));
     if (drop.length > 0) headers.push(["x-envoy-auth-headers-to-remove", [...new Set(drop)].join(",")]);
   }
+  // nginx calls the service with what it has kept of the request.
+  if (form === "nginx-with-body") headers.push(["x-accel-redirect", "@admitted"]);
   return { status: 200, headers, body: "" };
 }
 
@@ -195,8 +204,12 @@ function unjudged(message: IncomingMessage, reason: string): DoorJudgement {
   const { method = "", url = "" } = message;
   const asked = { scheme: "https" as const, method, host: "", target: url, headers: [], client: peerOf(message) };
   const record = recordOf(door?.request ?? { ...asked, headBytes: 0 }, {}, 0);
+  const refusal = { status: 403, reason, message: "The request is not allowed here." };
+  const { headers, body } = inOwnWords(formOf(url))
+    ? refusalContent(undefined, "", refusal)
+    : { headers: [], body: "" };
   return {
-    answer: { status: 403, headers: [["x-gateway-reason", reason]], body: "" },
+    answer: { status: 403, headers: [...headers, ["x-gateway-reason", reason]], body },
     record: { ...record, route: door?.route ?? "", status: 403, reason },
   };
 }
@@ -227,8 +240,7 @@ export function answerDoor(
   // Somebody asks who is no proxy of ours, or a client has found a way to confuse one.
   if (!door) return unjudged(message, "unreadable");
   const { form, request, route } = door;
-  const conclude = (verdict: Verdict): DoorJudgement => {
-    const leave = verdict.answer || !plan.reports ? undefined : admitReported(verdict, state);
+  const conclude = (verdict: Verdict, leave?: Refusal | Ticket): DoorJudgement => {
     const refusal = verdict.answer ?? (leave && "status" in leave ? leave : undefined);
     const ticket = leave && !("status" in leave) ? leave : undefined;
     const answer = refusal ? refuse(form, verdict, refusal) : allow(form, verdict, ticket);
@@ -239,16 +251,25 @@ export function answerDoor(
     const record = recordOf(request, { verdict, answer: outcome }, performance.now() - start, caller);
     return { answer, record, ...(ticket && { reported: true }) };
   };
+  const admit = (verdict: Verdict): DoorJudgement | Promise<DoorJudgement> => {
+    if (verdict.answer || !plan.reports) return conclude(verdict);
+    const leave = admitReported(verdict, state);
+    return leave instanceof Promise ? leave.then((word) => conclude(verdict, word)) : conclude(verdict, leave);
+  };
   const verdict = decideRequest(plan, request, state, randomUUID, { chosen: route });
-  return verdict instanceof Promise ? verdict.then(conclude) : conclude(verdict);
+  return verdict instanceof Promise ? verdict.then(admit) : admit(verdict);
 }
 
 /** Too much to do: never a 5xx, which a proxy that is told to may take for a yes. */
 export function shedAtDoor(message: IncomingMessage): PlainAnswer {
-  if (formOf(message.url ?? "") === "envoy") return { status: 429, headers: SHED, body: "" };
+  const refusal = { status: 429, reason: "overload", message: "Too much to do now." };
+  if (inOwnWords(formOf(message.url ?? ""))) {
+    const { headers, body } = refusalContent(undefined, "", refusal);
+    return { status: 429, headers: [...SHED, ...headers], body };
+  }
   const told: HeaderLine[] = [
     ["x-gateway-status", "429"],
-    ["x-gateway-message", "Too much to do now."],
+    ["x-gateway-message", refusal.message],
   ];
   return { status: 403, headers: [...SHED, ...told], body: "" };
 }

@@ -8,9 +8,16 @@ export interface PlainAnswer {
   body: string;
 }
 
-export function send(response: ServerResponse, { status, headers, body }: PlainAnswer): void {
+const NO_STORE: HeaderLine = ["cache-control", "no-store"];
+
+export function send(response: ServerResponse, answer: PlainAnswer): void {
+  sendAsked(response, { ...answer, headers: [NO_STORE, ...answer.headers] });
+}
+
+/** An answer to a proxy: what it says of caches would be said of the service's answer as well. */
+export function sendAsked(response: ServerResponse, { status, headers, body }: PlainAnswer): void {
   // A flat list: Node writes it as it is.
-  const lines = ["cache-control", "no-store", "content-length", String(Buffer.byteLength(body))];
+  const lines = ["content-length", String(Buffer.byteLength(body))];
   for (const [name, value] of headers) lines.push(name, value);
   response.sendDate = false;
   response.writeHead(status, lines);

@@ -172,6 +172,11 @@ export const gatewaySchema = z.strictObject({
         .string()
         .regex(/^1\.(2[3-9]|[3-9]\d)\.\d+$/, "write a version from 1.23.0 on, such as 1.25.1")
         .default("1.25.1"),
+      /** Modules that it has beside its stock ones. */
+      modules: z
+        .array(z.enum(["brotli"]))
+        .refine(unique, "name each once")
+        .default([]),
     })
     .prefault({}),
   hosts: z

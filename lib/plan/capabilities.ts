@@ -12,6 +12,8 @@ export interface Claim {
   supports: readonly Feature[];
   /** Relative to the door: a native form before it cannot follow what the door decides. */
   stage: "beforeExtAuth" | "afterExtAuth";
+  /** A module of the proxy that it needs beside its stock ones: used only where the model says that it is there. */
+  module?: string;
   /** A near form that differs in a stated way: used only where the model accepts the difference by this name. */
   difference?: { name: string; text: string };
 }

@@ -1,6 +1,6 @@
 import { kindNamed, type PolicyKind } from "../policy";
 import type { Gateway } from "../decision/gateway";
-import type { TargetPlan } from "./plan";
+import { isShownBody, type TargetPlan } from "./plan";
 import { columns } from "./columns";
 
 /** What a request on a route costs beside the proxy itself, and for whose sake. */
@@ -16,7 +16,7 @@ function costOf(plan: TargetPlan, host: string, route: string): string {
   const carried = own.filter((p) => p.place === "proxied");
   if (carried.length === 0) {
     const asked = own.some((p) => p.place !== "native");
-    const judged = own.filter((p) => p.place === "ext-auth-body").map((p) => p.kind);
+    const judged = own.filter(isShownBody).map((p) => p.kind);
     const withBody = judged.length > 0 ? ` with the body (${judged.join(", ")})` : "";
     return asked ? `a call${withBody}${plan.reports ? " and a report" : ""}` : "-";
   }

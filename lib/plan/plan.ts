@@ -29,6 +29,10 @@ export interface Placement {
   forces?: true;
 }
 
+/** The proxy shows the filter the body for its sake. */
+export const isShownBody = ({ place, kind }: Placement): boolean =>
+  place === "ext-auth-body" || (place === "reported" && (kindNamed(kind) as PolicyKind).reported?.seesBody === true);
+
 export interface TargetPlan {
   target: string;
   proven: boolean;
@@ -109,6 +113,7 @@ class Planner {
     private readonly gateway: Gateway,
     private readonly capabilities: Capabilities,
     private readonly accepted: ReadonlySet<string>,
+    private readonly modules: readonly string[],
     private readonly wanted: readonly Wanted[],
   ) {}
 
@@ -186,7 +191,11 @@ class Planner {
   }
 
   #usable(claim: Claim): boolean {
-    return claim.difference === undefined || this.accepted.has(claim.difference.name);
+    return this.#isThere(claim) && (claim.difference === undefined || this.accepted.has(claim.difference.name));
+  }
+
+  #isThere({ module }: Claim): boolean {
+    return module === undefined || this.modules.includes(module);
   }
 
   /** A form that runs before the door must not hide a refusal that the door owes first. */
@@ -216,7 +225,7 @@ class Planner {
     ];
     const lacking = missing(claims, features);
     const spared = (of: readonly Claim[], asked: readonly Feature[]): NonNullable<Claim["difference"]>[] =>
-      of.flatMap((c) => (c.difference && covers(c, asked) ? [c.difference] : []));
+      of.flatMap((c) => (c.difference && this.#isThere(c) && covers(c, asked) ? [c.difference] : []));
     const at = [
       this.gateway.system,
       ...(route ? ["routes", route.name] : ["hosts", host.name]),
@@ -262,9 +271,10 @@ export function planTarget(
   gateway: Gateway,
   capabilities: Capabilities,
   accepted: readonly string[],
+  modules: readonly string[] = [],
 ): Result<TargetPlan> & { usedDifferences: readonly string[] } {
   const wanted = wantedOf(gateway);
-  const planner = new Planner(gateway, capabilities, new Set(accepted), wanted);
+  const planner = new Planner(gateway, capabilities, new Set(accepted), modules, wanted);
   for (const one of wanted) planner.place(one);
   const { diagnostics, placements, used } = planner;
   const usedDifferences = [...used];

@@ -194,11 +194,16 @@ export interface PolicyKind<S extends z.ZodType = z.ZodType> {
   around?(config: z.output<S>, exchange: Exchange, state: State, call: () => Promise<Answer>): Promise<Answer>;
   /** The same where a proxy calls the service: a word before the call, and what its end is told with. */
   reported?: {
-    /** A ticket comes back with the report; it names what the report is about, and no person. */
-    admit(config: z.output<S>, exchange: Exchange, state: State): { refusal: Refusal } | { ticket: string };
+    /** The word depends on the body. */
+    seesBody?: true;
+    /** A ticket comes back with the report; it names what the report is about. */
+    admit(config: z.output<S>, exchange: Exchange, state: State): Admission | Promise<Admission>;
     ended(config: z.output<S>, service: string, ticket: string, report: Report, state: State): void;
   };
 }
+
+/** A word before a call whose end is reported. */
+export type Admission = { refusal: Refusal } | { ticket: string };
 
 /** Gives the literal name to the type, so that a registry can be typed by it. */
 export function policyKind<K extends string, S extends z.ZodType>(

@@ -2,7 +2,7 @@ import { diagnostic, hasErrors, type Diagnostic, type Result } from "../diagnost
 import { modelIn, resolveGateway, type GatewayModel } from "../model";
 import { planTarget, type Capabilities, type TargetPlan } from "../plan";
 import type { Gateway } from "../decision/gateway";
-import { AS_GATEWAY, BEHIND_A_PROXY, filterFile, WITH_BODIES, WITH_REPORTS } from "./filter";
+import { AS_GATEWAY, BEHIND_A_PROXY, filterFile, WITH_REPORTS } from "./filter";
 import { ingressNginx } from "./ingress-nginx";
 import { istio } from "./istio";
 import { nginx } from "./nginx";
@@ -36,7 +36,7 @@ function entry<D>(target: Target<D>, filter: FilterClaims, filterPath: (g: Gatew
 export const TARGETS: readonly Entry[] = [
   entry(nginx, WITH_REPORTS, (g) => `nginx/${g.system}/${g.environment}/filter.json`),
   entry(ingressNginx, BEHIND_A_PROXY, (g) => `nginx/${g.system}/${g.environment}/ingress-nginx/filter.json`),
-  entry(istio, WITH_BODIES, (g) => `istio/${g.system}/${g.environment}/filter.json`),
+  entry(istio, WITH_REPORTS, (g) => `istio/${g.system}/${g.environment}/filter.json`),
   entry(nodeGateway, AS_GATEWAY, (g) => `kubernetes/${g.system}/${g.environment}/node-gateway/plan.json`),
 ];
 
@@ -121,7 +121,7 @@ export function compile(
     if (refused) diagnostics.push(diagnostic("plan/unsupported-front", at, refused.why, refused.fix));
     diagnostics.push(...refusedCallers(model, target, accepted));
     if (!target.keepsCallers && withWorkload(model).length > 0) used.add(CALLERS_ELSEWHERE);
-    const result = planTarget(gateway, target.capabilities, accepted);
+    const result = planTarget(gateway, target.capabilities, accepted, model.nginx.modules);
     diagnostics.push(...result.diagnostics);
     result.usedDifferences.forEach((d) => used.add(d));
     if (result.value) planned.push({ target, plan: result.value });

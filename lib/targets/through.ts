@@ -1,7 +1,7 @@
 import type { GatewayModel } from "../model";
-import type { TargetPlan } from "../plan";
+import { isShownBody, type TargetPlan } from "../plan";
 import { RATE_LIMIT_HEADERS } from "../policy/kinds/rate-limit";
-import { configOf, type Route } from "../decision/gateway";
+import { configOf, type Host, type Route } from "../decision/gateway";
 import { IDLE_MS, type RetriesConfig, type TimeoutsConfig } from "../policy/kinds/upstream";
 
 /** Routes that go through the filter, as the proxy before it sees them. */
@@ -21,6 +21,14 @@ export function filterWays(plan: TargetPlan): {
     isThrough,
     asksDoor: (host, route) => !isThrough(host, route) && (doors.has(keyOf(host, route)) || doors.has(keyOf(host, ""))),
   };
+}
+
+/** The largest body that the filter judges on a route, where it does; a larger one is refused before. */
+export function judgedBytes({ placements }: TargetPlan, host: Host, route: Route): { judgedBytes?: number } {
+  const own = placements.filter((p) => isShownBody(p) && p.host === host.name && p.route === route.name);
+  if (own.length === 0) return {};
+  const { max = Infinity } = (configOf(route.policies, "bodySize") ?? {}) as { max?: number };
+  return { judgedBytes: Math.min(max, ...own.map(({ config }) => (config as { maxBody: number }).maxBody)) };
 }
 
 /** Beyond the time that the filter gives a call. */

@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { TARGETS } from "../../lib/targets";
 import { readCases, type Case } from "./case";
 import { istioNativeCases } from "./istio-native-form";
-import { nginxNativeCases } from "./nginx-native-form";
+import { nginxCases, nginxNativeCases } from "./nginx-native-form";
 import { formatResults } from "./report";
 import { runCase, type CaseResult } from "./run-case";
 import { STANDS } from "./stands";
@@ -47,7 +47,8 @@ const http2Cases = (cases: readonly Case[]): Case[] =>
 const OF_FORM: Readonly<Record<string, (cases: readonly Case[]) => Case[]>> = {
   "istio-http2": http2Cases,
   "istio-native": istioNativeCases,
-  "nginx-http2": http2Cases,
+  nginx: nginxCases,
+  "nginx-http2": (cases) => nginxCases(http2Cases(cases)),
   "nginx-native": nginxNativeCases,
 };
 

@@ -2,7 +2,17 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { claimAt } from "../../identity/claims";
 import { addressGroup } from "../client-address";
-import { notNow, policyKind, TOO_LARGE, type Exchange, type GatewayRequest, type Refusal } from "../kind";
+import {
+  notNow,
+  policyKind,
+  TOO_LARGE,
+  type AttemptOutcome,
+  type Exchange,
+  type GatewayRequest,
+  type Refusal,
+  type SharedStore,
+  type State,
+} from "../kind";
 import { plainMediaType } from "../media-type";
 import { retryAfter } from "../rate";
 import { parseStrictJson } from "../../content/strict-json";
@@ -97,6 +107,40 @@ async function keyOf(
   return `lockout:{${system}:${environment}:${who}${from}}`;
 }
 
+const withFailure = schema.extend({ onFailure: z.enum(["local", "deny"]).default("local") });
+type LockoutConfig = z.output<typeof withFailure>;
+
+/** Who counts an attempt, in front of its key. */
+const [SHARED, ALONE] = ["s", "a"];
+
+/** Begins an attempt, in the store that counts it; a refusal where there is none left, or nobody can count. */
+async function begin(
+  { attempts, per, blockFor, onFailure }: Pick<LockoutConfig, "attempts" | "per" | "blockFor" | "onFailure">,
+  key: string,
+  state: State,
+): Promise<SharedStore | Refusal> {
+  let store = state.shared;
+  let waitMs: number;
+  try {
+    waitMs = await store.attempt(key, attempts, per);
+  } catch {
+    // It may still be counted there, late, though nobody tries.
+    void state.shared.attempted(key, "unknown", attempts, blockFor).catch(() => undefined);
+    if (onFailure === "deny") return notNow("limits-away", "Attempts cannot be counted now.");
+    store = state.alone;
+    waitMs = await store.attempt(key, attempts, per);
+  }
+  if (waitMs <= 0) return store;
+  const headers = { "retry-after": retryAfter(waitMs) };
+  return { status: 429, reason: "locked-out", message: "Too many failed attempts.", headers };
+}
+
+/** `own`: the status of the service's answer; nothing where it has not answered. */
+function outcomeOf(own: number | undefined, failure: number): AttemptOutcome {
+  if (own === failure) return "failed";
+  return own !== undefined && own < 300 ? "passed" : "unknown";
+}
+
 /**
  * After so many failed attempts whoever is named in the body is refused for a while; one that succeeds clears the count.
  * Attempts under way and those that have failed are together no more than are allowed: guesses at the same time get no
@@ -105,39 +149,35 @@ async function keyOf(
  */
 export const lockout = policyKind({
   kind: "lockout",
-  schema: schema.extend({ onFailure: z.enum(["local", "deny"]).default("local") }),
+  schema: withFailure,
   phase: "limits",
   sees: "response",
   perHost: false,
   requires: () => ["LoginLockout"],
-  async around({ attempts, per, blockFor, onFailure, status, ...config }, exchange, state, call) {
+  async around(config, exchange, state, call) {
     const key = await keyOf(config, exchange);
     if (typeof key === "object") return { by: "gateway", refusal: key };
-    let store = state.shared;
-    let waitMs: number;
-    try {
-      waitMs = await store.attempt(key, attempts, per);
-    } catch {
-      // It may still be counted there, late, though nobody tries.
-      void state.shared.attempted(key, "unknown", attempts, blockFor).catch(() => undefined);
-      if (onFailure === "deny") {
-        return { by: "gateway", refusal: notNow("limits-away", "Attempts cannot be counted now.") };
-      }
-      store = state.alone;
-      waitMs = await store.attempt(key, attempts, per);
-    }
-    if (waitMs > 0) {
-      const headers = { "retry-after": retryAfter(waitMs) };
-      const refusal = { status: 429, reason: "locked-out", message: "Too many failed attempts.", headers };
-      return { by: "gateway", refusal };
-    }
+    const store = await begin(config, key, state);
+    if ("status" in store) return { by: "gateway", refusal: store };
     // A client that does not wait for the answer has still tried.
     const answer = await call();
-    const own = answer.by === "service" ? answer.status : undefined;
-    const passed = own !== undefined && own < 300;
-    await store
-      .attempted(key, own === status ? "failed" : passed ? "passed" : "unknown", attempts, blockFor)
-      .catch(() => undefined);
+    const outcome = outcomeOf(answer.by === "service" ? answer.status : undefined, config.status);
+    await store.attempted(key, outcome, config.attempts, config.blockFor).catch(() => undefined);
     return answer;
+  },
+  reported: {
+    seesBody: true,
+    async admit(config, exchange, state) {
+      const key = await keyOf(config, exchange);
+      if (typeof key === "object") return { refusal: key };
+      const store = await begin(config, key, state);
+      return "status" in store ? { refusal: store } : { ticket: `${store === state.shared ? SHARED : ALONE}${key}` };
+    },
+    // One that is never reported is an attempt under way until its time is over.
+    ended({ attempts, blockFor, status }, _service, ticket, report, state) {
+      const store = ticket.startsWith(SHARED) ? state.shared : state.alone;
+      const outcome = outcomeOf(report.answeredBy === "service" ? report.status : undefined, status);
+      void store.attempted(ticket.slice(1), outcome, attempts, blockFor).catch(() => undefined);
+    },
   },
 });

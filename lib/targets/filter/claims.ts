@@ -56,7 +56,7 @@ export const DOOR_WITH_BODY: Claims = {
 };
 
 /** What it keeps where the proxy calls the service and reports how that has ended. */
-export const REPORTED: Claims = { circuitBreaker: ["CircuitBreakerByErrorShare"] };
+export const REPORTED: Claims = { circuitBreaker: ["CircuitBreakerByErrorShare"], lockout: ["LoginLockout"] };
 
 /** What it keeps at the door of a proxy that lets a client hear what the door says of what it lets pass. */
 export const DOOR_HEARD: Claims = { ...DOOR, rateLimit: [...(DOOR["rateLimit"] ?? []), "RateLimitHeaders"] };

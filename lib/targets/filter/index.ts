@@ -23,15 +23,13 @@ export const BEHIND_A_PROXY: FilterClaims = {
   proxied: claims({ ...DOOR, ...THROUGH }),
 };
 
-/** The same where the proxy tells it how exchanges have ended. */
+/** The same where the proxy shows it bodies, and tells it how exchanges have ended. */
 export const WITH_REPORTS: FilterClaims = {
   ...BEHIND_A_PROXY,
   extAuth: claims(DOOR_HEARD),
+  extAuthBody: claims(DOOR_WITH_BODY),
   reported: claims(REPORTED),
 };
-
-/** The same where the proxy shows it bodies. */
-export const WITH_BODIES: FilterClaims = { ...WITH_REPORTS, extAuthBody: claims(DOOR_WITH_BODY) };
 
 /** What it keeps as the gateway itself. */
 export const AS_GATEWAY: FilterClaims = {

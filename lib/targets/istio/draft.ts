@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { Placement } from "../../plan";
 import type { ClaimPath } from "../../identity/claims";
 import type { cors } from "../../policy/kinds/cors";
-import { configOf, needsMatching, type Host, type Route } from "../../decision/gateway";
+import { needsMatching, type Host, type Route } from "../../decision/gateway";
 import { errorBody as errorBodyKind, type AuditConfig, type ErrorBodyConfig, type ResponseHeadersConfig } from "../../policy/kinds/response";
 import type { CompressionConfig } from "../../policy/kinds/compression";
 import type { FallbackConfig } from "../../policy/kinds/fallback";
@@ -10,7 +10,7 @@ import type { BackendTls, RespondConfig, WeightsConfig } from "../../policy/kind
 import type { HeaderChangeConfig, RewriteConfig } from "../../policy/kinds/upstream";
 import type { IssuerRules } from "../../identity/token";
 import type { TargetInput } from "../target";
-import { filterWays, handshakes } from "../through";
+import { filterWays, handshakes, judgedBytes } from "../through";
 
 /** Manifests in the making: enforcers note what is kept, the builders turn it into objects. */
 
@@ -86,14 +86,6 @@ export interface IstioDraft {
   backendGrpc: Set<string>;
 }
 
-/** The largest body that the filter judges on a route, where it does; a larger one is refused before. */
-function judgedOf({ placements }: TargetInput["plan"], host: Host, route: Route): { judgedBytes?: number } {
-  const own = placements.filter((p) => p.place === "ext-auth-body" && p.host === host.name && p.route === route.name);
-  if (own.length === 0) return {};
-  const { max = Infinity } = (configOf(route.policies, "bodySize") ?? {}) as { max?: number };
-  return { judgedBytes: Math.min(max, ...own.map(({ config }) => (config as { maxBody: number }).maxBody)) };
-}
-
 export function beginDraft(input: TargetInput): IstioDraft {
   const ways = filterWays(input.plan);
   const routeDraft = (host: Host, route: Route): RouteDraft => ({
@@ -102,7 +94,7 @@ export function beginDraft(input: TargetInput): IstioDraft {
     door: ways.asksDoor(host.name, route.name),
     through: ways.isThrough(host.name, route.name),
     ...(ways.isThrough(host.name, route.name) && handshakes(route)),
-    ...judgedOf(input.plan, host, route),
+    ...judgedBytes(input.plan, host, route),
     issuers: [],
     demandsToken: false,
   });

@@ -5,7 +5,7 @@ import type { FallbackConfig } from "../../policy/kinds/fallback";
 import type { BackendTls, RespondConfig } from "../../policy/kinds/route-shape";
 import type { Placement } from "../../plan";
 import type { TargetInput } from "../target";
-import { filterWays, handshakes, heardHeaders } from "../through";
+import { filterWays, handshakes, heardHeaders, judgedBytes } from "../through";
 import { headerVariable, variablePart } from "../nginx-syntax";
 
 /** A configuration in the making: enforcers add to it, the view turns it into text. Values are nginx expressions. */
@@ -60,6 +60,8 @@ export interface RouteDraft {
   /** Its services speak gRPC. */
   grpc?: boolean;
   door: boolean;
+  /** The filter judges bodies up to this size. */
+  judgedBytes?: number;
   /** The filter calls the service. */
   through: boolean;
 }
@@ -98,6 +100,8 @@ export interface NginxDraft {
   /** Header lines with `_` or `.` in their names are not passed on. */
   dropsMalformedNames: boolean;
   servers: Map<string, ServerDraft>;
+  /** Dynamic modules that it loads. */
+  modules: Set<string>;
   /** Names that are taken, and by what. */
   names: Map<string, string>;
 }
@@ -145,6 +149,7 @@ export function beginDraft(input: TargetInput): NginxDraft {
         hiddenHeaders: ways.asksDoor(host.name, route.name) ? [...heardHeaders(route)] : [],
         door: ways.asksDoor(host.name, route.name),
         through: ways.isThrough(host.name, route.name),
+        ...judgedBytes(input.plan, host, route),
         ...(ways.isThrough(host.name, route.name) && handshakes(route)),
       },
     ]);
@@ -176,6 +181,7 @@ export function beginDraft(input: TargetInput): NginxDraft {
     splits: [],
     dropsMalformedNames: false,
     servers: new Map(servers),
+    modules: new Set(),
     names,
   };
 }

@@ -52,11 +52,10 @@ const answeredFor = ({ fallback }: RouteDraft): number[] =>
 
 const fallbackLocation = ({ route }: RouteDraft): string => `${routeLocation(route.name)}/fallback`;
 
-/** Those of a server; a route's take the place of all of them. */
-export function errorLines(route?: RouteDraft): string[] {
-  // An answer that nginx has not had there is the filter's: it is away.
-  const ofFilter = route?.through ? Object.values(FAILURES) : [];
-  const own = route ? answeredFor(route) : [];
+/** Those of a server; a route's take the place of all of them. `asksFilter`: an answer that nginx has not had there is the filter's, which is away. */
+export function errorLines(route?: RouteDraft, asksFilter = route?.through === true): string[] {
+  const ofFilter = asksFilter ? Object.values(FAILURES) : [];
+  const own = route && !asksFilter ? answeredFor(route) : [];
   const lines = route && own.length > 0 ? [`error_page ${own.join(" ")} = ${fallbackLocation(route)};`] : [];
   const others = ERRORS.filter((status) => ![...own, ...ofFilter].includes(status));
   return [

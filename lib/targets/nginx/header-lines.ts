@@ -11,3 +11,5 @@ export function lastOfEach(list: readonly HeaderExpression[]): HeaderExpression[
 export const responseHeaderLines = (list: readonly HeaderExpression[]): string[] =>
   headers("add_header", lastOfEach(list), " always");
 
+export const hideLines = (names: readonly string[]): string[] =>
+  [...new Map(names.map((name) => [name.toLowerCase(), name])).values()].map((name) => `proxy_hide_header ${name};`);

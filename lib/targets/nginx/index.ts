@@ -4,7 +4,7 @@ import Handlebars from "handlebars";
 import type { OutputFile, Target } from "../target";
 import { addresses } from "./addresses";
 import { bodyCount, bodySize } from "./body-size";
-import { compression } from "./compression";
+import { brotli, gzip } from "./compression";
 import { cors } from "./cors";
 import { beginDraft, type NginxDraft } from "./draft";
 import { floodGuard } from "./flood-guard";
@@ -58,7 +58,7 @@ export const nginx: Target<NginxDraft> = {
     retries,
     streaming,
     fallback,
-    compression,
+    compression: [brotli, gzip],
     backendTls,
     backendGrpc,
     weights,

@@ -4,8 +4,11 @@ import type { RouteDraft } from "./draft";
 
 /** How long whom is waited for, and what is tried again. */
 
-/** Ways to one route: as it is, once for what is not sent twice, and for handshakes. */
-export type Variant = "" | "once" | "upgrade";
+/** Ways to one route: as it is, what the filter has handed back, once for what is not sent twice, and for handshakes. */
+export type Variant = "" | "admitted" | "once" | "upgrade";
+
+/** Where its service is called. */
+export const callVariant = ({ judgedBytes }: RouteDraft): Variant => (judgedBytes === undefined ? "" : "admitted");
 
 /** The filter is asked again only where nothing can be done twice: nginx never repeats a POST that it has sent. */
 function throughTimeLines({ route, webSocketIdleMs }: RouteDraft, variant: Variant): string[] {
@@ -32,7 +35,7 @@ function callLines(route: RouteDraft, variant: Variant): string[] {
   const first = route.firstByteMs ?? 60_000;
   // The time between two reads, whichever they are.
   const read = (firstMs: number): string => `proxy_read_timeout ${time(Math.max(firstMs, route.idleMs ?? 0))};`;
-  if (variant === "" && route.retries) {
+  if (variant === callVariant(route) && route.retries) {
     const { tries, statuses } = route.retries;
     const perTryMs = Math.min(route.retries.perTryMs, route.totalMs ?? Infinity);
     const kinds = ["error", "timeout", ...statuses.map((status) => `http_${status}`)];

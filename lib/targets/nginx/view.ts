@@ -6,32 +6,30 @@ import { FORWARDED_HEADERS, OWN_HEADERS, STEERING_HEADERS } from "../../policy/k
 import { IDEMPOTENT } from "../../policy/kinds/upstream";
 import type { Check, HeaderExpression, NginxDraft, RouteDraft, ServerDraft } from "./draft";
 import { escapeText, text, time, headerVariable } from "../nginx-syntax";
+import { admittedLocation, doorLines, doorLocation, hasDoor, judgedLines, judgesBodies } from "./door";
 import { identityHeaders, passedHeaders } from "../identity-headers";
 import { filterHeadKiB, reportAddress, throughAddress } from "../through";
 import { certificateLines, clientAddressMap, http2Form, listenerView } from "./edge";
 import { backendTlsLines } from "./upstream";
 import { grpcLines } from "./grpc";
 import { upstreams } from "./upstream-servers";
-import { timeLines, type Variant } from "./times";
+import { callVariant, timeLines, type Variant } from "./times";
 import { handshakeChecks } from "./web-socket";
 import { errorText } from "./response";
 import { errorLines, errorLocations, errorTexts } from "./errors";
 import { logFormatOf, logFormats } from "./log";
-import { headers, lastOfEach, responseHeaderLines } from "./header-lines";
+import { headers, hideLines, lastOfEach, responseHeaderLines } from "./header-lines";
 import { matchLocations, placeOf, routeLocation, type LocationView } from "./match-locations";
 
 /** Turns a draft into what the template prints: every string escaped, every order settled, no decision left. */
 
-const unique = (list: readonly string[]): string[] => [...new Map(list.map((n) => [n.toLowerCase(), n])).values()];
-
-const hideLines = (names: readonly string[]): string[] => unique(names).map((name) => `proxy_hide_header ${name};`);
-
 function variantLines(route: RouteDraft, variant: Variant): string[] {
-  if (variant !== "") return [];
   const to = (name: Variant): string => `rewrite ^ ${routeLocation(route.route.name)}/${name} last;`;
   return [
-    ...(route.webSocketIdleMs === undefined ? [] : [`if ($gateway_upgrade) { ${to("upgrade")} }`]),
-    ...(route.retries ? [`if ($request_method !~ "^(${IDEMPOTENT.join("|")})$") { ${to("once")} }`] : []),
+    ...(variant === "" && route.webSocketIdleMs !== undefined ? [`if ($gateway_upgrade) { ${to("upgrade")} }`] : []),
+    ...(variant === callVariant(route) && route.retries
+      ? [`if ($request_method !~ "^(${IDEMPOTENT.join("|")})$") { ${to("once")} }`]
+      : []),
   ];
 }
 
@@ -40,6 +38,7 @@ function answerLines(draft: NginxDraft, server: ServerDraft, route: RouteDraft, 
   const { backends } = route.route;
   const { respond } = route;
   if (route.through && !respond) return throughLines(model, server, route, variant);
+  if (route.judgedBytes !== undefined && variant === "") return judgedLines(model, server, route);
   const own = route.requestHeaders.length > 0 || route.grpc === true || inheritsThrough(server);
   if (respond?.redirect) {
     const { scheme, host, path } = respond.redirect;
@@ -50,7 +49,7 @@ function answerLines(draft: NginxDraft, server: ServerDraft, route: RouteDraft, 
   const ownHeaders = headers("proxy_set_header", lastOfEach([...baseRequestHeaders(server), ...route.requestHeaders]));
   const service = route.backend ?? backends[0]?.service ?? "";
   const lines = [
-    ...(route.door ? [] : ["auth_request off;"]),
+    ...(asksHead(route, variant) ? [] : ["auth_request off;"]),
     ...(route.fallback ? errorLines(route) : []),
     ...timeLines(route, variant),
     ...(route.streams ? ["proxy_buffering off;"] : []),
@@ -76,6 +75,9 @@ function throughLines(model: GatewayModel, server: ServerDraft, route: RouteDraf
   ];
 }
 
+/** Who calls is asked about before it: not again where the filter has handed a request back. */
+const asksHead = (route: RouteDraft, variant: Variant): boolean => route.door && (route.judgedBytes === undefined || variant === "upgrade");
+
 /** Where handshakes go through, the filter keeps what is promised of them, and nginx says what is none. */
 const checksOf = ({ checks, through, webSocketIdleMs }: RouteDraft): Check[] =>
   through && webSocketIdleMs !== undefined ? [...checks, ...handshakeChecks(true)] : checks;
@@ -85,11 +87,13 @@ function routeLocations(draft: NginxDraft, server: ServerDraft, route: RouteDraf
   const { respond } = route;
   const variants: Variant[] = [
     "",
+    ...(route.judgedBytes === undefined ? [] : (["admitted"] as const)),
     ...(route.retries && !respond ? (["once"] as const) : []),
     ...(route.webSocketIdleMs === undefined || respond ? [] : (["upgrade"] as const)),
   ];
-  const hidden = unique(route.hiddenHeaders);
   const set = [...route.responseHeaders, ...route.alwaysHeaders];
+  // Of whom the filter asks, and hears itself, nothing is a service's.
+  const answers = (variant: Variant): boolean => route.judgedBytes === undefined || variant !== "";
   return variants.map((variant) => ({
     comment: variant === "" ? `Route ${name}` : "",
     location: `= ${routeLocation(name)}${variant === "" ? "" : `/${variant}`}`,
@@ -98,8 +102,8 @@ function routeLocations(draft: NginxDraft, server: ServerDraft, route: RouteDraf
       ...(variant === "" ? checksOf(route).map((check) => checkLine(check)) : []),
       ...(respond ? [] : variantLines(route, variant)),
       ...(route.maxBodyBytes === undefined ? ["client_max_body_size 0;"] : [`client_max_body_size ${String(route.maxBodyBytes)};`]),
-      ...(set.length > 0 ? responseHeaderLines([...server.responseHeaders, ...set]) : []),
-      ...(hidden.length > 0 && !route.grpc ? hideLines([...server.hiddenHeaders, ...hidden]) : []),
+      ...(set.length > 0 && answers(variant) ? responseHeaderLines([...server.responseHeaders, ...set]) : []),
+      ...(route.hiddenHeaders.length > 0 && !route.grpc && answers(variant) ? hideLines([...server.hiddenHeaders, ...route.hiddenHeaders]) : []),
       ...answerLines(draft, server, route, variant),
     ],
   }));
@@ -107,8 +111,6 @@ function routeLocations(draft: NginxDraft, server: ServerDraft, route: RouteDraf
 
 const checkLine = ({ condition, status }: Check, body?: string): string =>
   `if (${condition}) { return ${String(status)}${body === undefined ? "" : ` ${body}`}; }`;
-
-const hasDoor = (server: ServerDraft): boolean => [...server.routes.values()].some((route) => route.door);
 
 const FORWARDED: readonly HeaderExpression[] = [
   ["X-Forwarded-For", "$gateway_client"],
@@ -153,21 +155,6 @@ function inheritsThrough({ routes }: ServerDraft): boolean {
   return through > all.filter((route) => !route.through && route.requestHeaders.length === 0).length;
 }
 
-function doorLines({ host, heard }: ServerDraft): string[] {
-  return [
-    ...heard.map(([name, variable]) => `auth_request_set ${variable} $upstream_http_${headerVariable(name)};`),
-    "auth_request /.gateway/door;",
-    "auth_request_set $gateway_door_status $upstream_http_x_gateway_status;",
-    "auth_request_set $gateway_door_reason $upstream_http_x_gateway_reason;",
-    "auth_request_set $gateway_door_message $upstream_http_x_gateway_message;",
-    "auth_request_set $gateway_door_retry_after $upstream_http_retry_after;",
-    "auth_request_set $gateway_user $upstream_http_x_gateway_user;",
-    "auth_request_set $gateway_ticket $upstream_http_x_gateway_ticket;",
-    "auth_request_set $gateway_tenant $upstream_http_x_gateway_tenant;",
-    ...identityHeaders(host).map((n) => `auth_request_set $gateway_set_${headerVariable(n)} $upstream_http_${headerVariable(n)};`),
-  ];
-}
-
 /** "off" would turn all others off. */
 function accessLogs({ input: { model, plan } }: NginxDraft, server: ServerDraft): string[] {
   const { host, port } = reportAddress(model);
@@ -188,7 +175,6 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
     redirect: server.redirect,
     listen: listenerView(draft.input.model, https.port, true),
     accessLogs: accessLogs(draft, server),
-    hasDoor: asks,
     hasRoot: server.host.routes.some((r) => r.match.paths.map(placeOf).some((p) => p.value === "/" && p.type === "PathPrefix")),
     guard: server.guard && {
       zone: server.guard.zone,
@@ -211,6 +197,8 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
       ...routes.flatMap((r) => routeLocations(draft, server, r)),
       ...errorLocations(draft, server),
       ...(routes.some((r) => r.respond?.redirect) ? [MOVED] : []),
+      ...(asks ? [doorLocation(draft.input.model)] : []),
+      ...(judgesBodies(server) ? [admittedLocation(server)] : []),
     ],
   };
 }
@@ -240,11 +228,11 @@ export function viewOf(draft: NginxDraft): object {
     system: gateway.system,
     environment: gateway.environment,
     model,
-    filterTimeout: time(model.filter.timeout),
     clientIdle: time(clientIdleMs(model.front, gateway)),
     httpListen: listenerView(model, model.listeners.http.port, false),
     httpsListen: listenerView(model, model.listeners.https.port, true),
     connectionNames: connectionNames(draft).join("|"),
+    modules: [...draft.modules],
     headKiB: String(model.upstream.headBytes / 1024),
     // As large as any buffer that may be busy, that of a head from the filter included.
     busyKiB: String(Math.max(32, filterHeadKiB(model))),
@@ -258,6 +246,7 @@ export function viewOf(draft: NginxDraft): object {
     clientAddress: clientAddressMap(model.front),
     dropsMalformedNames: draft.dropsMalformedNames,
     hasDoor: [...draft.servers.values()].some(hasDoor),
+    judgesBodies: [...draft.servers.values()].some(judgesBodies),
     reports: draft.input.plan.reports,
     through: [...draft.servers.values()].some((s) => [...s.routes.values()].some((r) => r.through)) && throughAddress(model),
     maps: [...draft.maps.values()],

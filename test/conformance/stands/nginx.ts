@@ -1,10 +1,12 @@
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { hasErrors, formatDiagnostic } from "../../../lib/diagnostics";
 import type { GatewayModel } from "../../../lib/model";
 import { compile, type OutputFile } from "../../../lib/targets";
+import { stableNginx } from "../../parts/nginx-stable";
 import { freePair, freePorts, portOpen, startPart, until } from "../../parts/process";
 import { wheels } from "../../parts/wheels";
+import { modelOf } from "../systems";
 import { Around } from "./around";
 import { RealStand, type Instance } from "./real-stand";
 import type { StandFactory, StandOptions } from "./stand";
@@ -26,10 +28,13 @@ export function renderFor(
 async function start(
   target: string,
   { system, environment, replicas }: StandOptions,
-  { http2, change }: { http2?: true; change?: (model: GatewayModel) => GatewayModel } = {},
+  { http2, change = (model) => model }: { http2?: true; change?: (model: GatewayModel) => GatewayModel } = {},
 ): Promise<RealStand | { unavailable: string }> {
   const programs = await wheels();
   if (!programs) return { unavailable: "nginx cannot be installed" };
+  const modules = change(modelOf(system) as GatewayModel).nginx.modules.length > 0;
+  const stable = modules ? await stableNginx() : undefined;
+  if (modules && !stable) return { unavailable: "nginx with modules cannot be built" };
   const around = await Around.start(system, "nginx", programs.valkey);
   const instances: Instance[] = [];
   for (let n = 0; n < replicas; n++) {
@@ -44,8 +49,11 @@ async function start(
     around.makeDirectory(`nginx-${String(n)}/logs`);
     const conf = path.join(prefix, "nginx.conf");
     writeFileSync(conf, files.find((f) => f.path.endsWith("nginx.conf"))?.content ?? "");
+    if (stable) symlinkSync(stable.modules, path.join(prefix, "modules"));
     const args = ["-p", prefix, "-c", conf, "-g", "daemon off; pid nginx.pid;"];
-    const part = startPart(programs.nginx, args, { logFile: around.logFile(`nginx-${String(n)}.log`) });
+    const part = startPart(stable?.nginx ?? programs.nginx, args, {
+      logFile: around.logFile(`nginx-${String(n)}.log`),
+    });
     await until("nginx", () => portOpen(https), part);
     instances.push({ http, https, stop: () => part.stop() });
   }
@@ -56,12 +64,13 @@ export const nginxStand: StandFactory = (options) => start("nginx", options);
 
 export const nginxHttp2Stand: StandFactory = (options) => start("nginx-http2", options, { http2: true });
 
-/** Total times, pauses and compression by nginx alone, their differences accepted. */
+/** Total times, pauses and compression by stable nginx alone, their differences accepted. */
 export const nginxNativeStand: StandFactory = (options) =>
   start("nginx-native", options, {
     change: (model) => ({
       ...model,
-      accept: ["nginx-total-time", "nginx-idle-time", "nginx-gzip"].map((difference) => ({
+      nginx: { ...model.nginx, modules: ["brotli"] },
+      accept: ["nginx-total-time", "nginx-idle-time", "nginx-brotli"].map((difference) => ({
         difference,
         reason: "The run compares both forms.",
       })),
