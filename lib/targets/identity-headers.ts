@@ -3,6 +3,7 @@ import { DOOR_WITH_BODY } from "./filter/claims";
 import { keyHeader } from "../policy/kinds/api-key";
 import { SIGNATURE_HEADERS } from "../policy/kinds/signature";
 import { configOf, type Host } from "../decision/gateway";
+import { kindNamed, type KindName, type PolicyKind } from "../policy";
 
 /** Headers that the door sets from an identity or a secret, on whatever route of the host. */
 export function identityHeaders(host: Host): string[] {
@@ -28,6 +29,9 @@ export function hostHeaders(host: Host): HostHeaders {
   return { identityHeaders: identityHeaders(host), passedHeaders: passedHeaders(host) };
 }
 
+const readsBody = (kind: KindName): boolean =>
+  kind in DOOR_WITH_BODY || (kindNamed(kind) as PolicyKind).reported?.seesBody === true;
+
 /** Headers that the door looks at beside those that it sets. */
 export function askedHeaders(host: Host): string[] {
   const names = host.routes.flatMap((route) => {
@@ -40,7 +44,7 @@ export function askedHeaders(host: Host): string[] {
     const kinds = route.policies.map(({ kind }) => kind);
     return [
       ...chosenBy,
-      ...(kinds.some((kind) => kind in DOOR_WITH_BODY) ? ["content-type", "content-encoding"] : []),
+      ...(kinds.some(readsBody) ? ["content-type", "content-encoding"] : []),
       ...(kinds.includes("signature") ? SIGNATURE_HEADERS : []),
       ...(apiKey ? [keyHeader(apiKey)] : []),
       ...(csrf ? [csrf.header] : []),
