@@ -68,7 +68,7 @@ export default defineGateway({
       audiences: ["serhafen-api"],
       algorithms: ["RS256"],
       type: { claim: "typ", value: "Bearer" },
-      user: "sub",
+      requestAuthentication: true,
       roles: "realm_access.roles",
     },
   },

@@ -12,7 +12,18 @@ export interface FilterPlan {
   environment: string;
   /** The proxy that it stands behind, which says how answers must look; `node-gateway` where it is the gateway itself. */
   proxy: string;
-  issuers: Readonly<Record<string, { jwksUrl?: string; secret?: string; algorithms: readonly string[] }>>;
+  issuers: Readonly<
+    Record<
+      string,
+      {
+        jwksUrl?: string;
+        secret?: string;
+        algorithms: readonly string[];
+        /** The proxy verifies its tokens a second time. */
+        again?: true;
+      }
+    >
+  >;
   secrets: Readonly<Record<string, SecretPlace>>;
   redis: string;
   /** The proxy tells how exchanges have ended that it carries. */

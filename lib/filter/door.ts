@@ -184,13 +184,21 @@ function refuse(form: DoorForm, verdict: Verdict, refusal: Refusal): DoorAnswer 
   return { status: 403, headers, body: "" };
 }
 
-function allow(form: DoorForm, verdict: Verdict, ticket: Ticket | undefined): DoorAnswer {
+/** What the proxy is to verify a second time: a token, unless it may not have the keys that are good now. */
+function againOf(plan: FilterPlan, { exchange }: Verdict, state: State): HeaderLine[] {
+  const issuer = exchange.identity?.issuer;
+  if (issuer === undefined || exchange.token === undefined || !plan.issuers[issuer]?.again) return [];
+  return state.keys.settled?.(issuer) ? [["x-gateway-token", exchange.token]] : [["x-gateway-keys", "new"]];
+}
+
+function allow(form: DoorForm, verdict: Verdict, ticket: Ticket | undefined, again: readonly HeaderLine[]): DoorAnswer {
   const { upstream } = verdict.exchange;
   const headers: HeaderLine[] = [...upstream.set, ...limitLines(verdict)];
   if (ticket) headers.push(["x-gateway-ticket", ticketText(ticket)]);
   if (form === "envoy") {
     const host = verdict.host as PlannedHost | undefined;
     const drop = [...(host?.identityHeaders ?? []), ...upstream.remove].filter((name) => !upstream.set.has(name));
+    headers.push(...again);
     if (drop.length > 0) headers.push(["x-envoy-auth-headers-to-remove", [...new Set(drop)].join(",")]);
   }
   // nginx calls the service with what it has kept of the request.
@@ -243,7 +251,9 @@ export function answerDoor(
   const conclude = (verdict: Verdict, leave?: Refusal | Ticket): DoorJudgement => {
     const refusal = verdict.answer ?? (leave && "status" in leave ? leave : undefined);
     const ticket = leave && !("status" in leave) ? leave : undefined;
-    const answer = refusal ? refuse(form, verdict, refusal) : allow(form, verdict, ticket);
+    const answer = refusal
+      ? refuse(form, verdict, refusal)
+      : allow(form, verdict, ticket, againOf(plan, verdict, state));
     const caller = callerOf(verdict);
     if (caller.user !== undefined) answer.headers.push(["x-gateway-user", encodeURIComponent(caller.user)]);
     if (caller.tenant !== undefined) answer.headers.push(["x-gateway-tenant", encodeURIComponent(caller.tenant)]);

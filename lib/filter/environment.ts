@@ -62,6 +62,7 @@ export const VARIABLES = {
   KEYS_CACHE_DIR: text("a folder"),
   KEYS_REFRESH_MS: milliseconds(1),
   // No timer waits for it.
+  KEYS_SETTLED_MS: milliseconds(0, Number.MAX_SAFE_INTEGER),
   KEYS_MAX_STALE_MS: milliseconds(1, Number.MAX_SAFE_INTEGER),
   SECRETS_REFRESH_MS: milliseconds(1),
   TOKEN_CACHE_BYTES: whole("bytes, 0 or more", 0, Number.MAX_SAFE_INTEGER),
@@ -108,6 +109,7 @@ export function coreOptions(
     keyTimes: {
       refreshMs: env.KEYS_REFRESH_MS ?? KEY_TIMES.refreshMs,
       maxStaleMs: env.KEYS_MAX_STALE_MS ?? KEY_TIMES.maxStaleMs,
+      settledMs: env.KEYS_SETTLED_MS,
       directory: env.KEYS_CACHE_DIR,
     },
     secretTimes: { refreshMs: env.SECRETS_REFRESH_MS ?? SECRET_TIMES.refreshMs },

@@ -26,9 +26,14 @@ export interface KeyTimes {
   refreshMs: number;
   /** How long keys hold when the key server is away. */
   maxStaleMs: number;
+  /** How long after a change everybody else has them too; 25 minutes where nothing is said. */
+  settledMs?: number | undefined;
   /** Folder for the last good copy, so that a start needs no key server. */
   directory?: string | undefined;
 }
+
+/** istiod fetches keys every 20 minutes, and pushes them. */
+const SETTLED_MS = 25 * 60_000;
 
 /** Told of every fetch. */
 export type KeyNote = (issuer: string, outcome: "ok" | "failed") => void;
@@ -85,6 +90,7 @@ class IssuerKeys {
   #text = "";
   #fetching: Promise<void> | undefined;
   #goodAtMs = 0;
+  #changedAtMs = 0;
   #triedAtMs = 0;
   #budget = { left: UNKNOWN_KID_BURST, atMs: 0 };
   readonly #unknown = new Map<string, number>();
@@ -105,6 +111,10 @@ class IssuerKeys {
 
   get loaded(): boolean {
     return this.#keys !== undefined && Date.now() - this.#goodAtMs < this.times.maxStaleMs;
+  }
+
+  get settled(): boolean {
+    return this.loaded && Date.now() - this.#changedAtMs >= (this.times.settledMs ?? SETTLED_MS);
   }
 
   refresh(): Promise<void> {
@@ -169,6 +179,7 @@ class IssuerKeys {
     if (text === this.#text && this.#keys) return;
     this.#keys = parseKeySet(text);
     this.#text = text;
+    this.#changedAtMs = Date.now();
     this.#unknown.clear();
     this.generation += 1;
   }
@@ -261,6 +272,10 @@ export class RemoteKeys implements KeySource {
 
   find(issuer: string, kid: string | undefined, alg: string): KeyObject | undefined | Promise<KeyObject | undefined> {
     return this.#issuers.get(issuer)?.find(kid, alg);
+  }
+
+  settled(issuer: string): boolean {
+    return this.#issuers.get(issuer)?.settled ?? false;
   }
 
   /** Keys that are too old, or another secret, are another generation as well. */

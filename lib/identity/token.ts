@@ -15,6 +15,8 @@ export interface Identity {
 export interface KeySource {
   /** The key that `kid` names for that algorithm, or nothing. Rejects when keys were never had. */
   find(issuer: string, kid: string | undefined, alg: string): KeyObject | undefined | Promise<KeyObject | undefined>;
+  /** Whether whoever else fetches the issuer's keys has them by now, as they are. */
+  settled?(issuer: string): boolean;
   /** Another number whenever the issuer's keys have changed. */
   generation?(issuer: string): number;
   /** The secrets of an issuer that signs with one, the present one first. Throws when none was ever had. */

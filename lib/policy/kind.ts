@@ -50,6 +50,8 @@ export interface Exchange {
   readonly request: GatewayRequest;
   readonly requestId: string;
   identity?: Identity;
+  /** The token that says so, wherever it was. */
+  token?: string;
   /** Where the verified token was. */
   tokenFrom?: "header" | "cookie" | "protocol";
   /** When the token's word ends, with the clock skew, in milliseconds. */

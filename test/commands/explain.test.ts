@@ -41,7 +41,7 @@ describe("explain", () => {
       "mmr",
       "GET https://acme.mmr.com/api/products/5",
       ["--claims", '{"sub":13,"organizationId":1,"roles":"[c]"}'],
-      /\n11 +tenant +pass +proxied[^]*goes to backend-1 \(50\) or backend-2 \(50\)/,
+      /\n11 +tenant +pass +ext-auth[^]*goes to backend-1 \(50\) or backend-2 \(50\)/,
     ],
     [
       "mmr",

@@ -216,11 +216,11 @@ test("plan prints one row for each promise, and one column for each target", asy
   expect(head).toMatch(/^phase +promise +where +node-gateway +nginx +istio +ingress-nginx$/);
   expect(rows.some((r) => /^1 +httpsRedirect .* proxied +native +native +native unproven$/.test(r))).toBe(true);
   expect(rows.some((r) => /^10 +jwt .* proxied +proxied +proxied +proxied unproven$/.test(r))).toBe(true);
-  expect(rows.some((r) => /^10 +jwt .* proxied +proxied +ext-auth +proxied unproven$/.test(r))).toBe(true);
-  expect(rows.some((r) => /^15 +circuitBreaker .* proxied +proxied +reported +proxied unproven$/.test(r))).toBe(true);
+  expect(rows.some((r) => /^10 +jwt .* proxied +ext-auth +ext-auth +proxied unproven$/.test(r))).toBe(true);
+  expect(rows.some((r) => /^15 +circuitBreaker .* proxied +reported +reported +proxied unproven$/.test(r))).toBe(true);
   const costs = (await run("plan", SERHAFEN, "--costs")).out;
   expect(costs).toMatch(
-    /^api\.serhafen\.com +customs +- +a hop \(timeouts, compression\) +a call and a report +a hop /m,
+    /^api\.serhafen\.com +customs +- +a call and a report +a call and a report +a hop /m,
   );
   const lab = (await run("plan", LAB)).out.split("\n");
   expect(lab.some((r) => /^9 +apiKey .* ext-auth +ext-auth$/.test(r))).toBe(true);

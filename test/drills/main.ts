@@ -16,6 +16,7 @@ import { overloadDrills } from "./overload";
 import { proxyDrills } from "./proxy";
 import { reloadDrills } from "./reload";
 import { rotationDrills } from "./rotation";
+import { secondCheckDrills } from "./second-check";
 import { secretsDrills } from "./secrets";
 import { shutdownDrills } from "./shutdown";
 import { storeAwayDrills } from "./store-away";
@@ -37,6 +38,7 @@ const DRILLS: readonly Drill[] = [
   ...neverEndingDrills,
   ...flowDrills,
   ...grpcDrills,
+  ...secondCheckDrills,
   ...shutdownDrills,
   ...floodDrills,
   ...auditDrills,

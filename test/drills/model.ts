@@ -16,6 +16,7 @@ export default defineGateway({
       jwks: { url: "http://127.0.0.1:1/keys", allowHttp: true },
       audiences: ["drill-api"],
       algorithms: ["RS256", "ES256"],
+      requestAuthentication: true,
       roles: "roles",
     },
   },

@@ -1,6 +1,8 @@
-import { startStand, type Question, type Stand } from "./door-stand";
+import { startStand, type Form, type Question, type Stand } from "./door-stand";
 
-/** Bodies that Envoy shows at its door (`ext-auth-body`): judged there, in the order that holds everywhere. */
+/** Bodies that proxies show at the door (`ext-auth-body`): judged there, in the order that holds everywhere. */
+
+const FORMS: readonly Form[] = ["nginx-with-body", "envoy"];
 
 let stand: Stand;
 beforeAll(async () => {
@@ -13,29 +15,34 @@ const question = (body: string, more: Partial<Question> = {}): Question => ({
   ...more,
 });
 
-const reasonOf = async (asked: Question): Promise<[number | undefined, string | undefined]> => {
-  const { statuses, header } = await stand.ask("envoy", asked);
+const reasonOf = async (form: Form, asked: Question): Promise<[number | undefined, string | undefined]> => {
+  const { statuses, header } = await stand.ask(form, asked);
+  // Handed back where it is admitted, and nowhere else.
+  const back = form === "nginx-with-body" && statuses[0] === 200 ? ["@admitted"] : [];
+  expect(header("x-accel-redirect")).toEqual(back);
   return [statuses[0], header("x-gateway-reason")[0]];
 };
 
-test.each<[string, Question, number, string | undefined]>([
-  ["a body that fits", question('{"a":1}'), 200, undefined],
-  ["one that does not", question('{"a":"1"}'), 400, "body-schema"],
-  ["one that is no JSON", question("a=1"), 400, "body-schema"],
-  ["one of another type", question('{"a":1}', { lines: ["Content-Type: text/plain"] }), 400, "body-schema"],
-  ["none, as where Envoy shows none", question(""), 400, "body-schema"],
-  ["one that is too large", question(`{"a":1,"b":"${"x".repeat(2000)}"}`), 413, "body-too-large"],
-  ["one that does not fit, without a token", question('{"a":"1"}', { token: null }), 401, "jwt-missing"],
-  ["one that is too large, without a token", question("x".repeat(5000), { token: null }), 401, "jwt-missing"],
-  ["a body where none is judged", question("x".repeat(5000), { target: "/public", route: "public" }), 200, undefined],
-  [
-    "two lengths that differ",
-    question('{"a":1}', { lines: ["Content-Type: application/json", "Content-Length: 3"] }),
-    400,
-    undefined,
-  ],
-])("%s", async (_, asked, status, reason) => {
-  expect(await reasonOf(asked)).toEqual([status, reason]);
+describe.each(FORMS)("at the door of %s", (form) => {
+  test.each<[string, Question, number, string | undefined]>([
+    ["a body that fits", question('{"a":1}'), 200, undefined],
+    ["one that does not", question('{"a":"1"}'), 400, "body-schema"],
+    ["one that is no JSON", question("a=1"), 400, "body-schema"],
+    ["one of another type", question('{"a":1}', { lines: ["Content-Type: text/plain"] }), 400, "body-schema"],
+    ["none, as where Envoy shows none", question(""), 400, "body-schema"],
+    ["one that is too large", question(`{"a":1,"b":"${"x".repeat(2000)}"}`), 413, "body-too-large"],
+    ["one that does not fit, without a token", question('{"a":"1"}', { token: null }), 401, "jwt-missing"],
+    ["one that is too large, without a token", question("x".repeat(5000), { token: null }), 401, "jwt-missing"],
+    ["a body where none is judged", question("x".repeat(5000), { target: "/public", route: "public" }), 200, undefined],
+    [
+      "two lengths that differ",
+      question('{"a":1}', { lines: ["Content-Type: application/json", "Content-Length: 3"] }),
+      400,
+      undefined,
+    ],
+  ])("%s", async (_, asked, status, reason) => {
+    expect(await reasonOf(form, asked)).toEqual([status, reason]);
+  });
 });
 
 test("a body that stops in the middle is an answer for nobody, and lets nothing pass", async () => {
@@ -54,4 +61,14 @@ test("a body that stops in the middle is an answer for nobody, and lets nothing 
   );
   const { statuses } = await stand.ask("envoy", head);
   expect(statuses.filter((status) => status < 400)).toEqual([]);
+});
+
+test("a token is handed on to Envoy alone, and not while its keys are new", async () => {
+  const said = async (form: Form, target: string, route: string): Promise<string[][]> => {
+    const { statuses, header } = await stand.ask(form, { target, route });
+    expect(statuses).toEqual([200]);
+    return [header("x-gateway-token"), header("x-gateway-keys")];
+  };
+  expect(await said("envoy", "/orders/1", "orders")).toEqual([[], ["new"]]);
+  expect(await said("nginx", "/orders/1", "orders")).toEqual([[], []]);
 });

@@ -12,9 +12,13 @@ import { goodModel } from "../support";
 
 /** Real filters in this process, each behind the door that its proxy uses, and bytes as nobody's library would send them. */
 
-export const FORMS = ["nginx", "envoy"] as const;
+export const FORMS = ["nginx", "nginx-with-body", "envoy"] as const;
 export type Form = (typeof FORMS)[number];
-const PLAN_OF: Readonly<Record<Form, string>> = { nginx: "nginx/", envoy: "istio/" };
+const PLAN_OF: Readonly<Record<Form, string>> = {
+  nginx: "nginx/",
+  "nginx-with-body": "nginx/",
+  envoy: "istio/",
+};
 
 export const HOST = "api.shop.test";
 export const LIMIT = 5;
@@ -36,6 +40,7 @@ function model(keyServer: number): GatewayModel {
         jwks: { url: `http://127.0.0.1:${String(keyServer)}/keys`, allowHttp: true },
         audiences: ["api"],
         algorithms: ["RS256", "ES256", "EdDSA"],
+        requestAuthentication: true,
         type: { claim: "typ", value: "Bearer" },
         roles: "realm.roles",
         scopes: "scope",
@@ -132,7 +137,7 @@ export function bytesOf(form: Form, question: Question): Buffer {
   const { token = fresh(), lines = [], missing = [], body = "" } = question;
   const own: [string, string][] = [
     ["Host", host],
-    ...(form === "nginx"
+    ...(form !== "envoy"
       ? ([
           ["X-Gateway-Method", method],
           ["X-Gateway-Target", target],
@@ -144,7 +149,11 @@ export function bytesOf(form: Form, question: Question): Buffer {
     ...(body === "" ? [] : ([["Content-Length", String(body.length)]] as [string, string][])),
     ...(token === null ? [] : ([["Authorization", `Bearer ${token}`]] as [string, string][])),
   ];
-  const first = form === "nginx" ? "GET /door/nginx HTTP/1.1" : `${method} /door/envoy${target} HTTP/1.1`;
+  const first = {
+    nginx: "GET /door/nginx HTTP/1.1",
+    "nginx-with-body": `${method} /door/nginx-with-body HTTP/1.1`,
+    envoy: `${method} /door/envoy${target} HTTP/1.1`,
+  }[form];
   const head = own.filter(([name]) => !missing.includes(name)).map(([name, value]) => `${name}: ${value}`);
   return Buffer.from(`${[first, ...head, ...lines].join("\r\n")}\r\n\r\n${body}`, "latin1");
 }

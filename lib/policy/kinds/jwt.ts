@@ -18,7 +18,7 @@ import { clockSkew as skew, hasUserinfo, claimPath, name, ownHeaderName, wholeNa
 import { asksForWebSocket } from "./web-socket";
 
 /** Who issues tokens, and what they must be like. */
-export const issuerSchema = z.strictObject({
+const issuerFields = z.strictObject({
   /** Exact `iss` of its tokens; leave it out only where they carry none. */
   issuer: z.string().min(1).max(1024).optional(),
   /** Where its keys are published (RFC 7517); only an issuer whose tokens are all signed by a secret has none. */
@@ -45,13 +45,33 @@ export const issuerSchema = z.strictObject({
   roleCodes: z.record(z.string().regex(/^[A-Za-z0-9_-]{1,32}$/), z.string().min(1).max(128)).optional(),
   scopes: claimPath.optional(),
   clockSkew: skew.prefault("30s"),
+  /** Istio verifies what the filter has admitted a second time, with keys of its own. */
+  requestAuthentication: z.boolean().default(false),
 });
+
+/** Clock skew of Envoy's own check of tokens (jwt_authn, `clock_skew_seconds`), which Istio leaves as it is. */
+const ENVOY_SKEW_MS = 60_000;
+
+export const issuerSchema = issuerFields
+  .refine((i) => !i.requestAuthentication || (i.issuer !== undefined && i.jwks && i.secret === undefined), {
+    message:
+      "Istio verifies tokens that name their issuer, by published keys alone: say issuer and jwks, and no secret",
+    path: ["requestAuthentication"],
+  })
+  .refine((i) => !i.requestAuthentication || i.user === "sub", {
+    message: "Istio names who calls by iss and sub: leave user as it is",
+    path: ["user"],
+  })
+  .refine((i) => !i.requestAuthentication || i.clockSkew <= ENVOY_SKEW_MS, {
+    message: "Istio allows for a minute of clock skew: say no more",
+    path: ["clockSkew"],
+  });
 
 export type Issuer = z.output<typeof issuerSchema>;
 
 export function issuerRules(
   issuerName: string,
-  { clockSkew, jwks: _jwks, secret: _secret, ...issuer }: Issuer,
+  { clockSkew, jwks: _jwks, secret: _secret, requestAuthentication: _again, ...issuer }: Issuer,
 ): IssuerRules {
   return { name: issuerName, clockSkewMs: clockSkew, ...issuer };
 }
@@ -248,7 +268,10 @@ export const jwt = policyKind({
     } catch {
       return KEYS_AWAY;
     }
-    const judged = (result: Verified): Decision | Promise<Decision> => admit(config, exchange, state, result);
+    const judged = (result: Verified): Decision | Promise<Decision> => {
+      exchange.token = token;
+      return admit(config, exchange, state, result);
+    };
     return verified instanceof Promise ? verified.then(judged, () => KEYS_AWAY) : judged(verified);
   },
 });

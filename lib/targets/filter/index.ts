@@ -87,6 +87,7 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
       ...(i.jwks && { jwksUrl: i.jwks.url }),
       ...(i.secret !== undefined && { secret: i.secret }),
       algorithms: i.algorithms,
+      ...(i.requestAuthentication && plan.target === "istio" && { again: true as const }),
     },
   ]);
   const { kind, networks, healthPath } = model.front;

@@ -9,6 +9,7 @@ import { envoyFilters } from "./envoy-filters";
 import { authorization, jwt } from "./identity";
 import { meshConfig } from "./mesh";
 import { nativeIdentity } from "./native-identity";
+import { secondCheck } from "./second-check";
 import { callerPolicies, doorPolicy, meshPolicies, requestAuthentication, telemetry } from "./security";
 import {
   audit,
@@ -42,7 +43,7 @@ const FILES: Readonly<Record<string, readonly Builder[]>> = {
   "gateway.yaml": [gateways],
   "routes.yaml": [virtualServices, nowhereEntry],
   "services.yaml": [meshPolicies, callerPolicies],
-  "security.yaml": [requestAuthentication, doorPolicy, nativeIdentity],
+  "security.yaml": [requestAuthentication, doorPolicy, nativeIdentity, secondCheck],
   "envoy-filters.yaml": [envoyFilters],
   "telemetry.yaml": [telemetry],
 };

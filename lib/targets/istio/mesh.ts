@@ -4,6 +4,7 @@ import { heardHeaders } from "../through";
 import { askedHeaders, identityHeaders } from "../identity-headers";
 import { hasDoor, type HostDraft, type IstioDraft } from "./draft";
 import { duration, providerName, splitAddress } from "./names";
+import { AGAIN_HEADERS, verifiesAgain } from "./second-check";
 
 /** What the filter must hear of a request. Envoy sends method, path and host by itself. */
 const CHECKED = ["authorization", "x-request-id", "x-gateway-client", "x-gateway-route", "x-gateway-upgrade"];
@@ -62,7 +63,7 @@ export function meshConfig(draft: IstioDraft): string {
       failOpen: false,
       statusOnError: "503",
       includeRequestHeadersInCheck: [...new Set([...CHECKED, ...asked, ...headers])],
-      headersToUpstreamOnAllow: headers,
+      headersToUpstreamOnAllow: [...headers, ...(verifiesAgain(draft) ? AGAIN_HEADERS : [])],
       headersToDownstreamOnDeny: [...DENIED, ...heard],
       ...(heard.length > 0 && { headersToDownstreamOnAllow: heard }),
     },

@@ -16,9 +16,9 @@ import { metadata } from "./names";
  * that no rule admits is 403, so each rule leaves out what a better match has for itself.
  */
 
-const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+export const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
-const patterns = ({ path: { type, value } }: RouteEntry): string[] =>
+export const patterns = ({ path: { type, value } }: RouteEntry): string[] =>
   type === "PathTemplate" ? [value.replace(/\{\w+\}/g, "{*}")] : type === "Exact" ? [value] : value === "/" ? ["/*"] : [value, `${value}/*`];
 
 const takes = ({ route }: RouteEntry, method: string): boolean =>
@@ -34,7 +34,7 @@ function isInside(inner: RouteEntry, outer: RouteEntry): boolean {
 }
 
 /** Methods of a way in, grouped by what better matches take from it. */
-function operations(entries: readonly RouteEntry[], at: number): { methods: string[]; notPaths: string[] }[] {
+export function operations(entries: readonly RouteEntry[], at: number): { methods: string[]; notPaths: string[] }[] {
   const own = entries[at] as RouteEntry;
   const better = entries.slice(0, at).filter((e) => isInside(e, own));
   const groups = new Map<string, { methods: string[]; notPaths: string[] }>();
@@ -71,7 +71,7 @@ function subjects(route: RouteDraft, issuers: readonly IssuerRules[]): Pick<Rule
   });
 }
 
-const named = ({ host }: HostDraft): string[] => namesOfHost(host).flatMap(([name]) => [name, `${name}:*`]);
+export const named = ({ host }: HostDraft): string[] => namesOfHost(host).flatMap(([name]) => [name, `${name}:*`]);
 
 function rulesOf(draft: IstioDraft, host: HostDraft): Rule[] {
   const entries = routeEntries(host.host.routes);

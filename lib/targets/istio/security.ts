@@ -13,6 +13,7 @@ import { workloadOf } from "../../model";
 import type { Place } from "../../plan";
 import { clusterServices, destinationRules } from "./destinations";
 import { hasDoor, type IstioDraft } from "./draft";
+import { againRules } from "./second-check";
 import { claimMembers } from "../../identity/claims";
 import { metadata, providerName, splitAddress } from "./names";
 
@@ -38,7 +39,7 @@ export function requestAuthentication(scope: Construct, draft: IstioDraft): void
   const claimHeaders = new Map(
     [...draft.hosts.values()].flatMap((h) => [...h.routes.values()].flatMap((r) => Object.entries(r.claimHeaders ?? {}))),
   );
-  const rules = [...draft.issuers.values()].map((rules) => ({
+  const own = [...draft.issuers.values()].map((rules) => ({
     ...(rules.issuer !== undefined && { issuer: rules.issuer }),
     ...(rules.audiences.length > 0 && { audiences: [...rules.audiences] }),
     jwksUri: issuers[rules.name]?.jwks?.url ?? "",
@@ -49,6 +50,7 @@ export function requestAuthentication(scope: Construct, draft: IstioDraft): void
       outputClaimToHeaders: [...claimHeaders.entries()].map(([header, claim]) => ({ header, claim: claimMembers(claim).join(".") })),
     }),
   }));
+  const rules = [...own, ...againRules(draft)];
   if (rules.length === 0) return;
   const manifest = new RequestAuthentication(scope, "tokens", {
     metadata: metadata(draft, "tokens"),

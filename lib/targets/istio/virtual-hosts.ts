@@ -13,6 +13,7 @@ import { compressionPerRoute } from "./compression";
 import { STREAM_IDLE_MS } from "./connection-manager";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { demandsTokens } from "./native-identity";
+import { isVerifiedAgain, verifiesAgain } from "./second-check";
 import { CODING, COUNTED, duration, formatText, namesOf, REDIRECT, routeName, TOLD, UPGRADE } from "./names";
 import { EXT_AUTHZ, regexText, setHeader, TYPE } from "./patches";
 
@@ -160,7 +161,7 @@ export function routeExceptions(draft: IstioDraft): Patch[] {
   const noDoor = doorPerRoute({ door: false });
   const tokensOff = { "@type": `${TYPE}.extensions.filters.http.jwt_authn.v3.PerRouteConfig`, disabled: true };
   const noTokens = draft.issuers.size > 0 && { "envoy.filters.http.jwt_authn": tokensOff };
-  const noRoles = demandsTokens(draft) && { "envoy.filters.http.rbac": { "@type": `${TYPE}.extensions.filters.http.rbac.v3.RBACPerRoute` } };
+  const noRoles = (demandsTokens(draft) || verifiesAgain(draft)) && { "envoy.filters.http.rbac": { "@type": `${TYPE}.extensions.filters.http.rbac.v3.RBACPerRoute` } };
   const patch = (name: string, typed: object, idleMs?: number): Patch[] => {
     const value = {
       ...(Object.keys(typed).length > 0 && { typed_per_filter_config: typed }),
@@ -184,7 +185,7 @@ export function routeExceptions(draft: IstioDraft): Patch[] {
           name,
           {
             ...doorPerRoute(route),
-            ...(route.demandsToken ? {} : noTokens),
+            ...(route.demandsToken || isVerifiedAgain(draft, route) ? {} : noTokens),
             ...unlike(usually, wanted(draft, route)),
           },
           idleOf(route, name),

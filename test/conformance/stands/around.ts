@@ -136,7 +136,8 @@ export class Around {
     const secrets = Object.entries(this.identities.secrets()).map(([secret, value]) => [secretVariable(secret), value]);
     const given = Object.fromEntries(secrets) as Record<string, string>;
     // A busy machine is not what the cases are about.
-    const patient = { STORE_TIMEOUT_MS: "2000", CERTIFICATES_DIR: this.certificates };
+    // No keys change: whoever verifies tokens a second time has them all.
+    const patient = { STORE_TIMEOUT_MS: "2000", CERTIFICATES_DIR: this.certificates, KEYS_SETTLED_MS: "0" };
     const env = { ...process.env, ...patient, ...given, ADMIN_PORT: String(admin), REDIS_URL: this.valkey.url, ...own };
     const start = async (): Promise<Part> => {
       const part = startPart(process.execPath, ["--import", "tsx", path.join(ROOT, program), planFile], {

@@ -1,0 +1,100 @@
+import type { Construct } from "constructs";
+import {
+  AuthorizationPolicy,
+  AuthorizationPolicySpecAction,
+  type AuthorizationPolicySpecRules as Rule,
+} from "../../../imports/security.istio.io";
+import { configOf, routeEntries } from "../../decision/gateway";
+import type { JwtConfig } from "../../policy/kinds/jwt";
+import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
+import { metadata } from "./names";
+import { METHODS, named, operations, patterns } from "./native-identity";
+
+/**
+ * What the filter has admitted, verified once more by code that is not ours: the filter hands the token on in a header that no
+ * client can send, and Istio refuses a route that asks for one without. It never refuses what the filter admits: the filter
+ * keeps a token back while istiod may not have its key yet.
+ */
+
+const [TOKEN, KEYS] = ["x-gateway-token", "x-gateway-keys"];
+
+/** What the filter says of it. */
+export const AGAIN_HEADERS: readonly string[] = [TOKEN, KEYS];
+
+/** Issuers whose tokens a route takes at the door, where each of them is verified again; those who may come without are not. */
+function issuersOf({ input }: IstioDraft, { route, door }: RouteDraft): JwtConfig["rules"] {
+  const jwt = configOf(route.policies, "jwt") as JwtConfig | undefined;
+  if (!door || jwt?.mode !== "required") return [];
+  return jwt.rules.every(({ name }) => input.model.issuers[name]?.requestAuthentication) ? jwt.rules : [];
+}
+
+const routesOf = ({ routes }: HostDraft): RouteDraft[] => [...routes.values()];
+
+function issuers(draft: IstioDraft): JwtConfig["rules"] {
+  const all = [...draft.hosts.values()].flatMap(routesOf).flatMap((route) => issuersOf(draft, route));
+  return [...new Map(all.map((rules) => [rules.name, rules])).values()];
+}
+
+export const isVerifiedAgain = (draft: IstioDraft, route: RouteDraft): boolean => issuersOf(draft, route).length > 0;
+
+export const verifiesAgain = (draft: IstioDraft): boolean => issuers(draft).length > 0;
+
+/** Rules for RequestAuthentication; the header goes no further. */
+export const againRules = (draft: IstioDraft): { jwksUri: string; issuer: string; fromHeaders: { name: string }[] }[] =>
+  issuers(draft).map(({ name, issuer = "", audiences }) => ({
+    issuer,
+    ...(audiences.length > 0 && { audiences: [...audiences] }),
+    jwksUri: draft.input.model.issuers[name]?.jwks?.url ?? "",
+    fromHeaders: [{ name: TOKEN }],
+  }));
+
+interface Operation {
+  hosts: string[];
+  paths: string[];
+  methods?: string[];
+  notPaths?: string[];
+}
+
+/** Ways into a host's routes that take tokens of these issuers alone; those that differ in their paths only are one. */
+function operationsOf(draft: IstioDraft, host: HostDraft, of: (rules: JwtConfig["rules"]) => boolean): Operation[] {
+  const entries = routeEntries(host.host.routes);
+  const all = new Map<string, Operation>();
+  for (const [i, entry] of entries.entries()) {
+    if (!of(issuersOf(draft, host.routes.get(entry.route.name) as RouteDraft))) continue;
+    for (const { methods, notPaths } of operations(entries, i)) {
+      const some = { ...(methods.length < METHODS.length && { methods }), ...(notPaths.length > 0 && { notPaths }) };
+      const key = JSON.stringify(some);
+      const known = all.get(key);
+      all.set(key, { hosts: named(host), paths: [...(known?.paths ?? []), ...patterns(entry)], ...some });
+    }
+  }
+  return [...all.values()];
+}
+
+const principals = (rules: JwtConfig["rules"]): string[] => rules.map(({ issuer = "" }) => `${issuer}/*`);
+
+/** One rule for all routes that take tokens of the same issuers. */
+function rulesOf(draft: IstioDraft): Rule[] {
+  const hosts = [...draft.hosts.values()];
+  const asked = hosts.flatMap(routesOf).map((route) => principals(issuersOf(draft, route)));
+  const groups = new Map(asked.filter((group) => group.length > 0).map((group) => [group.join(" "), group]));
+  return [...groups].map(([key, notRequestPrincipals]) => ({
+    from: [{ source: { notRequestPrincipals } }],
+    to: hosts
+      .flatMap((host) => operationsOf(draft, host, (rules) => principals(rules).join(" ") === key))
+      .map((operation) => ({ operation })),
+    when: [{ key: `request.headers[${KEYS}]`, notValues: ["new"] }],
+  }));
+}
+
+export function secondCheck(scope: Construct, draft: IstioDraft): void {
+  if (!verifiesAgain(draft)) return;
+  new AuthorizationPolicy(scope, "second-check", {
+    metadata: metadata(draft, "second-check"),
+    spec: {
+      selector: { matchLabels: draft.input.model.kubernetes.istioGateway.labels },
+      action: AuthorizationPolicySpecAction.DENY,
+      rules: rulesOf(draft),
+    },
+  });
+}
