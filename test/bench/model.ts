@@ -3,6 +3,17 @@ import { formatDiagnostic, hasErrors } from "../../lib/diagnostics";
 import { compile } from "../../lib/targets";
 import { placedModel, type Addresses } from "../conformance/systems";
 
+/** A small order. */
+const SCHEMA = {
+  type: "object",
+  properties: { item: { type: "string", maxLength: 40 }, count: { type: "integer", minimum: 1, maximum: 99 } },
+  required: ["item", "count"],
+  additionalProperties: false,
+};
+
+/** No proxy knows ranges of types; the service's answers are of none of them. */
+const CARRIED = { compression: { types: ["font/*"] } };
+
 /** The one system that is measured: a token, a role, and on one route a limit that is never reached. */
 const input = defineGateway({
   name: "bench",
@@ -35,8 +46,19 @@ const input = defineGateway({
       name: "carried",
       match: { prefix: ["/carried"] },
       service: "orders",
-      // No proxy knows ranges of types; the service's answers are of none of them.
-      policies: { circuitBreaker: {}, compression: { types: ["font/*"] } },
+      policies: { circuitBreaker: {}, ...CARRIED },
+    },
+    {
+      name: "judged",
+      match: { prefix: ["/judged"] },
+      service: "orders",
+      policies: { circuitBreaker: {}, bodySchema: { schema: SCHEMA } },
+    },
+    {
+      name: "judged-carried",
+      match: { prefix: ["/judged-carried"] },
+      service: "orders",
+      policies: { circuitBreaker: {}, bodySchema: { schema: SCHEMA }, ...CARRIED },
     },
     {
       name: "limited",

@@ -2,7 +2,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { median } from "./parts/measure";
 import { observe, type Seen } from "./parts/observe";
-import { gatewayRequest, writeRequests } from "./parts/requests";
+import { gatewayRequest, orderRequest, writeRequests } from "./parts/requests";
 import { makeGenerated } from "./parts/stands";
 import { withStage } from "./parts/stage";
 import { atMost, print, progress, table, targetList } from "./parts/table";
@@ -16,7 +16,14 @@ const ROUNDS = values.quick ? 2 : 7;
 const TIMES = { seconds: values.quick ? 1 : 2, warmUp: 0.5 };
 
 /** A route of the bench's model for each place. */
-const PLACES = { native: "open", "ext-auth": "orders", reported: "watched", proxied: "carried" } as const;
+const PLACES = {
+  native: ["open", gatewayRequest],
+  "ext-auth": ["orders", gatewayRequest],
+  reported: ["watched", gatewayRequest],
+  proxied: ["carried", gatewayRequest],
+  "ext-auth-body, reported": ["judged", orderRequest],
+  "proxied, body held": ["judged-carried", orderRequest],
+} as const;
 type PlaceName = keyof typeof PLACES;
 
 async function main(): Promise<void> {
@@ -24,8 +31,10 @@ async function main(): Promise<void> {
     const { stand, upstream } = await makeGenerated(stage);
     const [token = ""] = await stage.tokens.good("RS256", 1);
     const names = Object.keys(PLACES) as PlaceName[];
-    const requests = (name: PlaceName): string =>
-      writeRequests(path.join(stage.directory, `${name}.requests`), [gatewayRequest(PLACES[name], token)]);
+    const requests = (name: PlaceName): string => {
+      const [route, request] = PLACES[name];
+      return writeRequests(path.join(stage.directory, `${route}.requests`), [request(route, token)]);
+    };
     const files = new Map(names.map((name) => [name, requests(name)]));
     const seen = new Map(names.map((name): [PlaceName, Seen[]] => [name, []]));
     for (let round = 1; round <= ROUNDS; round++) {
@@ -54,6 +63,7 @@ async function main(): Promise<void> {
     print(
       targetList([
         atMost("reported / proxied", ratio("reported", "proxied"), 0.55),
+        atMost("ext-auth-body / proxied", ratio("ext-auth-body, reported", "proxied, body held"), 0.7),
         atMost("reported / ext-auth", ratio("reported", "ext-auth"), 1.1),
       ]),
     );

@@ -219,9 +219,7 @@ test("plan prints one row for each promise, and one column for each target", asy
   expect(rows.some((r) => /^10 +jwt .* proxied +ext-auth +ext-auth +proxied unproven$/.test(r))).toBe(true);
   expect(rows.some((r) => /^15 +circuitBreaker .* proxied +reported +reported +proxied unproven$/.test(r))).toBe(true);
   const costs = (await run("plan", SERHAFEN, "--costs")).out;
-  expect(costs).toMatch(
-    /^api\.serhafen\.com +customs +- +a call and a report +a call and a report +a hop /m,
-  );
+  expect(costs).toMatch(/^api\.serhafen\.com +customs +- +a call and a report +a call and a report +a hop /m);
   const lab = (await run("plan", LAB)).out.split("\n");
   expect(lab.some((r) => /^9 +apiKey .* ext-auth +ext-auth$/.test(r))).toBe(true);
   expect(lab.some((r) => /^10 +jwt .* ext-auth +ext-auth$/.test(r))).toBe(true);

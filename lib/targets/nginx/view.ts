@@ -38,7 +38,6 @@ function answerLines(draft: NginxDraft, server: ServerDraft, route: RouteDraft, 
   const { backends } = route.route;
   const { respond } = route;
   if (route.through && !respond) return throughLines(model, server, route, variant);
-  if (route.judgedBytes !== undefined && variant === "") return judgedLines(model, server, route);
   const own = route.requestHeaders.length > 0 || route.grpc === true || inheritsThrough(server);
   if (respond?.redirect) {
     const { scheme, host, path } = respond.redirect;
@@ -75,7 +74,9 @@ function throughLines(model: GatewayModel, server: ServerDraft, route: RouteDraf
   ];
 }
 
-/** Who calls is asked about before it: not again where the filter has handed a request back. */
+const asksWithBody = (route: RouteDraft, variant: Variant): boolean => route.judgedBytes !== undefined && variant === "";
+
+/** Not again where the filter has handed a request back; a handshake has no body. */
 const asksHead = (route: RouteDraft, variant: Variant): boolean => route.door && (route.judgedBytes === undefined || variant === "upgrade");
 
 /** Where handshakes go through, the filter keeps what is promised of them, and nginx says what is none. */
@@ -92,8 +93,11 @@ function routeLocations(draft: NginxDraft, server: ServerDraft, route: RouteDraf
     ...(route.webSocketIdleMs === undefined || respond ? [] : (["upgrade"] as const)),
   ];
   const set = [...route.responseHeaders, ...route.alwaysHeaders];
-  // Of whom the filter asks, and hears itself, nothing is a service's.
-  const answers = (variant: Variant): boolean => route.judgedBytes === undefined || variant !== "";
+  const answered = (variant: Variant): string[] => [
+    ...(set.length > 0 ? responseHeaderLines([...server.responseHeaders, ...set]) : []),
+    ...(route.hiddenHeaders.length > 0 && !route.grpc ? hideLines([...server.hiddenHeaders, ...route.hiddenHeaders]) : []),
+    ...answerLines(draft, server, route, variant),
+  ];
   return variants.map((variant) => ({
     comment: variant === "" ? `Route ${name}` : "",
     location: `= ${routeLocation(name)}${variant === "" ? "" : `/${variant}`}`,
@@ -102,9 +106,7 @@ function routeLocations(draft: NginxDraft, server: ServerDraft, route: RouteDraf
       ...(variant === "" ? checksOf(route).map((check) => checkLine(check)) : []),
       ...(respond ? [] : variantLines(route, variant)),
       ...(route.maxBodyBytes === undefined ? ["client_max_body_size 0;"] : [`client_max_body_size ${String(route.maxBodyBytes)};`]),
-      ...(set.length > 0 && answers(variant) ? responseHeaderLines([...server.responseHeaders, ...set]) : []),
-      ...(route.hiddenHeaders.length > 0 && !route.grpc && answers(variant) ? hideLines([...server.hiddenHeaders, ...route.hiddenHeaders]) : []),
-      ...answerLines(draft, server, route, variant),
+      ...(asksWithBody(route, variant) ? judgedLines(draft.input.model, server, route) : answered(variant)),
     ],
   }));
 }

@@ -44,6 +44,16 @@ export function gatewayRequest(route: string, token: string): string {
   return `${[...lines, ...BROWSER].join("\r\n")}\r\n\r\n`;
 }
 
+/** A call with a small order. */
+export function orderRequest(route: string, token: string): string {
+  const body = JSON.stringify({ item: "tyre", count: 4 });
+  const lines = [
+    ...[`POST /${route}/17 HTTP/1.1`, "Host: api.bench.test", `Authorization: Bearer ${token}`],
+    ...["Content-Type: application/json", `Content-Length: ${String(body.length)}`],
+  ];
+  return `${[...lines, ...BROWSER].join("\r\n")}\r\n\r\n${body}`;
+}
+
 /** The token as OPA's REST interface takes it. */
 export function opaRequest(token: string): string {
   const body = JSON.stringify({ input: { token } });
