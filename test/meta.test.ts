@@ -104,7 +104,7 @@ describe("features", () => {
     backendTls: [{ backends: { a: { serverName: "a", clientCertificate: "b" } }, alike: false }],
     backendGrpc: [{ services: ["a", "b"], alike: false, tries: true, longNames: true }],
     respond: [{}, { redirect: {} }],
-    weights: [{ backends: [1, 2, 3], triesOthers: true }],
+    weights: [{ backends: [1, 2, 3], triesOthers: true, byTls: true }],
   };
   const required = new Set<Feature>(
     KINDS.flatMap((kind) => (configs[kind.kind] ?? [{}]).flatMap((config) => (kind as PolicyKind).requires(config))),

@@ -130,7 +130,13 @@ export function shapeOf(
     ...ownersOf(policies, route, basePath),
     ...backendTlsOf(model, servicesOf(route)),
     ...backendGrpcOf(model, servicesOf(route), grpcRouteOf(model, policies, ofHost, route)),
-    ...(backends && { weights: { backends, triesOthers: triesOthers(backends, policies) } }),
+    ...(backends && {
+      weights: {
+        backends,
+        triesOthers: triesOthers(backends, policies),
+        byTls: backends.some(({ service }) => model.services[service]?.tls !== undefined),
+      },
+    }),
   };
 }
 

@@ -96,6 +96,7 @@ export const FEATURES = {
   ResponseHeaderRemove: "remove response headers of the upstream",
   ResponseHeaderSet: "set response headers, on refusals too",
   RetryIdempotent: "tries of idempotent methods only",
+  RetryOtherBackendByTls: "the same where they are called by TLS",
   RetryOtherBackend: "a try that one backend has not answered goes to another",
   RewriteHost: "the service sees another Host than the client has sent",
   RewritePrefix: "replace a path prefix towards the upstream",

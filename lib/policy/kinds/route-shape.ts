@@ -66,6 +66,8 @@ export const weights = policyKind({
     backends: z.array(z.strictObject({ service: z.string(), weight: z.int() })),
     /** A request that one backend has not answered is asked of the others. */
     triesOthers: z.boolean(),
+    /** They are called by TLS. */
+    byTls: z.boolean(),
   }),
   phase: "upstream",
   sees: "head",
@@ -74,6 +76,7 @@ export const weights = policyKind({
     "BackendWeights",
     ...(config.backends.length > 2 ? (["BackendWeightsSeveral"] as const) : []),
     ...(config.triesOthers ? (["RetryOtherBackend"] as const) : []),
+    ...(config.triesOthers && config.byTls ? (["RetryOtherBackendByTls"] as const) : []),
   ],
 });
 

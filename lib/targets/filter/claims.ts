@@ -76,7 +76,7 @@ export const THROUGH: Claims = {
   retries: ["RetryIdempotent"],
   streaming: ["AnswerStreaming"],
   backendTls: ["BackendTls", "BackendTlsOwnAuthority", "BackendTlsSeveral"],
-  weights: ["BackendWeights", "BackendWeightsSeveral", "RetryOtherBackend"],
+  weights: ["BackendWeights", "BackendWeightsSeveral", "RetryOtherBackend", "RetryOtherBackendByTls"],
   fallback: ["FallbackAnswer", "FallbackAnswerOk"],
   cache: ["ResponseCache"],
   circuitBreaker: ["CircuitBreakerByErrorShare", "CircuitBreakerAmongBackends", "CircuitBreakerOfLongExchanges"],

@@ -45,7 +45,7 @@ function destinationsOf(draft: IstioDraft): Destination[] {
 }
 
 /** How long a connection may take: no longer than the shortest first try. */
-function connectTimeout(draft: IstioDraft, names: readonly string[]): string {
+export function connectTimeout(draft: IstioDraft, names: readonly string[]): string {
   const firstTries = [...draft.hosts.values()].flatMap((h) =>
     [...h.routes.values()]
       .filter((r) => r.route.backends.some((b) => names.includes(b.service)))

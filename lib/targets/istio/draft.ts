@@ -35,6 +35,8 @@ export interface RouteDraft {
   totalMs?: number;
   retries?: { tries: number; perTryMs: number; statuses: readonly string[] };
   weights?: WeightsConfig["backends"];
+  /** Its tries go on at another of them. */
+  joint?: WeightsConfig["backends"];
   compression?: CompressionConfig;
   /** The filter is asked. */
   door: boolean;

@@ -7,6 +7,7 @@ import { bodyCount, bodySize, cors, floodGuard, headerHygiene, hostTenants, http
 import { compression } from "./compression";
 import { envoyFilters } from "./envoy-filters";
 import { authorization, jwt } from "./identity";
+import { jointBackends } from "./joint-backends";
 import { meshConfig } from "./mesh";
 import { nativeIdentity } from "./native-identity";
 import { secondCheck } from "./second-check";
@@ -42,7 +43,7 @@ const virtualServices: Builder = (scope, draft) => {
 const FILES: Readonly<Record<string, readonly Builder[]>> = {
   "gateway.yaml": [gateways],
   "routes.yaml": [virtualServices, nowhereEntry],
-  "services.yaml": [meshPolicies, callerPolicies],
+  "services.yaml": [meshPolicies, jointBackends, callerPolicies],
   "security.yaml": [requestAuthentication, doorPolicy, nativeIdentity, secondCheck],
   "envoy-filters.yaml": [envoyFilters],
   "telemetry.yaml": [telemetry],

@@ -50,10 +50,11 @@ export const retries: Enforcer<IstioDraft> = {
 };
 
 export const weights: Enforcer<IstioDraft> = {
-  supports: ["BackendWeights", "BackendWeightsSeveral"],
+  supports: ["BackendWeights", "BackendWeightsSeveral", "RetryOtherBackend"],
   stage: "afterExtAuth",
   apply(placement, draft) {
-    routeOf(draft, placement).weights = (placement.config as WeightsConfig).backends;
+    const { backends, triesOthers } = placement.config as WeightsConfig;
+    Object.assign(routeOf(draft, placement), triesOthers ? { joint: backends } : { weights: backends });
   },
 };
 

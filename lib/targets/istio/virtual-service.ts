@@ -17,6 +17,7 @@ import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { heardHeaders, longestPauseMs, throughAddress } from "../through";
 import { regexText } from "./patches";
 import { duration, formatText, metadata, hasHandshakes, MISSING, nowhere, ONCE, PREFLIGHT, REDIRECT, routeName, TOLD, UPGRADE, splitAddress } from "./names";
+import { jointHost } from "./joint-backends";
 
 type Part<K extends keyof VirtualServiceSpecHttp> = Pick<VirtualServiceSpecHttp, K>;
 
@@ -93,7 +94,7 @@ function rewrite({ rewrite: config }: RouteDraft): Part<"rewrite"> {
   return { rewrite: { uriRegexRewrite, ...(config.host !== undefined && { authority: config.host }) } };
 }
 
-function destinations(draft: IstioDraft, { route, weights, through }: RouteDraft): Part<"route"> {
+function destinations(draft: IstioDraft, { route, weights, joint, through }: RouteDraft): Part<"route"> {
   const { services } = draft.input.model;
   if (through) {
     const { host, port } = throughAddress(draft.input.model);
@@ -103,6 +104,7 @@ function destinations(draft: IstioDraft, { route, weights, through }: RouteDraft
     const { host, port } = splitAddress(services[service]?.address ?? "");
     return { destination: { host, port: { number: port } } };
   };
+  if (joint) return { route: [{ destination: { host: jointHost(draft, joint), port: { number: 80 } } }] };
   if (weights) {
     const sum = weights.reduce((total, b) => total + b.weight, 0);
     let left = 100;

@@ -144,7 +144,7 @@ export const fallback: Enforcer<NginxDraft> = {
 export const othersOf = (service: string, { route }: RouteDraft): string => `${service}_or_others_of_${route.name}`;
 
 export const weights: Enforcer<NginxDraft> = {
-  supports: ["BackendWeights", "BackendWeightsSeveral", "RetryOtherBackend"],
+  supports: ["BackendWeights", "BackendWeightsSeveral", "RetryOtherBackend", "RetryOtherBackendByTls"],
   stage: "afterExtAuth",
   apply(placement, draft) {
     const { backends, triesOthers } = placement.config as WeightsConfig;

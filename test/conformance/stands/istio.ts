@@ -21,6 +21,18 @@ interface Manifest {
   spec: Record<string, unknown>;
 }
 
+/** Names that only a cluster resolves are on loopback, and no sidecar stands there. */
+function atHome(kind: string, spec: Record<string, unknown>): void {
+  const endpoints = spec["endpoints"] as { address: string }[] | undefined;
+  if (kind === "ServiceEntry" && endpoints) {
+    spec["resolution"] = "STATIC";
+    for (const endpoint of endpoints) endpoint.address = "127.0.0.1";
+  }
+  const { tls } = (spec["trafficPolicy"] ?? {}) as { tls?: { mode: string } };
+  if (kind === "DestinationRule" && tls?.mode === "ISTIO_MUTUAL")
+    (spec["trafficPolicy"] as Record<string, unknown>)["tls"] = { mode: "DISABLE" };
+}
+
 /** What only a cluster has, put in for loopback: Services with endpoints. */
 function placed(
   files: readonly OutputFile[],
@@ -43,6 +55,7 @@ function placed(
       endpoints: [{ address: "127.0.0.1" }],
     },
   });
+  for (const { kind, spec } of manifests) atHome(kind, spec);
   const services = [...around.echoes.ports.entries()].map(([name, port]) => entry(name, [port]));
   const filter = entry("filter", filterPorts);
   (filter.spec["ports"] as object[]).push({ number: reportPort, name: "grpc-reports", protocol: "GRPC" });
