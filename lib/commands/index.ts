@@ -29,7 +29,7 @@ const USAGE = `gatewright COMMAND [MODEL…] [options]
   serve     is the gateway of one model itself: no proxy, one process
   schema    prints the JSON Schema of a model, for editors
 
-  MODEL                 a .ts, .yaml or .json file; all of policies/ by default
+  MODEL                 a .ts, .yaml or .json file, or the name of one in policies/; all of policies/ by default
   --system NAME         this system only (plan, synth)
   --environment NAME    this environment only (plan, explain; production by default)
   --out DIR             where synth writes (this folder by default)

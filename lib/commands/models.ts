@@ -11,15 +11,21 @@ export interface LoadedModel {
 /** What stands in policies/ and is no model: how much systems are used. */
 const NO_MODEL = /^usage\./;
 
-/** The models that a command works on: the files named, or everything in policies/. */
-export function modelFiles(named: readonly string[]): string[] {
-  if (named.length > 0) return [...named];
-  const folder = "policies";
+const FOLDER = "policies";
+
+function filesOf(folder: string): string[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
     .filter((file) => /\.(ts|ya?ml|json)$/.test(file) && !NO_MODEL.test(file))
     .sort()
     .map((file) => path.join(folder, file));
+}
+
+/** The models that a command works on: files, or names of those in policies/; all of them where none is named. */
+export function modelFiles(named: readonly string[]): string[] {
+  const all = filesOf(FOLDER);
+  if (named.length === 0) return all;
+  return named.map((name) => all.find((file) => !existsSync(name) && path.parse(file).name === name) ?? name);
 }
 
 /** Loads every model; one that is wrong does not hide what is wrong in another. */

@@ -205,6 +205,12 @@ describe("check", () => {
   });
 });
 
+test("a model in policies/ is found by its name", async () => {
+  const [byName, byFile] = [await run("plan", "equb"), await run("plan", "policies/equb.ts")];
+  expect(byName.code).toBe(0);
+  expect(byName.out).toBe(byFile.out);
+});
+
 test("plan prints one row for each promise, and one column for each target", async () => {
   const ran = await run("plan", SERHAFEN);
   expect(ran.code).toBe(0);
