@@ -290,6 +290,40 @@ describe("corners of the model", () => {
         ],
       },
     ],
+    [
+      "routes whose bodies the filter sees, beside all else that they may have",
+      {
+        policies: { jwt: { issuers: ["accounts"] } },
+        services: {
+          orders: { address: "orders.shop.svc.cluster.local:8080" },
+          secure: { address: "secure.shop.svc.cluster.local:8443", tls: { serverName: "secure.shop.test" } },
+          calls: { address: "calls.shop.svc.cluster.local:50051", protocol: "grpc" },
+        },
+        secrets: { "hook-key": { env: "HOOK_KEY" } },
+        routes: [
+          {
+            ...route,
+            policies: {
+              graphql: {},
+              lockout: {},
+              webSocket: { allowed: true },
+              retries: { tries: 3 },
+              fallback: { body: "{}" },
+              circuitBreaker: {},
+              rateLimit: { limits: [{ name: "calls", requests: 10, per: "1m" }], headers: true },
+              rewrite: { prefix: "/r", replacement: "/s" },
+              responseHeaders: { set: { "x-said": "always" }, remove: ["x-powered-by"], on: "always" },
+              bodySize: null,
+            },
+          },
+          { ...route, name: "secure", match: { prefix: ["/secure"] }, service: "secure", policies: { graphql: {} } },
+          {
+            ...{ name: "calls", match: { prefix: ["/shop.Calls"], methods: ["POST"] }, service: "calls" },
+            policies: { jwt: null, signature: { secret: "hook-key" } },
+          },
+        ],
+      },
+    ],
     ["hosts that differ in a dot and a hyphen", { hosts: { "a-b.test": {}, "a.b.test": {} } }],
     ["a long host name", { hosts: { [`${"a".repeat(63)}.${"b".repeat(63)}.test`]: {} } }],
     [

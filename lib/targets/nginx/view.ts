@@ -105,7 +105,8 @@ function routeLocations(draft: NginxDraft, server: ServerDraft, route: RouteDraf
       "internal;",
       ...(variant === "" ? checksOf(route).map((check) => checkLine(check)) : []),
       ...(respond ? [] : variantLines(route, variant)),
-      ...(route.maxBodyBytes === undefined ? ["client_max_body_size 0;"] : [`client_max_body_size ${String(route.maxBodyBytes)};`]),
+      // What nobody bounds is not gathered either: more than the filter judges need not come.
+      `client_max_body_size ${String(route.maxBodyBytes ?? (asksWithBody(route, variant) ? (route.judgedBytes ?? 0) : 0))};`,
       ...(asksWithBody(route, variant) ? judgedLines(draft.input.model, server, route) : answered(variant)),
     ],
   }));
