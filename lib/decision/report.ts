@@ -1,4 +1,13 @@
-import { kindNamed, PHASES, type Admission, type PolicyKind, type Refusal, type Report, type State } from "../policy";
+import {
+  kindNamed,
+  NOT_CALLED,
+  PHASES,
+  type Admission,
+  type PolicyKind,
+  type Refusal,
+  type Report,
+  type State,
+} from "../policy";
 import type { Verdict } from "./decide";
 import type { FilterPlan } from "./filter-plan";
 import { standIn, type FallbackConfig } from "../policy/kinds/fallback";
@@ -71,9 +80,6 @@ export function readTicket(text: string): Ticket | undefined {
   for (let i = 0; i < rest.length; i += 2) words.set(rest[i] ?? "", rest[i + 1] ?? "");
   return { host, route, service, words };
 }
-
-/** Nobody was asked: somebody else has refused the call. */
-const NOT_CALLED: Report = { answeredBy: "proxy", status: 0 };
 
 /** Asks those who have a word before the call. What is admitted has a ticket. */
 export function admitReported(verdict: Verdict, state: State): Admitted | Promise<Admitted> {

@@ -184,11 +184,26 @@ function refuse(form: DoorForm, verdict: Verdict, refusal: Refusal): DoorAnswer 
   return { status: 403, headers, body: "" };
 }
 
-/** What the proxy is to verify a second time: a token, unless it may not have the keys that are good now. */
+const isText = (value: unknown): boolean => typeof value === "string";
+
+/** Claims in the forms that Envoy takes (RFC 7519 section 4.1), where we take others as well. */
+function isTakenByEnvoy({ sub, jti, aud, exp, nbf = 0, iat = 0 }: Readonly<Record<string, unknown>>): boolean {
+  const texts = [jti ?? "", ...(Array.isArray(aud) ? (aud as unknown[]) : [aud ?? ""])];
+  return (
+    isText(sub) &&
+    /^[\x20-\x7e]+$/.test(sub as string) &&
+    jti !== null &&
+    texts.every(isText) &&
+    [exp, nbf, iat].every(Number.isSafeInteger)
+  );
+}
+
+/** What the proxy is to verify a second time: a token, unless it may not have the keys that are good now, or would not take it. */
 function againOf(plan: FilterPlan, { exchange }: Verdict, state: State): HeaderLine[] {
   const issuer = exchange.identity?.issuer;
   if (issuer === undefined || exchange.token === undefined || !plan.issuers[issuer]?.again) return [];
-  return state.keys.settled?.(issuer) ? [["x-gateway-token", exchange.token]] : [["x-gateway-keys", "new"]];
+  const taken = isTakenByEnvoy(exchange.identity?.claims ?? {}) && state.keys.settled?.(issuer);
+  return taken ? [["x-gateway-token", exchange.token]] : [["x-gateway-verified", "once"]];
 }
 
 function allow(form: DoorForm, verdict: Verdict, ticket: Ticket | undefined, again: readonly HeaderLine[]): DoorAnswer {

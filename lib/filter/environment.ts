@@ -61,7 +61,7 @@ export const VARIABLES = {
   DRAIN_MS: milliseconds(0),
   KEYS_CACHE_DIR: text("a folder"),
   KEYS_REFRESH_MS: milliseconds(1),
-  // No timer waits for it.
+  // No timer waits for these.
   KEYS_SETTLED_MS: milliseconds(0, Number.MAX_SAFE_INTEGER),
   KEYS_MAX_STALE_MS: milliseconds(1, Number.MAX_SAFE_INTEGER),
   SECRETS_REFRESH_MS: milliseconds(1),

@@ -10,7 +10,7 @@ import { isStatus, readAccessLogs, STREAM_PATH, SWITCHING } from "./envoy-access
  * Envoy by its access log service (gRPC).
  */
 
-/** nginx cuts a line at 2 KiB; Envoy sends an entry as soon as there is one. */
+/** A line has no long text in it; Envoy sends an entry as soon as there is one. */
 const MOST_LINE_BYTES = 4_096;
 const MOST_MESSAGE_BYTES = 1024 * 1024;
 /** Each of a proxy's threads has one. */

@@ -50,7 +50,7 @@ export interface Exchange {
   readonly request: GatewayRequest;
   readonly requestId: string;
   identity?: Identity;
-  /** The token that says so, wherever it was. */
+  /** The token that was looked at, wherever it was. */
   token?: string;
   /** Where the verified token was. */
   tokenFrom?: "header" | "cookie" | "protocol";
@@ -154,6 +154,9 @@ export interface Report {
   answeredBy: "service" | "nobody" | "proxy";
   status: number;
 }
+
+/** The service was never called: somebody else has refused what was admitted. */
+export const NOT_CALLED: Report = { answeredBy: "proxy", status: 0 };
 
 export interface SecretSource {
   /** All versions of a secret that are in use, the present one first; nothing when none was ever had. */

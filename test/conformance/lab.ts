@@ -49,6 +49,7 @@ export default defineGateway({
       audiences: ["lab-api"],
       roles: "roles",
       scopes: "scope",
+      requestAuthentication: true,
     },
     // The same issuer, read in another way.
     dotted: {
@@ -56,12 +57,14 @@ export default defineGateway({
       jwks: { url: "https://issuer.lab.test/keys" },
       audiences: ["lab-api"],
       roles: ["resource_access", "field.api", "roles"],
+      requestAuthentication: true,
     },
     // The same issuer, for another audience.
     web: {
       issuer: "https://issuer.lab.test",
       jwks: { url: "https://issuer.lab.test/keys" },
       audiences: ["lab-web"],
+      requestAuthentication: true,
     },
     numbers: {
       issuer: "https://numbers.lab.test",
@@ -75,6 +78,7 @@ export default defineGateway({
       audiences: ["lab-api"],
       roles: "roles",
       scopes: "scope",
+      requestAuthentication: true,
     },
   },
   secrets: {

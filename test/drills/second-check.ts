@@ -82,12 +82,12 @@ async function secondCheck(run: Run): Promise<void> {
   await faulty({});
   run.equal("a yes to no token", await statusOf(gateway.port, "/read"), 403);
   run.equal("a yes to a good token that is not handed on", await statusOf(gateway.port, "/read", bearer(good)), 403);
-  const own = { "x-gateway-token": good, "x-gateway-keys": "new" };
+  const own = { "x-gateway-token": good, "x-gateway-verified": "once" };
   run.equal("what the filter alone may say, said by a client", await statusOf(gateway.port, "/read", own), 403);
   await faulty({ "x-gateway-token": forged });
   run.equal("a forged token that is handed on", await statusOf(gateway.port, "/read"), 401);
   run.equal("calls of the service by then", upstream.requests, before);
-  await faulty({ "x-gateway-keys": "new" });
+  await faulty({ "x-gateway-verified": "once" });
   run.equal("keys that Istio may not have yet", await statusOf(gateway.port, "/read"), 200);
 }
 

@@ -67,8 +67,8 @@ test("a token is handed on to Envoy alone, and not while its keys are new", asyn
   const said = async (form: Form, target: string, route: string): Promise<string[][]> => {
     const { statuses, header } = await stand.ask(form, { target, route });
     expect(statuses).toEqual([200]);
-    return [header("x-gateway-token"), header("x-gateway-keys")];
+    return [header("x-gateway-token"), header("x-gateway-verified")];
   };
-  expect(await said("envoy", "/orders/1", "orders")).toEqual([[], ["new"]]);
+  expect(await said("envoy", "/orders/1", "orders")).toEqual([[], ["once"]]);
   expect(await said("nginx", "/orders/1", "orders")).toEqual([[], []]);
 });

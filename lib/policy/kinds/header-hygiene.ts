@@ -5,8 +5,8 @@ import { headerName } from "../values";
 
 /** Words between the gateway's own parts. */
 export const OWN_HEADERS = [
-  ...["client", "host", "keys", "message", "method", "network", "reason", "route"],
-  ...["status", "target", "tenant", "ticket", "token", "upgrade", "user"],
+  ...["client", "host", "message", "method", "network", "reason", "route"],
+  ...["status", "target", "tenant", "ticket", "token", "upgrade", "user", "verified"],
 ].map((word) => `x-gateway-${word}`);
 
 /** What services may rely on: the gateway says it, whatever a client has said (RFC 7239 has another form for the same). */

@@ -58,7 +58,7 @@ export const issuerSchema = issuerFields
       "Istio verifies tokens that name their issuer, by published keys alone: say issuer and jwks, and no secret",
     path: ["requestAuthentication"],
   })
-  .refine((i) => !i.requestAuthentication || i.user === "sub", {
+  .refine((i) => !i.requestAuthentication || (i.user === "sub" && !i.numericUser), {
     message: "Istio names who calls by iss and sub: leave user as it is",
     path: ["user"],
   })

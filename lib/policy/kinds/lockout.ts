@@ -3,6 +3,7 @@ import { z } from "zod";
 import { claimAt } from "../../identity/claims";
 import { addressGroup } from "../client-address";
 import {
+  NOT_CALLED,
   notNow,
   policyKind,
   TOO_LARGE,
@@ -39,6 +40,9 @@ const schema = z.strictObject({
     .optional(),
   maxBody: judgedBody,
 });
+
+/** A name is nobody's that is longer, in characters: it may be told in a line of a log. */
+const LONGEST_NAME = 512;
 
 /** Whom a request names: exactly one, or it is not to be told for sure. */
 type Named = string | undefined;
@@ -98,7 +102,7 @@ async function keyOf(
   const body = await request.body?.read(maxBody);
   if (request.body && !body) return TOO_LARGE;
   const subject = bareText((body && nameIn(request, body, field)) ?? "").replace(/\.+$/, "");
-  if (subject === "") {
+  if (subject === "" || subject.length > LONGEST_NAME) {
     return { status: 400, reason: "lockout-unreadable", message: `The body does not say ${field} plainly.` };
   }
   const from = by === "field" ? "" : `:${addressGroup(request.client)}`;
@@ -173,8 +177,9 @@ export const lockout = policyKind({
       const store = await begin(config, key, state);
       return "status" in store ? { refusal: store } : { ticket: `${store === state.shared ? SHARED : ALONE}${key}` };
     },
-    // One that is never reported is an attempt under way until its time is over.
+    // One whose end nobody knows, since the client has left or the report is lost, is an attempt under way until its time is over.
     ended({ attempts, blockFor, status }, _service, ticket, report, state) {
+      if (report.answeredBy === "proxy" && report.status !== NOT_CALLED.status) return;
       const store = ticket.startsWith(SHARED) ? state.shared : state.alone;
       const outcome = outcomeOf(report.answeredBy === "service" ? report.status : undefined, status);
       void store.attempted(ticket.slice(1), outcome, attempts, blockFor).catch(() => undefined);

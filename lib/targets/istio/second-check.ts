@@ -4,9 +4,10 @@ import {
   AuthorizationPolicySpecAction,
   type AuthorizationPolicySpecRules as Rule,
 } from "../../../imports/security.istio.io";
-import { configOf, routeEntries } from "../../decision/gateway";
-import type { JwtConfig } from "../../policy/kinds/jwt";
-import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
+import { configOf, routeEntries, type RouteEntry } from "../../decision/gateway";
+import { mayShare } from "../../decision/route-match";
+import type { Issuer, JwtConfig } from "../../policy/kinds/jwt";
+import { hasDoor, type HostDraft, type IstioDraft, type RouteDraft } from "./draft";
 import { metadata } from "./names";
 import { METHODS, named, operations, patterns } from "./native-identity";
 
@@ -16,10 +17,10 @@ import { METHODS, named, operations, patterns } from "./native-identity";
  * keeps a token back while istiod may not have its key yet.
  */
 
-const [TOKEN, KEYS] = ["x-gateway-token", "x-gateway-keys"];
+const [TOKEN, VERIFIED] = ["x-gateway-token", "x-gateway-verified"];
 
 /** What the filter says of it. */
-export const AGAIN_HEADERS: readonly string[] = [TOKEN, KEYS];
+export const AGAIN_HEADERS: readonly string[] = [TOKEN, VERIFIED];
 
 /** Issuers whose tokens a route takes at the door, where each of them is verified again; those who may come without are not. */
 function issuersOf({ input }: IstioDraft, { route, door }: RouteDraft): JwtConfig["rules"] {
@@ -30,23 +31,31 @@ function issuersOf({ input }: IstioDraft, { route, door }: RouteDraft): JwtConfi
 
 const routesOf = ({ routes }: HostDraft): RouteDraft[] => [...routes.values()];
 
-function issuers(draft: IstioDraft): JwtConfig["rules"] {
-  const all = [...draft.hosts.values()].flatMap(routesOf).flatMap((route) => issuersOf(draft, route));
-  return [...new Map(all.map((rules) => [rules.name, rules])).values()];
+/** Whoever signs tokens that the filter hands on. */
+function issuers(draft: IstioDraft): [name: string, issuer: Issuer][] {
+  if (!hasDoor(draft)) return [];
+  return Object.entries(draft.input.model.issuers).filter(([, issuer]) => issuer.requestAuthentication);
 }
 
-export const isVerifiedAgain = (draft: IstioDraft, route: RouteDraft): boolean => issuersOf(draft, route).length > 0;
+export const isVerifiedAgain = (draft: IstioDraft, route: RouteDraft): boolean => route.door && issuers(draft).length > 0;
 
 export const verifiesAgain = (draft: IstioDraft): boolean => issuers(draft).length > 0;
 
 /** Rules for RequestAuthentication; the header goes no further. */
 export const againRules = (draft: IstioDraft): { jwksUri: string; issuer: string; fromHeaders: { name: string }[] }[] =>
-  issuers(draft).map(({ name, issuer = "", audiences }) => ({
+  issuers(draft).map(([, { issuer = "", audiences, jwks }]) => ({
     issuer,
     ...(audiences.length > 0 && { audiences: [...audiences] }),
-    jwksUri: draft.input.model.issuers[name]?.jwks?.url ?? "",
+    jwksUri: jwks?.url ?? "",
     fromHeaders: [{ name: TOKEN }],
   }));
+
+const byPathAlone = ({ path, route: { match } }: RouteEntry): boolean =>
+  path.type !== "PathTemplate" && match.upgrade === undefined && Object.keys(match.headers ?? {}).length === 0;
+
+/** Whether a path and methods say for certain that a request takes this way: Istio's rules know neither templates nor the order of routes. */
+const isPlain = (entry: RouteEntry, all: readonly RouteEntry[]): boolean =>
+  all.every((other) => byPathAlone(other) || !mayShare(other.path, entry.path));
 
 interface Operation {
   hosts: string[];
@@ -60,7 +69,7 @@ function operationsOf(draft: IstioDraft, host: HostDraft, of: (rules: JwtConfig[
   const entries = routeEntries(host.host.routes);
   const all = new Map<string, Operation>();
   for (const [i, entry] of entries.entries()) {
-    if (!of(issuersOf(draft, host.routes.get(entry.route.name) as RouteDraft))) continue;
+    if (!of(issuersOf(draft, host.routes.get(entry.route.name) as RouteDraft)) || !isPlain(entry, entries)) continue;
     for (const { methods, notPaths } of operations(entries, i)) {
       const some = { ...(methods.length < METHODS.length && { methods }), ...(notPaths.length > 0 && { notPaths }) };
       const key = JSON.stringify(some);
@@ -78,23 +87,25 @@ function rulesOf(draft: IstioDraft): Rule[] {
   const hosts = [...draft.hosts.values()];
   const asked = hosts.flatMap(routesOf).map((route) => principals(issuersOf(draft, route)));
   const groups = new Map(asked.filter((group) => group.length > 0).map((group) => [group.join(" "), group]));
-  return [...groups].map(([key, notRequestPrincipals]) => ({
+  const rules = [...groups].map(([key, notRequestPrincipals]) => ({
     from: [{ source: { notRequestPrincipals } }],
     to: hosts
       .flatMap((host) => operationsOf(draft, host, (rules) => principals(rules).join(" ") === key))
       .map((operation) => ({ operation })),
-    when: [{ key: `request.headers[${KEYS}]`, notValues: ["new"] }],
+    when: [{ key: `request.headers[${VERIFIED}]`, notValues: ["once"] }],
   }));
+  return rules.filter(({ to }) => to.length > 0);
 }
 
 export function secondCheck(scope: Construct, draft: IstioDraft): void {
-  if (!verifiesAgain(draft)) return;
+  const rules = rulesOf(draft);
+  if (rules.length === 0) return;
   new AuthorizationPolicy(scope, "second-check", {
     metadata: metadata(draft, "second-check"),
     spec: {
       selector: { matchLabels: draft.input.model.kubernetes.istioGateway.labels },
       action: AuthorizationPolicySpecAction.DENY,
-      rules: rulesOf(draft),
+      rules,
     },
   });
 }

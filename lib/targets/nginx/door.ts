@@ -88,16 +88,19 @@ export function doorLocation(model: GatewayModel): LocationView {
 /** A body is read once and sent twice: from memory, up to this size in bytes. */
 const MOST_IN_MEMORY = 1024 * 1024;
 
+/** What the filter says to nginx alone, and what `X-Accel-Redirect` would copy onto the service's answer, were a claim told in it. */
+const NOT_HEARD = ["X-Gateway-User", "X-Gateway-Tenant", "Set-Cookie", "Cache-Control", "Expires", "Content-Disposition", "Accept-Ranges", "Link"];
+
 /** Asks about a whole request. */
 export function judgedLines(model: GatewayModel, server: ServerDraft, route: RouteDraft): string[] {
-  const own = ["X-Gateway-User", "X-Gateway-Tenant"];
+  const set = [...route.responseHeaders, ...route.alwaysHeaders];
   return [
     "auth_request off;",
     'set $gateway_judged "1";',
     ...errorLines(route, true),
     `client_body_buffer_size ${String(Math.min(route.judgedBytes ?? 0, MOST_IN_MEMORY))};`,
-    ...responseHeaderLines([...server.responseHeaders, ...route.alwaysHeaders]),
-    ...hideLines([...server.hiddenHeaders, ...own]),
+    ...responseHeaderLines([...server.responseHeaders, ...set]),
+    ...hideLines([...server.hiddenHeaders, ...set.map(([name]) => name), ...NOT_HEARD]),
     "proxy_ignore_headers X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;",
     ...askLines(model, []),
     "rewrite ^ /door/nginx-with-body? break;",

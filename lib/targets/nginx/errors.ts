@@ -137,7 +137,6 @@ export function errorLocations(draft: NginxDraft, server: ServerDraft): Location
 const statusMap = (values: Readonly<Record<number, string>>): { status: string; value: string }[] =>
   Object.entries(values).map(([status, value]) => ({ status, value: text(value) }));
 
-
 /** The texts of the maps by status. */
 export function errorTexts(): object {
   const reasons = Object.fromEntries([...ERRORS, 403].filter((s) => STATUS_CODES[s]).map((s) => [s, reasonPhrase(s)]));

@@ -33,7 +33,7 @@ function finish(draft: NginxDraft): OutputFile[] {
   return [{ path: `nginx/${system}/${environment}/nginx.conf`, content: template()(viewOf(draft)) }];
 }
 
-/** A complete nginx.conf for the nginx that the model names or a later one, stock modules only. */
+/** A complete nginx.conf for the nginx that the model names or a later one, with stock modules and those that it names. */
 export const nginx: Target<NginxDraft> = {
   name: "nginx",
   proven: true,

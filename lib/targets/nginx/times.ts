@@ -56,4 +56,3 @@ function callLines(route: RouteDraft, variant: Variant): string[] {
     "proxy_request_buffering off;",
   ];
 }
-

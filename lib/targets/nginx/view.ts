@@ -105,8 +105,8 @@ function routeLocations(draft: NginxDraft, server: ServerDraft, route: RouteDraf
       "internal;",
       ...(variant === "" ? checksOf(route).map((check) => checkLine(check)) : []),
       ...(respond ? [] : variantLines(route, variant)),
-      // What nobody bounds is not gathered either: more than the filter judges need not come.
-      `client_max_body_size ${String(route.maxBodyBytes ?? (asksWithBody(route, variant) ? (route.judgedBytes ?? 0) : 0))};`,
+      // More than the filter judges is not gathered for it.
+      `client_max_body_size ${String((asksWithBody(route, variant) ? route.judgedBytes : route.maxBodyBytes) ?? 0)};`,
       ...(asksWithBody(route, variant) ? judgedLines(draft.input.model, server, route) : answered(variant)),
     ],
   }));
