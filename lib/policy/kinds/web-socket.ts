@@ -28,8 +28,8 @@ export const webSocket = policyKind({
   decide(config, { request }) {
     if (!asksForWebSocket(request)) return undefined;
     // Whoever passes its body on as the words of another protocol says what the client likes (RFC 6455 section 4.1).
-    if (request.method !== "GET") {
-      return { status: 400, reason: "handshake-not-get", message: "A WebSocket begins with GET." };
+    if (request.method !== "GET" || request.body?.limit(0)) {
+      return { status: 400, reason: "handshake-not-get", message: "A WebSocket begins with GET, without a body." };
     }
     // Proxies disagree on a list: one takes it for a handshake, another for none.
     if (config.allowed && words(request, "upgrade").length === 1) return undefined;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { kindNamed, type Exchange } from "../../../lib/policy";
+import { kindNamed, NOT_CALLED, type Exchange, type Report } from "../../../lib/policy";
 import type { lockout as Lockout } from "../../../lib/policy/kinds/lockout";
 import { bareText } from "../../../lib/content/spellings";
 import { aloneState } from "../../../lib/decision/alone-state";
@@ -37,6 +37,39 @@ async function passed(body: string, type: string, atOnce = false): Promise<numbe
   else for (let i = 0; i < 20; i++) await ask();
   return count;
 }
+
+/** How many of twenty attempts that a proxy carries are admitted, each of which ends so. */
+async function admitted(report: Report): Promise<number> {
+  const state = aloneState({ keys: { find: () => undefined } });
+  const exchange = {
+    system: "s",
+    environment: "e",
+    request: {
+      client: "203.0.113.7",
+      headers: [["content-type", JSON_TYPE]],
+      target: "/auth/login",
+      body: { limit: () => false, read: () => Promise.resolve(Buffer.from('{"email":"ana@x.test"}')) },
+    },
+  } as unknown as Exchange;
+  let count = 0;
+  for (let i = 0; i < 20; i++) {
+    const word = await lockout.reported?.admit(config, exchange, state);
+    if (!word || "refusal" in word) continue;
+    count += 1;
+    lockout.reported?.ended(config, "app", word.ticket, report, state);
+  }
+  return count;
+}
+
+test.each<[string, Report, number]>([
+  ["fail", { answeredBy: "service", status: 401 }, 5],
+  ["pass", { answeredBy: "service", status: 200 }, 20],
+  ["nobody answers", { answeredBy: "nobody", status: 502 }, 20],
+  ["were never sent", NOT_CALLED, 20],
+  ["a client does not wait for", { answeredBy: "proxy", status: 499 }, 5],
+])("attempts that %s", async (_, report, count) => {
+  expect(await admitted(report)).toBe(count);
+});
 
 test("guesses at the same time are no more than guesses one by one", async () => {
   expect(await passed('{"email":"ana@x.test"}', JSON_TYPE, true)).toBe(5);
