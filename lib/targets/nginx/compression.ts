@@ -1,9 +1,19 @@
 import type { CompressionConfig } from "../../policy/kinds/compression";
+import type { Placement } from "../../plan";
 import type { Enforcer } from "../target";
 import { routeOf, type NginxDraft, type RouteDraft } from "./draft";
 import { BROTLI_QUALITY, GZIP_LEVEL } from "../../policy/kinds/compression";
 
 const OF_BOTH = "with status 200, 403 or 404 alone, text/html always, and although Cache-Control says no-transform";
+
+const BROTLI = "nginx-brotli";
+
+function apply(placement: Placement, draft: NginxDraft): void {
+  const config = placement.config as CompressionConfig;
+  const encodings = placement.difference === BROTLI ? config.encodings : (["gzip"] as const);
+  if (encodings.includes("br")) draft.modules.add("ngx_http_brotli_filter_module");
+  routeOf(draft, placement).compression = { ...config, encodings: [...encodings] };
+}
 
 /** nginx' own gzip (ngx_http_gzip_module), for those who take its differences rather than a hop. */
 export const gzip: Enforcer<NginxDraft> = {
@@ -15,10 +25,7 @@ export const gzip: Enforcer<NginxDraft> = {
       "answers are compressed with gzip alone, by that name alone (not by x-gzip or *), " +
       `${OF_BOTH} or the client likes no coding better`,
   },
-  apply(placement, draft) {
-    const config = placement.config as CompressionConfig;
-    routeOf(draft, placement).compression = { ...config, encodings: ["gzip"] };
-  },
+  apply,
 };
 
 /** The same beside brotli (github.com/google/ngx_brotli; Debian's libnginx-mod-http-brotli-filter). */
@@ -27,16 +34,12 @@ export const brotli: Enforcer<NginxDraft> = {
   stage: "afterExtAuth",
   module: "brotli",
   difference: {
-    name: "nginx-brotli",
+    name: BROTLI,
     text:
       "answers are compressed with brotli wherever the client takes it, else with gzip, by these names alone (not by x-gzip or *), " +
       `${OF_BOTH} or the client likes another coding or none better`,
   },
-  apply(placement, draft) {
-    const config = placement.config as CompressionConfig;
-    if (config.encodings.includes("br")) draft.modules.add("ngx_http_brotli_filter_module");
-    routeOf(draft, placement).compression = config;
-  },
+  apply,
 };
 
 /** nginx has text/html in every list of its own. */
