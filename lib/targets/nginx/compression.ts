@@ -10,9 +10,9 @@ const BROTLI = "nginx-brotli";
 
 function apply(placement: Placement, draft: NginxDraft): void {
   const config = placement.config as CompressionConfig;
-  const encodings = placement.difference === BROTLI ? config.encodings : (["gzip"] as const);
+  const encodings: CompressionConfig["encodings"] = placement.difference === BROTLI ? config.encodings : ["gzip"];
   if (encodings.includes("br")) draft.modules.add("ngx_http_brotli_filter_module");
-  routeOf(draft, placement).compression = { ...config, encodings: [...encodings] };
+  routeOf(draft, placement).compression = { ...config, encodings };
 }
 
 /** nginx' own gzip (ngx_http_gzip_module), for those who take its differences rather than a hop. */
