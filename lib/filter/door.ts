@@ -7,7 +7,7 @@ import { refusalContent } from "../decision/answer";
 import { admitReported, ticketText, type Ticket } from "../decision/report";
 import type { Answer, GatewayRequest, HeaderLine, Refusal, State } from "../policy";
 import { callerOf, recordOf, type ExchangeRecord } from "./audit";
-import { toldStatus } from "../decision/envoy-door";
+import { againOf, toldStatus } from "../decision/envoy-door";
 import { hostName } from "../decision/request-target";
 import { RATE_LIMIT_HEADERS } from "../policy/kinds/rate-limit";
 import { headBytes, IncomingBody, peerOf } from "./incoming";
@@ -182,28 +182,6 @@ function refuse(form: DoorForm, verdict: Verdict, refusal: Refusal): DoorAnswer 
   if (status === 401 && !refusal.content) return { status, headers, body: "" };
   headers.push(["x-gateway-status", String(status)]);
   return { status: 403, headers, body: "" };
-}
-
-const isText = (value: unknown): boolean => typeof value === "string";
-
-/** Claims in the forms that Envoy takes (RFC 7519 section 4.1), where we take others as well. */
-function isTakenByEnvoy({ sub, jti, aud, exp, nbf = 0, iat = 0 }: Readonly<Record<string, unknown>>): boolean {
-  const texts = [jti ?? "", ...(Array.isArray(aud) ? (aud as unknown[]) : [aud ?? ""])];
-  return (
-    isText(sub) &&
-    /^[\x20-\x7e]+$/.test(sub as string) &&
-    jti !== null &&
-    texts.every(isText) &&
-    [exp, nbf, iat].every(Number.isSafeInteger)
-  );
-}
-
-/** What the proxy is to verify a second time: a token, unless it may not have the keys that are good now, or would not take it. */
-function againOf(plan: FilterPlan, { exchange }: Verdict, state: State): HeaderLine[] {
-  const issuer = exchange.identity?.issuer;
-  if (issuer === undefined || exchange.token === undefined || !plan.issuers[issuer]?.again) return [];
-  const taken = isTakenByEnvoy(exchange.identity?.claims ?? {}) && state.keys.settled?.(issuer);
-  return taken ? [["x-gateway-token", exchange.token]] : [["x-gateway-verified", "once"]];
 }
 
 function allow(form: DoorForm, verdict: Verdict, ticket: Ticket | undefined, again: readonly HeaderLine[]): DoorAnswer {

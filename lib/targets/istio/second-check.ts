@@ -13,8 +13,8 @@ import { METHODS, named, operations, patterns } from "./native-identity";
 
 /**
  * What the filter has admitted, verified once more by code that is not ours: the filter hands the token on in a header that no
- * client can send, and Istio refuses a route that asks for one without. It never refuses what the filter admits: the filter
- * keeps a token back while istiod may not have its key yet.
+ * client can send, and Istio refuses a route that asks for one without. So that it refuses nobody whom the filter admits, the
+ * filter keeps a token back while istiod may not have its key yet, or where Envoy would not take its claims.
  */
 
 const [TOKEN, VERIFIED] = ["x-gateway-token", "x-gateway-verified"];
@@ -31,19 +31,17 @@ function issuersOf({ input }: IstioDraft, { route, door }: RouteDraft): JwtConfi
 
 const routesOf = ({ routes }: HostDraft): RouteDraft[] => [...routes.values()];
 
-/** Whoever signs tokens that the filter hands on. */
-function issuers(draft: IstioDraft): [name: string, issuer: Issuer][] {
-  if (!hasDoor(draft)) return [];
-  return Object.entries(draft.input.model.issuers).filter(([, issuer]) => issuer.requestAuthentication);
+/** Whoever signs tokens that the filter hands on: nobody where Istio's own check is the only one, and looks at the client's header. */
+function issuers(draft: IstioDraft): Issuer[] {
+  if (!hasDoor(draft) || draft.issuers.size > 0) return [];
+  return Object.values(draft.input.model.issuers).filter((issuer) => issuer.requestAuthentication);
 }
-
-export const isVerifiedAgain = (draft: IstioDraft, route: RouteDraft): boolean => route.door && issuers(draft).length > 0;
 
 export const verifiesAgain = (draft: IstioDraft): boolean => issuers(draft).length > 0;
 
 /** Rules for RequestAuthentication; the header goes no further. */
 export const againRules = (draft: IstioDraft): { jwksUri: string; issuer: string; fromHeaders: { name: string }[] }[] =>
-  issuers(draft).map(([, { issuer = "", audiences, jwks }]) => ({
+  issuers(draft).map(({ issuer = "", audiences, jwks }) => ({
     issuer,
     ...(audiences.length > 0 && { audiences: [...audiences] }),
     jwksUri: jwks?.url ?? "",
@@ -84,13 +82,14 @@ const principals = (rules: JwtConfig["rules"]): string[] => rules.map(({ issuer 
 
 /** One rule for all routes that take tokens of the same issuers. */
 function rulesOf(draft: IstioDraft): Rule[] {
+  if (!verifiesAgain(draft)) return [];
   const hosts = [...draft.hosts.values()];
   const asked = hosts.flatMap(routesOf).map((route) => principals(issuersOf(draft, route)));
   const groups = new Map(asked.filter((group) => group.length > 0).map((group) => [group.join(" "), group]));
   const rules = [...groups].map(([key, notRequestPrincipals]) => ({
     from: [{ source: { notRequestPrincipals } }],
     to: hosts
-      .flatMap((host) => operationsOf(draft, host, (rules) => principals(rules).join(" ") === key))
+      .flatMap((host) => operationsOf(draft, host, (own) => principals(own).join(" ") === key))
       .map((operation) => ({ operation })),
     when: [{ key: `request.headers[${VERIFIED}]`, notValues: ["once"] }],
   }));

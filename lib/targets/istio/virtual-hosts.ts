@@ -13,7 +13,7 @@ import { compressionPerRoute } from "./compression";
 import { STREAM_IDLE_MS } from "./connection-manager";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { demandsTokens } from "./native-identity";
-import { isVerifiedAgain, verifiesAgain } from "./second-check";
+import { verifiesAgain } from "./second-check";
 import { CODING, COUNTED, duration, formatText, namesOf, REDIRECT, routeName, TOLD, UPGRADE } from "./names";
 import { EXT_AUTHZ, regexText, setHeader, TYPE } from "./patches";
 
@@ -185,7 +185,7 @@ export function routeExceptions(draft: IstioDraft): Patch[] {
           name,
           {
             ...doorPerRoute(route),
-            ...(route.demandsToken || isVerifiedAgain(draft, route) ? {} : noTokens),
+            ...(route.demandsToken ? {} : noTokens),
             ...unlike(usually, wanted(draft, route)),
           },
           idleOf(route, name),

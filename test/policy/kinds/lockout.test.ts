@@ -12,10 +12,8 @@ const FORM = "application/x-www-form-urlencoded";
 
 const failure = { by: "service" as const, status: 401, headers: [], body: Buffer.alloc(0) };
 
-/** How many of twenty failed attempts with this body get to the service. */
-async function passed(body: string, type: string, atOnce = false): Promise<number> {
-  const state = aloneState({ keys: { find: () => undefined } });
-  const exchange = {
+const exchangeOf = (body: string, type: string): Exchange =>
+  ({
     system: "s",
     environment: "e",
     request: {
@@ -24,7 +22,12 @@ async function passed(body: string, type: string, atOnce = false): Promise<numbe
       target: "/auth/login",
       body: { limit: () => false, read: () => Promise.resolve(Buffer.from(body)) },
     },
-  } as unknown as Exchange;
+  }) as unknown as Exchange;
+
+/** How many of twenty failed attempts with this body get to the service. */
+async function passed(body: string, type: string, atOnce = false): Promise<number> {
+  const state = aloneState({ keys: { find: () => undefined } });
+  const exchange = exchangeOf(body, type);
   let count = 0;
   const ask = async (): Promise<void> => {
     await lockout.around?.(config, exchange, state, async () => {
@@ -41,16 +44,7 @@ async function passed(body: string, type: string, atOnce = false): Promise<numbe
 /** How many of twenty attempts that a proxy carries are admitted, each of which ends so. */
 async function admitted(report: Report): Promise<number> {
   const state = aloneState({ keys: { find: () => undefined } });
-  const exchange = {
-    system: "s",
-    environment: "e",
-    request: {
-      client: "203.0.113.7",
-      headers: [["content-type", JSON_TYPE]],
-      target: "/auth/login",
-      body: { limit: () => false, read: () => Promise.resolve(Buffer.from('{"email":"ana@x.test"}')) },
-    },
-  } as unknown as Exchange;
+  const exchange = exchangeOf('{"email":"ana@x.test"}', JSON_TYPE);
   let count = 0;
   for (let i = 0; i < 20; i++) {
     const word = await lockout.reported?.admit(config, exchange, state);
