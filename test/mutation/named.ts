@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 
-/** What stands in no one place of a kind's own: exchanges that nobody tells the end of, and places that are never given back. */
+/** What stands in no one place of a kind's own: ends that nobody tells, places never given back, bodies never handed back. */
 export interface NamedMutant {
   name: string;
   file: string;
@@ -36,9 +36,18 @@ export const NAMED: readonly NamedMutant[] = [
     },
     {
       ...{ name: "a leave without a ticket", target, ...HEEDED },
-      ...{ from: "words.set(kind, word.ticket);", to: "" },
+      ...{ from: "words.set(next.kind, word.ticket);", to: "" },
+    },
+    {
+      ...{ name: "a failed attempt that is not counted", target, file: "lib/policy/kinds/lockout.ts" },
+      ...{ from: "store.attempted(ticket.slice(1), outcome", to: 'store.attempted(ticket.slice(1), "unknown"' },
+      red: "five failed attempts lock an e-mail out",
     },
   ]),
+  {
+    ...{ name: "a body that is not handed back", file: "lib/filter/door.ts", target: "nginx" },
+    ...{ from: '"@admitted"', to: '"@nowhere"', red: "a query passes with its body as it came" },
+  },
   ...["nginx", "istio", "node-gateway"].map((target) => ({
     ...{ name: "a place that is not given back", target, file: "lib/policy/kinds/connections.ts" },
     ...{ from: "exchange.atEnd.push(", to: "void (", red: "a connection that ends makes room for one" },
