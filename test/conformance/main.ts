@@ -88,14 +88,27 @@ export async function runTarget(
   const runnable = cases.filter((c) => notYet(c) === undefined);
   for (const [key, group] of groupsOf(runnable)) {
     const [system, environment, replicas] = JSON.parse(key) as [string, string, number];
-    const stand = await factory({ system, environment, replicas });
+    const begin = (): ReturnType<typeof factory> => factory({ system, environment, replicas });
+    let stand = await begin();
     if ("unavailable" in stand) {
-      results.push(...group.map((c) => skip(c, stand.unavailable)));
+      const { unavailable } = stand;
+      results.push(...group.map((c) => skip(c, unavailable)));
       continue;
     }
     try {
       for (const c of group) {
-        const result = await runCase(stand, c);
+        let result: CaseResult;
+        try {
+          result = await runCase(stand, c);
+        } catch (error) {
+          // A part that did not come up again says nothing of the case, and must not take the others along.
+          process.stderr.write(`${target}, ${c.name}: ${String(error)}\n`);
+          await stand.stop();
+          const fresh = await begin();
+          if ("unavailable" in fresh) throw error;
+          stand = fresh;
+          result = await runCase(stand, c);
+        }
         results.push(result);
         if (options.untilFailure && result.outcome === "failed") return results;
       }

@@ -121,7 +121,7 @@ export async function until(
   what: string,
   probe: () => Promise<boolean> | boolean,
   part?: Part,
-  limitMs = 30_000,
+  limitMs = 120_000,
 ): Promise<void> {
   const end = Date.now() + limitMs;
   for (;;) {

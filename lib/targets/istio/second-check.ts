@@ -57,6 +57,7 @@ const isPlain = (entry: RouteEntry, all: readonly RouteEntry[]): boolean =>
 
 interface Operation {
   hosts: string[];
+  ports: string[];
   paths: string[];
   methods?: string[];
   notPaths?: string[];
@@ -65,6 +66,9 @@ interface Operation {
 /** Ways into a host's routes that take tokens of these issuers alone; those that differ in their paths only are one. */
 function operationsOf(draft: IstioDraft, host: HostDraft, of: (rules: JwtConfig["rules"]) => boolean): Operation[] {
   const entries = routeEntries(host.host.routes);
+  const { port, containerPort } = draft.input.model.listeners.https;
+  // By port: of TCP, Istio's rule would know nothing else, and refuse everybody's on that gateway.
+  const ports = [...new Set([port, containerPort])].map(String);
   const all = new Map<string, Operation>();
   for (const [i, entry] of entries.entries()) {
     if (!of(issuersOf(draft, host.routes.get(entry.route.name) as RouteDraft)) || !isPlain(entry, entries)) continue;
@@ -72,7 +76,7 @@ function operationsOf(draft: IstioDraft, host: HostDraft, of: (rules: JwtConfig[
       const some = { ...(methods.length < METHODS.length && { methods }), ...(notPaths.length > 0 && { notPaths }) };
       const key = JSON.stringify(some);
       const known = all.get(key);
-      all.set(key, { hosts: named(host), paths: [...(known?.paths ?? []), ...patterns(entry)], ...some });
+      all.set(key, { hosts: named(host), ports, paths: [...(known?.paths ?? []), ...patterns(entry)], ...some });
     }
   }
   return [...all.values()];
