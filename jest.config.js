@@ -19,6 +19,8 @@ module.exports = {
   testMatch: ["<rootDir>/test/**/*.test.ts"],
   testPathIgnorePatterns: ["/node_modules/", "<rootDir>/\\.cache/"],
   modulePathIgnorePatterns: ["<rootDir>/\\.cache/"],
+  // What is imported when it is needed is named as it is once it is built.
+  moduleNameMapper: { "^(\\.{1,2}/.*)\\.js$": "$1" },
   transform: {
     "^.+\\.[cm]?[jt]s$": "<rootDir>/test/esbuild-transformer.cjs",
   },

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { runCommand } from "../lib/commands";
 
 // Whoever reads the output may have seen enough of it.

@@ -11,7 +11,7 @@ const OPTIONS = {
   keepNames: false,
 };
 
-/** TypeScript and ES modules for jest, without type checks: `npm run build` has those. */
+/** TypeScript and ES modules for jest, without type checks: `npm run types` has those. */
 module.exports = {
   process(source, file) {
     const loader = /\.[cm]?ts$/.test(file) ? "ts" : "js";

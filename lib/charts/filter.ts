@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { k8s } from "cdk8s-plus-27";
+import * as k8s from "../../imports/k8s";
 import type { Construct } from "constructs";
 import { workloadOf, type GatewayModel } from "../model";
 import type { BackendTls } from "../policy/kinds/route-shape";

@@ -1,20 +1,17 @@
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import path from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
-import { hasErrors } from "../diagnostics";
+import { CATALOGUE, hasErrors, pageOf } from "../diagnostics";
 import { version } from "../../package.json";
 import { gatewaySchema } from "../model";
 import { nearest } from "../model/problems";
 import { costsOf, formatCosts, formatMatrix, matrixOf } from "../plan";
 import { DIFFERENCES } from "../targets";
-import { accessCommand } from "./access";
 import { OPTIONS, report, selected, UsageError, type Context, type Output } from "./context";
 import type * as Costs from "./cost";
-import { diffCommand } from "./diff";
-import { explainCommand } from "./explain";
 import { compileAll, type CompiledModel } from "./load";
 import { modelFiles } from "./models";
-import { serveCommand } from "./serve";
 import { formerSystems, writeFiles } from "./synth";
 
 const USAGE = `gatewright COMMAND [MODEL…] [options]
@@ -28,6 +25,7 @@ const USAGE = `gatewright COMMAND [MODEL…] [options]
   cost      prints the cost report: what the synthesized infrastructure costs in a month
   serve     is the gateway of one model itself: no proxy, one process
   schema    prints the JSON Schema of a model, for editors
+  help      says more of a diagnostic: help plan/unenforceable-policy
 
   MODEL                 a .ts, .yaml or .json file, or the name of one in policies/; all of policies/ by default
   --system NAME         this system only (plan, synth)
@@ -97,14 +95,26 @@ function printMatrices({ output, values }: Context, chosen: readonly CompiledMod
   if (chosen.length > 0) output.out(`${values.costs ? COSTS_LEGEND : LEGEND}\n${differencesIn(chosen)}\n`);
 }
 
-function synth(context: Context): number {
+/** What it costs is read off CDK's templates; whoever has nothing on AWS need not have CDK either. */
+async function costs(): Promise<typeof Costs> {
+  try {
+    return await import("./cost.js");
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== "MODULE_NOT_FOUND") throw error;
+    throw new UsageError(
+      "A model with an infrastructure needs CDK beside gatewright: npm install -D aws-cdk-lib cdk-nag",
+    );
+  }
+}
+
+async function synth(context: Context): Promise<number> {
   const { compiled: all, diagnostics } = compileAll(modelFiles(context.args));
   const compiled = hasErrors(diagnostics) ? [] : selected(all, context.values.system);
   const files = compiled.flatMap((c) => c.files);
   // The report is of all systems: a run on some of them leaves it as it is.
   const isWhole = context.args.length === 0 && context.values.system === undefined;
-  if (isWhole) {
-    const cost = costs().costFiles(compiled);
+  if (isWhole && compiled.some(({ model }) => Object.keys(model.infrastructure).length > 0)) {
+    const cost = (await costs()).costFiles(compiled);
     files.push(...cost.files);
     diagnostics.push(...cost.diagnostics);
   }
@@ -130,20 +140,31 @@ function schema({ output }: Context): number {
   return 0;
 }
 
-/** Loaded when it is needed: CDK takes a second to load. */
-// eslint-disable-next-line @typescript-eslint/no-require-imports
-const costs = (): typeof Costs => require("./cost") as typeof Costs;
+const PAGES = path.join(__dirname, "../../docs/diagnostics");
 
+/** The page of a diagnostic's code; all codes where none is named. */
+function help({ args: [code], output }: Context): number {
+  const codes = Object.keys(CATALOGUE);
+  if (code !== undefined && !codes.includes(code)) {
+    const meant = nearest(code, codes);
+    throw new UsageError(`There is no diagnostic "${code}".${meant === undefined ? "" : ` Is it "${meant}"?`}`);
+  }
+  output.out(code === undefined ? `${codes.join("\n")}\n` : readFileSync(path.join(PAGES, pageOf(code)), "utf8"));
+  return 0;
+}
+
+/** What takes a while to load, or asks for packages that not everybody has, is loaded by whoever needs it. */
 const COMMANDS: Readonly<Record<string, (context: Context) => number | Promise<number>>> = {
   check,
   plan,
   synth,
-  explain: explainCommand,
-  access: accessCommand,
-  diff: diffCommand,
-  cost: (context) => costs().costCommand(context),
-  serve: serveCommand,
+  explain: async (context) => (await import("./explain.js")).explainCommand(context),
+  access: async (context) => (await import("./access.js")).accessCommand(context),
+  diff: async (context) => (await import("./diff.js")).diffCommand(context),
+  cost: async (context) => (await costs()).costCommand(context),
+  serve: async (context) => (await import("./serve.js")).serveCommand(context),
   schema,
+  help,
 };
 
 /** Runs one command line; gives the exit code. */

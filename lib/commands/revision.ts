@@ -7,10 +7,13 @@ import { diagnostic, type Diagnostic } from "../diagnostics";
 
 const run = promisify(execFile);
 
-/**
- * What a command prints as JSON at another revision of this repository, by that revision's own models and code; or why it
- * prints nothing.
- */
+/** How this program runs: as it is built, or from its source. */
+const OWN = [
+  ...(__filename.endsWith(".ts") ? ["--import", "tsx"] : []),
+  path.join(__dirname, `../../bin/gatewright${path.extname(__filename)}`),
+];
+
+/** What a command prints as JSON of the models at another revision of this repository; or why it prints nothing. */
 export async function atRevision(
   revision: string,
   command: string,
@@ -25,7 +28,7 @@ export async function atRevision(
     mkdirSync(tree);
     await run("tar", ["-xf", archive, "-C", tree]);
     if (existsSync("node_modules")) symlinkSync(path.resolve("node_modules"), path.join(tree, "node_modules"));
-    const argv = ["--import", "tsx", "bin/gatewright.ts", command, "--json", "--", ...files];
+    const argv = [...OWN, command, "--json", "--", ...files];
     const { stdout } = await run(process.execPath, argv, { cwd: tree, maxBuffer: 64 * 1024 * 1024 });
     return { result: JSON.parse(stdout) };
   } catch (error) {

@@ -48,6 +48,9 @@ export function sortDiagnostics(diagnostics: readonly Diagnostic[]): Diagnostic[
     .map(([, d]) => d);
 }
 
+/** The page on a code, in docs/diagnostics. */
+export const pageOf = (code: string): string => `${code.replace("/", "-")}.md`;
+
 export function formatDiagnostic(d: Diagnostic): string {
   const { file, line, column } = d.source ?? { file: undefined };
   const where = file === undefined ? "" : `${[file, line, column].filter((p) => p !== undefined).join(":")} - `;
@@ -56,6 +59,6 @@ export function formatDiagnostic(d: Diagnostic): string {
     `  at    ${d.at}`,
     `  why   ${d.why}`,
     `  fix   ${d.fix}`,
-    `  help  docs/diagnostics/${d.code.replace("/", "-")}.md`,
+    `  help  gatewright help ${d.code}`,
   ].join("\n");
 }

@@ -21,7 +21,7 @@ import { filesOfSecret, OwnCertificates, type CertificateFiles } from "./own-cer
 import { notFound } from "./plain-answer";
 import { Reports } from "./reports";
 import type { Arrived } from "./through";
-import { Tracing } from "./tracing";
+import type { Tracing } from "./tracing";
 
 export interface FilterOptions extends CoreOptions {
   host: string;
@@ -56,7 +56,7 @@ async function tracingOf({ system, environment }: FilterPlan): Promise<Tracing |
   const wanted = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"].some(
     (name) => process.env[name],
   );
-  return wanted ? Tracing.begin(system, environment) : undefined;
+  return wanted ? (await import("./tracing.js")).Tracing.begin(system, environment) : undefined;
 }
 
 /** What the gateway's hosts show; throws before anything listens where the certificate of all cannot be used. */

@@ -37,7 +37,7 @@ describe("two systems in one cluster", () => {
     expect(said).toContain("warning plan/same-object");
     expect(said).toContain("In production, shop writes ConfigMap gateway/gateway-filter-plan");
     // One that is called "shop" beside the other would be too.
-    expect(said.match(/plan\/same-object/g)).toHaveLength(1);
+    expect(said.match(/warning plan\/same-object/g)).toHaveLength(1);
   });
 
   test("with namespaces of their own are not", async () => {
@@ -65,7 +65,7 @@ describe("synth stops at an unenforceable policy", () => {
     expect(block).toMatch(/^ {2}at {4}shop\/routes\/shared\/policies\/responseHeaders$/m);
     expect(block).toMatch(/^ {2}why {3}.*ResponseHeaderSet.*$/m);
     expect(block).toMatch(/^ {2}fix {3}\S.*$/m);
-    expect(block).toMatch(/^ {2}help {2}docs\/diagnostics\/plan-unenforceable-policy\.md$/m);
+    expect(block).toMatch(/^ {2}help {2}gatewright help plan\/unenforceable-policy$/m);
     expect(ran.out).toBe("");
   });
 

@@ -10,7 +10,9 @@ const ownPlaces: Plugin = {
   name: "own-places",
   setup: (builder) => {
     builder.onLoad({ filter: /\.ts$/ }, async ({ path: file }) => ({
-      contents: (await readFile(file, "utf8")).replaceAll(/\b__dirname\b/g, JSON.stringify(path.dirname(file))),
+      contents: (await readFile(file, "utf8"))
+        .replaceAll(/\b__dirname\b/g, JSON.stringify(path.dirname(file)))
+        .replaceAll(/\b__filename\b/g, JSON.stringify(file)),
       loader: "ts" as const,
     }));
   },

@@ -1,5 +1,5 @@
 import type { Construct } from "constructs";
-import { k8s } from "cdk8s-plus-27";
+import * as k8s from "../../../imports/k8s";
 import { identityHeaders } from "../identity-headers";
 import { trustedHops, usesProxyProtocol } from "../front";
 import { longestPauseMs } from "../through";

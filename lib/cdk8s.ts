@@ -1,0 +1,53 @@
+import { ApiObject, Chart, type ChartProps } from "cdk8s";
+import type { Construct } from "constructs";
+import { parseAllDocuments } from "yaml";
+import { workloads } from "./charts";
+import { formatDiagnostic, hasErrors } from "./diagnostics";
+import type { GatewayModel } from "./model";
+import { compile, type OutputFile } from "./targets";
+
+export type { OutputFile } from "./targets";
+
+/** The files that `gatewright synth` writes of one environment. Throws an error that tells what cannot be kept. */
+export function synthesize(model: GatewayModel, environment: string): OutputFile[] {
+  const { value, diagnostics } = compile(model, environment);
+  if (!value || hasErrors(diagnostics)) throw new Error(diagnostics.map(formatDiagnostic).join("\n\n"));
+  return [...value.files, ...workloads(model, value)];
+}
+
+export interface GatewayChartProps extends ChartProps {
+  readonly model: GatewayModel;
+  readonly environment: string;
+  /** One of the model's targets that runs in a cluster; its objects and the filter beside it become the chart's. */
+  readonly target: "ingress-nginx" | "istio" | "nginx" | "node-gateway";
+}
+
+/** Folder or file of the objects that a target needs, below a system's environment. */
+const OBJECTS: Readonly<Record<GatewayChartProps["target"], readonly RegExp[]>> = {
+  "ingress-nginx": [/^nginx\/.*\/ingress-nginx\/.*\.yaml$/, /^kubernetes\/.*\/filter-ingress-nginx\.yaml$/],
+  istio: [/^istio\/.*\.yaml$/, /^kubernetes\/.*\/filter-istio\.yaml$/],
+  nginx: [/^kubernetes\/.*\/filter-nginx\.yaml$/],
+  "node-gateway": [/^kubernetes\/.*\/node-gateway\.yaml$/],
+};
+
+/** A target's objects as a chart of somebody's own cdk8s app. Istio's `mesh.yaml` is no object: `synthesize` has it. */
+export class GatewayChart extends Chart {
+  constructor(scope: Construct, id: string, { model, environment, target, ...props }: GatewayChartProps) {
+    super(scope, id, props);
+    if (!model.targets.includes(target)) throw new Error(`${model.name} has no target "${target}".`);
+    const files = synthesize(model, environment).filter(({ path }) => OBJECTS[target].some((form) => form.test(path)));
+    for (const { content } of files) {
+      for (const document of parseAllDocuments(content)) {
+        const object = document.toJS() as { apiVersion?: string; kind?: string; metadata?: { name: string } } | null;
+        if (object?.apiVersion === undefined || object.kind === undefined) continue;
+        const { apiVersion, kind, metadata, ...rest } = object;
+        new ApiObject(this, `${kind}-${metadata?.name ?? ""}`.toLowerCase(), {
+          apiVersion,
+          kind,
+          ...(metadata && { metadata }),
+          ...rest,
+        });
+      }
+    }
+  }
+}
