@@ -15,7 +15,7 @@ import type { Capabilities, Claim } from "../lib/plan";
 import { FEATURES, KINDS, phaseNumber, type Feature, type KindName, type PolicyKind } from "../lib/policy";
 import { SHAPE_KINDS } from "../lib/policy/kinds/route-shape";
 import { compile, DIFFERENCES, TARGETS } from "../lib/targets";
-import { readCases } from "./conformance/case";
+import { readCases } from "../lib/conformance/case";
 import { subjectsOf } from "./conformance/subjects";
 import { expectDiagnostics, removeTemporaryDirectories, temporaryDirectory, writeIn } from "./support";
 

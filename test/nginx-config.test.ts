@@ -2,10 +2,10 @@ import { spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { GatewayInput, GatewayModel } from "../lib/model";
-import { makeCertificates } from "./conformance/certificates";
-import { modelOf } from "./conformance/systems";
+import { makeCertificates } from "../lib/conformance/certificates";
+import { knownSystem, modelOf } from "./conformance/systems";
 import { renderNginx } from "./nginx-render";
-import { wheels } from "./parts/wheels";
+import { wheels } from "../lib/conformance/parts/wheels";
 import {
   check,
   goodModel,
@@ -133,7 +133,8 @@ let certificates = "";
 
 beforeAll(async () => {
   certificates = temporaryDirectory();
-  await makeCertificates(certificates);
+  const { model, trust } = knownSystem("lab");
+  await makeCertificates(certificates, model, trust);
 });
 
 afterAll(removeTemporaryDirectories);

@@ -1,7 +1,7 @@
 import { formatDiagnostic } from "../lib/diagnostics";
 import type { GatewayModel } from "../lib/model";
 import { compile } from "../lib/targets";
-import { placedModel } from "./conformance/systems";
+import { placedModel } from "../lib/conformance/system";
 
 /** The nginx.conf of a model whose parts are on this machine. */
 export function renderNginx(model: GatewayModel, environment: string, certificates = "/certificates"): string {

@@ -103,8 +103,8 @@ function issuerFor({ values: { issuer } }: Context, { model }: CompiledModel): s
   throw new UsageError(`${model.name} has no issuer "${issuer}"; there are ${known.join(", ") || "none"}.`);
 }
 
-/** The file of identities where none is named: the one that conformance cases use. */
-const IDENTITIES = "test/conformance/tokens.yaml";
+/** Files of identities where none is named: those that cases use, and this repository's own. */
+const IDENTITIES = ["cases/identities.yaml", "test/conformance/tokens.yaml"];
 
 type Claims = Record<string, unknown>;
 
@@ -112,7 +112,7 @@ type Claims = Record<string, unknown>;
 function claimsFor({ values }: Context, system: string, tokenName?: string): Claims | undefined {
   if (values.claims !== undefined) return claimsIn(values.claims);
   if (tokenName === undefined) return undefined;
-  const file = values.identities ?? IDENTITIES;
+  const file = values.identities ?? IDENTITIES.find((name) => existsSync(name)) ?? "cases/identities.yaml";
   if (!existsSync(file)) throw new UsageError(`There is no ${file}; name a file with --identities, or use --claims.`);
   const all = parse(readFileSync(file, "utf8")) as Record<string, { identities?: Record<string, { claims: Claims }> }>;
   const identities = all[system]?.identities ?? {};

@@ -16,6 +16,7 @@ import { formerSystems, writeFiles } from "./synth";
 
 const USAGE = `gatewright COMMAND [MODEL…] [options]
 
+  init      writes a model, its cases and what runs them, where there is none yet
   check     checks models: every fault of form, then every fault of meaning
   plan      shows where each promise is kept: the enforcement matrix
   synth     writes the output of all models and targets
@@ -23,6 +24,8 @@ const USAGE = `gatewright COMMAND [MODEL…] [options]
   access    says who may use what
   diff      says what has changed of that since a revision: diff main
   cost      prints the cost report: what the synthesized infrastructure costs in a month
+  test      runs your cases on your models: by decide, the Node gateway, and a real nginx
+  try       a real gateway for one of your models here, with services that echo and tokens by name
   serve     is the gateway of one model itself: no proxy, one process
   schema    prints the JSON Schema of a model, for editors
   help      says more of a diagnostic: help plan/unenforceable-policy
@@ -35,6 +38,8 @@ const USAGE = `gatewright COMMAND [MODEL…] [options]
   --claims JSON, --identities FILE, --issuer NAME   for explain: the token's claims, and who signs it
   --host ADDRESS, --http, --https, --admin PORT, --redis URL   for serve
   --certificate FILE, --key FILE, --plain, --service NAME=HOST:PORT   for serve
+  --name, --host, --issuer, --target, --yes   for init: the answers, or those by default
+  --cases DIR, --identities FILE, --target NAME, --name TEXT, --junit FILE, --watch   for test
   --costs               for plan: what a request on each route costs beside the proxy itself
   --diff REVISION       for cost: what has changed since a commit, branch or tag, as Markdown
   --json                the result as JSON
@@ -163,6 +168,9 @@ const COMMANDS: Readonly<Record<string, (context: Context) => number | Promise<n
   diff: async (context) => (await import("./diff.js")).diffCommand(context),
   cost: async (context) => (await costs()).costCommand(context),
   serve: async (context) => (await import("./serve.js")).serveCommand(context),
+  init: async (context) => (await import("./init.js")).initCommand(context),
+  try: async (context) => (await import("./try.js")).tryCommand(context),
+  test: async (context) => (await import("./test.js")).testCommand(context),
   schema,
   help,
 };

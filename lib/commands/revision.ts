@@ -4,14 +4,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { diagnostic, type Diagnostic } from "../diagnostics";
+import { programArguments } from "../program";
 
 const run = promisify(execFile);
-
-/** How this program runs: as it is built, or from its source. */
-const OWN = [
-  ...(__filename.endsWith(".ts") ? ["--import", "tsx"] : []),
-  path.join(__dirname, `../../bin/gatewright${path.extname(__filename)}`),
-];
 
 /** What a command prints as JSON of the models at another revision of this repository; or why it prints nothing. */
 export async function atRevision(
@@ -28,7 +23,7 @@ export async function atRevision(
     mkdirSync(tree);
     await run("tar", ["-xf", archive, "-C", tree]);
     if (existsSync("node_modules")) symlinkSync(path.resolve("node_modules"), path.join(tree, "node_modules"));
-    const argv = [...OWN, command, "--json", "--", ...files];
+    const argv = [...programArguments("gatewright"), command, "--json", "--", ...files];
     const { stdout } = await run(process.execPath, argv, { cwd: tree, maxBuffer: 64 * 1024 * 1024 });
     return { result: JSON.parse(stdout) };
   } catch (error) {

@@ -36,7 +36,17 @@ const ALGORITHMS = {
   ES512: { type: "ec", hash: "sha512", curve: "secp521r1", bytes: 132 },
   EdDSA: { type: "ed25519", hash: null },
   HS256: { type: "secret", hash: "sha256" },
-} as const satisfies Record<string, { type: string; hash: string | null; pss?: true; curve?: string; bytes?: number }>;
+} as const satisfies Record<string, AlgorithmSpec>;
+
+interface AlgorithmSpec {
+  type: string;
+  hash: string | null;
+  pss?: true;
+  curve?: string;
+  bytes?: number;
+}
+
+export const algorithmSpec = (alg: Algorithm): AlgorithmSpec => ALGORITHMS[alg];
 
 export type Algorithm = keyof typeof ALGORITHMS;
 export const ALGORITHM_NAMES = Object.keys(ALGORITHMS) as [Algorithm, ...Algorithm[]];
@@ -112,7 +122,7 @@ function decodeHeader(segment: string): Record<string, unknown> | undefined {
 
 /** True when a key is of the kind that an algorithm needs, so that no other algorithm can be run with it. */
 export function keyFits(alg: Algorithm, key: KeyObject): boolean {
-  const needs: { type: string; curve?: string } = ALGORITHMS[alg];
+  const needs = algorithmSpec(alg);
   if (needs.type === "secret") return key.type === "secret" && (key.symmetricKeySize ?? 0) >= 32;
   if (key.type !== "public" || key.asymmetricKeyType !== needs.type) return false;
   if (needs.type === "rsa") return (key.asymmetricKeyDetails?.modulusLength ?? 0) >= 2048;
@@ -120,7 +130,7 @@ export function keyFits(alg: Algorithm, key: KeyObject): boolean {
 }
 
 function signatureHolds(alg: Algorithm, key: KeyObject, input: string, signature: Buffer): boolean {
-  const spec: { hash: string | null; pss?: true; bytes?: number; type: string } = ALGORITHMS[alg];
+  const spec = algorithmSpec(alg);
   const data = Buffer.from(input, "latin1");
   if (spec.type === "secret") {
     const expected = createHmac("sha256", key).update(data).digest();

@@ -86,25 +86,26 @@ function forget(file: string): void {
   for (const { filename } of module.children) forget(filename);
 }
 
-/** What this process can read by itself: with tsx around it, or in a test. */
-// eslint-disable-next-line @typescript-eslint/no-deprecated
-const readsTypeScript = (): boolean => ".ts" in require.extensions || "jest" in globalThis;
-
-/** tsx reads models in TypeScript where it is installed, and Node itself where it strips types (22.18, 24). */
-function learnTypeScript(): void {
+/**
+ * Whether models in TypeScript can be read: with tsx around this process, by tsx where it is installed, or by a Node that
+ * strips types (22.18, 24).
+ */
+export function readsTypeScript(): boolean {
+  // eslint-disable-next-line @typescript-eslint/no-deprecated
+  if (".ts" in require.extensions || "jest" in globalThis) return true;
   try {
     // eslint-disable-next-line @typescript-eslint/no-require-imports
     require("tsx/cjs");
+    return true;
   } catch (error) {
     if ((error as { code?: string }).code !== "MODULE_NOT_FOUND") throw error;
-    if ("typescript" in process.features && process.features.typescript) return;
-    const why = "This Node reads no TypeScript: install tsx beside gatewright, or take Node 22.18 or later.";
-    throw new Error(why, { cause: error });
+    return Boolean("typescript" in process.features && process.features.typescript);
   }
 }
 
 function readModule(file: string, shown: string): RawModel {
-  if (/\.[cm]?ts$/.test(file) && !readsTypeScript()) learnTypeScript();
+  if (/\.[cm]?ts$/.test(file) && !readsTypeScript())
+    throw new Error("This Node reads no TypeScript: install tsx beside gatewright, or take Node 22.18 or later.");
   forget(file);
   // eslint-disable-next-line @typescript-eslint/no-require-imports
   const loaded = require(file) as { default?: unknown };

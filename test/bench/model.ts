@@ -1,7 +1,7 @@
 import { checkModel, defineGateway, type GatewayModel } from "../../lib/model";
 import { formatDiagnostic, hasErrors } from "../../lib/diagnostics";
 import { compile } from "../../lib/targets";
-import { placedModel, type Addresses } from "../conformance/systems";
+import { placedModel, type Addresses } from "../../lib/conformance/system";
 
 /** A small order. */
 const SCHEMA = {

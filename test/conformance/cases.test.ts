@@ -1,12 +1,15 @@
 import path from "node:path";
-import { readCases } from "./case";
-import { unknownServices } from "./main";
+import { readCases } from "../../lib/conformance/case";
+import { unknownNames } from "../../lib/conformance/check-cases";
+import { knownSystem } from "./systems";
 
 /** The cases themselves: what no run would tell. */
 const cases = readCases(path.join(__dirname, "cases"));
 
-test("every service that a case names is one of its system", () => {
+test("every service, identity, key and environment that a case names is one of its system", () => {
   expect(cases.length).toBeGreaterThan(1_000);
-  const wrong = cases.flatMap((c) => unknownServices(c).map((name) => `${c.system}/${c.subject}: ${c.name}: ${name}`));
+  const wrong = cases.flatMap((c) =>
+    unknownNames(c, knownSystem(c.system)).map((what) => `${c.system}/${c.subject}: ${c.name}: ${what}`),
+  );
   expect(wrong).toEqual([]);
 });

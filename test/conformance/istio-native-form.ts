@@ -1,4 +1,4 @@
-import type { Case, ExchangeStep } from "./case";
+import type { Case, ExchangeStep } from "../../lib/conformance/case";
 
 /** Headers of a refusal, or of the tenant, that only the filter sets. */
 const OF_FILTER = ["www-authenticate", "x-business-unit", "x-country-code", "content-type"];

@@ -1,4 +1,4 @@
-import { CA, CLIENT, HOST_NAME, OF_HOST, OTHER_CA, SERVER_NAME } from "./certificates";
+import { CA, CLIENT, HOST_NAME, OF_HOST, OTHER_CA, SERVER_NAME } from "./trust";
 import { defineGateway } from "../../lib/model";
 
 /** A model of the test suite: promises that none of the product's systems makes yet, each on a path of its own. */

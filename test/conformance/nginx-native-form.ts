@@ -1,4 +1,4 @@
-import type { Case, ExchangeStep } from "./case";
+import type { Case, ExchangeStep } from "../../lib/conformance/case";
 
 /** What the difference `nginx-brotli` changes of Serhafen's cases: this answer is not compressed; all others stay as they are. */
 const UNCOMPRESSED = new Set(["a 201 with 4 KiB of JSON is compressed as well"]);

@@ -1,4 +1,4 @@
-import { CA, SERVER_NAME } from "./certificates";
+import { CA, SERVER_NAME } from "./trust";
 import { defineGateway } from "../../lib/model";
 
 /** A model of the test suite: services that speak gRPC, which not every target can call. */

@@ -1,7 +1,7 @@
 import { KINDS } from "../../lib/policy";
 import { TARGETS } from "../../lib/targets";
 import type { Claim } from "../../lib/plan";
-import type { CaseResult } from "./run-case";
+import type { CaseResult } from "../../lib/conformance/run-case";
 import { subjectsOf } from "./subjects";
 
 /** Where each target keeps each kind of promise, and how many cases have proven it in this run: docs/support.md. */

@@ -1,7 +1,10 @@
 import path from "node:path";
 import { formatDiagnostic, hasErrors } from "../../lib/diagnostics";
 import { checkModel, loadModel, type GatewayModel } from "../../lib/model";
+import { NOBODY, readIdentities } from "../../lib/conformance/identity-file";
+import type { System } from "../../lib/conformance/system";
 import { FRONT_MODELS } from "./fronts";
+import { TRUST } from "./trust";
 
 const ROOT = path.join(__dirname, "../..");
 
@@ -45,65 +48,16 @@ export function addModel(system: string, model: GatewayModel): void {
   loaded.set(system, model);
 }
 
-/** Keys of the store that revoke a token of this system; none where it revokes none. */
-export function revocationKeys(system: string): string[] {
-  const model = modelOf(system);
-  if (!model) return [];
-  const policies = [model.policies, ...model.routes.map((r) => r.policies)];
-  return [...new Set(policies.flatMap((p) => p.jwt?.revocation?.key ?? []))];
+const identities = readIdentities(path.join(__dirname, "tokens.yaml"));
+
+/** A system that cases may name; those that differ in what stands before them have the same identities. */
+export function systemOf(name: string): System | undefined {
+  const model = modelOf(name);
+  return model && { name, model, identities: identities[name.split("/")[0] ?? ""] ?? NOBODY, trust: TRUST };
 }
 
-/** Where the parts of one run are: the model's addresses, put in before it is compiled as anybody's would be. */
-export interface Addresses {
-  services: ReadonlyMap<string, number>;
-  keyServer: number;
-  filter: number;
-  through?: number;
-  reports?: number;
-  admin?: number;
-  redis: string;
-  http: number;
-  https: number;
-  certificates: string;
-}
-
-/** Networks of a front that the runner is never part of (RFC 5737). */
-export const STRANGERS = "192.0.2.0/24";
-
-/** Environment variable in which a run gives a secret to the filter. */
-export const secretVariable = (name: string): string => `SECRET_${name.toUpperCase().replace(/-/g, "_")}`;
-
-export function placedModel(model: GatewayModel, at: Addresses): GatewayModel {
-  const local = (port: number | undefined): string => `127.0.0.1:${String(port ?? 1)}`;
-  const services = Object.entries(model.services).map(([name, service]) => [
-    name,
-    { ...service, address: local(at.services.get(name)) },
-  ]);
-  const issuers = Object.entries(model.issuers).map(([name, issuer]) => [
-    name,
-    { ...issuer, ...(issuer.jwks && { jwks: { url: `http://${local(at.keyServer)}/${name}`, allowHttp: true } }) },
-  ]);
-  const secrets = Object.keys(model.secrets).map((name) => [name, { env: secretVariable(name) }]);
-  return {
-    ...model,
-    secrets: Object.fromEntries(secrets) as GatewayModel["secrets"],
-    services: Object.fromEntries(services) as GatewayModel["services"],
-    issuers: Object.fromEntries(issuers) as GatewayModel["issuers"],
-    // The runner is the trusted hop, but where a system has only strangers in front.
-    front: { ...model.front, networks: model.front.networks.map((n) => (n === STRANGERS ? n : "127.0.0.0/8")) },
-    listeners: {
-      bind: "127.0.0.1",
-      http: { port: at.http, containerPort: at.http },
-      https: { port: at.https, containerPort: at.https },
-    },
-    certificate: { ...model.certificate, directory: at.certificates },
-    filter: {
-      ...model.filter,
-      address: local(at.filter),
-      ...(at.through !== undefined && { throughPort: at.through }),
-      ...(at.reports !== undefined && { reportPort: at.reports }),
-      ...(at.admin !== undefined && { adminPort: at.admin }),
-      redis: at.redis,
-    },
-  };
-}
+export const knownSystem = (name: string): System => {
+  const found = systemOf(name);
+  if (!found) throw new Error(`No model for ${name}`);
+  return found;
+};

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { closeSync, constants, openSync, readSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
-import { startKeyServer } from "../parts/key-server";
+import { startKeyServer } from "../../lib/conformance/parts/key-server";
 import { DOOR_MS } from "./bounds";
 import type { Drill, Run } from "./drill";
 import { compiledFiles, FilterProcess, planOf } from "./filter-process";

@@ -1,5 +1,5 @@
 import { createSocket } from "node:dgram";
-import { startKeyServer } from "../parts/key-server";
+import { startKeyServer } from "../../lib/conformance/parts/key-server";
 import type { Drill, Run } from "./drill";
 import { compiledFiles, FilterProcess, planOf } from "./filter-process";
 import { Issuer } from "./issuer";

@@ -4,10 +4,10 @@ import type { AddressInfo } from "node:net";
 import pino from "pino";
 import { startFilter } from "../../lib/filter/server";
 import type { FilterPlan } from "../../lib/decision/filter-plan";
-import { startKeyServer } from "../parts/key-server";
-import { until } from "../parts/process";
-import { Valkey } from "../parts/valkey";
-import { wheels } from "../parts/wheels";
+import { startKeyServer } from "../../lib/conformance/parts/key-server";
+import { until } from "../../lib/conformance/parts/process";
+import { Valkey } from "../../lib/conformance/parts/valkey";
+import { wheels } from "../../lib/conformance/parts/wheels";
 import { Skip, type Drill, type Run } from "./drill";
 
 /** The response cache under mixed tenants: whose body is it, and how often was the service spared. */

@@ -3,7 +3,7 @@ import path from "node:path";
 import { formatDiagnostic, hasErrors } from "../../lib/diagnostics";
 import { loadModel, type GatewayModel } from "../../lib/model";
 import { compile, type OutputFile } from "../../lib/targets";
-import { startPart, until, type Part } from "../parts/process";
+import { startPart, until, type Part } from "../../lib/conformance/parts/process";
 import { Connection, type Answer } from "./connection";
 import { Metrics } from "./metrics";
 import { portsInRow } from "./ports";

@@ -9,8 +9,8 @@ import { startEnvoy } from "../parts/envoy";
 import { goTool } from "../parts/go-tools";
 import { startIstiod } from "../parts/istiod";
 import { startKubeStub } from "../parts/kube-stub";
-import { freePorts, portOpen, startPart, until } from "../parts/process";
-import { wheels } from "../parts/wheels";
+import { freePorts, portOpen, startPart, until } from "../../lib/conformance/parts/process";
+import { wheels } from "../../lib/conformance/parts/wheels";
 import { Skip, type Run } from "./drill";
 import { compiledFiles, type Placed } from "./filter-process";
 

@@ -16,7 +16,8 @@ import {
   type ServiceError,
 } from "@grpc/grpc-js";
 import { STANDS } from "../conformance/stands";
-import { RealStand } from "../conformance/stands/real-stand";
+import { knownSystem } from "../conformance/systems";
+import { RealStand } from "../../lib/conformance/stands/real-stand";
 import { Skip, type Drill, type Run } from "./drill";
 import { sleep } from "./wait";
 
@@ -196,7 +197,7 @@ async function calls(run: Run, stand: RealStand): Promise<void> {
 export const grpcDrills: readonly Drill[] = ["nginx", "istio"].map((target) => ({
   name: `50 gRPC through ${target}`,
   async run(run) {
-    const stand = await STANDS[target]?.({ system: "rpc", environment: "production", replicas: 1 });
+    const stand = await STANDS[target]?.({ system: knownSystem("rpc"), environment: "production", replicas: 1 });
     if (!(stand instanceof RealStand)) throw new Skip("the gateway cannot be had");
     run.after(() => stand.stop());
     await calls(run, stand);

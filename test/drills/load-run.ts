@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { readCases } from "../conformance/case";
+import { readCases } from "../../lib/conformance/case";
 import { STANDS } from "../conformance/stands";
-import type { Stand } from "../conformance/stands/stand";
-import type { WireRequest } from "../conformance/wire";
+import { knownSystem } from "../conformance/systems";
+import type { Stand } from "../../lib/conformance/stands/stand";
+import type { WireRequest } from "../../lib/conformance/wire";
 import { Skip, type Drill, type Run } from "./drill";
 import { descendants } from "./process-table";
 
@@ -128,7 +129,7 @@ async function events(stand: Stand, started: number): Promise<void> {
 
 async function load(run: Run, target: string): Promise<void> {
   process.env["FILTER_WORKERS"] = "2";
-  const stand = await STANDS[target]?.({ system: "serhafen", environment: "production", replicas: 1 });
+  const stand = await STANDS[target]?.({ system: knownSystem("serhafen"), environment: "production", replicas: 1 });
   delete process.env["FILTER_WORKERS"];
   if (!stand || "unavailable" in stand) throw new Skip(stand?.unavailable ?? target);
   run.after(() => stand.stop());

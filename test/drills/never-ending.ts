@@ -5,7 +5,8 @@ import path from "node:path";
 import pino from "pino";
 import { startFilter } from "../../lib/filter/server";
 import type { FilterPlan } from "../../lib/decision/filter-plan";
-import { makeCertificates } from "../conformance/certificates";
+import { makeCertificates } from "../../lib/conformance/certificates";
+import { knownSystem } from "../conformance/systems";
 import type { Drill, Run } from "./drill";
 import { compiledFiles } from "./filter-process";
 import { startIstio, startNginx, type Addresses, type Gateway } from "./gateways";
@@ -87,7 +88,8 @@ const neverEnding = (
 const noHello: Drill = {
   name: "46 connections that never say hello on the TLS port of the node gateway",
   async run(run) {
-    await makeCertificates(run.directory);
+    const { model, trust } = knownSystem("lab");
+    await makeCertificates(run.directory, model, trust);
     const read = (name: string): string => readFileSync(path.join(run.directory, name), "utf8");
     const files = compiledFiles({ keysUrl: "http://127.0.0.1:1/keys", target: "node-gateway" });
     const filter = await startFilter({

@@ -4,7 +4,7 @@ import net, { type AddressInfo } from "node:net";
 import path from "node:path";
 import { checkModel, type GatewayInput } from "../../lib/model";
 import { compile } from "../../lib/targets";
-import { freePair, freePorts, portOpen, startPart, until } from "../parts/process";
+import { freePair, freePorts, portOpen, startPart, until } from "../../lib/conformance/parts/process";
 import { Connection } from "./connection";
 import type { Drill, Run } from "./drill";
 import { quantile } from "./load";

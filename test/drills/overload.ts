@@ -1,4 +1,4 @@
-import { startKeyServer } from "../parts/key-server";
+import { startKeyServer } from "../../lib/conformance/parts/key-server";
 import { Connection } from "./connection";
 import type { Drill } from "./drill";
 import { compiledFiles, FilterProcess, planOf } from "./filter-process";

@@ -1,6 +1,6 @@
 import type { GatewayModel } from "../../lib/model";
 import { FaultProxy } from "../parts/fault-proxy";
-import { startKeyServer } from "../parts/key-server";
+import { startKeyServer } from "../../lib/conformance/parts/key-server";
 import { RECOVERY_MS } from "./bounds";
 import { Connection, type Answer } from "./connection";
 import type { Drill, Run } from "./drill";

@@ -1,5 +1,5 @@
 import { renameSync, writeFileSync } from "node:fs";
-import { startKeyServer } from "../parts/key-server";
+import { startKeyServer } from "../../lib/conformance/parts/key-server";
 import { RECOVERY_MS } from "./bounds";
 import type { Drill } from "./drill";
 import { compiledFiles, FilterProcess, planOf } from "./filter-process";

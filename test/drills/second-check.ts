@@ -1,6 +1,6 @@
 import http from "node:http";
 import type { AddressInfo } from "node:net";
-import { startKeyServer } from "../parts/key-server";
+import { startKeyServer } from "../../lib/conformance/parts/key-server";
 import { Connection } from "./connection";
 import type { Drill, Run } from "./drill";
 import { compiledFiles, FilterProcess, planOf } from "./filter-process";

@@ -1,6 +1,6 @@
 import { CreateSecretCommand, PutSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { FaultProxy } from "../parts/fault-proxy";
-import { startKeyServer } from "../parts/key-server";
+import { startKeyServer } from "../../lib/conformance/parts/key-server";
 import { startMoto } from "../parts/moto";
 import { DOOR_MS, RECOVERY_MS } from "./bounds";
 import { Skip, type Drill, type Run } from "./drill";

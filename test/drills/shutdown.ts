@@ -1,4 +1,4 @@
-import { startKeyServer } from "../parts/key-server";
+import { startKeyServer } from "../../lib/conformance/parts/key-server";
 import { FaultProxy } from "../parts/fault-proxy";
 import type { Answer } from "./connection";
 import { Skip, type Drill, type Run } from "./drill";

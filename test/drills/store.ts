@@ -1,12 +1,12 @@
 import { Redis } from "ioredis";
 import path from "node:path";
 import { FaultProxy } from "../parts/fault-proxy";
-import { freePorts, startPart, until, type Part } from "../parts/process";
-import { wheels } from "../parts/wheels";
+import { freePorts, startPart, until, type Part } from "../../lib/conformance/parts/process";
+import { wheels } from "../../lib/conformance/parts/wheels";
 import { Skip, type Run } from "./drill";
 import { compiledFiles, FilterProcess, planOf } from "./filter-process";
 import { Issuer } from "./issuer";
-import { startKeyServer } from "../parts/key-server";
+import { startKeyServer } from "../../lib/conformance/parts/key-server";
 import { METRICS } from "./metrics";
 
 /** A Valkey whose process and settings a drill may do anything to. */

@@ -6,7 +6,7 @@ import { startFilter, type RunningFilter } from "../../lib/filter/server";
 import type { GatewayInput, GatewayModel } from "../../lib/model";
 import type { FilterPlan } from "../../lib/decision/filter-plan";
 import { compile } from "../../lib/targets";
-import { startKeyServer } from "../parts/key-server";
+import { startKeyServer } from "../../lib/conformance/parts/key-server";
 import { ISSUER, goodKeys, keySet, make, type Making } from "../identity/token-maker";
 import { goodModel } from "../support";
 

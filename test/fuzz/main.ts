@@ -1,10 +1,10 @@
 import { parseArgs } from "node:util";
 import type { GatewayInput } from "../../lib/model";
-import type { Behaviour, Case, RequestSpec } from "../conformance/case";
+import type { Behaviour, Case, RequestSpec } from "../../lib/conformance/case";
 import { STANDS } from "../conformance/stands";
-import type { Stand } from "../conformance/stands/stand";
-import { addModel } from "../conformance/systems";
-import { toWire } from "../conformance/wire";
+import type { Stand } from "../../lib/conformance/stands/stand";
+import { addModel, knownSystem } from "../conformance/systems";
+import { toWire } from "../../lib/conformance/wire";
 import { accepted, nextInput, TARGETS } from "./models";
 import { differences, type Observation } from "./observe";
 import { Random } from "./random";
@@ -96,7 +96,7 @@ async function withStands<T>(
   addModel(system, model);
   const started = await Promise.all(
     targets.map(async (target) => {
-      const stand = await STANDS[target]?.({ system, environment: "production", replicas: 1 });
+      const stand = await STANDS[target]?.({ system: knownSystem(system), environment: "production", replicas: 1 });
       if (!stand || "unavailable" in stand) throw new Error(`${target} cannot be had here.`);
       return [target, stand] as const;
     }),

@@ -1,9 +1,9 @@
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import type { HeaderLine } from "../../lib/policy";
-import type { RequestSpec } from "../conformance/case";
-import type { OracleAnswer } from "../conformance/stands/decide";
-import type { Seen } from "../conformance/upstreams";
-import type { WireAnswer } from "../conformance/wire";
+import type { RequestSpec } from "../../lib/conformance/case";
+import type { OracleAnswer } from "../../lib/conformance/stands/decide";
+import type { Seen } from "../../lib/conformance/upstreams";
+import type { WireAnswer } from "../../lib/conformance/wire";
 
 /** What one exchange looked like from outside and from a service, and how two of them differ. */
 export interface Observation {

@@ -1,5 +1,5 @@
 import type { GatewayInput } from "../../lib/model";
-import type { RequestSpec } from "../conformance/case";
+import type { RequestSpec } from "../../lib/conformance/case";
 import { HEADERS, ORIGINS, SEGMENTS } from "./models";
 import type { Random } from "./random";
 

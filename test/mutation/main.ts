@@ -4,7 +4,7 @@ import { KINDS, type KindName } from "../../lib/policy";
 import { istio } from "../../lib/targets/istio";
 import { nginx } from "../../lib/targets/nginx";
 import { enforcersOf, type Enforcer } from "../../lib/targets/target";
-import { readCases, type Case } from "../conformance/case";
+import { readCases, type Case } from "../../lib/conformance/case";
 import { runTarget } from "../conformance/main";
 import { subjectsOf } from "../conformance/subjects";
 import { changedText, NAMED, type NamedMutant } from "./named";

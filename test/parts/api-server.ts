@@ -6,7 +6,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { stringify } from "yaml";
 import { externalSecretsCrds, goTool, istioCrds } from "./go-tools";
-import { freePorts, startPart, until, type Part } from "./process";
+import { freePorts, startPart, until, type Part } from "../../lib/conformance/parts/process";
 
 const run = promisify(execFile);
 

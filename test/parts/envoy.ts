@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { freePorts, startPart, until, type Part } from "./process";
+import { freePorts, startPart, until, type Part } from "../../lib/conformance/parts/process";
 
 const HTTP2 = {
   "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { stringify } from "yaml";
 import { goTool } from "./go-tools";
-import { freePorts, startPart, until, type Part } from "./process";
+import { freePorts, startPart, until, type Part } from "../../lib/conformance/parts/process";
 
 /** Settings without which stock Envoy refuses what istiod sends, or istiod wants a cluster. */
 const ENVIRONMENT = {

@@ -5,7 +5,7 @@ import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { ADMIN_PASSWORD, KeycloakAdmin, PASSWORD, REALM, realm, type KeycloakUser } from "./keycloak-realm";
-import { freePorts, startPart, until, type Part } from "./process";
+import { freePorts, startPart, until, type Part } from "../../lib/conformance/parts/process";
 
 const run = promisify(execFile);
 const CACHE = path.join(__dirname, "../../.cache/keycloak");

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
-import { freePorts, startPart, until } from "./process";
+import { freePorts, startPart, until } from "../../lib/conformance/parts/process";
 
 const run = promisify(execFile);
 const ROOT = path.join(__dirname, "../..");

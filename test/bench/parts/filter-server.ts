@@ -1,6 +1,6 @@
 import http from "node:http";
-import { freePorts } from "../../parts/process";
-import type { Valkey } from "../../parts/valkey";
+import { freePorts } from "../../../lib/conformance/parts/process";
+import type { Valkey } from "../../../lib/conformance/parts/valkey";
 import { bundle } from "../../parts/bundle";
 import type { Server, Servers } from "./servers";
 

@@ -1,7 +1,7 @@
 import { truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { freePorts, portOpen, startPart, until, type Part } from "../../parts/process";
-import type { Wheels } from "../../parts/wheels";
+import { freePorts, portOpen, startPart, until, type Part } from "../../../lib/conformance/parts/process";
+import type { Wheels } from "../../../lib/conformance/parts/wheels";
 import { bundle } from "../../parts/bundle";
 import { CORES, pinned } from "./cores";
 import { envoyJwt } from "./envoy-jwt";

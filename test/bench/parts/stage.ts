@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { startKeyServer } from "../../parts/key-server";
-import { Valkey } from "../../parts/valkey";
-import { wheels, type Wheels } from "../../parts/wheels";
+import { startKeyServer } from "../../../lib/conformance/parts/key-server";
+import { Valkey } from "../../../lib/conformance/parts/valkey";
+import { wheels, type Wheels } from "../../../lib/conformance/parts/wheels";
 import { stayAside } from "./cores";
 import { Servers } from "./servers";
 import { TokenMaker } from "./tokens";

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { generate } from "selfsigned";
-import { freePorts } from "../../parts/process";
+import { freePorts } from "../../../lib/conformance/parts/process";
 import { benchFiles, contentOf } from "../model";
 import { CORES } from "./cores";
 import { envoyGateway } from "./envoy-gateway";

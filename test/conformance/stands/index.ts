@@ -1,17 +1,29 @@
-import { decideStand } from "./decide";
+import { STANDS as EVERYBODYS } from "../../../lib/conformance/stands";
+import { nginxStand } from "../../../lib/conformance/stands/nginx";
+import type { StandFactory } from "../../../lib/conformance/stands/stand";
+import { stableNginx as withModules } from "../../parts/nginx-stable";
 import { istioHttp2Stand, istioNativeStand, istioStand } from "./istio";
-import { nginxHttp2Stand, nginxNativeStand, nginxStand } from "./nginx";
-import { nodeGatewayStand } from "./node-gateway";
-import type { StandFactory } from "./stand";
+
+/** Total times, pauses and compression by stable nginx alone, their differences accepted. */
+const nginxNative = nginxStand("nginx-native", {
+  withModules,
+  change: (model) => ({
+    ...model,
+    nginx: { ...model.nginx, modules: ["brotli"] },
+    accept: ["nginx-total-time", "nginx-idle-time", "nginx-brotli"].map((difference) => ({
+      difference,
+      reason: "The run compares both forms.",
+    })),
+  }),
+});
 
 /** Every target that cases can be run on. */
 export const STANDS: Readonly<Record<string, StandFactory>> = {
-  decide: decideStand,
-  nginx: nginxStand,
-  "nginx-http2": nginxHttp2Stand,
-  "nginx-native": nginxNativeStand,
+  ...EVERYBODYS,
+  nginx: nginxStand("nginx", { withModules }),
+  "nginx-http2": nginxStand("nginx-http2", { withModules, http2: true }),
+  "nginx-native": nginxNative,
   istio: istioStand,
   "istio-http2": istioHttp2Stand,
   "istio-native": istioNativeStand,
-  "node-gateway": nodeGatewayStand,
 };

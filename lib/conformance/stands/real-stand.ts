@@ -1,4 +1,4 @@
-import { usesProxyProtocol } from "../../../lib/targets/front";
+import { usesProxyProtocol } from "../../targets/front";
 import type { Case } from "../case";
 import { send, withForwardedFor, type OpenAnswer, type WireRequest } from "../wire";
 import { Http2Connection, isForHttp2, sendHttp2 } from "../wire-h2";
@@ -22,6 +22,10 @@ export class RealStand implements Stand {
     /** Whether what HTTP/2 can say is said by HTTP/2, over TLS. */
     private readonly http2 = false,
   ) {}
+
+  get system(): Around["system"] {
+    return this.around.system;
+  }
 
   get services(): Around["services"] {
     return this.around.services;

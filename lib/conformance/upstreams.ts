@@ -4,8 +4,8 @@ import http2 from "node:http2";
 import http, { type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { GatewayModel } from "../../lib/model";
-import type { HeaderLine } from "../../lib/policy";
+import type { GatewayModel } from "../model";
+import type { HeaderLine } from "../policy";
 import type { Behaviour } from "./case";
 import { bodyOf } from "./wire";
 

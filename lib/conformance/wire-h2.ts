@@ -1,7 +1,7 @@
 import hpack from "hpack.js";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { HeaderLine } from "../../lib/policy";
+import type { HeaderLine } from "../policy";
 import { connect, PIECES, type Endpoint, type OpenAnswer, type WireRequest } from "./wire";
 
 /** A request as frames of HTTP/2 (RFC 9113), written here byte for byte for the reason that wire.ts has. */

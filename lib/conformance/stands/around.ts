@@ -11,22 +11,21 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { startKeyServer } from "../../parts/key-server";
-import { startPart, until, type Part } from "../../parts/process";
-import { Valkey } from "../../parts/valkey";
+import { startKeyServer } from "../parts/key-server";
+import { startPart, until, type Part } from "../parts/process";
+import { Valkey } from "../parts/valkey";
 import { setTimeout as sleep } from "node:timers/promises";
-import { resolveGateway, type GatewayModel } from "../../../lib/model";
-import { configOf } from "../../../lib/decision/gateway";
+import { resolveGateway, type GatewayModel } from "../../model";
+import { configOf } from "../../decision/gateway";
+import { programArguments } from "../../program";
 import type { Case } from "../case";
 import { Identities } from "../identities";
 import { makeCertificates } from "../certificates";
-import { modelOf, placedModel, secretVariable, type Addresses } from "../systems";
+import { placedModel, secretVariable, type Addresses, type System } from "../system";
 import { EchoServers, Services } from "../upstreams";
 
 /** How long a proxy waits for the filter's word. */
 const PATIENT_MS = 5_000;
-
-const ROOT = path.join(__dirname, "../../..");
 
 /** What a file has from a place on: logs of a long run are long. */
 function textFrom(file: string, offset: number): string {
@@ -58,8 +57,8 @@ export class Around {
   #failing = false;
 
   private constructor(
+    readonly system: System,
     readonly identities: Identities,
-    readonly model: GatewayModel,
     readonly directory: string,
     readonly valkey: Valkey,
     readonly echoes: EchoServers,
@@ -67,6 +66,7 @@ export class Around {
     services: Services,
   ) {
     this.services = services;
+    const { model } = system;
     const guards = resolveGateway(model, model.environments[0] ?? "production").hosts.flatMap((h) => {
       const guard = configOf(h.policies, "floodGuard") as { requests: number; per: number } | undefined;
       return guard ? [guard.per / guard.requests] : [];
@@ -79,18 +79,21 @@ export class Around {
     this.#guardFreeAt = Math.max(performance.now(), this.#guardFreeAt) + this.#guardIntervalMs;
   }
 
-  static async start(system: string, target: string, valkeyBinary: string): Promise<Around> {
-    const model = modelOf(system);
-    if (!model) throw new Error(`No model for ${system}`);
+  get model(): GatewayModel {
+    return this.system.model;
+  }
+
+  static async start(system: System, target: string, valkeyBinary: string): Promise<Around> {
+    const { model } = system;
     const directory = mkdtempSync(path.join(tmpdir(), `gatewright-${target}-`));
-    const identities = new Identities(system);
+    const identities = new Identities(system.name, system.identities);
     const services = new Services();
     const certificates = path.join(directory, "tls");
-    const echoes = new EchoServers(services, await makeCertificates(certificates));
+    const echoes = new EchoServers(services, await makeCertificates(certificates, model, system.trust));
     await echoes.start(model.services);
     const keyServer = await startKeyServer(() => identities.keySet());
     const valkey = await Valkey.start(valkeyBinary, directory);
-    return new Around(identities, model, directory, valkey, echoes, keyServer, services);
+    return new Around(system, identities, directory, valkey, echoes, keyServer, services);
   }
 
   /** Folder of the gateway's certificate, with those of services below. */
@@ -115,7 +118,7 @@ export class Around {
     at: { filter: number; through: number; reports: number; admin: number },
   ): Promise<void> {
     const { filter, through, reports, admin } = at;
-    await this.startProcess("bin/filter.ts", planJson, admin, {
+    await this.startProcess(planJson, admin, {
       LISTEN_PORT: String(filter),
       THROUGH_PORT: String(through),
       REPORT_PORT: String(reports),
@@ -123,12 +126,7 @@ export class Around {
   }
 
   /** Starts the filter, in one of its forms, and waits until it is ready. */
-  async startProcess(
-    program: string,
-    planJson: string,
-    admin: number,
-    own: Readonly<Record<string, string>>,
-  ): Promise<void> {
+  async startProcess(planJson: string, admin: number, own: Readonly<Record<string, string>>): Promise<void> {
     const name = `filter-${String(this.filters.length)}`;
     const planFile = path.join(this.directory, `${name}.json`);
     writeFileSync(planFile, planJson);
@@ -140,11 +138,7 @@ export class Around {
     const patient = { STORE_TIMEOUT_MS: "2000", CERTIFICATES_DIR: this.certificates, KEYS_SETTLED_MS: "0" };
     const env = { ...process.env, ...patient, ...given, ADMIN_PORT: String(admin), REDIS_URL: this.valkey.url, ...own };
     const start = async (): Promise<Part> => {
-      const part = startPart(process.execPath, ["--import", "tsx", path.join(ROOT, program), planFile], {
-        logFile,
-        env,
-        cwd: ROOT,
-      });
+      const part = startPart(process.execPath, [...programArguments("filter"), planFile], { logFile, env });
       await until("filter", async () => (await get(admin, "/actuator/readiness")).status === 200, part);
       return part;
     };

@@ -1,26 +1,26 @@
 import { createSecretKey, randomUUID, type KeyObject } from "node:crypto";
-import { hostName, originForm } from "../../../lib/decision/request-target";
-import { resolveGateway, type GatewayModel } from "../../../lib/model";
-import type { HeaderLine, Refusal, RequestBody, ServiceAnswer, SharedStore, State } from "../../../lib/policy";
+import { hostName, originForm } from "../../decision/request-target";
+import { resolveGateway, type GatewayModel } from "../../model";
+import type { HeaderLine, Refusal, RequestBody, ServiceAnswer, SharedStore, State } from "../../policy";
 import {
   answerHeaders,
   refusalContent,
   routeAnswer,
   serviceAnswerHeaders,
   serviceHeaders,
-} from "../../../lib/decision/answer";
-import { callService, type Transport } from "../../../lib/decision/call";
-import { NoAnswer } from "../../../lib/policy/no-answer";
-import { canonicalAddress } from "../../../lib/policy/client-address";
-import { decideRequest, Findings, policiesInOrder, type Verdict } from "../../../lib/decision/decide";
-import { configOf, type Gateway, type Host, type Route } from "../../../lib/decision/gateway";
-import { aloneState } from "../../../lib/decision/alone-state";
-import { MemoryStore } from "../../../lib/state/memory-store";
-import type { ErrorBodyConfig } from "../../../lib/policy/kinds/response";
-import { hostHeaders } from "../../../lib/targets/identity-headers";
+} from "../../decision/answer";
+import { callService, type Transport } from "../../decision/call";
+import { NoAnswer } from "../../policy/no-answer";
+import { canonicalAddress } from "../../policy/client-address";
+import { decideRequest, Findings, policiesInOrder, type Verdict } from "../../decision/decide";
+import { configOf, type Gateway, type Host, type Route } from "../../decision/gateway";
+import { aloneState } from "../../decision/alone-state";
+import { MemoryStore } from "../../state/memory-store";
+import type { ErrorBodyConfig } from "../../policy/kinds/response";
+import { hostHeaders } from "../../targets/identity-headers";
 import { Identities } from "../identities";
 import { isTrusted } from "../certificates";
-import { modelOf, STRANGERS } from "../systems";
+import { STRANGERS, type System } from "../system";
 import { echoOf, Services, type Seen } from "../upstreams";
 import { headBytes, withForwardedFor, type WireAnswer, type WireRequest } from "../wire";
 import type { Case } from "../case";
@@ -75,10 +75,12 @@ class DecideStand implements Stand {
   readonly headBytes: number;
   readonly #services: GatewayModel["services"];
 
-  constructor(system: string, environment: string) {
-    this.identities = new Identities(system);
-    const model = modelOf(system);
-    if (!model) throw new Error(`No model for ${system}`);
+  constructor(
+    readonly system: System,
+    environment: string,
+  ) {
+    const { name, model, identities } = system;
+    this.identities = new Identities(name, identities);
     this.#gateway = resolveGateway(model, environment);
     this.headBytes = model.upstream.headBytes;
     this.#services = model.services;
@@ -219,7 +221,7 @@ class DecideStand implements Stand {
     replica: Replica,
   ): Promise<ServiceAnswer> {
     const tls = this.#services[service]?.tls;
-    if (this.services.isDown(service) || (tls && !isTrusted(tls)))
+    if (this.services.isDown(service) || (tls && !isTrusted(tls, this.system.trust)))
       return Promise.reject(new NoAnswer("connect-failure"));
     const { exchange } = verdict;
     const ofHost = hostHeaders(verdict.host as Host);

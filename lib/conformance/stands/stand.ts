@@ -1,3 +1,4 @@
+import type { System } from "../system";
 import type { Case } from "../case";
 import type { Identities } from "../identities";
 import type { Services } from "../upstreams";
@@ -12,6 +13,7 @@ export interface Held {
 /** One target, running, with everything around it. */
 export interface Stand {
   readonly target: string;
+  readonly system: System;
   readonly services: Services;
   readonly identities: Identities;
   /** The real parts around a real gateway. */
@@ -35,7 +37,7 @@ export interface Stand {
 }
 
 export interface StandOptions {
-  system: string;
+  system: System;
   environment: string;
   replicas: number;
 }

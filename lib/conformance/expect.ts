@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { HeaderLine } from "../../lib/policy";
+import type { HeaderLine } from "../policy";
 import type { Expectation } from "./case";
 import type { Identities } from "./identities";
 import type { Seen } from "./upstreams";

