@@ -75,7 +75,7 @@ async function answers({ values, output }: Context): Promise<Record<(typeof QUES
   } finally {
     reader?.close();
   }
-  return found as Record<(typeof QUESTIONS)[number]["key"], string>;
+  return found;
 }
 
 /** `init` on the command line. A file that is there is never written over. */

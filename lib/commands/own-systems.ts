@@ -24,8 +24,9 @@ function identitiesIn(file: string, isNamed: boolean): Record<string, SystemIden
 function withSecrets(model: GatewayModel, identities: SystemIdentities): { all: SystemIdentities; madeUp: string[] } {
   const given = Object.values(identities.keys).flatMap(({ secret }) => secret ?? []);
   const madeUp = Object.keys(model.secrets).filter((name) => !given.includes(name));
-  const made = madeUp.map((secret) => [`secret ${secret}`, { secret, value: randomBytes(32).toString("hex") }]);
-  return { all: { ...identities, keys: { ...identities.keys, ...Object.fromEntries(made) } }, madeUp };
+  const keys = { ...identities.keys };
+  for (const secret of madeUp) keys[`secret ${secret}`] = { secret, value: randomBytes(32).toString("hex") };
+  return { all: { ...identities, keys }, madeUp };
 }
 
 /** The systems of some models, with the identities that stand beside their cases, or that `--identities` names. */

@@ -24,7 +24,7 @@ function stranger(kind: string, name: string, known: readonly string[]): string 
   return `there is no ${kind} "${name}"; ${near}`;
 }
 
-/** What is wrong with the names in a case; instances of a service are named like it (`orders-2`). */
+/** What is wrong with the names in a case; `orders` means `orders-1` and `orders-2` as well. */
 export function unknownNames(testCase: Case, { model, identities }: System): string[] {
   const services = [...Object.keys(model.services), "nothing"];
   const known = Object.keys(identities.identities);
@@ -34,7 +34,7 @@ export function unknownNames(testCase: Case, { model, identities }: System): str
   const found = [
     ...(model.environments.includes(environment) ? [] : [stranger("environment", environment, model.environments)]),
     ...servicesIn(testCase)
-      .filter((name) => !services.some((k) => k === name || name.startsWith(`${k}-`)))
+      .filter((name) => !services.some((k) => k === name || k.startsWith(`${name}-`)))
       .map((name) => stranger("service", name, services)),
     ...tokens
       .map((token) => token.replace(/[#!].*$/, ""))

@@ -87,11 +87,16 @@ async function main(): Promise<number> {
 
     writeFileSync(path.join(home, "consumer.ts"), CONSUMER);
     writeFileSync(path.join(home, "tsconfig.json"), JSON.stringify(TSCONFIG));
-    cpSync(path.join(ROOT, "node_modules/@types/node"), path.join(home, "node_modules/@types/node"), { recursive: true });
-    cpSync(path.join(ROOT, "node_modules/undici-types"), path.join(home, "node_modules/undici-types"), { recursive: true });
+    cpSync(path.join(ROOT, "node_modules/@types/node"), path.join(home, "node_modules/@types/node"), {
+      recursive: true,
+    });
+    cpSync(path.join(ROOT, "node_modules/undici-types"), path.join(home, "node_modules/undici-types"), {
+      recursive: true,
+    });
     tally.note("a consumer's strict types", failure(await speak("npx", ["tsc", "-p", home], { cwd: ROOT })));
     const ran = await speak(process.execPath, [path.join(home, "built/consumer.js")], { cwd: home });
-    const right = ran.stdout.includes('"Deployment"') && ran.stdout.includes("kubernetes/own/production/node-gateway.yaml");
+    const right =
+      ran.stdout.includes('"Deployment"') && ran.stdout.includes("kubernetes/own/production/node-gateway.yaml");
     tally.note("a consumer's program", right ? [] : [...failure(ran), ran.stdout.slice(0, 200)]);
   } finally {
     rmSync(folder, { recursive: true, force: true });
