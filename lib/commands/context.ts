@@ -34,6 +34,8 @@ export const OPTIONS = {
   junit: { type: "string" },
   watch: { type: "boolean" },
   yes: { type: "boolean" },
+  class: { type: "string" },
+  accept: { type: "string", multiple: true },
   costs: { type: "boolean" },
   diff: { type: "string" },
   json: { type: "boolean" },

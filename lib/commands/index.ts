@@ -17,6 +17,7 @@ import { formerSystems, writeFiles } from "./synth";
 const USAGE = `gatewright COMMAND [MODEL…] [options]
 
   init      writes a model, its cases and what runs them, where there is none yet
+  import    writes a model from Kubernetes Ingresses (ingress-nginx), and says what is not taken
   check     checks models: every fault of form, then every fault of meaning
   plan      shows where each promise is kept: the enforcement matrix
   synth     writes the output of all models and targets
@@ -39,6 +40,7 @@ const USAGE = `gatewright COMMAND [MODEL…] [options]
   --host ADDRESS, --http, --https, --admin PORT, --redis URL   for serve
   --certificate FILE, --key FILE, --plain, --service NAME=HOST:PORT   for serve
   --name, --host, --issuer, --target, --yes   for init: the answers, or those by default
+  --name, --target, --class NAME, --accept NAME, --out FILE   for import
   --cases DIR, --identities FILE, --target NAME, --name TEXT, --junit FILE, --watch   for test
   --costs               for plan: what a request on each route costs beside the proxy itself
   --diff REVISION       for cost: what has changed since a commit, branch or tag, as Markdown
@@ -169,6 +171,7 @@ const COMMANDS: Readonly<Record<string, (context: Context) => number | Promise<n
   cost: async (context) => (await costs()).costCommand(context),
   serve: async (context) => (await import("./serve.js")).serveCommand(context),
   init: async (context) => (await import("./init.js")).initCommand(context),
+  import: async (context) => (await import("./import.js")).importCommand(context),
   try: async (context) => (await import("./try.js")).tryCommand(context),
   test: async (context) => (await import("./test.js")).testCommand(context),
   schema,

@@ -50,6 +50,10 @@ export const CATALOGUE = {
   "cost/unpriced": { severity: "error", message: "A resource has no price." },
   "cost/stale-price": { severity: "warning", message: "A price has not been looked at for two years." },
   "diff/unknown-revision": { severity: "error", message: "There is nothing to compare with." },
+  "import/not-taken": { severity: "error", message: "It says something that was not taken." },
+  "import/left-out": { severity: "warning", message: "It was left out, as accepted." },
+  "import/taken-otherwise": { severity: "warning", message: "It is taken, and is not quite what it was." },
+  "import/without-effect": { severity: "warning", message: "It does nothing." },
   "internal/bug": { severity: "error", message: "This is a bug in Gatewright." },
 } as const satisfies Record<string, { severity: "error" | "warning"; message: string }>;
 

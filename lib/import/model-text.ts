@@ -1,0 +1,61 @@
+import { Document, isMap, isSeq, visit, type YAMLMap } from "yaml";
+import type { Imported } from "./ingress";
+
+/** A model as somebody would write it, with a word on where each route is from. */
+
+/** What the controller does on every host without being told, in our words. */
+const DEFAULTS = {
+  timeouts: { firstByte: "60s" },
+  streaming: true,
+  securityHeaders: { hsts: { includeSubDomains: true } },
+};
+
+const HEAD = ` Written by "gatewright import"; it is yours now. What the controller does otherwise, on every route:
+ - WebSockets pass there; here where webSocket.allowed says so.
+ - A connection that fails is tried three times there, once here (retries).
+ - Limits answer 503 there, 429 with Retry-After here; every host has a floodGuard of 200 requests a second by address.
+ - Here paths with //, ;, .. or %2F are 400, methods other than the usual seven 405, header names with _ or . are dropped.
+ - Here answers say X-Content-Type-Options and Referrer-Policy (securityHeaders), and errors are JSON (errorBody).
+ - Services hear X-Forwarded-For, -Proto and -Host, no X-Real-IP, X-Scheme or X-Forwarded-Scheme.
+ - The controller's ConfigMap was not read: its defaults are taken.`;
+
+/** A mapping or list that is short stands in one line. */
+const LONGEST = 110;
+
+export interface ModelObject {
+  name: string;
+  targets: readonly string[];
+  policies: typeof DEFAULTS;
+  hosts: Record<string, unknown>;
+  services: Record<string, unknown>;
+  routes: unknown[];
+}
+
+export function modelOf(name: string, targets: readonly string[], { hosts, services, routes }: Imported): ModelObject {
+  return {
+    ...{ name, targets, policies: DEFAULTS },
+    hosts: Object.fromEntries(hosts),
+    services: Object.fromEntries(services),
+    routes: routes.map(({ comment: _, ...route }) => route),
+  };
+}
+
+export function modelText(model: ModelObject, comments: readonly string[]): string {
+  const document = new Document(model, { aliasDuplicateObjects: false });
+  document.commentBefore = HEAD;
+  const top = document.contents as unknown as YAMLMap;
+  visit(top, {
+    Collection: (_, node, path) => {
+      // The model's own parts stand below each other.
+      if (path.length < 2 || (path.length === 3 && isSeq(path.at(-1)))) return undefined;
+      if (JSON.stringify(node.toJS(document)).length < LONGEST) node.flow = true;
+      return node.flow ? visit.SKIP : undefined;
+    },
+  });
+  const routes = top.get("routes");
+  if (isSeq(routes))
+    routes.items.forEach((route, i) => {
+      if (isMap(route)) route.commentBefore = ` ${comments[i] ?? ""}`;
+    });
+  return document.toString({ lineWidth: 0, flowCollectionPadding: true });
+}
