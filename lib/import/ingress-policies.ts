@@ -1,4 +1,4 @@
-import { Annotated } from "./annotated";
+import type { Annotated } from "./annotated";
 
 /** Policies of our kinds, from annotations of ingress-nginx. */
 

@@ -1,84 +1,26 @@
-import { nearest } from "../model/problems";
-import { NOT_TAKEN, TAKEN } from "./annotations";
 import { Annotated } from "./annotated";
+import { addCanary } from "./canary";
+import { joined, named, type Imported, type ImportedRoute } from "./imported";
+import {
+  commentOf,
+  hostsOf,
+  isClosed,
+  makesRegex,
+  pathsOf,
+  refOf,
+  sayOf,
+  type IngressSpec,
+  type OneIngress,
+  type RawPath,
+} from "./ingress-object";
 import { cors, limitsOf, rateLimit, routePolicies, type Policies } from "./ingress-policies";
 import type { Note } from "./notes";
 import type { KubernetesObject } from "./objects";
 import { isPlainPath, regexForm, trimmed, type PathForm } from "./paths";
-import { nameOf, ServiceTable, type BackendRef, type ImportedService } from "./services";
+import { appRoot, fromWww, redirectOf } from "./redirects";
+import { nameOf, ServiceTable } from "./services";
 
 /** Ingresses of ingress-nginx, as a model: hosts, services, routes, and what there is to say of what became of them. */
-
-interface IngressSpec {
-  ingressClassName?: string;
-  tls?: { hosts?: string[]; secretName?: string }[];
-  defaultBackend?: RawBackend;
-  backend?: RawBackend;
-  rules?: { host?: string; http?: { paths?: RawPath[] } | null }[];
-}
-
-/** Of networking.k8s.io/v1, or of its betas. */
-interface RawBackend {
-  service?: BackendRef;
-  serviceName?: string;
-  servicePort?: number | string;
-}
-
-interface RawPath {
-  path?: string;
-  pathType?: string;
-  backend: RawBackend;
-}
-
-export interface ImportedRoute {
-  name: string;
-  hosts: string[];
-  match: { exact?: string[]; prefix?: string[]; headers?: Record<string, string> };
-  service?: string;
-  backends?: { service: string; weight: number }[];
-  redirect?: Record<string, unknown>;
-  respond?: { status: number };
-  policies?: Policies;
-  /** Of the Ingress that it is from. */
-  comment: string;
-}
-
-export interface Imported {
-  hosts: Map<string, { certificate?: { secret: string }; policies?: Policies }>;
-  services: ReadonlyMap<string, ImportedService>;
-  routes: ImportedRoute[];
-  notes: Note[];
-}
-
-interface OneIngress {
-  a: Annotated;
-  spec: IngressSpec;
-  isCanary: boolean;
-}
-
-const refOf = ({ service, serviceName, servicePort }: RawBackend): BackendRef =>
-  serviceName === undefined
-    ? (service ?? {})
-    : {
-        name: serviceName,
-        port: typeof servicePort === "number" ? { number: servicePort } : { name: servicePort ?? "" },
-      };
-
-const pathsOf = ({ spec }: OneIngress): { host: string | undefined; path: RawPath }[] =>
-  (spec.rules ?? []).flatMap(({ host, http }) => (http?.paths ?? []).map((path) => ({ host, path })));
-
-const hostsOf = ({ a, spec }: OneIngress): string[] => [
-  ...new Set([...(spec.rules ?? []).flatMap(({ host }) => host ?? []), ...(a.list("server-alias") ?? [])]),
-];
-
-/** An Ingress that turns its whole host's paths into regular expressions. */
-const makesRegex = (one: OneIngress): boolean => {
-  const target = one.a.text("rewrite-target");
-  return (
-    one.a.flag("use-regex", false) ||
-    (target !== undefined && pathsOf(one).some(({ path }) => (path.path ?? "/") !== target))
-  );
-};
 
 class Importer {
   readonly notes: Note[] = [];
@@ -97,7 +39,7 @@ class Importer {
       .filter((o) => o.kind === "Ingress")
       .map((object) => {
         const a = new Annotated(object, this.notes);
-        return { a, spec: (object.body["spec"] ?? {}) as IngressSpec, isCanary: a.flag("canary", false) };
+        return { a, spec: (object.body["spec"] ?? {}), isCanary: a.flag("canary", false) };
       })
       .filter((one) => this.#isOurs(one));
     const regex = this.#ingresses.filter((one) => !one.isCanary && makesRegex(one));
@@ -105,12 +47,12 @@ class Importer {
   }
 
   run(): Imported {
-    for (const one of this.#ingresses) this.#say(one);
+    for (const one of this.#ingresses) sayOf(one);
     const main = this.#ingresses.filter(({ isCanary }) => !isCanary);
     for (const one of main) this.#begin(one);
     for (const [host] of this.hosts) this.#hostPolicies(host, main);
     for (const one of main) this.#add(one);
-    for (const one of this.#ingresses.filter(({ isCanary }) => isCanary)) this.#canary(one);
+    for (const one of this.#ingresses.filter(({ isCanary }) => isCanary)) addCanary(one, this.routes, this.#services);
     const { notes, hosts, routes } = this;
     return { notes, hosts, routes: named(joined(routes)), services: this.#services.services };
   }
@@ -124,37 +66,6 @@ class Importer {
       `class "${own}" is another controller's: the Ingress is left out (--class ${own} takes it)`,
     );
     return false;
-  }
-
-  /** What is not taken of its annotations, and what never did anything. */
-  #say({ a }: OneIngress): void {
-    for (const name of a.names) {
-      if (TAKEN.has(name) || (NOT_TAKEN.has(name) && a.text(name) === undefined)) continue;
-      const known = NOT_TAKEN.get(name);
-      const off = /^(false|off|0)$/i.test(a.text(name) ?? "");
-      if (known && known.loss !== "unseen" && !off)
-        a.note(
-          "lost",
-          name,
-          known.loss === "opens" ? `${known.why}; its routes answer 503 until you write who may` : known.why,
-        );
-      else if (known) a.note("idle", name, known.why);
-      else {
-        const meant = nearest(name, [...TAKEN, ...NOT_TAKEN.keys()]);
-        a.note(
-          "idle",
-          name,
-          `the controller knows no such annotation${meant === undefined ? "" : ` (it knows ${meant})`}`,
-        );
-      }
-    }
-  }
-
-  /** Whether something is missing without which somebody would get in. */
-  #isClosed({ a }: OneIngress): boolean {
-    return a.names.some(
-      (name) => NOT_TAKEN.get(name)?.loss === "opens" && !/^(false|off|0)?$/i.test(a.text(name) ?? ""),
-    );
   }
 
   #begin(one: OneIngress): void {
@@ -214,8 +125,7 @@ class Importer {
       const guarded = "floodGuard" in (this.hosts.get(host)?.policies ?? {});
       const policies = { ...common, ...(!guarded && rateLimit(a)) };
       const mine = pathsOf(one).filter((p) => p.host === host || (aliased && p.host === firstHost));
-      this.#appRoot(one, host);
-      this.#www(one, host);
+      this.routes.push(...appRoot(one, host), ...fromWww(one, host, this.hosts));
       for (const { path } of mine) this.#path(one, host, path, policies);
       const fallback = one.spec.defaultBackend ?? one.spec.backend;
       if (fallback && !mine.some(({ path }) => (path.path ?? "/") === "/"))
@@ -260,9 +170,9 @@ class Importer {
   #path(one: OneIngress, host: string, raw: RawPath, policies: Policies): void {
     const { a } = one;
     const form = this.#form(one, host, raw);
-    const redirect = this.#redirect(one);
-    const service = redirect || this.#isClosed(one) ? undefined : this.#services.add(a, refOf(raw.backend));
-    if (!form || (!redirect && !this.#isClosed(one) && service === undefined)) return;
+    const redirect = redirectOf(a);
+    const service = redirect || isClosed(one) ? undefined : this.#services.add(a, refOf(raw.backend));
+    if (!form || (!redirect && !isClosed(one) && service === undefined)) return;
     for (const prefix of form.prefixes) {
       const vhost = a.text("upstream-vhost");
       const isName = vhost !== undefined && /^[a-z0-9.-]+$/i.test(vhost);
@@ -287,119 +197,6 @@ class Importer {
       });
     }
   }
-
-  #redirect({ a }: OneIngress): Record<string, unknown> | undefined {
-    const temporal = a.text("temporal-redirect");
-    const name = temporal === undefined ? "permanent-redirect" : "temporal-redirect";
-    const target = temporal ?? a.text("permanent-redirect");
-    if (target === undefined) return undefined;
-    const code = a.number(`${name}-code`);
-    const known = temporal === undefined ? [301, 302, 303, 307, 308] : [301, 302, 303, 307];
-    const status = code !== undefined && known.includes(code) ? code : temporal === undefined ? 301 : 302;
-    const [, scheme, host, path = "/"] = /^(https?):\/\/([a-z0-9.-]+)(\/[^?#$]*)?$/i.exec(target) ?? [];
-    if (host === undefined) {
-      a.note("lost", name, `"${target}": a redirect has a scheme, a host and a path here`);
-      return undefined;
-    }
-    a.note("changed", name, "the client's query stays; it was dropped");
-    return { status, scheme, host, path };
-  }
-
-  #appRoot(one: OneIngress, host: string): void {
-    const path = one.a.text("app-root");
-    if (path === undefined) return;
-    if (!isPlainPath(path)) {
-      one.a.note("lost", "app-root", `"${path}" is no plain path`);
-      return;
-    }
-    const redirect = { status: 302, path };
-    const name = nameOf(one.a.object.namespace, one.a.object.name, "app-root");
-    this.routes.push({ name, hosts: [host], match: { exact: ["/"] }, redirect, comment: commentOf(one) });
-  }
-
-  #www(one: OneIngress, host: string): void {
-    if (!one.a.flag("from-to-www-redirect", false)) return;
-    const other = host.startsWith("www.") ? host.slice(4) : `www.${host}`;
-    if (this.hosts.has(other)) return;
-    this.hosts.set(other, { ...this.hosts.get(host) });
-    const name = nameOf(one.a.object.namespace, one.a.object.name, "www");
-    const redirect = { status: 308, host };
-    this.routes.push({ name, hosts: [other], match: { prefix: ["/"] }, redirect, comment: commentOf(one) });
-  }
-
-  /** A canary hangs on the routes of its main Ingress. */
-  #canary(one: OneIngress): void {
-    const { a } = one;
-    for (const name of ["canary-by-cookie", "canary-by-header-pattern"]) if (a.text(name) !== undefined) return;
-    for (const { host, path } of pathsOf(one)) {
-      const match = path.pathType === "Exact" ? { exact: [path.path ?? "/"] } : { prefix: [trimmed(path.path ?? "/")] };
-      const main = this.routes.find(
-        (r) =>
-          r.hosts.includes(host ?? "") && JSON.stringify(r.match) === JSON.stringify(match) && r.service !== undefined,
-      );
-      if (!main) {
-        a.note(
-          "lost",
-          "canary",
-          `there is no main Ingress of ${host ?? "any host"}${path.path ?? "/"} among the files`,
-        );
-        continue;
-      }
-      const next = this.#services.add(a, refOf(path.backend));
-      if (next === undefined) continue;
-      const header = a.text("canary-by-header")?.toLowerCase();
-      const value = a.text("canary-by-header-value");
-      const twin = (word: string, service: string, by: string): void => {
-        const { backends: _, ...rest } = main;
-        this.routes.push({
-          ...rest,
-          service,
-          name: nameOf(main.name, by),
-          match: { ...match, headers: { [header ?? ""]: word } },
-        });
-      };
-      const stable = main.service as string;
-      if (header !== undefined && value !== undefined) twin(value, next, "canary");
-      else if (header !== undefined) {
-        twin("always", next, "canary");
-        twin("never", stable, "stable");
-      }
-      const total = Math.max(100, a.number("canary-weight-total") ?? 100);
-      const weight = Math.round((100 * Math.min(total, a.number("canary-weight") ?? 0)) / total);
-      if (weight === 0) continue;
-      delete main.service;
-      main.backends = [
-        { service: stable, weight: 100 - weight },
-        { service: next, weight },
-      ];
-    }
-  }
-}
-
-const commentOf = ({ a: { object } }: OneIngress): string =>
-  `${object.source.file}:${String(object.source.line ?? 1)} Ingress ${object.namespace}/${object.name}`;
-
-/** Routes that differ in their host or path alone are one. */
-function joined(routes: readonly ImportedRoute[]): ImportedRoute[] {
-  const found = new Map<string, ImportedRoute>();
-  for (const route of routes) {
-    const { hosts, match, ...rest } = route;
-    const key = JSON.stringify([match, rest]);
-    const known = found.get(key);
-    if (known) known.hosts.push(...hosts);
-    else found.set(key, { ...route, hosts: [...hosts] });
-  }
-  return [...found.values()];
-}
-
-/** Each by a name of its own. */
-function named(routes: readonly ImportedRoute[]): ImportedRoute[] {
-  const used = new Map<string, number>();
-  return routes.map((route) => {
-    const n = (used.get(route.name) ?? 0) + 1;
-    used.set(route.name, n);
-    return n === 1 ? route : { ...route, name: `${route.name.slice(0, 58)}-${String(n)}` };
-  });
 }
 
 /** Reads the Ingresses of one class, by default those that say none too. */

@@ -1,5 +1,5 @@
 import { Document, isMap, isSeq, visit, type YAMLMap } from "yaml";
-import type { Imported } from "./ingress";
+import type { Imported } from "./imported";
 
 /** A model as somebody would write it, with a word on where each route is from. */
 

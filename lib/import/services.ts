@@ -1,4 +1,4 @@
-import { Annotated } from "./annotated";
+import type { Annotated } from "./annotated";
 import type { KubernetesObject } from "./objects";
 
 /** Services that Ingresses name, as the model calls them. */
