@@ -6,7 +6,18 @@ import tseslint from "typescript-eslint";
  * them, decisions run kinds, and the compiler stands on all of these.
  */
 const RUN_TIME = ["diagnostics", "content", "identity", "state", "policy", "decision"];
-const ORDER = [...RUN_TIME, "model", "plan", "targets", "charts", "stacks", "cost", "conformance", "import", "commands"];
+const ORDER = [
+  ...RUN_TIME,
+  "model",
+  "plan",
+  "targets",
+  "charts",
+  "stacks",
+  "cost",
+  "conformance",
+  "import",
+  "commands",
+];
 
 const TESTS = ["**/test", "**/test/**"];
 

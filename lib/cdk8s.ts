@@ -10,6 +10,8 @@ export type { OutputFile } from "./targets";
 
 /** The files that `gatewright synth` writes of one environment. Throws an error that tells what cannot be kept. */
 export function synthesize(model: GatewayModel, environment: string): OutputFile[] {
+  if (!model.environments.includes(environment))
+    throw new Error(`${model.name} has no environment "${environment}"; there are ${model.environments.join(", ")}.`);
   const { value, diagnostics } = compile(model, environment);
   if (!value || hasErrors(diagnostics)) throw new Error(diagnostics.map(formatDiagnostic).join("\n\n"));
   return [...value.files, ...workloads(model, value)];

@@ -109,7 +109,7 @@ async function costs(): Promise<typeof Costs> {
   } catch (error) {
     if ((error as { code?: unknown }).code !== "MODULE_NOT_FOUND") throw error;
     throw new UsageError(
-      "A model with an infrastructure needs CDK beside gatewright: npm install -D aws-cdk-lib cdk-nag",
+      "What a model with an infrastructure costs is read off CDK's templates: npm install -D aws-cdk-lib cdk-nag",
     );
   }
 }
@@ -203,7 +203,11 @@ export async function runCommand(argv: readonly string[], output: Output): Promi
   } catch (error) {
     const usage =
       error instanceof UsageError || String((error as { code?: unknown }).code).startsWith("ERR_PARSE_ARGS");
-    if (!usage) throw error;
+    // Files and folders that are not as a command needs them.
+    const ofFiles = /^(EACCES|EEXIST|EISDIR|ENOENT|ENOSPC|ENOTDIR|EPERM|EROFS|ABORT_ERR)$/.test(
+      String((error as { code?: unknown }).code),
+    );
+    if (!usage && !ofFiles) throw error;
     output.err(`${(error as Error).message}\n`);
     return 2;
   }

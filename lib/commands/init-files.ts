@@ -2,13 +2,14 @@ import Handlebars from "handlebars";
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { version } from "../../package.json";
+import { UsageError } from "./context";
 
 const TEMPLATES = path.join(__dirname, "../../templates/init");
 
 export interface Beginning {
   name: string;
   host: string;
-  target: string;
+  targets: readonly string[];
   /** Of its tokens; nobody signs in where there is none. */
   issuer?: string;
   /** Whether models in TypeScript can be read here. */
@@ -30,6 +31,8 @@ export function freshFiles(beginning: Beginning): Record<string, string> {
     })({
       ...beginning,
       keys,
+      quoted: beginning.targets.map((name) => JSON.stringify(name)).join(", "),
+      plain: beginning.targets.join(", "),
     });
   return {
     [`policies/${name}.${typescript ? "ts" : "yaml"}`]: filled(typescript ? "model.ts" : "model.yaml"),
@@ -46,9 +49,22 @@ interface Manifest {
   dependencies?: Record<string, string>;
 }
 
+function manifestIn(file: string): Manifest {
+  const wrong = new UsageError(`${file} is no package.json: nothing was written.`);
+  let found: unknown;
+  try {
+    found = JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    throw wrong;
+  }
+  const scripts = (found as { scripts?: unknown } | null)?.scripts ?? {};
+  if (typeof found !== "object" || Array.isArray(found) || Array.isArray(scripts)) throw wrong;
+  return found as Manifest;
+}
+
 /** Scripts and the package itself, beside what the manifest has already. */
 export function manifestText(file: string): string {
-  const found = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Manifest) : { private: true };
+  const found = existsSync(file) ? manifestIn(file) : { private: true };
   // npm writes one that says that there is none.
   const own = Object.entries(found.scripts ?? {}).filter(([, text]) => !text.includes("no test specified"));
   const has = found.dependencies?.["gatewright"] ?? found.devDependencies?.["gatewright"];

@@ -9,6 +9,9 @@ import { freshFiles, ignoreText, manifestText, type Beginning } from "./init-fil
 
 /** A model, its cases and what runs them, in a folder of somebody's own: `init`. */
 
+/** Targets of a new system: the Kubernetes project has ended ingress-nginx. */
+const NEW = TARGETS.map((t) => t.name).filter((name) => name !== "ingress-nginx");
+
 const NAME = /^[a-z]([a-z0-9-]*[a-z0-9])?$/;
 
 /** What is asked, the answer where nobody answers, and what is wrong with an answer. */
@@ -29,7 +32,9 @@ const QUESTIONS: readonly {
     text: "Its host",
     otherwise: "api.shop.example",
     wrong: (a) =>
-      hostPattern.safeParse(a).success ? undefined : "a host name without a port, such as api.shop.example",
+      hostPattern.safeParse(a).success && !a.startsWith("*")
+        ? undefined
+        : "a host name without a port or star, such as api.shop.example",
   },
   {
     key: "issuer",
@@ -45,8 +50,7 @@ const QUESTIONS: readonly {
     text: "Where it runs",
     otherwise: "nginx",
     wrong: (a) => {
-      const known = TARGETS.map((t) => t.name);
-      return known.includes(a) ? undefined : `one of ${known.join(", ")}`;
+      return a.split(",").every((name) => NEW.includes(name)) ? undefined : `some of ${NEW.join(", ")}`;
     },
   },
 ];
@@ -56,7 +60,7 @@ async function answers({ values, output }: Context): Promise<Record<(typeof QUES
     name: values.name,
     host: values.host,
     issuer: values.issuer,
-    target: values.target?.[0],
+    target: values.target?.join(","),
   };
   const asks = !values.yes && process.stdin.isTTY;
   const reader = asks ? createInterface({ input: process.stdin, output: process.stderr }) : undefined;
@@ -87,7 +91,7 @@ export async function initCommand(context: Context): Promise<number> {
   const beginning: Beginning = {
     name: asked.name,
     host: asked.host,
-    target: asked.target,
+    targets: asked.target.split(","),
     ...(asked.issuer !== "none" && { issuer: asked.issuer }),
     typescript: readsTypeScript(),
   };

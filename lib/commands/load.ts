@@ -94,6 +94,12 @@ export function compileAll(
 ): { compiled: CompiledModel[]; diagnostics: Diagnostic[] } {
   const { models, diagnostics } = loadModels(files);
   const compiled: CompiledModel[] = [];
+  for (const [i, { file, model }] of models.entries()) {
+    const other = models.slice(0, i).find((m) => m.model.name === model.name && m.file !== file);
+    if (!other) continue;
+    const why = `${other.file} is called "${model.name}" too: what one writes the other would write over.`;
+    diagnostics.push(diagnostic("model/duplicate-name", model.name, why, "Give one of them another name.", { file }));
+  }
   for (const { file, model: loaded } of models) {
     const model = target === undefined ? loaded : { ...loaded, targets: [target], accept: [] };
     const used = new Set<string>();

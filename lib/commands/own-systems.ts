@@ -20,13 +20,42 @@ function identitiesIn(file: string, isNamed: boolean): Record<string, SystemIden
   }
 }
 
+/** Secrets that hold keys of clients by their ids. */
+function ringsOf({ policies, hosts, services, routes, overlays }: GatewayModel): Set<string> {
+  const named = [...Object.values(hosts), ...Object.values(services), ...routes, ...Object.values(overlays)];
+  const all = [policies, ...named.map((item) => item.policies)] as Record<
+    string,
+    { secret?: string } | null | undefined
+  >[];
+  return new Set(
+    all.flatMap(({ apiKey, signature }) => [apiKey?.secret, signature?.secret]).filter((s) => s !== undefined),
+  );
+}
+
 /** Secrets that the identities say nothing of have values that nobody knows. */
 function withSecrets(model: GatewayModel, identities: SystemIdentities): { all: SystemIdentities; madeUp: string[] } {
   const given = Object.values(identities.keys).flatMap(({ secret }) => secret ?? []);
   const madeUp = Object.keys(model.secrets).filter((name) => !given.includes(name));
   const keys = { ...identities.keys };
-  for (const secret of madeUp) keys[`secret ${secret}`] = { secret, value: randomBytes(32).toString("hex") };
+  const rings = ringsOf(model);
+  for (const secret of madeUp) {
+    const value = randomBytes(32).toString("hex");
+    keys[`secret ${secret}`] = { secret, value, ...(rings.has(secret) && { id: "nobody" }) };
+  }
   return { all: { ...identities, keys }, madeUp };
+}
+
+/** Authority of a run, where the model means the system's own. */
+const OF_RUN = "gatewright-run-ca";
+
+/** Where TLS says no name or authority the service's address and the system's are meant: a run has other ones. */
+function withNames(model: GatewayModel): GatewayModel {
+  const services = Object.entries(model.services).map(([name, service]) => {
+    const { tls, address } = service;
+    const own = tls && { ...tls, serverName: tls.serverName ?? address.replace(/:\d+$/, ""), ca: tls.ca ?? OF_RUN };
+    return [name, { ...service, ...(own && { tls: own }) }];
+  });
+  return { ...model, services: Object.fromEntries(services) as GatewayModel["services"] };
 }
 
 /** The systems of some models, with the identities that stand beside their cases, or that `--identities` names. */
@@ -34,10 +63,11 @@ export function systemsOf({ values, output }: Context, models: readonly GatewayM
   const file = values.identities ?? path.join(values.cases ?? CASES, IDENTITIES);
   const known = identitiesIn(file, values.identities !== undefined);
   return new Map(
-    models.map((model) => {
+    models.map((given) => {
+      const model = withNames(given);
       const { all, madeUp } = withSecrets(model, known[model.name] ?? NOBODY);
       if (madeUp.length > 0)
-        output.err(`${model.name}: ${file} gives no value of ${madeUp.join(", ")}: a run has random ones.\n`);
+        output.err(`${model.name}: ${file} gives ${madeUp.join(", ")} no value (keys): they have random ones here.\n`);
       return [model.name, { name: model.name, model, identities: all, trust: trustOf(model) }];
     }),
   );

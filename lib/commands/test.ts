@@ -43,29 +43,50 @@ function targetsOf({ values, output }: Context, systems: ReadonlyMap<string, Sys
   const here = Object.keys(STANDS);
   const unknown = values.target?.find((target) => !here.includes(target));
   if (unknown !== undefined) throw new UsageError(`Cases cannot be run on "${unknown}"; use ${here.join(", ")}.`);
+  const idle = values.target?.find((target) => target !== "decide" && !meant.has(target));
+  if (idle !== undefined)
+    throw new UsageError(`No model has the target "${idle}"; they have ${[...meant].join(", ")}.`);
   const elsewhere = [...meant].filter((target) => !here.includes(target));
   if (elsewhere.length > 0 && values.target === undefined)
-    output.err(`not run here: ${elsewhere.join(", ")} (its parts come with neither npm nor wheels)\n`);
+    output.err(
+      `not run here: ${elsewhere.join(", ")} (its parts are built from source: see this tool's own repository)\n`,
+    );
   return values.target ?? here.filter((target) => target === "decide" || meant.has(target));
 }
+
+/** A case that names no environment means the model's first, where there is no production. */
+const inFirst = (testCase: Case, system: System | undefined): Case => {
+  const known = system?.model.environments ?? [];
+  const named = testCase.environment !== "production" || known.includes("production");
+  return named ? testCase : { ...testCase, environment: known[0] ?? "production" };
+};
 
 async function runOnce(context: Context): Promise<number> {
   const { values, output } = context;
   const { compiled, diagnostics } = compileAll(modelFiles(context.args), { plansOnly: true });
   if (hasErrors(diagnostics)) return report(context, diagnostics);
-  const cases = casesOf(values.cases ?? CASES, values.name);
-  if (cases.length === 0) throw new UsageError("No case was found.");
   const systems = systemsOf(context, modelsOf(compiled));
+  const cases = casesOf(values.cases ?? CASES, values.name)
+    // Where models are named the others' cases are not meant.
+    .filter((c) => context.args.length === 0 || systems.has(c.system))
+    .map((c) => inFirst(c, systems.get(c.system)));
+  if (cases.length === 0) throw new UsageError("No case was found.");
   refuseUnknown(cases, systems);
   const results = new Map<string, CaseResult[]>();
   for (const target of targetsOf(context, systems)) {
     const start = performance.now();
     const own = cases.filter((c) => target === "decide" || systems.get(c.system)?.model.targets.includes(target));
-    const done = await runCases(STANDS[target] as (typeof STANDS)[string], own, (name) => systems.get(name));
+    const done = await runCases(STANDS[target] as (typeof STANDS)[string], own, (name) => systems.get(name)).catch(
+      (error: unknown) => {
+        // A part of somebody's own model that does not start is no bug of ours.
+        throw new UsageError(`${target}: ${(error as Error).message}`);
+      },
+    );
     results.set(target, done);
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
     if (!values.json) output.err(`${target}: ${String(done.length)} cases in ${seconds} s\n`);
   }
+  const nothing = (values.target ?? []).filter((target) => results.get(target)?.every((r) => r.outcome === "skipped"));
   if (values.junit !== undefined) writeFileSync(values.junit, junitOf(results));
   const { text, failed } = formatResults(results, process.env["CI"] === "true");
   const rows = [...results].flatMap(([target, all]) =>
@@ -75,7 +96,7 @@ async function runOnce(context: Context): Promise<number> {
   );
   if (values.json) output.out(`${JSON.stringify({ formatVersion: 1, results: rows }, null, 2)}\n`);
   else output.out(`${text}\n`);
-  return failed ? 1 : 0;
+  return failed || nothing.length > 0 ? 1 : 0;
 }
 
 /** Editors write a file in several steps. */

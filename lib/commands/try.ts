@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import type { Identities } from "../conformance/identities";
 import { STANDS } from "../conformance/stands";
 import { RealStand } from "../conformance/stands/real-stand";
+import { systemIn } from "../conformance/system";
 import { hasErrors } from "../diagnostics";
 import { report, selected, UsageError, type Context } from "./context";
 import { compileAll } from "./load";
@@ -34,7 +35,10 @@ export async function tryCommand(context: Context): Promise<number> {
   const { values, output } = context;
   const { compiled, diagnostics } = compileAll(modelFiles(context.args), { plansOnly: true });
   if (hasErrors(diagnostics)) return report(context, diagnostics);
-  const [chosen, another] = selected(compiled, values.system, values.environment ?? "production");
+  const first = compiled.some((c) => c.gateway.environment === "production")
+    ? "production"
+    : compiled[0]?.gateway.environment;
+  const [chosen, another] = selected(compiled, values.system, values.environment ?? first);
   if (!chosen || another) throw new UsageError("Name one model, or one system by --system.");
   const { model, gateway } = chosen;
   const here = model.targets.filter((name) => name in STANDS);
@@ -45,7 +49,11 @@ export async function tryCommand(context: Context): Promise<number> {
     );
   const system = systemsOf(context, [model]).get(model.name);
   if (!system) throw new Error(`${model.name} is no system.`);
-  const stand = await STANDS[target]?.({ system, environment: gateway.environment, replicas: 1 });
+  const stand = await STANDS[target]?.({
+    system: systemIn(system, gateway.environment),
+    environment: gateway.environment,
+    replicas: 1,
+  });
   if (!(stand instanceof RealStand)) throw new UsageError((stand as { unavailable: string }).unavailable);
   const stopped = new Promise((resolve) => {
     process.once("SIGTERM", resolve);
@@ -78,7 +86,7 @@ function guide({ target, system: { name, model, identities }, instances }: RealS
     `${name} on ${target}: ${tls ? "https" : "http"} on 127.0.0.1:${String(https)}, http on ${String(http)}; hosts ${hosts.join(", ")}`,
     "Every service answers with what it was asked. Stop with Ctrl-C.",
     "",
-    `  gw() { path=$1; shift; curl -is${tls ? "k" : ""} ${resolve.join(" ")} "$@" "${url}$path"; }`,
+    `  gw() { path=$1; shift; curl -is${tls ? "k" : ""} -w "\\n" ${resolve.join(" ")} "$@" "${url}$path"; }`,
     "  gw /",
     ...(token === undefined
       ? []

@@ -23,6 +23,9 @@ const body = z.union([
   }),
 ]);
 
+/** Who calls where a case does not say (RFC 5737). */
+export const CLIENT = "198.51.100.7";
+
 const request = z.strictObject({
   scheme: z.enum(["https", "http"]).default("https"),
   httpVersion: z.enum(["1.0", "1.1"]).default("1.1"),
@@ -33,7 +36,7 @@ const request = z.strictObject({
   apiKey: z.string().optional(),
   headers: z.record(z.string(), header).default({}),
   body: body.optional(),
-  client: z.string().default("198.51.100.7"),
+  client: z.union([z.ipv4(), z.ipv6()]).default(CLIENT),
   websocket: z.boolean().default(false),
   sign: z
     .strictObject({
@@ -115,7 +118,7 @@ const testCase = z.strictObject({
   name: z.string(),
   request: request.optional(),
   expect: expectation.optional(),
-  steps: z.array(step).optional(),
+  steps: z.array(step).min(1).optional(),
   ...repetition,
   upstreams: z.record(z.string(), behaviour).default({}),
   environment: z.string().default("production"),
@@ -141,14 +144,23 @@ const file = z.strictObject({ system: z.union([z.string(), z.array(z.string())])
 /** Stands beside the cases: who calls. */
 export const IDENTITIES = "identities.yaml";
 
+/** What a YAML file says. Throws an error that names the file. */
+export function readYaml(name: string): unknown {
+  try {
+    return parse(readFileSync(name, "utf8"), { version: "1.2", maxAliasCount: -1 });
+  } catch (error) {
+    throw new Error(`${name}: ${(error as Error).message.split("\n")[0] ?? ""}`, { cause: error });
+  }
+}
+
 /** Reads every case file below a folder; a fault names its file. */
 export function readCases(folder: string): Case[] {
   return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith(".yaml") && entry.name !== IDENTITIES)
+    .filter((entry) => entry.isFile() && /\.ya?ml$/.test(entry.name) && entry.name !== IDENTITIES)
     .map((entry) => path.join(entry.parentPath, entry.name))
     .sort()
     .flatMap((name) => {
-      const parsed = file.safeParse(parse(readFileSync(name, "utf8"), { version: "1.2", maxAliasCount: -1 }));
+      const parsed = file.safeParse(readYaml(name));
       if (!parsed.success) throw new Error(`${name}: ${z.prettifyError(parsed.error)}`);
       const { system, cases } = parsed.data;
       const twice = cases.find((c, i) => cases.findIndex((other) => other.name === c.name) < i);
@@ -158,10 +170,10 @@ export function readCases(folder: string): Case[] {
           const { request: one, expect: expected, steps, ...rest } = c;
           const { times, parallel, sentWithin } = c;
           const single = one && expected ? [{ request: one, expect: expected, times, parallel, sentWithin }] : [];
-          if (single.length > 0 === (steps !== undefined)) {
+          if (single.length > 0 === (steps !== undefined) || (steps && (one ?? expected ?? times > 1))) {
             throw new Error(`${name}: "${c.name}" needs either request and expect, or steps.`);
           }
-          return { ...rest, system: of, subject: path.basename(name, ".yaml"), steps: steps ?? single };
+          return { ...rest, system: of, subject: path.parse(name).name, steps: steps ?? single };
         }),
       );
     });

@@ -1,10 +1,12 @@
 import { nearest } from "../model/problems";
-import type { Case, ExchangeStep } from "./case";
+import { CLIENT, type Case, type ExchangeStep } from "./case";
 import type { System } from "./system";
 
 /** Names in cases that mean nothing: such a case would prove nothing, or something else. */
 
 const exchanges = ({ steps }: Case): ExchangeStep[] => steps.flatMap((step) => ("request" in step ? [step] : []));
+
+const isThere = (name: string | undefined): name is string => name !== undefined;
 
 /** Services that a case names. */
 function servicesIn(testCase: Case): string[] {
@@ -28,8 +30,13 @@ function stranger(kind: string, name: string, known: readonly string[]): string 
 export function unknownNames(testCase: Case, { model, identities }: System): string[] {
   const services = [...Object.keys(model.services), "nothing"];
   const known = Object.keys(identities.identities);
-  const tokens = exchanges(testCase).flatMap(({ request: { token } }) => (token === undefined ? [] : [token]));
-  const keys = exchanges(testCase).flatMap(({ request: { apiKey } }) => (apiKey === undefined ? [] : [apiKey]));
+  const revoked = testCase.steps.flatMap((step) => ("revoke" in step ? [step.revoke] : []));
+  const tokens = [
+    ...revoked,
+    ...exchanges(testCase).flatMap(({ request: { token } }) => (token === undefined ? [] : [token])),
+  ];
+  const keys = exchanges(testCase).flatMap(({ request: { apiKey, sign } }) => [apiKey, sign?.key].filter(isThere));
+  const clients = exchanges(testCase).filter(({ request: { client } }) => client !== CLIENT);
   const environment = testCase.environment;
   const found = [
     ...(model.environments.includes(environment) ? [] : [stranger("environment", environment, model.environments)]),
@@ -44,5 +51,9 @@ export function unknownNames(testCase: Case, { model, identities }: System): str
       .filter((name) => !Object.hasOwn(identities.keys, name))
       .map((name) => stranger("key", name, Object.keys(identities.keys))),
   ];
+  if (clients.length > 0 && model.front.networks.length === 0)
+    found.push(
+      "client: nobody tells the gateway of another address than the runner's, 127.0.0.1, without front.networks",
+    );
   return [...new Set(found)];
 }

@@ -80,23 +80,27 @@ function bodyDifference(expected: NonNullable<Expectation["body"]>, body: Buffer
 const isService = (name: string, service: string): boolean =>
   service === name || (service.startsWith(`${name}-`) && /^\d+$/.test(service.slice(name.length + 1)));
 
+const said = (matcher: Matcher): string =>
+  typeof matcher === "string" ? matcher : `the same as the ${matcher.sameAs}'s`;
+
 export function differences(expected: Expectation, { answer, seen, identities, n }: Outcome): string[] {
   const found: string[] = [];
   const fill = (m: Matcher): Matcher => (typeof m === "string" ? fillPlaceholders(m, identities, n) : m);
   const last = seen.at(-1);
   if (expected.status !== undefined && !statusMatches(expected.status, answer.status))
-    found.push(`status ${String(answer.status)}`);
-  if (expected.reaches === "nothing" && last) found.push(`reaches ${last.service}`);
+    found.push(`status ${String(answer.status)}, expected ${[expected.status].flat().join(" or ")}`);
+  if (expected.reaches === "nothing" && last) found.push(`reaches ${last.service}, expected nothing`);
   if (
     expected.reaches !== undefined &&
     expected.reaches !== "nothing" &&
     !(last && isService(expected.reaches, last.service))
   ) {
-    found.push(`reaches ${last?.service ?? "nothing"}`);
+    found.push(`reaches ${last?.service ?? "nothing"}, expected ${expected.reaches}`);
   }
   for (const [name, matcher] of Object.entries(expected.headers)) {
     const value = joined(answer.headers, name);
-    if (!matches(fill(matcher), value, answer, name)) found.push(`${name}: ${value ?? "absent"}`);
+    if (!matches(fill(matcher), value, answer, name))
+      found.push(`${name}: ${value ?? "absent"}, expected ${said(fill(matcher))}`);
   }
   if (expected.body) {
     const difference = bodyDifference(expected.body, answer.body);
@@ -104,7 +108,7 @@ export function differences(expected: Expectation, { answer, seen, identities, n
   }
   for (const [service, count] of Object.entries(expected.hits ?? {})) {
     const got = seen.filter((s) => isService(service, s.service)).length;
-    if (got !== count) found.push(`${String(got)} hits on ${service}`);
+    if (got !== count) found.push(`${String(got)} hits on ${service}, expected ${String(count)}`);
   }
   if (expected.answeredWithin !== undefined && answer.seconds > expected.answeredWithin) {
     found.push(`answered after ${answer.seconds.toFixed(2)} s`);
@@ -122,10 +126,11 @@ export function differences(expected: Expectation, { answer, seen, identities, n
   if (!last) return mayRefuse ? found : [...found, "the upstream saw nothing"];
   if (upstream.method !== undefined && upstream.method !== last.method) found.push(`upstream method ${last.method}`);
   if (upstream.path !== undefined && fillPlaceholders(upstream.path, identities, n) !== last.path)
-    found.push(`upstream path ${last.path}`);
+    found.push(`upstream path ${last.path}, expected ${upstream.path}`);
   for (const [name, matcher] of Object.entries(upstream.headers)) {
     const value = joined(last.headers, name);
-    if (!matches(fill(matcher), value, answer, name)) found.push(`upstream ${name}: ${value ?? "absent"}`);
+    if (!matches(fill(matcher), value, answer, name))
+      found.push(`upstream ${name}: ${value ?? "absent"}, expected ${said(fill(matcher))}`);
   }
   for (const name of upstream.without) {
     if (joined(last.headers, name) !== undefined) found.push(`upstream has ${name}`);

@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
-import { parse } from "yaml";
 import { z } from "zod";
 import { ALGORITHM_NAMES } from "../identity/token";
+import { readYaml } from "./case";
 
 /** Who calls the systems of some cases, beside these: `identities.yaml`, as docs/case-format.md has it. */
 
@@ -34,10 +33,12 @@ const key = z.strictObject({
   configured: z.boolean().optional(),
 });
 
-const system = z.looseObject({
+const system = z.strictObject({
   issuer: issuer.prefault({}),
   identities: z.record(z.string(), identity).default({}),
   keys: z.record(z.string(), key).default({}),
+  /** For readers: the model has its own table. */
+  tenants: z.record(z.string(), z.unknown()).optional(),
 });
 
 export type SystemIdentities = z.output<typeof system>;
@@ -47,7 +48,7 @@ export const NOBODY: SystemIdentities = system.parse({});
 
 /** The identities of every system in a file. Throws an error that names the file and what is wrong in it. */
 export function readIdentities(file: string): Record<string, SystemIdentities> {
-  const parsed = z.record(z.string(), system).safeParse(parse(readFileSync(file, "utf8")));
+  const parsed = z.record(z.string(), system).safeParse(readYaml(file) ?? {});
   if (!parsed.success) throw new Error(`${file}: ${z.prettifyError(parsed.error)}`);
   return parsed.data;
 }

@@ -1,11 +1,16 @@
 import type { CaseResult } from "./run-case";
 
-const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+const ENTITIES: Readonly<Record<string, string>> = {
+  ...{ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" },
+  ...{ "\n": "&#10;", "\r": "&#13;", "\t": "&#9;" },
+};
 
-/** XML 1.0 has no control characters but three (section 2.2). */
+/** XML 1.0 has no control characters but three, and no noncharacters (section 2.2). */
 const text = (value: string): string =>
-  // eslint-disable-next-line no-control-regex
-  value.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "\ufffd").replace(/[&<>"]/g, (c) => ENTITIES[c] ?? c);
+  value
+    // eslint-disable-next-line no-control-regex
+    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "\ufffd")
+    .replace(/[&<>"\n\r\t]/g, (c) => ENTITIES[c] ?? c);
 
 function caseOf({ case: { system, subject, name }, outcome, details }: CaseResult): string {
   const open = `    <testcase classname="${text(`${system}.${subject}`)}" name="${text(name)}"`;

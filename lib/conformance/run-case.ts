@@ -110,7 +110,7 @@ class CaseRun {
     const others = [...(allowed ?? [])].filter(
       (s) => expected.status !== undefined && !statusMatches(expected.status, s),
     );
-    return [...differences(expected, outcome), ...others.map((s) => `also allowed: ${String(s)}`)];
+    return [...differences(expected, outcome), ...others.map((s) => `the model also allows ${String(s)}`)];
   }
 
   #checkTime(step: ExchangeStep, started: readonly number[]): void {

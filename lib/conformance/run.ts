@@ -1,7 +1,7 @@
 import type { Case } from "./case";
 import { runCase, type CaseResult } from "./run-case";
 import type { Stand, StandFactory, StandOptions } from "./stands/stand";
-import { revocationKeys, type System } from "./system";
+import { revocationKeys, systemIn, type System } from "./system";
 
 /** Cases that can share a running stand. */
 function groupsOf(cases: readonly Case[]): Case[][] {
@@ -77,7 +77,11 @@ export async function runCases(
   });
   for (const group of groupsOf(runnable)) {
     const [{ environment, replicas, system }] = group as [Case];
-    const standing = new Standing(factory, { system: systemOf(system) as System, environment, replicas });
+    const standing = new Standing(factory, {
+      system: systemIn(systemOf(system) as System, environment),
+      environment,
+      replicas,
+    });
     const why = await standing.begin();
     if (why !== undefined) {
       for (const c of group) skip(c, why);

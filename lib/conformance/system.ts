@@ -1,4 +1,4 @@
-import type { GatewayModel } from "../model";
+import { modelIn, type GatewayModel } from "../model";
 import type { Trust } from "./certificates";
 import type { SystemIdentities } from "./identity-file";
 
@@ -10,9 +10,17 @@ export interface System {
   trust: Trust;
 }
 
+/** The system as it is in one environment: no address of an overlay is called by a run. */
+export const systemIn = (system: System, environment: string): System => ({
+  ...system,
+  model: { ...modelIn(system.model, environment), overlays: {} },
+});
+
 /** Keys of the store that revoke a token of this system; none where it revokes none. */
-export function revocationKeys({ policies, routes }: GatewayModel): string[] {
-  const all = [policies, ...routes.map((r) => r.policies)];
+export function revocationKeys({ policies, hosts, services, routes, overlays }: GatewayModel): string[] {
+  const over = Object.values(overlays).map((o) => o.policies);
+  const named = [...Object.values(hosts), ...Object.values(services), ...routes];
+  const all = [policies, ...over, ...named.map((item) => item.policies)];
   return [...new Set(all.flatMap((p) => p.jwt?.revocation?.key ?? []))];
 }
 

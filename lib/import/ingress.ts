@@ -9,7 +9,6 @@ import {
   pathsOf,
   refOf,
   sayOf,
-  type IngressSpec,
   type OneIngress,
   type RawPath,
 } from "./ingress-object";
@@ -39,7 +38,7 @@ class Importer {
       .filter((o) => o.kind === "Ingress")
       .map((object) => {
         const a = new Annotated(object, this.notes);
-        return { a, spec: (object.body["spec"] ?? {}), isCanary: a.flag("canary", false) };
+        return { a, spec: object.body["spec"] ?? {}, isCanary: a.flag("canary", false) };
       })
       .filter((one) => this.#isOurs(one));
     const regex = this.#ingresses.filter((one) => !one.isCanary && makesRegex(one));

@@ -126,7 +126,9 @@ export function readModel(file: string): { raw?: RawModel; diagnostics: Diagnost
     if (/\.(ya?ml|json)$/.test(file)) return readYaml(absolute, shown);
     if (/\.[cm]?[jt]s$/.test(file)) return { raw: readModule(absolute, shown), diagnostics: [] };
   } catch (error) {
-    const why = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
+    // esbuild says in its first line how many faults there are, and what they are below.
+    const [first = "", second = ""] = error instanceof Error ? error.message.split("\n") : [String(error)];
+    const why = first.endsWith(":") ? second.replace(`${absolute}:`, `${shown}:`) : first;
     return { diagnostics: [diagnostic("model/unparsable-file", shown, why, FIX_PARSE, { file: shown })] };
   }
   const why = "Its name ends in none of .ts, .js, .yaml, .yml, .json.";

@@ -42,6 +42,42 @@ const TSCONFIG = {
   files: ["consumer.ts"],
 };
 
+/** An Ingress as somebody has it, and what must hold of it. */
+const INGRESS = `apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: api
+  namespace: old
+  annotations:
+    nginx.ingress.kubernetes.io/use-regex: "true"
+    nginx.ingress.kubernetes.io/rewrite-target: /$2
+    nginx.ingress.kubernetes.io/whitelist-source-range: 127.1.2.3/8
+    nginx.ingress.kubernetes.io/proxy-body-size: 1k
+spec:
+  ingressClassName: nginx
+  tls: [{ hosts: [api.old.example], secretName: api-tls }]
+  rules:
+    - host: api.old.example
+      http:
+        paths:
+          - path: /orders(/|$)(.*)
+            pathType: ImplementationSpecific
+            backend: { service: { name: orders, port: { number: 8080 } } }
+`;
+
+const CASES = `system: old
+cases:
+  - name: what is below the prefix reaches the service without it
+    request: { host: api.old.example, path: "/orders/7?a=b" }
+    expect: { status: 200, reaches: old-orders-8080, upstream: { path: "/7?a=b" } }
+  - name: elsewhere there is nothing
+    request: { host: api.old.example, path: /other }
+    expect: { status: 404, reaches: nothing }
+  - name: a large body is refused
+    request: { method: POST, host: api.old.example, path: /orders, body: { bytes: 2000 } }
+    expect: { status: 413, reaches: nothing }
+`;
+
 const failure = ({ code, stdout, stderr }: Spoken): string[] =>
   code === 0 ? [] : [`ended with ${String(code)}`, ...`${stdout}\n${stderr}`.trim().split("\n").slice(-6)];
 
@@ -58,6 +94,13 @@ async function firstSteps(node: string, home: string, folder: string, tally: Tal
     );
   const again = await speak(node, [own, "init", "--yes"], { cwd: folder });
   tally.note(`${name}: init writes over nothing`, again.code === 2 ? [] : [`ended with ${String(again.code)}`]);
+  writeFileSync(path.join(folder, "ingress.yaml"), INGRESS);
+  writeFileSync(path.join(folder, "cases/old.yaml"), CASES);
+  for (const words of [["import", "ingress.yaml", "--name", "old"], ["check"], ["test", "--name", "old"]])
+    tally.note(
+      `${name}: gatewright ${words.join(" ")}`,
+      failure(await speak(node, [own, ...words], { cwd: folder, env: { ...process.env, CI: "true" } })),
+    );
   const conf = readFileSync(path.join(folder, "nginx/shop/production/nginx.conf"), "utf8");
   tally.note(`${name}: nginx.conf`, conf.includes("server_name api.shop.example") ? [] : ["is not of the model"]);
 }

@@ -1,7 +1,9 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomInt } from "node:crypto";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import net from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Real parts as child processes on free loopback ports: their output goes to a file, and they are stopped by pid. */
@@ -14,15 +16,30 @@ export interface Part {
 }
 
 const living = new Set<ChildProcess>();
+const folders = new Set<string>();
 
 process.once("exit", () => {
   // Not SIGKILL: nginx would leave its workers behind.
   for (const child of living) child.kill("SIGTERM");
+  if (process.env["KEEP"] === undefined) for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 for (const name of ["SIGINT", "SIGTERM"] as const) {
   process.once(name, () => {
     process.exit(130);
   });
+}
+
+/** A folder that is gone when this process is, however it ends; `KEEP=1` keeps it. */
+export function temporaryFolder(prefix: string): string {
+  const folder = mkdtempSync(path.join(tmpdir(), prefix));
+  folders.add(folder);
+  return folder;
+}
+
+/** A program that somebody waits for ends with this process as well. */
+export function untilExit(child: ChildProcess): void {
+  living.add(child);
+  child.once("close", () => living.delete(child));
 }
 
 export function startPart(

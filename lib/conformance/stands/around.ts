@@ -1,18 +1,7 @@
-import {
-  closeSync,
-  fstatSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, fstatSync, mkdirSync, openSync, readSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { startKeyServer } from "../parts/key-server";
-import { startPart, until, type Part } from "../parts/process";
+import { startPart, temporaryFolder, until, type Part } from "../parts/process";
 import { Valkey } from "../parts/valkey";
 import { setTimeout as sleep } from "node:timers/promises";
 import { resolveGateway, type GatewayModel } from "../../model";
@@ -85,7 +74,7 @@ export class Around {
 
   static async start(system: System, target: string, valkeyBinary: string): Promise<Around> {
     const { model } = system;
-    const directory = mkdtempSync(path.join(tmpdir(), `gatewright-${target}-`));
+    const directory = temporaryFolder(`gatewright-${target}-`);
     const identities = new Identities(system.name, system.identities);
     const services = new Services();
     const certificates = path.join(directory, "tls");
@@ -94,6 +83,22 @@ export class Around {
     const keyServer = await startKeyServer(() => identities.keySet());
     const valkey = await Valkey.start(valkeyBinary, directory);
     return new Around(system, identities, directory, valkey, echoes, keyServer, services);
+  }
+
+  /** A gateway among new parts; where it does not start, they are stopped. */
+  static async with<T>(
+    system: System,
+    target: string,
+    valkeyBinary: string,
+    begin: (around: Around) => Promise<T>,
+  ): Promise<T> {
+    const around = await Around.start(system, target, valkeyBinary);
+    try {
+      return await begin(around);
+    } catch (error) {
+      await around.stop();
+      throw error;
+    }
   }
 
   /** Folder of the gateway's certificate, with those of services below. */

@@ -84,7 +84,7 @@ class DecideStand implements Stand {
     this.#gateway = resolveGateway(model, environment);
     this.headBytes = model.upstream.headBytes;
     this.#services = model.services;
-    this.#trusted = !model.front.networks.includes(STRANGERS);
+    this.#trusted = model.front.networks.length > 0 && !model.front.networks.includes(STRANGERS);
   }
 
   begin(testCase: Case): Promise<void> {

@@ -46,28 +46,29 @@ export function nginxStand(target: string, form: NginxForm = {}): StandFactory {
     const modules = change(system.model).nginx.modules.length > 0;
     const build = modules ? await form.withModules?.() : undefined;
     if (modules && !build) return { unavailable: "nginx with modules cannot be had" };
-    const around = await Around.start(system, "nginx", programs.valkey);
-    const instances: Instance[] = [];
-    for (let n = 0; n < replicas; n++) {
-      const [http = 0, https = 0, filter = 0, through = 0, reports = 0] = await freePorts(5);
-      const admin = await freePair();
-      const at = { http, https, filter, through, reports, admin };
-      const files = renderFor(around, "nginx", environment, { ...at, certificates: around.certificates }, change);
-      const plan = files.find((f) => f.path.endsWith("filter.json"));
-      if (plan) await around.startFilter(plan.content, at);
-      const prefix = around.makeDirectory(`nginx-${String(n)}`);
-      chmodSync(around.directory, 0o755);
-      around.makeDirectory(`nginx-${String(n)}/logs`);
-      const conf = path.join(prefix, "nginx.conf");
-      writeFileSync(conf, files.find((f) => f.path.endsWith("nginx.conf"))?.content ?? "");
-      if (build) symlinkSync(build.modules, path.join(prefix, "modules"));
-      const args = ["-p", prefix, "-c", conf, "-g", "daemon off; pid nginx.pid;"];
-      const part = startPart(build?.nginx ?? programs.nginx, args, {
-        logFile: around.logFile(`nginx-${String(n)}.log`),
-      });
-      await until("nginx", () => portOpen(https), part);
-      instances.push({ http, https, stop: () => part.stop() });
-    }
-    return new RealStand(target, around, instances, http2);
+    return Around.with(system, "nginx", programs.valkey, async (around) => {
+      const instances: Instance[] = [];
+      for (let n = 0; n < replicas; n++) {
+        const [http = 0, https = 0, filter = 0, through = 0, reports = 0] = await freePorts(5);
+        const admin = await freePair();
+        const at = { http, https, filter, through, reports, admin };
+        const files = renderFor(around, "nginx", environment, { ...at, certificates: around.certificates }, change);
+        const plan = files.find((f) => f.path.endsWith("filter.json"));
+        if (plan) await around.startFilter(plan.content, at);
+        const prefix = around.makeDirectory(`nginx-${String(n)}`);
+        chmodSync(around.directory, 0o755);
+        around.makeDirectory(`nginx-${String(n)}/logs`);
+        const conf = path.join(prefix, "nginx.conf");
+        writeFileSync(conf, files.find((f) => f.path.endsWith("nginx.conf"))?.content ?? "");
+        if (build) symlinkSync(build.modules, path.join(prefix, "modules"));
+        const args = ["-p", prefix, "-c", conf, "-g", "daemon off; pid nginx.pid;"];
+        const part = startPart(build?.nginx ?? programs.nginx, args, {
+          logFile: around.logFile(`nginx-${String(n)}.log`),
+        });
+        await until("nginx", () => portOpen(https), part);
+        instances.push({ http, https, stop: () => part.stop() });
+      }
+      return new RealStand(target, around, instances, http2);
+    });
   };
 }

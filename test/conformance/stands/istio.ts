@@ -70,11 +70,12 @@ async function start(
   const programs = await wheels();
   const istiod = await goTool("pilot-discovery");
   if (!programs || istiod === undefined) return { unavailable: "Istio's parts cannot be had" };
-  const around = await Around.start(options.system, "istio", programs.valkey);
-  const instances: Instance[] = [];
-  for (let n = 0; n < options.replicas; n++)
-    instances.push(await startInstance(around, options, programs.envoy, n, change));
-  return new RealStand(target, around, instances, http2);
+  return Around.with(options.system, "istio", programs.valkey, async (around) => {
+    const instances: Instance[] = [];
+    for (let n = 0; n < options.replicas; n++)
+      instances.push(await startInstance(around, options, programs.envoy, n, change));
+    return new RealStand(target, around, instances, http2);
+  });
 }
 
 async function startInstance(
