@@ -36,7 +36,7 @@ const request = z.strictObject({
   apiKey: z.string().optional(),
   headers: z.record(z.string(), header).default({}),
   body: body.optional(),
-  client: z.union([z.ipv4(), z.ipv6()]).default(CLIENT),
+  client: z.string().default(CLIENT),
   websocket: z.boolean().default(false),
   sign: z
     .strictObject({
