@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { parse, parseAllDocuments, stringify } from "yaml";
 import type { GatewayModel } from "../../../lib/model";
@@ -10,7 +10,6 @@ import { secretOf, startKubeStub } from "../../parts/kube-stub";
 import { freePair, freePorts, portOpen, until } from "../../../lib/conformance/parts/process";
 import { wheels } from "../../../lib/conformance/parts/wheels";
 import { Around } from "../../../lib/conformance/stands/around";
-import { CA, CLIENT, OF_HOST, OTHER_CA } from "../trust";
 import { renderFor } from "../../../lib/conformance/stands/nginx";
 import { RealStand, type Instance } from "../../../lib/conformance/stands/real-stand";
 import type { StandFactory, StandOptions } from "../../../lib/conformance/stands/stand";
@@ -120,7 +119,9 @@ async function startInstance(
   const { namespace } = around.model.kubernetes.istioGateway;
   const kube = await startKubeStub([
     secretOf(around.model.certificate.secret, namespace, around.certificates),
-    ...[CA, OTHER_CA, CLIENT, OF_HOST].map((name) => secretOf(name, namespace, path.join(around.certificates, name))),
+    ...readdirSync(around.certificates, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => secretOf(name, namespace, path.join(around.certificates, name))),
   ]);
   const control = await startIstiod({ directory, configDir, meshFile, kubePort: kube.port });
   const envoy = await startEnvoy({
