@@ -26,6 +26,7 @@ const USAGE = `gatewright COMMAND [MODEL…] [options]
   diff      says what has changed of that since a revision: diff main
   cost      prints the cost report: what the synthesized infrastructure costs in a month
   test      runs your cases on your models: by decide, the Node gateway, and a real nginx
+  verify    asks your cases of a gateway that runs somewhere: verify https://gateway.example
   try       a real gateway for one of your models here, with services that echo and tokens by name
   serve     is the gateway of one model itself: no proxy, one process
   schema    prints the JSON Schema of a model, for editors
@@ -42,6 +43,7 @@ const USAGE = `gatewright COMMAND [MODEL…] [options]
   --name, --host, --issuer, --target, --yes   for init: the answers, or those by default
   --name, --target, --class NAME, --accept NAME, --out FILE   for import
   --cases DIR, --identities FILE, --target NAME, --name TEXT, --junit FILE, --watch   for test
+  --against URL, --ignore HEADER, --rate N, --insecure, --all   for verify (and --cases, --name, --junit)
   --costs               for plan: what a request on each route costs beside the proxy itself
   --diff REVISION       for cost: what has changed since a commit, branch or tag, as Markdown
   --json                the result as JSON
@@ -171,6 +173,7 @@ const COMMANDS: Readonly<Record<string, (context: Context) => number | Promise<n
   cost: async (context) => (await costs()).costCommand(context),
   serve: async (context) => (await import("./serve.js")).serveCommand(context),
   init: async (context) => (await import("./init.js")).initCommand(context),
+  verify: async (context) => (await import("./verify.js")).verifyCommand(context),
   import: async (context) => (await import("./import.js")).importCommand(context),
   try: async (context) => (await import("./try.js")).tryCommand(context),
   test: async (context) => (await import("./test.js")).testCommand(context),

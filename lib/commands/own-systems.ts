@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import path from "node:path";
-import { IDENTITIES } from "../conformance/case";
+import { IDENTITIES, readCases, type Case } from "../conformance/case";
 import { trustOf } from "../conformance/certificates";
 import { NOBODY, readIdentities, type SystemIdentities } from "../conformance/identity-file";
 import type { System } from "../conformance/system";
@@ -71,4 +71,15 @@ export function systemsOf({ values, output }: Context, models: readonly GatewayM
       return [model.name, { name: model.name, model, identities: all, trust: trustOf(model) }];
     }),
   );
+}
+
+/** Cases of a folder whose name has a text, or whose file is called so. */
+export function casesOf(folder: string, name: string | undefined): Case[] {
+  if (!existsSync(folder))
+    throw new UsageError(`There is no ${folder}/: put cases there, or name their folder with --cases.`);
+  try {
+    return readCases(folder).filter((c) => name === undefined || c.name.includes(name) || c.subject === name);
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
 }

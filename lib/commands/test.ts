@@ -1,5 +1,5 @@
 import { existsSync, watch, writeFileSync } from "node:fs";
-import { readCases, type Case } from "../conformance/case";
+import type { Case } from "../conformance/case";
 import { unknownNames } from "../conformance/check-cases";
 import { junitOf } from "../conformance/junit";
 import { formatResults } from "../conformance/report";
@@ -11,19 +11,9 @@ import { hasErrors } from "../diagnostics";
 import { report, UsageError, type Context } from "./context";
 import { compileAll, modelsOf } from "./load";
 import { modelFiles } from "./models";
-import { CASES, systemsOf } from "./own-systems";
+import { CASES, casesOf, systemsOf } from "./own-systems";
 
 /** Cases of somebody's own on their own models, by the real proxies that can be had: `test`. */
-
-function casesOf(folder: string, name: string | undefined): Case[] {
-  if (!existsSync(folder))
-    throw new UsageError(`There is no ${folder}/: put cases there, or name their folder with --cases.`);
-  try {
-    return readCases(folder).filter((c) => name === undefined || c.name.includes(name) || c.subject === name);
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-}
 
 /** Words that mean nothing; a case with one would pass or fail for no reason. */
 function refuseUnknown(cases: readonly Case[], systems: ReadonlyMap<string, System>): void {

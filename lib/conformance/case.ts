@@ -50,11 +50,13 @@ const request = z.strictObject({
     .optional(),
 });
 
+const pattern = z.string().regex(/^!?\/.*\/[a-z]*$/s, "write a pattern between slashes: /like this/");
+
 const expectedBody = z.strictObject({
   json: z.unknown().optional(),
   text: z.string().optional(),
   bytes: z.int().optional(),
-  matches: z.string().optional(),
+  matches: pattern.optional(),
 });
 
 const expectFields = {
@@ -78,7 +80,7 @@ const expectFields = {
   logs: z
     .strictObject({
       contain: z.array(z.string()).default([]),
-      matches: z.array(z.string()).default([]),
+      matches: z.array(pattern).default([]),
       without: z.array(z.string()).default([]),
     })
     .optional(),

@@ -165,10 +165,14 @@ function parseBody(head: Head, method: string, closed: boolean): Buffer | undefi
 }
 
 export interface Endpoint {
+  /** 127.0.0.1 where nothing is said. */
+  address?: string;
   port: number;
   tls: boolean;
   /** What TLS is asked for, where that is not the request's host. */
   serverName?: string;
+  /** Takes certificates that authorities of this machine have signed alone; those of a run have none. */
+  verified?: boolean;
   /** Who calls is told by the PROXY protocol (version 1), as a balancer tells it. */
   proxyProtocol?: boolean;
 }
@@ -184,7 +188,7 @@ const ANSWER_LIMIT_MS = 40_000;
 
 /** A connection for one request's host, by TLS where the endpoint has it, for the named protocols of ALPN. */
 export function connect(endpoint: Endpoint, request: WireRequest, protocols?: string[]): net.Socket {
-  const plain = net.connect({ port: endpoint.port, host: "127.0.0.1" });
+  const plain = net.connect({ port: endpoint.port, host: endpoint.address ?? "127.0.0.1" });
   if (endpoint.proxyProtocol) plain.write(`PROXY TCP4 ${request.client} 127.0.0.1 40000 ${String(endpoint.port)}\r\n`);
   const servername =
     endpoint.serverName ?? (net.isIP(request.host) ? "" : request.host.toLowerCase().replace(/:\d+$/, ""));
@@ -192,7 +196,7 @@ export function connect(endpoint: Endpoint, request: WireRequest, protocols?: st
     ? tls.connect({
         socket: plain,
         servername,
-        rejectUnauthorized: false,
+        rejectUnauthorized: endpoint.verified ?? false,
         ...(protocols && { ALPNProtocols: protocols }),
       })
     : plain;
