@@ -1,8 +1,6 @@
-import { existsSync, watch, writeFileSync } from "node:fs";
+import { existsSync, watch } from "node:fs";
 import type { Case } from "../conformance/case";
 import { unknownNames } from "../conformance/check-cases";
-import { junitOf } from "../conformance/junit";
-import { formatResults } from "../conformance/report";
 import { runCases } from "../conformance/run";
 import type { CaseResult } from "../conformance/run-case";
 import { STANDS } from "../conformance/stands";
@@ -12,6 +10,7 @@ import { report, UsageError, type Context } from "./context";
 import { compileAll, modelsOf } from "./load";
 import { modelFiles } from "./models";
 import { CASES, casesOf, systemsOf } from "./own-systems";
+import { tellResults } from "./results";
 
 /** Cases of somebody's own on their own models, by the real proxies that can be had: `test`. */
 
@@ -77,15 +76,7 @@ async function runOnce(context: Context): Promise<number> {
     if (!values.json) output.err(`${target}: ${String(done.length)} cases in ${seconds} s\n`);
   }
   const nothing = (values.target ?? []).filter((target) => results.get(target)?.every((r) => r.outcome === "skipped"));
-  if (values.junit !== undefined) writeFileSync(values.junit, junitOf(results));
-  const { text, failed } = formatResults(results, process.env["CI"] === "true");
-  const rows = [...results].flatMap(([target, all]) =>
-    all.map(({ case: { system, subject, name }, outcome, details }) => ({
-      ...{ target, system, subject, name, outcome, details },
-    })),
-  );
-  if (values.json) output.out(`${JSON.stringify({ formatVersion: 1, results: rows }, null, 2)}\n`);
-  else output.out(`${text}\n`);
+  const failed = tellResults(context, results, process.env["CI"] === "true");
   return failed || nothing.length > 0 ? 1 : 0;
 }
 

@@ -1,15 +1,13 @@
-import { formatResults } from "../conformance/report";
-import { junitOf } from "../conformance/junit";
 import { LiveStand, liveCase } from "../conformance/live";
 import { runCase, type CaseResult } from "../conformance/run-case";
 import type { System } from "../conformance/system";
 import type { Endpoint } from "../conformance/wire";
 import { hasErrors } from "../diagnostics";
-import { writeFileSync } from "node:fs";
 import { report, UsageError, type Context } from "./context";
 import { compileAll, modelsOf } from "./load";
 import { modelFiles } from "./models";
 import { CASES, casesOf, systemsOf } from "./own-systems";
+import { tellResults } from "./results";
 
 /** The same cases against gateways that run somewhere: `verify`. */
 
@@ -34,7 +32,12 @@ function endpointOf(text: string, insecure: boolean): Endpoint & { scheme: "http
     throw new UsageError(`"${text}" is no gateway: write https://host or https://host:port, without a path.`);
   const tls = url.protocol === "https:";
   return {
-    ...{ address: url.hostname, port: Number(url.port || (tls ? 443 : 80)), tls, verified: !insecure },
+    ...{
+      address: url.hostname.replace(/^\[|\]$/g, ""),
+      port: Number(url.port || (tls ? 443 : 80)),
+      tls,
+      verified: !insecure,
+    },
     scheme: tls ? "https" : "http",
   };
 }
@@ -78,13 +81,6 @@ export async function verifyCommand(context: Context): Promise<number> {
     const details = [...new Set([...result.details, ...stand.differences])];
     results.push({ case: given, outcome: details.length > 0 ? "failed" : "passed", details });
   }
-  const all = new Map([["live", results]]);
-  if (values.junit !== undefined) writeFileSync(values.junit, junitOf(all));
-  const { text, failed } = formatResults(all, false);
-  const rows = results.map(({ case: { system, subject, name }, outcome, details }) => ({
-    ...{ system, subject, name, outcome, details },
-  }));
-  if (values.json) output.out(`${JSON.stringify({ formatVersion: 1, results: rows }, null, 2)}\n`);
-  else output.out(`${text}\n`);
+  const failed = tellResults(context, new Map([["live", results]]), false);
   return failed || results.every((r) => r.outcome === "skipped") ? 1 : 0;
 }

@@ -1,6 +1,7 @@
 import { nearest } from "../model/problems";
 import { NOT_TAKEN, TAKEN } from "./annotations";
 import type { Annotated } from "./annotated";
+import { addressesOf } from "./ingress-policies";
 import type { BackendRef } from "./services";
 
 /** An Ingress as its controller reads it. */
@@ -59,13 +60,15 @@ export const makesRegex = (one: OneIngress): boolean => {
   );
 };
 
+/** Says nothing, or what holds without it. */
+const isOff = (value: string | undefined): boolean => value === undefined || /^(false|off|0|all)$/i.test(value);
+
 /** What is not taken of its annotations, and what never did anything. */
 export function sayOf({ a }: OneIngress): void {
   for (const name of a.names) {
     if (TAKEN.has(name) || (NOT_TAKEN.has(name) && a.text(name) === undefined)) continue;
     const known = NOT_TAKEN.get(name);
-    const off = /^(false|off|0)$/i.test(a.text(name) ?? "");
-    if (known && known.loss !== "unseen" && !off)
+    if (known && known.loss !== "unseen" && !isOff(a.text(name)))
       a.note(
         "lost",
         name,
@@ -85,5 +88,5 @@ export function sayOf({ a }: OneIngress): void {
 
 /** Whether something is missing without which somebody would get in. */
 export function isClosed({ a }: OneIngress): boolean {
-  return a.names.some((name) => NOT_TAKEN.get(name)?.loss === "opens" && !/^(false|off|0)?$/i.test(a.text(name) ?? ""));
+  return addressesOf(a).isLost || a.names.some((name) => NOT_TAKEN.get(name)?.loss === "opens" && !isOff(a.text(name)));
 }

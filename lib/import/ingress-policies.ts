@@ -19,28 +19,30 @@ export function network(text: string): string | undefined {
   return bits === undefined ? back : `${back}/${String(length)}`;
 }
 
-function addresses(a: Annotated): Policies {
-  const lists = {
-    allow: a.list("allowlist-source-range") ?? a.list("whitelist-source-range"),
-    deny: a.list("denylist-source-range"),
-  };
+const ADDRESS_LISTS = [
+  ["allow", "allowlist-source-range"],
+  ["allow", "whitelist-source-range"],
+  ["deny", "denylist-source-range"],
+] as const;
+
+/** Who may call by address; `isLost`: a list cannot be said, and without it somebody would get in. */
+export function addressesOf(a: Annotated): { policies: Policies; isLost: boolean } {
   const found: Policies = {};
-  for (const [side, texts] of Object.entries(lists)) {
-    if (!texts) continue;
+  let isLost = false;
+  for (const [side, name] of ADDRESS_LISTS) {
+    const texts = a.list(name);
+    // The newer name wins.
+    if (!texts || side in found) continue;
     const networks = texts.map(network);
-    const name =
-      side === "deny"
-        ? "denylist-source-range"
-        : a.text("allowlist-source-range") === undefined
-          ? "whitelist-source-range"
-          : "allowlist-source-range";
-    if (networks.includes(undefined))
-      a.note("lost", name, `${texts.join(", ")} is no list of networks: the controller answers 503`);
-    else if (networks.some((n) => /\/0$/.test(n ?? "")))
-      a.note(side === "deny" ? "lost" : "changed", name, "a network of everybody says nothing; it is left out");
+    const everybody = networks.some((n) => /\/0$/.test(n ?? ""));
+    if (networks.includes(undefined) || (everybody && side === "deny")) {
+      isLost = true;
+      const what = everybody ? "nobody may call" : "is no list of networks: the controller answers 503";
+      a.note("lost", name, `${texts.join(", ")}: ${what}; its routes answer 503 until you write who may`);
+    } else if (everybody) a.note("changed", name, "a network of everybody says nothing; it is left out");
     else found[side] = networks;
   }
-  return Object.keys(found).length > 0 ? { addresses: found } : {};
+  return { policies: Object.keys(found).length > 0 ? { addresses: found } : {}, isLost };
 }
 
 function bodySize(a: Annotated): Policies {
@@ -137,7 +139,7 @@ export function cors(a: Annotated): Policies | undefined {
 
 /** What holds on each route of an Ingress, but for its limits. */
 export const routePolicies = (a: Annotated): Policies => ({
-  ...addresses(a),
+  ...addressesOf(a).policies,
   ...bodySize(a),
   ...times(a),
   ...retries(a),

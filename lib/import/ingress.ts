@@ -169,9 +169,11 @@ class Importer {
   #path(one: OneIngress, host: string, raw: RawPath, policies: Policies): void {
     const { a } = one;
     const form = this.#form(one, host, raw);
+    if (!form) return;
     const redirect = redirectOf(a);
-    const service = redirect || isClosed(one) ? undefined : this.#services.add(a, refOf(raw.backend));
-    if (!form || (!redirect && !isClosed(one) && service === undefined)) return;
+    const needsService = !redirect && !isClosed(one);
+    const service = needsService ? this.#services.add(a, refOf(raw.backend)) : undefined;
+    if (needsService && service === undefined) return;
     for (const prefix of form.prefixes) {
       const vhost = a.text("upstream-vhost");
       const isName = vhost !== undefined && /^[a-z0-9.-]+$/i.test(vhost);

@@ -277,6 +277,15 @@ describe("what is not taken ends with 1 and writes nothing", () => {
     expect(err).toMatch(new RegExp(`^ {2}at {4}shop/api/${name}$`, "m"));
   });
 
+  test.each([
+    ["whitelist-source-range", "office"],
+    ["denylist-source-range", "0.0.0.0/0"],
+  ])("nobody gets past a list of addresses that is left out: %s %s", async (name, value) => {
+    const { code, model } = await imported([ingress({ annotations: { [name]: value } })], "--accept", name);
+    expect([code, model?.routes]).toMatchObject([0, [{ respond: { status: 503 } }]]);
+    expect(model?.services).toEqual({});
+  });
+
   test("who might get in does not, where it is left out: the route answers 503", async () => {
     const { code, err, model } = await imported(
       [ingress({ annotations: { "auth-url": "https://a" } })],

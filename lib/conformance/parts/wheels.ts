@@ -4,7 +4,6 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs
 import { homedir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
-
 import { untilExit } from "./process";
 
 const run = promisify(execFile);
