@@ -4,7 +4,8 @@ import { modelIn, resolveGateway, secretsOf, type GatewayModel } from "../model"
 import type { addresses } from "../policy/kinds/addresses";
 import type { apiKey } from "../policy/kinds/api-key";
 import type { authorization } from "../policy/kinds/authorization";
-import { configOf, routeEntries, type HeaderMatch, type Host, type Route } from "../decision/gateway";
+import { configOf, type HeaderMatch, type Host, type Route } from "../decision/gateway";
+import { routeEntries } from "../decision/route-table";
 import type { JwtConfig } from "../policy/kinds/jwt";
 import { report, type Context } from "./context";
 import { compileAll, modelsOf } from "./load";

@@ -1,16 +1,15 @@
 import { isPreflight } from "../policy/kinds/cors";
 import {
   configOf,
-  findRoute,
   namesOfHost,
-  routeEntries,
   type ConfiguredPolicy,
   type Gateway,
   type Host,
   type HostTenant,
   type Route,
-  type RouteEntry,
 } from "./gateway";
+import { once } from "../once";
+import { RouteTable } from "./route-table";
 import { KINDS, kindNamed, PHASES, phaseNumber } from "../policy";
 import {
   BodyRefused,
@@ -72,31 +71,25 @@ export class Findings {
 interface Compiled {
   host: Host;
   tenant?: HostTenant | undefined;
-  entries: RouteEntry[];
+  routes: RouteTable;
   answersPreflights: boolean;
 }
 
-const compiledGateways = new WeakMap<Gateway, Map<string, Compiled>>();
-
-/** The host that a request asks for: names of its own come before those of tenants. */
-function hostOf(gateway: Gateway, name: string): Compiled | undefined {
-  let hosts = compiledGateways.get(gateway);
-  if (!hosts) {
-    hosts = new Map(
+/** The hosts that requests ask for: names of their own come before those of tenants. */
+const hostsOf = once(
+  (gateway: Gateway) =>
+    new Map<string, Compiled>(
       [...gateway.hosts]
         .sort((a, b) => Number(b.tenants !== undefined) - Number(a.tenants !== undefined))
         .flatMap((host) => {
           const answersPreflights = host.policies.some((p) => p.kind === "cors");
-          const entries = routeEntries(host.routes);
+          const routes = new RouteTable(host.routes);
           return namesOfHost(host).map(
-            ([name, tenant]) => [name, { host, tenant, entries, answersPreflights }] as const,
+            ([name, tenant]) => [name, { host, tenant, routes, answersPreflights }] as const,
           );
         }),
-    );
-    compiledGateways.set(gateway, hosts);
-  }
-  return hosts.get(name);
-}
+    ),
+);
 
 const NEVER: ReadonlySet<string> = new Set();
 
@@ -257,7 +250,7 @@ export function decideRequest(
   { findings, chosen, headOnly = false }: DecideOptions = {},
 ): Verdict | Promise<Verdict> {
   const exchange = newExchange(gateway, request, makeId);
-  const found = hostOf(gateway, request.host);
+  const found = hostsOf(gateway).get(request.host);
   if (!found) {
     findings?.note("requestLine", "host", UNKNOWN_HOST);
     const { otherHosts: host } = gateway;
@@ -265,10 +258,10 @@ export function decideRequest(
     for (const { config, decide } of policies) void decide(config, exchange, state);
     return { exchange, answer: UNKNOWN_HOST, ...(host && { host }) };
   }
-  const { host, tenant, entries, answersPreflights } = found;
+  const { host, tenant, routes, answersPreflights } = found;
   exchange.hostName = host.name;
   if (tenant) exchange.hostTenant = tenant;
-  const route = findRoute(entries, request, answersPreflights && isPreflight(request));
+  const route = routes.find(request, answersPreflights && isPreflight(request));
   const { asked, ofAnswers } = chainOf(host, route);
   // Whoever reads the body first must know how much of it he may read.
   const size =

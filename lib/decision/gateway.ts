@@ -1,7 +1,7 @@
 import { matching, type MatchingConfig } from "../policy/kinds/route-shape";
 import type { KindName } from "../policy";
-import { pathOf, type GatewayRequest } from "../policy/kind";
-import { pathFits, rankOf, requestFits, type PathMatch, type RouteMatch } from "./route-match";
+import { once } from "../once";
+import type { RouteMatch } from "./route-match";
 
 export type { HeaderMatch, PathMatch } from "./route-match";
 
@@ -66,49 +66,14 @@ export interface Gateway {
   otherHosts?: Host;
 }
 
-/** One way into a route. */
-export interface RouteEntry {
-  route: Route;
-  path: PathMatch;
-}
-
-/** The ways into routes, best first. */
-export function routeEntries(routes: readonly Route[]): RouteEntry[] {
-  return routes
-    .flatMap((route) => route.match.paths.map((path) => ({ route, path, rank: rankOf(path, route.match) })))
-    .sort((a, b) => {
-      const at = a.rank.findIndex((value, i) => value !== b.rank[i]);
-      return at < 0 ? 0 : (a.rank[at] as number) - (b.rank[at] as number);
-    })
-    .map(({ route, path }) => ({ route, path }));
-}
-
-/** The route of a request. A preflight belongs to a path, whatever methods its routes have. */
-export function findRoute(
-  entries: readonly RouteEntry[],
-  request: GatewayRequest,
-  isPreflight: boolean,
-): Route | undefined {
-  const path = pathOf(request.target);
-  return entries.find((entry) => pathFits(entry.path, path) && (isPreflight || requestFits(entry.route.match, request)))
-    ?.route;
-}
-
 /** The names that requests ask for a host by, each with whose it is. */
 export const namesOfHost = ({ name, tenants }: Host): [name: string, tenant?: HostTenant][] =>
   tenants ? Object.entries(tenants).map(([label, tenant]) => [label + name.slice(1), tenant]) : [[name]];
 
-const configs = new WeakMap<readonly ConfiguredPolicy[], Map<string, unknown>>();
+const configs = once((policies: readonly ConfiguredPolicy[]) => new Map(policies.map((p) => [p.kind, p.config])));
 
 /** The configuration of a kind where it is set. */
-export function configOf(policies: readonly ConfiguredPolicy[], kind: KindName): unknown {
-  let known = configs.get(policies);
-  if (!known) {
-    known = new Map(policies.map((p) => [p.kind, p.config]));
-    configs.set(policies, known);
-  }
-  return known.get(kind);
-}
+export const configOf = (policies: readonly ConfiguredPolicy[], kind: KindName): unknown => configs(policies).get(kind);
 
 /** True where a target must say that it can choose this route by method or header. */
 export function needsMatching(route: Route): boolean {

@@ -1,13 +1,14 @@
 import type { BackendGrpcConfig, BackendTls, BackendTlsConfig } from "../policy/kinds/route-shape";
+import { once } from "../once";
 import type { GatewayModel } from "./schema";
 
 /** How services are called by TLS that are; each is asked for by its address's name where none is said. */
-export function servicesTls({ services }: GatewayModel): Record<string, BackendTls> {
+export const servicesTls = once(({ services }: GatewayModel): Record<string, BackendTls> => {
   const entries = Object.entries(services).flatMap(([name, { address, tls }]) =>
     tls ? [[name, { ...tls, serverName: tls.serverName ?? address.slice(0, address.lastIndexOf(":")) }] as const] : [],
   );
   return Object.fromEntries(entries);
-}
+});
 
 /** What a route to these services asks of a target: TLS. */
 export function backendTlsOf(model: GatewayModel, services: readonly string[]): { backendTls?: BackendTlsConfig } {

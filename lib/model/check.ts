@@ -8,15 +8,8 @@ import {
   type SourcePosition,
 } from "../diagnostics";
 import type { KindName } from "../policy";
-import {
-  configOf,
-  routeEntries,
-  type Gateway,
-  type HeaderMatch,
-  type Host,
-  type Route,
-  type RouteEntry,
-} from "../decision/gateway";
+import { configOf, type Gateway, type HeaderMatch, type Host, type Route } from "../decision/gateway";
+import { routeEntries, type RouteEntry } from "../decision/route-table";
 import type { authorization } from "../policy/kinds/authorization";
 import type { JwtConfig } from "../policy/kinds/jwt";
 import { calledTwoWays } from "./backends";
@@ -111,7 +104,7 @@ function fromIssue(raw: RawModel, issue: z.core.$ZodIssue): Diagnostic[] {
   return [diagnostic(code, at, why, fix, raw.locate(issue.path))];
 }
 
-/** Two ways into routes that no request can tell apart. */
+/** Two ways by one path into routes that no request can tell apart. */
 function overlaps(a: RouteEntry, b: RouteEntry): boolean {
   const methods = (r: RouteEntry): string[] | undefined => r.route.match.methods as string[] | undefined;
   const [am, bm] = [methods(a), methods(b)];
@@ -119,11 +112,10 @@ function overlaps(a: RouteEntry, b: RouteEntry): boolean {
   const { headers: left = {}, upgrade } = a.route.match;
   const { headers: right = {} } = b.route.match;
   const alike = Object.keys(left).length === Object.keys(right).length && upgrade === b.route.match.upgrade;
-  const samePath = a.path.type === b.path.type && templateForm(a.path.value) === templateForm(b.path.value);
-  return samePath && shared && alike && Object.entries(left).every(([name, match]) => sameValues(match, right[name]));
+  return shared && alike && Object.entries(left).every(([name, match]) => sameValues(match, right[name]));
 }
 
-const templateForm = (value: string): string => value.replace(/\{\w+\}/g, "{}");
+const pathForm = ({ path: { type, value } }: RouteEntry): string => `${type} ${value.replace(/\{\w+\}/g, "{}")}`;
 
 /** Two ways to match a header that rank alike and share a value. */
 function sameValues(a: HeaderMatch, b: HeaderMatch | undefined): boolean {
@@ -222,17 +214,21 @@ function twoWays(raw: RawModel, whole: GatewayModel, environment: string, gatewa
 function checkEnvironment(raw: RawModel, model: GatewayModel, environment: string): Diagnostic[] {
   const gateway = resolveGateway(model, environment);
   const found: Diagnostic[] = twoWays(raw, model, environment, gateway);
-  const source = (name: string) => raw.locate(["routes", model.routes.findIndex((r) => r.name === name)]);
+  const places = new Map(model.routes.map(({ name }, i) => [name, i]));
+  const source = (name: string) => raw.locate(["routes", places.get(name) ?? -1]);
   for (const host of gateway.hosts) {
     const entries = routeEntries(host.routes);
-    entries.forEach((entry, i) => {
-      const other = entries.slice(0, i).find((e) => e.route !== entry.route && overlaps(e, entry));
-      if (!other) return;
+    const byPath = new Map<string, RouteEntry[]>();
+    for (const entry of entries) {
+      const before = byPath.get(pathForm(entry)) ?? [];
+      byPath.set(pathForm(entry), [...before, entry]);
+      const other = before.find((e) => e.route !== entry.route && overlaps(e, entry));
+      if (!other) continue;
       const at = `${model.name}/routes/${entry.route.name}`;
       const why = `On ${host.name} it takes ${entry.path.type} ${entry.path.value} as ${other.route.name} does.`;
       const fix = "Give one of them another path, other methods or other headers.";
       found.push(diagnostic("model/overlapping-routes", at, why, fix, source(entry.route.name)));
-    });
+    }
     found.push(...dividedPrefixes(raw, model, host, entries));
     found.push(...checkCautions(host.routes.map((route) => ({ model, host, route, source: source(route.name) }))));
     for (const route of host.routes) {

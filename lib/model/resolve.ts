@@ -2,6 +2,7 @@ import { KINDS, type KindName } from "../policy";
 import type { ConfiguredPolicy, Gateway, Host, Route } from "../decision/gateway";
 import { issuerRules, type JwtConfig } from "../policy/kinds/jwt";
 import type { RetriesConfig, TimeoutsConfig } from "../policy/kinds/upstream";
+import { once } from "../once";
 import { modelIn } from "./overlay";
 import { OWN_ANSWERS } from "../policy/kinds/compression";
 import { HOST_KINDS, ROUTE_KINDS } from "./policy-shapes";
@@ -48,6 +49,22 @@ function inherit(kinds: readonly string[], ...layers: Policies[]): Policies {
 const exists = (item: { environments?: string[] | undefined }, environment: string): boolean =>
   item.environments === undefined || item.environments.includes(environment);
 
+/** What of other routes matters where tokens are judged. */
+const ofAllRoutes = once((model: GatewayModel) => {
+  const passedOn = claimHeadersOf(model).map((headers) => JSON.stringify(Object.entries(headers).sort()));
+  return {
+    amongHeaderRoutes: model.routes.some(({ match }) => match.headers !== undefined || match.upgrade !== undefined),
+    claimHeadersDiffer: new Set(passedOn).size > 1,
+  };
+});
+
+/** Tenants that are shut out. */
+const disabledTenants = once(({ hosts }: GatewayModel) =>
+  Object.values(hosts).flatMap(({ tenants }) =>
+    Object.values(tenants ?? {}).flatMap(({ id, disabled }) => (disabled ? [id] : [])),
+  ),
+);
+
 /** `ofHost` are the host's own. */
 function toPolicies(model: GatewayModel, host: string, ofHost: Policies, policies: Policies): ConfiguredPolicy[] {
   return Object.entries(policies).map(([kind, config]) => {
@@ -57,14 +74,9 @@ function toPolicies(model: GatewayModel, host: string, ofHost: Policies, policie
         const issuer = model.issuers[name];
         return issuer ? [issuerRules(name, issuer)] : [];
       });
-      const amongHeaderRoutes = model.routes.some(
-        (r) => r.match.headers !== undefined || r.match.upgrade !== undefined,
-      );
       const listed = (ofHost.cors as { origins: string[] } | undefined)?.origins ?? [];
-      const passedOn = claimHeadersOf(model).map((headers) => JSON.stringify(Object.entries(headers).sort()));
       const own = {
-        amongHeaderRoutes,
-        claimHeadersDiffer: new Set(passedOn).size > 1,
+        ...ofAllRoutes(model),
         handshakes: (policies.webSocket as { allowed: boolean } | undefined)?.allowed ?? false,
         origins: listed,
       };
@@ -98,8 +110,7 @@ function toPolicies(model: GatewayModel, host: string, ofHost: Policies, policie
       return { kind, config: { ...(config as object), ofTries: tries * perTry } };
     }
     if (kind === "tenant") {
-      const all = Object.values(model.hosts).flatMap(({ tenants }) => Object.values(tenants ?? {}));
-      const disabled = all.filter((t) => t.disabled).map(({ id }) => id);
+      const disabled = disabledTenants(model);
       return { kind, config: { ...(config as object), ...(disabled.length > 0 && { disabled }) } };
     }
     if (kind === "compression") {

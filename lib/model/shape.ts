@@ -1,9 +1,10 @@
 import type { KindName } from "../policy";
 import type { PathMatch, Respond } from "../decision/gateway";
-import { mayShare } from "../decision/route-match";
+import { PathTree } from "../decision/shared-paths";
 import type { JwtConfig } from "../policy/kinds/jwt";
 import type { MatchingConfig } from "../policy/kinds/route-shape";
 import { IDEMPOTENT, type HeaderChangeConfig, type RetriesConfig } from "../policy/kinds/upstream";
+import { once } from "../once";
 import { backendGrpcOf, backendTlsOf } from "./backends";
 import type { GatewayModel, RouteModel } from "./schema";
 
@@ -13,12 +14,12 @@ import type { GatewayModel, RouteModel } from "./schema";
 export type Policies = Readonly<Partial<Record<KindName, unknown>>>;
 
 /** What policies of the model, at whatever layer, pass on of a token. */
-export function claimHeadersOf(model: GatewayModel): JwtConfig["claimHeaders"][] {
-  return layersOf(model).flatMap(({ policies }) => {
+export const claimHeadersOf = once((model: GatewayModel): JwtConfig["claimHeaders"][] =>
+  layersOf(model).flatMap(({ policies }) => {
     const { jwt } = policies as { jwt?: Pick<JwtConfig, "mode" | "claimHeaders"> | null };
     return jwt && jwt.mode !== "open" ? [jwt.claimHeaders] : [];
-  });
-}
+  }),
+);
 
 /** Everything of a model that has policies. */
 const layersOf = (model: GatewayModel): readonly { policies: Policies }[] => [
@@ -42,13 +43,13 @@ function divided({ set, ...others }: HeaderChange): { secret: Record<string, str
 }
 
 /** Headers that some policy of the model sets from an identity or a secret: clients may send none of them. */
-export function identityHeaders(model: GatewayModel): string[] {
+export const identityHeaders = once((model: GatewayModel): string[] => {
   const secrets = layersOf(model).flatMap(({ policies }) => {
     const { requestHeaders } = policies as { requestHeaders?: HeaderChange | null };
     return requestHeaders ? Object.keys(divided(requestHeaders).secret) : [];
   });
   return [...new Set([...claimHeadersOf(model).flatMap(Object.keys), ...secrets])].sort();
-}
+});
 
 export function pathsOf(route: RouteModel, basePath: string | undefined): PathMatch[] {
   const under = (value: string): string => (basePath ?? "") + (value === "/" && basePath ? "" : value);
@@ -74,6 +75,21 @@ export function respondOf({ respond, redirect }: RouteModel): Respond | undefine
 /** True when the routes lead to the same place, so that a path alone may choose between them. */
 function leadsAlike(a: RouteModel, b: RouteModel): boolean {
   return !respondOf(a) && !respondOf(b) && servicesOf(a).join() === servicesOf(b).join();
+}
+
+const pathTreeOf = once((model: GatewayModel): PathTree<RouteModel> => {
+  const tree = new PathTree<RouteModel>();
+  for (const route of model.routes) for (const path of pathsOf(route, undefined)) tree.add(path, route);
+  return tree;
+});
+
+/** Whether some of its paths lead elsewhere with another method or header. */
+function divides(model: GatewayModel, route: RouteModel): boolean {
+  const leadsElsewhere = (other: RouteModel): boolean => other !== route && !leadsAlike(other, route);
+  return (
+    respondOf(route) !== undefined ||
+    pathsOf(route, undefined).some((path) => pathTreeOf(model).someSharing(path, leadsElsewhere))
+  );
 }
 
 function triesOthers(backends: readonly { weight: number }[], policies: Policies): boolean {
@@ -110,13 +126,12 @@ export function shapeOf(
   const bodySize = respondOf(route) ? undefined : (policies.bodySize as { max: number } | undefined);
   const { match, backends } = route;
   const respond = respondOf(route);
-  const own = pathsOf(route, undefined);
-  const shares = (r: RouteModel): boolean => pathsOf(r, undefined).some((p) => own.some((o) => mayShare(p, o)));
-  const divides = model.routes.some((r) => r !== route && shares(r) && !leadsAlike(r, route)) || respond !== undefined;
   const wanted = Object.values(match.headers ?? {});
+  const byOne = wanted.some((w) => typeof w === "string");
+  const divided = (match.methods !== undefined || byOne) && divides(model, route);
   const matching: MatchingConfig = {
-    byMethod: divides && match.methods !== undefined,
-    byHeader: divides && wanted.some((w) => typeof w === "string"),
+    byMethod: divided && match.methods !== undefined,
+    byHeader: divided && byOne,
     byHeaderSet: wanted.some((w) => typeof w !== "string"),
     byTemplate: match.template.length > 0,
     byUpgrade: match.upgrade !== undefined,

@@ -11,6 +11,7 @@ import {
 } from "../policy";
 import { policiesInOrder } from "../decision/decide";
 import type { ConfiguredPolicy, Gateway, Host, Route } from "../decision/gateway";
+import { once } from "../once";
 import type { Capabilities, Claim, Place } from "./capabilities";
 
 /** One promise, and where it is kept on one target. */
@@ -90,7 +91,20 @@ const OF_IDENTITY: readonly Feature[] = [
 
 const needsIdentity = (features: readonly Feature[]): boolean => features.some((f) => OF_IDENTITY.includes(f));
 
-const nameOf = (named: string | { name: string }): string => (typeof named === "string" ? named : named.name);
+/** By the route that it is of, or by the host where it is of the whole host. */
+class ByPlace<T> {
+  readonly #found = new Map<Host | Route, T[]>();
+
+  add(place: Host | Route, item: T): void {
+    const known = this.#found.get(place);
+    if (known) known.push(item);
+    else this.#found.set(place, [item]);
+  }
+
+  of(place: Host | Route): readonly T[] {
+    return this.#found.get(place) ?? [];
+  }
+}
 
 /**
  * What the filter decides and does where a route goes through it: from who asks to how the service is called. What is done to
@@ -108,14 +122,25 @@ class Planner {
   readonly placements: Placement[] = [];
   readonly #refused = new Map<string, { at: string; why: string; fix: string; also: string[] }>();
   readonly used = new Set<string>();
+  readonly #wanted = new ByPlace<Wanted>();
+  readonly #placed = new ByPlace<Placement>();
+  readonly #forces: (wanted: Wanted) => boolean;
+  /** Of a host and all of its routes. */
+  readonly #forcedHosts: (host: Host) => boolean;
 
   constructor(
     private readonly gateway: Gateway,
     private readonly capabilities: Capabilities,
     private readonly accepted: ReadonlySet<string>,
     private readonly modules: readonly string[],
-    private readonly wanted: readonly Wanted[],
-  ) {}
+    wanted: readonly Wanted[],
+  ) {
+    for (const one of wanted) this.#wanted.add(one.route ?? one.host, one);
+    this.#forces = once((one) => this.#isForcing(one));
+    this.#forcedHosts = once((host) =>
+      [host, ...host.routes].some((place) => this.#wanted.of(place).some((w) => this.#forces(w))),
+    );
+  }
 
   /** Routes with a promise that nothing keeps that sees less than the whole exchange. */
   #isProxied({ host, route }: Wanted): boolean {
@@ -124,10 +149,11 @@ class Planner {
     // The proxy answers it: nobody behind it would be asked.
     if (route?.respond) return false;
     if (!route && proxiedAlso !== "host") return false;
-    return this.wanted.some((w) => w.host === host && (w.route === route || proxiedAlso === "host") && this.#forces(w));
+    if (proxiedAlso === "host") return this.#forcedHosts(host);
+    return this.#wanted.of(route ?? host).some((w) => this.#forces(w));
   }
 
-  #forces({ policy: { kind }, features }: Wanted): boolean {
+  #isForcing({ policy: { kind }, features }: Wanted): boolean {
     const { native, extAuth, extAuthBody, reported, proxied } = this.capabilities;
     const own = (native[kind] ?? []).filter((c) => this.#usable(c));
     const kept = [...own, extAuth[kind], extAuthBody[kind], reported[kind]];
@@ -140,6 +166,10 @@ class Planner {
     const claims = this.capabilities.native[policy.kind] ?? [];
     const proxied = this.#isProxied(wanted);
     const pulled = proxied && goesAlong(wanted);
+    const add = (placement: Placement): void => {
+      this.placements.push(placement);
+      this.#placed.add(route ?? host, placement);
+    };
     const placement = (place: Place, claim: number, difference?: string): Placement => ({
       host: host.name,
       ...(route && { route: route.name }),
@@ -162,11 +192,11 @@ class Planner {
     if (native >= 0) {
       const difference = claims[native]?.difference?.name;
       if (difference !== undefined) this.used.add(difference);
-      this.placements.push(placement("native", native, difference));
+      add(placement("native", native, difference));
     } else if (asked) {
-      this.placements.push(placement(OF_FILTER[asked], 0));
+      add(placement(OF_FILTER[asked], 0));
     } else if (proxied && way && covers(way, features)) {
-      this.placements.push({ ...placement("proxied", 0), ...(this.#forces(wanted) && { forces: true as const }) });
+      add({ ...placement("proxied", 0), ...(this.#forces(wanted) && { forces: true as const }) });
     } else {
       this.#refuse(wanted);
     }
@@ -176,18 +206,17 @@ class Planner {
    * Who has verified the token must also decide what follows from it: an identity never crosses from a proxy's own
    * check to the door, or back.
    */
-  #staysTogether({ host, route, policy, features }: Wanted): boolean {
-    const onRoute = (other: { host: string | Host; route?: string | Route }): boolean =>
-      nameOf(other.host) === host.name && other.route !== undefined && nameOf(other.route) === route?.name;
+  #staysTogether({ route, policy, features }: Wanted): boolean {
+    if (!route) return true;
     if (policy.kind === "jwt") {
-      const followers = this.wanted.filter((w) => onRoute(w) && needsIdentity(w.features));
+      const followers = this.#wanted.of(route).filter((w) => needsIdentity(w.features));
       return followers.every((w) => {
         const claims = this.capabilities.native[w.policy.kind] ?? [];
         return claims.some((c) => this.#usable(c) && covers(c, w.features));
       });
     }
     if (!needsIdentity(features)) return true;
-    return !this.placements.some((p) => p.kind === "jwt" && p.place !== "native" && onRoute(p));
+    return !this.#placed.of(route).some((p) => p.kind === "jwt" && p.place !== "native");
   }
 
   #usable(claim: Claim): boolean {
@@ -202,18 +231,13 @@ class Planner {
   #tooEarly(claim: Claim, { host, route, policy }: Wanted): boolean {
     if (claim.stage === "afterExtAuth") return false;
     const { phase } = kindNamed(policy.kind);
-    return this.placements.some(
-      (p) =>
-        p.place !== "native" &&
-        p.host === host.name &&
-        (p.route === undefined || p.route === route?.name) &&
-        precedes(kindNamed(p.kind).phase, phase),
-    );
+    const before = [...this.#placed.of(host), ...(route ? this.#placed.of(route) : [])];
+    return before.some((p) => p.place !== "native" && precedes(kindNamed(p.kind).phase, phase));
   }
 
   /** Those for whose sake the exchange is the filter's, so that the proxy keeps nothing of it. */
   #forcing({ host, route }: Wanted): Wanted[] {
-    return this.wanted.filter((w) => w.host === host && w.route === route && this.#forces(w));
+    return this.#wanted.of(route ?? host).filter((w) => this.#forces(w));
   }
 
   #refuse(wanted: Wanted): void {

@@ -3,10 +3,11 @@ import { DOOR_WITH_BODY } from "./filter/claims";
 import { keyHeader } from "../policy/kinds/api-key";
 import { SIGNATURE_HEADERS } from "../policy/kinds/signature";
 import { configOf, type Host } from "../decision/gateway";
+import { once } from "../once";
 import { kindNamed, type KindName, type PolicyKind } from "../policy";
 
 /** Headers that the door sets from an identity or a secret, on whatever route of the host. */
-export function identityHeaders(host: Host): string[] {
+export const identityHeaders = once((host: Host): string[] => {
   const names = host.routes.flatMap((route) => {
     const tenant = configOf(route.policies, "tenant") as { headers: Record<string, string> } | undefined;
     const jwt = configOf(route.policies, "jwt") as { claimHeaders: Record<string, string> } | undefined;
@@ -18,7 +19,7 @@ export function identityHeaders(host: Host): string[] {
     ];
   });
   return [...new Set(names)].sort();
-}
+});
 
 /** Names that steer a service, and pass here all the same. */
 export function passedHeaders({ policies }: Host): string[] {

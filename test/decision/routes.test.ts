@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import type { GatewayRequest, HeaderLine } from "../../lib/policy";
-import { findRoute, routeEntries, type PathMatch, type Route } from "../../lib/decision/gateway";
-import { mayShare, pathFits } from "../../lib/decision/route-match";
+import type { PathMatch, Route } from "../../lib/decision/gateway";
+import { RouteTable, routeEntries } from "../../lib/decision/route-table";
+import { mayShare, pathFits, requestFits } from "../../lib/decision/route-match";
+import { PathTree } from "../../lib/decision/shared-paths";
 
 interface Shape {
   exact?: string[];
@@ -40,7 +42,7 @@ const ROUTES = [
 
 function find(method: string, target: string, headers: HeaderLine[] = [], preflight = false, routes = ROUTES): string {
   const request: GatewayRequest = { scheme: "https", method, host: "h", target, headers, client: "", headBytes: 0 };
-  return findRoute(routeEntries(routes), request, preflight)?.name ?? "none";
+  return new RouteTable(routes).find(request, preflight)?.name ?? "none";
 }
 
 describe("Gateway API's order", () => {
@@ -170,14 +172,15 @@ describe("paths with variables", () => {
     expect(find("GET", target, [], false, [...routes].reverse())).toBe(expected);
   });
 
+  const segment = fc.constantFrom("a", "b", "{x}", "{y}");
+  const anyPath = fc
+    .tuple(fc.constantFrom("Exact", "PathPrefix", "PathTemplate"), fc.array(segment, { maxLength: 4 }))
+    .map(([type, all]): PathMatch => {
+      const plain = type === "PathTemplate" ? all : all.map((s) => s.replace(/[{}]/g, ""));
+      return { type: type, value: `/${plain.join("/")}` };
+    });
+
   test("two paths share a request, or none can", () => {
-    const segment = fc.constantFrom("a", "b", "{x}", "{y}");
-    const path = fc
-      .tuple(fc.constantFrom("Exact", "PathPrefix", "PathTemplate"), fc.array(segment, { minLength: 1, maxLength: 4 }))
-      .map(([type, all]): PathMatch => {
-        const plain = type === "PathTemplate" ? all : all.map((s) => s.replace(/[{}]/g, ""));
-        return { type: type, value: `/${plain.join("/")}` };
-      });
     const words = ["a", "b", "x", "y"];
     const all = [1, 2, 3, 4].reduce<string[][]>(
       (made) => [
@@ -186,13 +189,73 @@ describe("paths with variables", () => {
       ],
       [[]],
     );
-    const requests = all.slice(1).map((m) => `/${m.join("/")}`);
+    const requests = all.map((m) => `/${m.join("/")}`);
     fc.assert(
-      fc.property(path, path, (left, right) => {
+      fc.property(anyPath, anyPath, (left, right) => {
         const shared = requests.some((request) => pathFits(left, request) && pathFits(right, request));
         expect(mayShare(left, right)).toBe(shared);
       }),
       { numRuns: 200 },
+    );
+  });
+
+  test("a tree of paths knows which share a request", () => {
+    fc.assert(
+      fc.property(fc.array(anyPath, { maxLength: 8 }), anyPath, fc.nat(7), (all, asked, wanted) => {
+        const tree = new PathTree<number>();
+        all.forEach((path, i) => {
+          tree.add(path, i);
+        });
+        const shared = all.flatMap((path, i) => (mayShare(path, asked) ? [i] : []));
+        expect(tree.someSharing(asked, () => true)).toBe(shared.length > 0);
+        expect(tree.someSharing(asked, (i) => i === wanted)).toBe(shared.includes(wanted));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test("a table finds what one finds who looks through all routes in their order", () => {
+    const method = fc.constantFrom("GET", "POST", "PUT");
+    const anyRoute = fc.record({
+      paths: fc.array(anyPath, { minLength: 1, maxLength: 3 }),
+      methods: fc.option(fc.uniqueArray(method, { minLength: 1, maxLength: 2 }), { nil: undefined }),
+      header: fc.option(fc.constantFrom("1", "2"), { nil: undefined }),
+    });
+    const target = fc
+      .tuple(
+        fc.array(fc.constantFrom("a", "b", "x", "y", "", "c"), { maxLength: 5 }),
+        fc.constantFrom("", "?q=/a", "/"),
+      )
+      .map(([all, end]) => `/${all.join("/")}${end}`);
+    const request = fc.tuple(method, fc.oneof(target, fc.constant("*")), fc.constantFrom("1", "2", "3"), fc.boolean());
+    fc.assert(
+      fc.property(fc.array(anyRoute, { maxLength: 12 }), fc.array(request, { maxLength: 20 }), (shapes, requests) => {
+        const routes = shapes.map(({ paths, methods, header }, i): Route => ({
+          name: `route-${String(i)}`,
+          match: { paths, ...(methods && { methods }), ...(header !== undefined && { headers: { "x-v": header } }) },
+          backends: [],
+          policies: [],
+        }));
+        const table = new RouteTable(routes);
+        for (const [method, target, version, preflight] of requests) {
+          const headers: HeaderLine[] = [["x-v", version]];
+          const asked: GatewayRequest = {
+            scheme: "https",
+            method,
+            host: "h",
+            target,
+            headers,
+            client: "",
+            headBytes: 0,
+          };
+          const [path = ""] = target.split("?");
+          const first = routeEntries(routes).find(
+            (e) => pathFits(e.path, path) && (preflight || requestFits(e.route.match, asked)),
+          );
+          expect(table.find(asked, preflight)?.name).toBe(first?.route.name);
+        }
+      }),
+      { numRuns: 1000 },
     );
   });
 });

@@ -3,7 +3,7 @@ import * as k8s from "../../../imports/k8s";
 import { identityHeaders } from "../identity-headers";
 import { trustedHops, usesProxyProtocol } from "../front";
 import { longestPauseMs } from "../through";
-import { routeEntries, type RouteEntry } from "../../decision/gateway";
+import { routeEntries, type RouteEntry } from "../../decision/route-table";
 import type { RewriteConfig } from "../../policy/kinds/upstream";
 import { uncleanPathLines } from "../nginx-syntax";
 import { annotations } from "./annotations";

@@ -4,7 +4,8 @@ import {
   AuthorizationPolicySpecAction,
   type AuthorizationPolicySpecRules as Rule,
 } from "../../../imports/security.istio.io";
-import { namesOfHost, routeEntries, type RouteEntry } from "../../decision/gateway";
+import { namesOfHost } from "../../decision/gateway";
+import { routeEntries, type RouteEntry } from "../../decision/route-table";
 import { mayShare, pathFits } from "../../decision/route-match";
 import { claimMembers, type ClaimPath } from "../../identity/claims";
 import type { IssuerRules } from "../../identity/token";

@@ -4,7 +4,8 @@ import {
   AuthorizationPolicySpecAction,
   type AuthorizationPolicySpecRules as Rule,
 } from "../../../imports/security.istio.io";
-import { configOf, routeEntries, type RouteEntry } from "../../decision/gateway";
+import { configOf } from "../../decision/gateway";
+import { routeEntries, type RouteEntry } from "../../decision/route-table";
 import { mayShare } from "../../decision/route-match";
 import type { Issuer, JwtConfig } from "../../policy/kinds/jwt";
 import { hasDoor, type HostDraft, type IstioDraft, type RouteDraft } from "./draft";

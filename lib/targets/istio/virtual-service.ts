@@ -10,7 +10,8 @@ import {
   type VirtualServiceSpecHttp,
   type VirtualServiceSpecHttpMatch,
 } from "../../../imports/networking.istio.io";
-import { routeEntries, type HeaderMatch, type RouteEntry } from "../../decision/gateway";
+import type { HeaderMatch } from "../../decision/gateway";
+import { routeEntries, type RouteEntry } from "../../decision/route-table";
 import { segmentsOf } from "../../policy/path-template";
 import { IDEMPOTENT } from "../../policy/kinds/upstream";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";

@@ -1,4 +1,5 @@
-import { routeEntries, type HeaderMatch, type PathMatch, type RouteEntry } from "../../decision/gateway";
+import type { HeaderMatch, PathMatch } from "../../decision/gateway";
+import { routeEntries, type RouteEntry } from "../../decision/route-table";
 import { literalPrefix, mayShare, pathFits } from "../../decision/route-match";
 import { segmentsOf } from "../../policy/path-template";
 import { headerVariable, regexText, text } from "../nginx-syntax";
