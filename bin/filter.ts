@@ -8,7 +8,7 @@ import {
   unsetSecrets,
   type Environment,
 } from "../lib/filter/environment";
-import { readPlan } from "../lib/filter/plan-file";
+import { readPlan } from "../lib/decision/plan-text";
 import { startFilter } from "../lib/filter/server";
 import { superviseWorkers } from "../lib/filter/workers";
 import type { FilterPlan } from "../lib/decision/filter-plan";

@@ -14,6 +14,7 @@ import { modelIn, type GatewayModel } from "../model";
 import { address } from "../model/service-schema";
 import { formatMatrix, matrixOf } from "../plan";
 import type { FilterPlan } from "../decision/filter-plan";
+import { readPlan } from "../decision/plan-text";
 import type { Compiled } from "../targets";
 import { report, selected, UsageError, type Context } from "./context";
 import { compileAll, type CompiledModel } from "./load";
@@ -45,7 +46,7 @@ export function gatewayPlan(
   const name = `kubernetes/${gateway.system}/${gateway.environment}/node-gateway/plan.json`;
   const file = files.find((f) => f.path === name);
   if (!file) throw new Error(`${name} was not made.`);
-  const plan = JSON.parse(file.content) as FilterPlan;
+  const plan = readPlan(file.content);
   const known = Object.keys(plan.services);
   const unknown = Object.keys(elsewhere).find((service) => !known.includes(service));
   if (unknown !== undefined) {

@@ -3,9 +3,9 @@ import type { Host, Route } from "./gateway";
 import type { BackendTls } from "../policy/kinds/route-shape";
 import type { ErrorBodyConfig } from "../policy/kinds/response";
 
-export const FORMAT_VERSION = 6;
+export const FORMAT_VERSION = 7;
 
-/** What one filter is to do: the policies of one gateway that its proxy leaves to it. Plain JSON, written by `synth`. */
+/** What one filter is to do: the policies of one gateway that its proxy leaves to it. `synth` writes it by `plan-text.ts`. */
 export interface FilterPlan {
   formatVersion: typeof FORMAT_VERSION;
   system: string;

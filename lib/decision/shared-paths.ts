@@ -27,6 +27,16 @@ export class PathTree<T> {
     node.ends.push({ type: path.type, item });
   }
 
+  /** Those that some request would fit as well as this path. */
+  sharing(path: PathMatch): T[] {
+    const found: T[] = [];
+    this.someSharing(path, (item) => {
+      found.push(item);
+      return false;
+    });
+    return found;
+  }
+
   /** Whether one of those that some request would fit as well as this path is as wanted. */
   someSharing(path: PathMatch, wanted: (item: T) => boolean): boolean {
     const own = segments(path);

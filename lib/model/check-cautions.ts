@@ -2,6 +2,7 @@ import { diagnostic, type Diagnostic, type SourcePosition } from "../diagnostics
 import { configOf, type Host, type Route } from "../decision/gateway";
 import type { JwtConfig } from "../policy/kinds/jwt";
 import { securityHeaderLines, type ResponseHeadersConfig, type SecurityHeadersConfig } from "../policy/kinds/response";
+import { once } from "../once";
 import type { GatewayModel } from "./schema";
 
 /** What is allowed, and seldom what was meant: warnings, but for what no list of origins can make safe, and what two would set. */
@@ -81,8 +82,10 @@ function widerThanHost({ model, host, route }: Of): readonly [Diagnostic["code"]
 const GUARDS = ["jwt", "authorization", "apiKey", "signature", "tenant", "csrf", "addresses"] as const;
 
 /** A host's own guard, replaced on a route that does not name the host: who wrote the route may not have thought of it. */
+const routesByName = once((model: GatewayModel) => new Map(model.routes.map((route) => [route.name, route])));
+
 function unnamedHost({ model, host, route }: Of): readonly [Diagnostic["code"], string, string, string] | undefined {
-  const written = model.routes.find(({ name }) => name === route.name);
+  const written = routesByName(model).get(route.name);
   const guards = model.hosts[host.name]?.policies ?? {};
   if (!written || written.hosts !== undefined) return undefined;
   const own = { ...model.services[written.service ?? ""]?.policies, ...written.policies };

@@ -147,17 +147,17 @@ class Finder {
         "Take these policies away, or name a service.",
       );
     }
-    const services = Object.keys(record(this.#model["services"]));
+    const services = record(this.#model["services"]);
     const named = [route["service"], ...list(route["backends"]).map((b) => record(b)["service"])].map(text);
     for (const service of named) {
-      if (service !== undefined && !services.includes(service)) {
+      if (service !== undefined && !Object.hasOwn(services, service)) {
         this.#unknown(
           "model/unknown-service",
           ["routes", i, "service"],
           `${name}/service`,
           "service",
           service,
-          services,
+          Object.keys(services),
         );
       }
     }

@@ -85,7 +85,7 @@ function planOf(service: number, keys: number): FilterPlan {
     ],
   }));
   return {
-    formatVersion: 6,
+    formatVersion: 7,
     system: "fuzz",
     environment: "test",
     proxy: "nginx",

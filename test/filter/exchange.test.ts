@@ -43,7 +43,7 @@ async function gateway(
     through: true,
   };
   const plan: FilterPlan = {
-    formatVersion: 6,
+    formatVersion: 7,
     system: "exchanges",
     environment: "test",
     proxy: "nginx",

@@ -58,7 +58,7 @@ function planOf(kinds: readonly KindName[]): FilterPlan {
   const host = { identityHeaders: [], passedHeaders: [], policies: [] };
   const { port } = service.address() as AddressInfo;
   return {
-    formatVersion: 6,
+    formatVersion: 7,
     system: "faults",
     environment: "test",
     proxy: "nginx",

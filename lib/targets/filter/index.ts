@@ -3,6 +3,7 @@ import type { Capabilities, Claim } from "../../plan";
 import { configOf, type ConfiguredPolicy, type Host } from "../../decision/gateway";
 import type { HostHeaders } from "../../decision/answer";
 import { FORMAT_VERSION, type FilterPlan, type PlannedHost } from "../../decision/filter-plan";
+import { writePlan } from "../../decision/plan-text";
 import type { RequestLineConfig } from "../../policy/kinds/request-line";
 import type { ErrorBodyConfig } from "../../policy/kinds/response";
 import { clientIdleMs, trustedHops } from "../front";
@@ -74,6 +75,7 @@ const formOf = (host: Host): Pick<PlannedHost, "errorBody" | keyof HostHeaders> 
 export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
   const mine = plan.placements.filter((p) => p.place !== "native");
   const placed = new Set(mine.map((p) => placeKey(p.host, p.route ?? "", p.kind)));
+  const proxied = new Set(mine.filter((p) => p.place === "proxied").map((p) => placeKey(p.host, p.route ?? "", "")));
   const kept = (host: string, route: string, policies: readonly ConfiguredPolicy[]): ConfiguredPolicy[] =>
     policies.flatMap((p) => {
       if (placed.has(placeKey(host, route, p.kind)) || AGAIN.includes(p.kind)) return [p];
@@ -122,7 +124,7 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
         ...formOf(host),
         policies: kept(host.name, "", host.policies),
         routes: host.routes.map((r) => {
-          const through = mine.some((p) => p.place === "proxied" && p.host === host.name && p.route === r.name);
+          const through = proxied.has(placeKey(host.name, r.name, ""));
           return { ...r, policies: kept(host.name, r.name, r.policies), ...(through && { through }) };
         }),
       };
@@ -133,5 +135,5 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
 /** The filter's plan as a file beside the proxy's own. */
 export function filterFile(input: TargetInput, path: string): OutputFile[] {
   if (!input.plan.placements.some((p) => p.place !== "native")) return [];
-  return [{ path, content: `${JSON.stringify(filterPlan(input), null, 2)}\n` }];
+  return [{ path, content: writePlan(filterPlan(input)) }];
 }

@@ -6,6 +6,7 @@ import {
   type DestinationRuleSpecTrafficPolicyPortLevelSettingsTls as ClientTls,
 } from "../../../imports/networking.istio.io";
 import type { BackendTls } from "../../policy/kinds/route-shape";
+import { once } from "../../once";
 import type { IstioDraft } from "./draft";
 import { duration, metadata, splitAddress } from "./names";
 
@@ -44,15 +45,19 @@ function destinationsOf(draft: IstioDraft): Destination[] {
   return [...found.values()];
 }
 
+/** The shortest first try of each service, in milliseconds; for drafts that are whole. */
+const firstTries = once((draft: IstioDraft): ReadonlyMap<string, number> => {
+  const found = new Map<string, number>();
+  for (const { retries, firstByteMs, route } of [...draft.hosts.values()].flatMap((h) => [...h.routes.values()])) {
+    const ms = retries?.perTryMs ?? firstByteMs ?? 10_000;
+    for (const { service } of route.backends) found.set(service, Math.min(ms, found.get(service) ?? Infinity));
+  }
+  return found;
+});
+
 /** How long a connection may take: no longer than the shortest first try. */
-export function connectTimeout(draft: IstioDraft, names: readonly string[]): string {
-  const firstTries = [...draft.hosts.values()].flatMap((h) =>
-    [...h.routes.values()]
-      .filter((r) => r.route.backends.some((b) => names.includes(b.service)))
-      .map((r) => r.retries?.perTryMs ?? r.firstByteMs ?? 10_000),
-  );
-  return duration(Math.min(...firstTries));
-}
+export const connectTimeout = (draft: IstioDraft, names: readonly string[]): string =>
+  duration(Math.min(...names.map((name) => firstTries(draft).get(name) ?? Infinity)));
 
 /**
  * How services are called. What is said of TLS is said to the gateway alone: whoever else calls such a service, the filter among

@@ -6,6 +6,7 @@ import {
 } from "../../../imports/security.istio.io";
 import { namesOfHost } from "../../decision/gateway";
 import { routeEntries, type RouteEntry } from "../../decision/route-table";
+import { PathTree } from "../../decision/shared-paths";
 import { mayShare, pathFits } from "../../decision/route-match";
 import { claimMembers, type ClaimPath } from "../../identity/claims";
 import type { IssuerRules } from "../../identity/token";
@@ -34,10 +35,27 @@ function isInside(inner: RouteEntry, outer: RouteEntry): boolean {
   return inner.path.value === outer.path.value || inner.path.value.startsWith(prefix);
 }
 
+/** Ways in, best first, and a tree of their places. */
+export interface RankedWays {
+  entries: readonly RouteEntry[];
+  tree: PathTree<number>;
+}
+
+export function rankedWays({ host }: HostDraft): RankedWays {
+  const entries = routeEntries(host.routes);
+  const tree = new PathTree<number>();
+  for (const [i, { path }] of entries.entries()) tree.add(path, i);
+  return { entries, tree };
+}
+
 /** Methods of a way in, grouped by what better matches take from it. */
-export function operations(entries: readonly RouteEntry[], at: number): { methods: string[]; notPaths: string[] }[] {
-  const own = entries[at] as RouteEntry;
-  const better = entries.slice(0, at).filter((e) => isInside(e, own));
+export function operations(ways: RankedWays, at: number): { methods: string[]; notPaths: string[] }[] {
+  const own = ways.entries[at] as RouteEntry;
+  const better = ways.tree
+    .sharing(own.path)
+    .filter((i) => i < at)
+    .map((i) => ways.entries[i] as RouteEntry)
+    .filter((e) => isInside(e, own));
   const groups = new Map<string, { methods: string[]; notPaths: string[] }>();
   for (const method of METHODS) {
     if (!takes(own, method)) continue;
@@ -75,11 +93,11 @@ function subjects(route: RouteDraft, issuers: readonly IssuerRules[]): Pick<Rule
 export const named = ({ host }: HostDraft): string[] => namesOfHost(host).flatMap(([name]) => [name, `${name}:*`]);
 
 function rulesOf(draft: IstioDraft, host: HostDraft): Rule[] {
-  const entries = routeEntries(host.host.routes);
-  return entries.flatMap((entry, i) => {
+  const ways = rankedWays(host);
+  return ways.entries.flatMap((entry, i) => {
     const route = host.routes.get(entry.route.name) as RouteDraft;
     const issuers = [...draft.issuers.values()].filter((r) => route.issuers.includes(r.name));
-    const to = operations(entries, i).map(({ methods, notPaths }) => ({
+    const to = operations(ways, i).map(({ methods, notPaths }) => ({
       operation: {
         hosts: named(host),
         paths: patterns(entry),

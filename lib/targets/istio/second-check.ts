@@ -5,12 +5,11 @@ import {
   type AuthorizationPolicySpecRules as Rule,
 } from "../../../imports/security.istio.io";
 import { configOf } from "../../decision/gateway";
-import { routeEntries, type RouteEntry } from "../../decision/route-table";
-import { mayShare } from "../../decision/route-match";
+import type { RouteEntry } from "../../decision/route-table";
 import type { Issuer, JwtConfig } from "../../policy/kinds/jwt";
 import { hasDoor, type HostDraft, type IstioDraft, type RouteDraft } from "./draft";
 import { metadata } from "./names";
-import { METHODS, named, operations, patterns } from "./native-identity";
+import { METHODS, named, operations, patterns, rankedWays, type RankedWays } from "./native-identity";
 
 /**
  * What the filter has admitted, verified once more by code that is not ours: the filter hands the token on in a header that no
@@ -53,8 +52,8 @@ const byPathAlone = ({ path, route: { match } }: RouteEntry): boolean =>
   path.type !== "PathTemplate" && match.upgrade === undefined && Object.keys(match.headers ?? {}).length === 0;
 
 /** Whether a path and methods say for certain that a request takes this way: Istio's rules know neither templates nor the order of routes. */
-const isPlain = (entry: RouteEntry, all: readonly RouteEntry[]): boolean =>
-  all.every((other) => byPathAlone(other) || !mayShare(other.path, entry.path));
+const isPlain = (entry: RouteEntry, { entries, tree }: RankedWays): boolean =>
+  !tree.someSharing(entry.path, (i) => !byPathAlone(entries[i] as RouteEntry));
 
 interface Operation {
   hosts: string[];
@@ -66,14 +65,14 @@ interface Operation {
 
 /** Ways into a host's routes that take tokens of these issuers alone; those that differ in their paths only are one. */
 function operationsOf(draft: IstioDraft, host: HostDraft, of: (rules: JwtConfig["rules"]) => boolean): Operation[] {
-  const entries = routeEntries(host.host.routes);
+  const ways = rankedWays(host);
   const { port, containerPort } = draft.input.model.listeners.https;
   // By port: of TCP, Istio's rule would know nothing else, and refuse everybody's on that gateway.
   const ports = [...new Set([port, containerPort])].map(String);
   const all = new Map<string, Operation>();
-  for (const [i, entry] of entries.entries()) {
-    if (!of(issuersOf(draft, host.routes.get(entry.route.name) as RouteDraft)) || !isPlain(entry, entries)) continue;
-    for (const { methods, notPaths } of operations(entries, i)) {
+  for (const [i, entry] of ways.entries.entries()) {
+    if (!of(issuersOf(draft, host.routes.get(entry.route.name) as RouteDraft)) || !isPlain(entry, ways)) continue;
+    for (const { methods, notPaths } of operations(ways, i)) {
       const some = { ...(methods.length < METHODS.length && { methods }), ...(notPaths.length > 0 && { notPaths }) };
       const key = JSON.stringify(some);
       const known = all.get(key);

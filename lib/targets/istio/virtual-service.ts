@@ -176,15 +176,23 @@ function forwarding(draft: IstioDraft, host: HostDraft, entry: RouteEntry): Virt
   ];
 }
 
+/** The route of an entry: one may have another for handshakes, and one for what is sent once. */
+const routeOf = ({ name = "" }: VirtualServiceSpecHttp): string => name.split("/").slice(0, 2).join("/");
+
 /** Ways into the same route that stand next to each other are one entry. */
 function merged(items: readonly VirtualServiceSpecHttp[]): VirtualServiceSpecHttp[] {
   const out: VirtualServiceSpecHttp[] = [];
+  // Of the route that stands last.
+  const last = new Map<string | undefined, number>();
   for (const item of items) {
-    const at = out.findIndex((o) => o.name === item.name);
-    const known = out[at];
-    if (known && out.slice(at + 1).every((o) => o.name?.startsWith(known.name ?? "") || item.name?.startsWith(o.name ?? ""))) {
+    const before = out.at(-1);
+    if (before && routeOf(before) !== routeOf(item)) last.clear();
+    const at = last.get(item.name);
+    const known = out[at ?? -1];
+    if (known && at !== undefined) {
       out[at] = { ...known, match: [...(known.match ?? []), ...(item.match ?? [])] };
     } else {
+      last.set(item.name, out.length);
       out.push(item);
     }
   }

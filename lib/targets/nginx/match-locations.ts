@@ -11,16 +11,41 @@ export interface LocationView {
   lines: string[];
 }
 
-/** Whether a location takes paths that fit a way into a route. */
-function reaches({ path }: RouteEntry, { type, value }: PathMatch): boolean {
-  if (path.type === "PathTemplate") return type === "Exact" ? pathFits(path, value) : mayShare(path, { type, value });
-  if (path.type === "Exact") return type === "Exact" && path.value === value;
-  return path.value === "/" || value === path.value || value.startsWith(`${path.value}/`);
+/** The path itself and those above it. */
+function above(value: string): string[] {
+  const ends = [...value.matchAll(/\//g)].map(({ index }) => index).filter((index) => index > 0);
+  return [...new Set(["/", ...ends.map((end) => value.slice(0, end)), value])];
+}
+
+/** The ways into routes, best first, by the locations that take paths that fit them. */
+class Ways {
+  readonly #exact = new Map<string, number[]>();
+  /** Prefixes, and templates where nginx looks for them: whatever fits one is in no location above that. */
+  readonly #below = new Map<string, number[]>();
+
+  constructor(private readonly entries: readonly RouteEntry[]) {
+    for (const [i, { path }] of entries.entries()) {
+      const { type, value } = placeOf(path);
+      const places = type === "Exact" ? this.#exact : this.#below;
+      places.set(value, [...(places.get(value) ?? []), i]);
+    }
+  }
+
+  of(location: PathMatch): RouteEntry[] {
+    const { type, value } = location;
+    const exact = type === "Exact" ? (this.#exact.get(value) ?? []) : [];
+    const found = [...exact, ...above(value).flatMap((path) => this.#below.get(path) ?? [])];
+    const fits = ({ path }: RouteEntry): boolean =>
+      path.type !== "PathTemplate" || (type === "Exact" ? pathFits(path, value) : mayShare(path, location));
+    return found
+      .sort((a, b) => a - b)
+      .map((i) => this.entries[i] as RouteEntry)
+      .filter(fits);
+  }
 }
 
 /** The ways into routes that a request for this path may take, best first; the first without a condition is the last. */
-function candidates(draft: NginxDraft, server: ServerDraft, entries: readonly RouteEntry[], own: PathMatch): RouteEntry[] {
-  const possible = entries.filter((entry) => reaches(entry, own));
+function candidates(draft: NginxDraft, server: ServerDraft, possible: readonly RouteEntry[]): readonly RouteEntry[] {
   const end = possible.findIndex((e) => conditionsOf(draft, server, e).length === 0);
   return end < 0 ? possible : possible.slice(0, end + 1);
 }
@@ -80,8 +105,7 @@ export const placeOf = (path: PathMatch): PathMatch =>
   path.type === "PathTemplate" ? { type: "PathPrefix", value: literalPrefix(path) } : path;
 
 /** A preflight belongs to a path that some route has: in a location that is there for templates alone not every path is one. */
-function preflightLines(entries: readonly RouteEntry[], location: PathMatch): string[] {
-  const here = entries.filter((entry) => reaches(entry, location));
+function preflightLines(here: readonly RouteEntry[]): string[] {
   if (here.some(({ path }) => path.type !== "PathTemplate")) return ["if ($gateway_preflight) { return 204; }"];
   return [
     "set $gateway_asked $gateway_preflight;",
@@ -94,11 +118,13 @@ function preflightLines(entries: readonly RouteEntry[], location: PathMatch): st
 export function matchLocations(draft: NginxDraft, server: ServerDraft): LocationView[] {
   const entries = routeEntries(server.host.routes);
   const paths = new Map(entries.map(({ path }) => placeOf(path)).map((path) => [`${path.type} ${path.value}`, path]));
+  const all = new Ways(entries);
   return [...paths.values()].flatMap((path) => {
-    const ways = candidates(draft, server, entries, path);
+    const here = all.of(path);
+    const ways = candidates(draft, server, here);
     const { type, value } = path;
     const lines = [
-      ...(server.answersPreflights ? preflightLines(entries, path) : []),
+      ...(server.answersPreflights ? preflightLines(here) : []),
       ...ways.flatMap((way) => dispatchLines(draft, server, way)),
       ...(ways.some((w) => conditionsOf(draft, server, w).length === 0) ? [] : ["return 404;"]),
     ];

@@ -1,4 +1,5 @@
 import type { GatewayModel } from "../../model";
+import { once } from "../../once";
 import { clientIdleMs } from "../front";
 import { compressionLines } from "./compression";
 import { otherHosts, redirects } from "./other-servers";
@@ -136,27 +137,28 @@ function requestHeadersOf(server: ServerDraft): HeaderExpression[] {
   ];
 }
 
-function baseRequestHeaders(server: ServerDraft): HeaderExpression[] {
-  return lastOfEach([
+const baseRequestHeaders = once((server: ServerDraft): HeaderExpression[] =>
+  lastOfEach([
     ...requestHeadersOf(server),
     ...identityHeaders(server.host).map((name): HeaderExpression => [name, hasDoor(server) ? `$gateway_set_${headerVariable(name)}` : '""']),
-  ]);
-}
+  ]),
+);
 
 /** What the filter gets: the client's own words about who he is, and what nginx has found out. */
-const throughRequestHeaders = (server: ServerDraft): HeaderExpression[] =>
+const throughRequestHeaders = once((server: ServerDraft): HeaderExpression[] =>
   lastOfEach([
     ...requestHeadersOf(server),
     ["X-Gateway-Client", "$gateway_client"],
     ["X-Gateway-Route", "$gateway_route"],
-  ]);
+  ]),
+);
 
 /** nginx inherits all headers of a server or none: what most of its routes want stands there, once. */
-function inheritsThrough({ routes }: ServerDraft): boolean {
+const inheritsThrough = once(({ routes }: ServerDraft): boolean => {
   const all = [...routes.values()].filter((route) => !route.respond);
   const through = all.filter((route) => route.through).length;
   return through > all.filter((route) => !route.through && route.requestHeaders.length === 0).length;
-}
+});
 
 /** "off" would turn all others off. */
 function accessLogs({ input: { model, plan } }: NginxDraft, server: ServerDraft): string[] {

@@ -1,0 +1,70 @@
+import { KINDS } from "../policy";
+import { FORMAT_VERSION, type FilterPlan, type PlannedHost } from "./filter-plan";
+import type { ConfiguredPolicy } from "./gateway";
+
+/**
+ * A plan as the filter reads it. Policies that hosts and routes share stand once, by their kinds: `"jwt/0"` is the first one
+ * of `policies.jwt`.
+ */
+interface PlanText extends Omit<FilterPlan, "hosts" | "otherHosts"> {
+  policies: Record<string, unknown[]>;
+  hosts: readonly HostText[];
+  otherHosts?: HostText;
+}
+
+type Named<T> = Omit<T, "policies"> & { policies: readonly string[] };
+type HostText = Named<Omit<PlannedHost, "routes">> & { routes: readonly Named<PlannedHost["routes"][number]>[] };
+
+/** A plan as JSON, of which every policy is written once. */
+export function writePlan({ hosts, otherHosts, ...rest }: FilterPlan): string {
+  const policies: PlanText["policies"] = {};
+  const names = new Map<string, string>();
+  const nameOf = ({ kind, config }: ConfiguredPolicy): string => {
+    const key = `${kind} ${JSON.stringify(config)}`;
+    const known = names.get(key);
+    if (known !== undefined) return known;
+    const all = (policies[kind] ??= []);
+    const name = `${kind}/${String(all.length)}`;
+    all.push(config);
+    names.set(key, name);
+    return name;
+  };
+  const named = <T extends { policies: readonly ConfiguredPolicy[] }>(item: T): Named<T> => ({
+    ...item,
+    policies: item.policies.map(nameOf),
+  });
+  const hostText = (host: PlannedHost): HostText => ({ ...named(host), routes: host.routes.map(named) });
+  const texts = { ...(otherHosts && { otherHosts: hostText(otherHosts) }), hosts: hosts.map(hostText) };
+  return `${JSON.stringify({ ...rest, policies, ...texts } satisfies PlanText, null, 2)}\n`;
+}
+
+/** Reads a plan as `synth` wrote it; throws where it is none, or of another release. */
+export function readPlan(text: string): FilterPlan {
+  const found = JSON.parse(text) as (Partial<PlanText> & { formatVersion?: number }) | null;
+  if (!found?.hosts) throw new Error("This is no plan.");
+  if (found.formatVersion !== FORMAT_VERSION) {
+    throw new Error(
+      `The plan's format is ${String(found.formatVersion)}, this filter reads ${String(FORMAT_VERSION)}.`,
+    );
+  }
+  const { policies, hosts, otherHosts, ...rest } = found as PlanText;
+  const strange = Object.keys(policies).find((name) => !KINDS.some(({ kind }) => kind === name));
+  if (strange !== undefined) throw new Error(`This filter knows no policy "${strange}".`);
+  const known = new Map<string, ConfiguredPolicy>(
+    Object.entries(policies).flatMap(([kind, configs]) =>
+      configs.map((config, i) => [`${kind}/${String(i)}`, { kind, config } as ConfiguredPolicy] as const),
+    ),
+  );
+  const resolved = <T extends { policies: readonly string[] }>(
+    item: T,
+  ): Omit<T, "policies"> & { policies: ConfiguredPolicy[] } => ({
+    ...item,
+    policies: item.policies.map((name) => {
+      const policy = known.get(name);
+      if (!policy) throw new Error(`The plan names a policy "${name}", which it does not have.`);
+      return policy;
+    }),
+  });
+  const host = (of: HostText): PlannedHost => ({ ...resolved(of), routes: of.routes.map(resolved) });
+  return { ...rest, ...(otherHosts && { otherHosts: host(otherHosts) }), hosts: hosts.map(host) };
+}
