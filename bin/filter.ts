@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import cluster from "node:cluster";
 import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
 import {
   BadEnvironment,
   coreOptions,
@@ -13,8 +14,16 @@ import { startFilter } from "../lib/filter/server";
 import { superviseWorkers } from "../lib/filter/workers";
 import type { FilterPlan } from "../lib/decision/filter-plan";
 
+const LARGEST_PLAN_BYTES = 256 * 1024 ** 2;
+
+/** A plan that is packed is named so. */
+function planText(file: string): string {
+  const bytes = readFileSync(file);
+  return (file.endsWith(".gz") ? gunzipSync(bytes, { maxOutputLength: LARGEST_PLAN_BYTES }) : bytes).toString("utf8");
+}
+
 /**
- * Starts the filter service: `filter PLAN`, the plan as `synth` wrote it. LISTEN_HOST (127.0.0.1), LISTEN_PORT (9000: the
+ * Starts the filter service: `filter PLAN`, the plan as `synth` wrote it, or packed (`.gz`). LISTEN_HOST (127.0.0.1), LISTEN_PORT (9000: the
  * door), THROUGH_PORT (9001), REPORT_PORT (8999) and ADMIN_PORT (9002) say where; HTTP_PORT and HTTPS_PORT, with TLS_CERTIFICATE and TLS_KEY,
  * where it is the gateway itself. REDIS_URL names the shared store (the plan's by default). SIGHUP reads the plan anew.
  * FILTER_WORKERS starts that many processes on the same ports; DRAIN_MS is how long one that is stopped still takes
@@ -22,7 +31,7 @@ import type { FilterPlan } from "../lib/decision/filter-plan";
  */
 async function main(env: Environment): Promise<void> {
   const [file = env.FILTER_PLAN ?? ""] = process.argv.slice(2);
-  const read = (): FilterPlan => readPlan(readFileSync(file, "utf8"));
+  const read = (): FilterPlan => readPlan(planText(file));
   const plan = read();
   const unset = unsetSecrets(plan, process.env);
   if (unset.length > 0) throw new BadEnvironment(`${unset.join(", ")}: the plan's secrets are in no such variable.`);

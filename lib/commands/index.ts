@@ -116,6 +116,8 @@ async function costs(): Promise<typeof Costs> {
   }
 }
 
+const SHOWN_FILES = 8;
+
 async function synth(context: Context): Promise<number> {
   const { compiled: all, diagnostics } = compileAll(modelFiles(context.args));
   const compiled = hasErrors(diagnostics) ? [] : selected(all, context.values.system);
@@ -136,11 +138,11 @@ async function synth(context: Context): Promise<number> {
   const former = isWhole ? formerSystems(out ?? ".", systems) : [];
   const { written, removed } = writeFiles(out ?? ".", files, [...systems, ...former]);
   if (context.values.json) return code;
-  printMatrices(
-    context,
-    compiled.filter((c) => c.gateway.environment === "production"),
-  );
-  context.output.out(`${String(files.length)} files, ${String(written)} written, ${String(removed)} removed\n`);
+  const shown = written.slice(0, SHOWN_FILES).map((file) => `wrote ${file}\n`);
+  const more = written.length - shown.length;
+  if (more > 0) shown.push(`and ${String(more)} more\n`);
+  const counts = `${String(files.length)} files, ${String(written.length)} written, ${String(removed)} removed`;
+  context.output.out(`${shown.join("")}${counts}\n`);
   return code;
 }
 

@@ -1,9 +1,10 @@
-import { parse } from "yaml";
+import { load } from "js-yaml";
 import { diagnostic, hasErrors, type Diagnostic } from "../diagnostics";
 import type { GatewayModel } from "../model";
 import { workloads } from "../charts";
 import { nearest } from "../model/problems";
 import { compile, DIFFERENCES, type Compiled, type OutputFile } from "../targets";
+import { APPLIED_BYTES, LARGEST_BYTES } from "../targets/object-size";
 import { loadModels } from "./models";
 
 function unusedAcceptances(file: string, model: GatewayModel, used: ReadonlySet<string>): Diagnostic[] {
@@ -27,19 +28,24 @@ function unusedAcceptances(file: string, model: GatewayModel, used: ReadonlySet<
     });
 }
 
-/** What etcd and the API server take of one object, and of a ConfigMap's data, in bytes. */
-const LARGEST_OBJECT = 1024 ** 2;
-
-function tooLarge(system: string, files: readonly OutputFile[]): Diagnostic[] {
+/** Objects that nobody takes, and those that `kubectl apply` takes in one way alone. */
+function largeObjects(system: string, files: readonly OutputFile[]): Diagnostic[] {
   return files
-    .filter(({ path, content }) => path.endsWith(".yaml") && Buffer.byteLength(content) > LARGEST_OBJECT)
+    .filter(({ path, content }) => path.endsWith(".yaml") && Buffer.byteLength(content) > APPLIED_BYTES)
     .flatMap(({ path, content }) => content.split(/^---$/m).map((text) => ({ path, text })))
-    .filter(({ text }) => Buffer.byteLength(text) > LARGEST_OBJECT)
-    .map(({ path, text }) => {
-      const { kind, metadata } = parse(text) as { kind: string; metadata: { name: string } };
-      const why = `${kind} ${metadata.name} in ${path} has ${String(Buffer.byteLength(text))} bytes; 1048576 are taken.`;
-      const fix = "Divide the model into several systems, or shorten schemas, keys and texts.";
-      return diagnostic("plan/object-too-large", `${system}/targets`, why, fix);
+    .filter(({ text }) => Buffer.byteLength(text) > APPLIED_BYTES)
+    .flatMap(({ path, text }) => {
+      const object = load(text) as { kind: string; metadata: { name: string } };
+      const bytes = Buffer.byteLength(JSON.stringify(object));
+      if (bytes <= APPLIED_BYTES) return [];
+      const say = (code: "plan/object-too-large" | "plan/object-large", most: number, fix: string): Diagnostic[] => {
+        const why = `${object.kind} ${object.metadata.name} in ${path} has ${String(bytes)} bytes; ${String(most)} are taken.`;
+        return [diagnostic(code, `${system}/targets`, why, fix)];
+      };
+      const shorter = "ivide the model into several systems, or shorten schemas, keys and texts.";
+      return bytes > LARGEST_BYTES
+        ? say("plan/object-too-large", LARGEST_BYTES, `D${shorter}`)
+        : say("plan/object-large", APPLIED_BYTES, `Apply it with kubectl apply --server-side, or d${shorter}`);
     });
 }
 
@@ -110,7 +116,7 @@ export function compileAll(
       if (!result.value) continue;
       result.value.usedDifferences.forEach((d) => used.add(d));
       const files = plansOnly ? [] : [...result.value.files, ...workloads(model, result.value)];
-      diagnostics.push(...tooLarge(model.name, files).map((d) => ({ ...d, source: { file } })));
+      diagnostics.push(...largeObjects(model.name, files).map((d) => ({ ...d, source: { file } })));
       compiled.push({ ...result.value, files, file, model });
     }
     if (!hasErrors(diagnostics.slice(before))) diagnostics.push(...unusedAcceptances(file, model, used));

@@ -37,16 +37,16 @@ export function writeFiles(
   root: string,
   files: readonly OutputFile[],
   systems: readonly string[],
-): { written: number; removed: number } {
+): { written: string[]; removed: number } {
   const wanted = new Set(files.map((f) => path.join(root, f.path)));
-  let written = 0;
+  const written: string[] = [];
   for (const { path: name, content } of files) {
     const file = path.join(root, name);
     if (existsSync(file) && readFileSync(file, "utf8") === content) continue;
     mkdirSync(path.dirname(file), { recursive: true });
     writeFileSync(`${file}.part`, content);
     renameSync(`${file}.part`, file);
-    written += 1;
+    written.push(name);
   }
   const folders = GENERATED.flatMap((folder) => systems.map((system) => path.join(root, folder, system)));
   const stale = folders.flatMap(filesBelow).filter((file) => !wanted.has(file));

@@ -43,6 +43,10 @@ export const CATALOGUE = {
   "plan/unsupported-front": { severity: "error", message: "The target cannot stand behind this front." },
   "plan/same-object": { severity: "warning", message: "Two systems write the same object." },
   "plan/object-too-large": { severity: "error", message: "Kubernetes does not take an object of this size." },
+  "plan/object-large": {
+    severity: "warning",
+    message: "kubectl takes an object of this size with --server-side alone.",
+  },
   "plan/retired-target": { severity: "warning", message: "The target's project is retired." },
   "plan/unused-acceptance": { severity: "warning", message: "The accepted difference is not needed." },
   "cost/no-usage": { severity: "warning", message: "Nobody says how much the system is used." },

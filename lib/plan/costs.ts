@@ -1,6 +1,6 @@
 import { kindNamed, type PolicyKind } from "../policy";
 import type { Gateway } from "../decision/gateway";
-import { isShownBody, type TargetPlan } from "./plan";
+import { isShownBody, placementsOf, type TargetPlan } from "./plan";
 import { columns } from "./columns";
 
 /** What a request on a route costs beside the proxy itself, and for whose sake. */
@@ -12,7 +12,7 @@ export interface RouteCost {
 }
 
 function costOf(plan: TargetPlan, host: string, route: string): string {
-  const own = plan.placements.filter((p) => p.host === host && (p.route === undefined || p.route === route));
+  const own = [...placementsOf(plan, host), ...placementsOf(plan, host, route)];
   const carried = own.filter((p) => p.place === "proxied");
   if (carried.length === 0) {
     const asked = own.some((p) => p.place !== "native");

@@ -25,11 +25,9 @@ export function matrixOf(gateway: Gateway, plans: readonly TargetPlan[]): Matrix
   const keyOf = (p: Placement): string => [p.host, p.route ?? "", p.kind].join(" ");
   const indexed = plans.map((plan) => new Map(plan.placements.map((p) => [keyOf(p), p])));
   const all = new Map(plans.flatMap((plan) => plan.placements.map((p) => [keyOf(p), p])));
-  const order = (host: string, route: string): number => {
-    const h = gateway.hosts.findIndex((item) => item.name === host);
-    const r = gateway.hosts[h]?.routes.findIndex((item) => item.name === route) ?? -1;
-    return h * 10_000 + r + 1;
-  };
+  const places = gateway.hosts.flatMap(({ name, routes }) => [`${name} *`, ...routes.map((r) => `${name} ${r.name}`)]);
+  const placed = new Map(places.map((place, i) => [place, i]));
+  const order = (host: string, route: string): number => placed.get(`${host} ${route}`) ?? 0;
   return [...all.entries()]
     .map(([key, p]): MatrixRow => ({
       host: p.host,

@@ -42,6 +42,21 @@ export interface TargetPlan {
   placements: readonly Placement[];
 }
 
+const byPlace = once(({ placements }: TargetPlan) => {
+  const found = new Map<string, Placement[]>();
+  for (const placement of placements) {
+    const key = `${placement.host} ${placement.route ?? ""}`;
+    const known = found.get(key);
+    if (known) known.push(placement);
+    else found.set(key, [placement]);
+  }
+  return found;
+});
+
+/** What is promised of a route, or of a host as a whole where none is named. */
+export const placementsOf = (plan: TargetPlan, host: string, route = ""): readonly Placement[] =>
+  byPlace(plan).get(`${host} ${route}`) ?? [];
+
 const covers = (claim: Claim, features: readonly Feature[]): boolean =>
   features.every((f) => claim.supports.includes(f));
 

@@ -1,6 +1,5 @@
-import { once } from "../once";
 import type { GatewayModel } from "../model";
-import { isShownBody, type Placement, type TargetPlan } from "../plan";
+import { isShownBody, placementsOf, type TargetPlan } from "../plan";
 import { RATE_LIMIT_HEADERS } from "../policy/kinds/rate-limit";
 import { configOf, type Host, type Route } from "../decision/gateway";
 import { IDLE_MS, type RetriesConfig, type TimeoutsConfig } from "../policy/kinds/upstream";
@@ -24,20 +23,10 @@ export function filterWays(plan: TargetPlan): {
   };
 }
 
-/** Promises for whose sake the filter is shown a body, by their routes. */
-const shownBodies = once(({ placements }: TargetPlan) => {
-  const found = new Map<string, Placement[]>();
-  for (const p of placements.filter(isShownBody)) {
-    const key = keyOf(p.host, p.route ?? "");
-    found.set(key, [...(found.get(key) ?? []), p]);
-  }
-  return found;
-});
-
 /** The largest body that the filter judges on a route, where it does; a larger one is refused before. */
 export function judgedBytes(plan: TargetPlan, host: Host, route: Route): { judgedBytes?: number } {
-  const own = shownBodies(plan).get(keyOf(host.name, route.name));
-  if (!own) return {};
+  const own = placementsOf(plan, host.name, route.name).filter(isShownBody);
+  if (own.length === 0) return {};
   const { max = Infinity } = (configOf(route.policies, "bodySize") ?? {}) as { max?: number };
   return { judgedBytes: Math.min(max, ...own.map(({ config }) => (config as { maxBody: number }).maxBody)) };
 }

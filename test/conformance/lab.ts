@@ -311,7 +311,16 @@ export default defineGateway({
       redirect: { host: "bare.lab.test", path: "/a$b", status: 308 },
     },
     // Variable segments, and a word in their place.
-    { name: "alike", match: { prefix: ["/alike/below-a-path-that-is-longer-than-all-others/first", "/alike/below-a-path-that-is-longer-than-all-others"] }, service: "one" },
+    {
+      name: "alike",
+      match: {
+        prefix: [
+          "/alike/below-a-path-that-is-longer-than-all-others/first",
+          "/alike/below-a-path-that-is-longer-than-all-others",
+        ],
+      },
+      service: "one",
+    },
     { name: "alike-too", match: { prefix: ["/alike/below-a-path-that-is-longer-than-all-others/b"] }, service: "two" },
     { name: "shelves", match: { prefix: ["/shelves"] }, service: "one" },
     { name: "book", match: { template: ["/shelves/{shelf}/books/{book}"] }, service: "two" },

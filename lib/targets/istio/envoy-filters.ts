@@ -9,6 +9,7 @@ import {
 import { CORS_HEADERS } from "../../policy/kinds/cors";
 import { bodyCounter } from "./body-count";
 import { compressors } from "./compression";
+import { inObjects } from "../object-size";
 import { filterHeadKiB, throughAddress } from "../through";
 import { connectionManager } from "./connection-manager";
 import type { IstioDraft } from "./draft";
@@ -112,6 +113,12 @@ function upstreamHeads({ input: { gateway, model }, backendGrpc }: IstioDraft): 
   }));
 }
 
+/** Patches that know nothing of each other, in as many objects as it takes. */
+function envoyFilterParts(scope: Construct, draft: IstioDraft, name: string, patches: Patch[]): void {
+  for (const [i, part] of inObjects(patches).entries())
+    envoyFilter(scope, draft, i === 0 ? name : `${name}-${String(i + 1)}`, part);
+}
+
 function envoyFilter(scope: Construct, draft: IstioDraft, name: string, configPatches: Patch[]): void {
   if (configPatches.length === 0) return;
   new EnvoyFilter(scope, `envoy-filter-${name}`, {
@@ -128,7 +135,7 @@ function envoyFilter(scope: Construct, draft: IstioDraft, name: string, configPa
 export function envoyFilters(scope: Construct, draft: IstioDraft): void {
   envoyFilter(scope, draft, "connection-manager", [connectionManager(draft), ...ticketPatch(draft)]);
   envoyFilter(scope, draft, "filter-chain", [...bodyCounter(draft), ...filterChain(draft), ...compressors(draft)]);
-  envoyFilter(scope, draft, "upstreams", upstreamHeads(draft));
-  envoyFilter(scope, draft, "virtual-hosts", virtualHosts(draft));
-  envoyFilter(scope, draft, "routes", routeExceptions(draft));
+  envoyFilterParts(scope, draft, "upstreams", upstreamHeads(draft));
+  envoyFilterParts(scope, draft, "virtual-hosts", virtualHosts(draft));
+  envoyFilterParts(scope, draft, "routes", routeExceptions(draft));
 }

@@ -63,8 +63,21 @@ function hostRules(host: HostDraft): object {
     single: host.single.length > 0 ? Object.fromEntries(host.single.map((name) => [name, true])) : undefined,
     log_agent: host.logFields.includes("userAgent") || undefined,
     log_referer: host.logFields.includes("referer") || undefined,
-    routes: Object.fromEntries([...host.routes.values()].map((route) => [route.route.name, routeRules(host, route)])),
+    rules: sharedRules(host),
   };
+}
+
+/** What is asked of routes, once for all that it is asked of. */
+function sharedRules(host: HostDraft): object[] {
+  const found = new Map<string, { routes: string[] }>();
+  for (const route of host.routes.values()) {
+    const rules = routeRules(host, route);
+    const key = JSON.stringify(rules);
+    const known = found.get(key);
+    if (known) known.routes.push(route.route.name);
+    else found.set(key, { routes: [route.route.name], ...rules });
+  }
+  return [...found.values()];
 }
 
 /** Headers of a route's answers, by whether they stand on refusals, too. */

@@ -15,6 +15,7 @@ import { routeEntries, type RouteEntry } from "../../decision/route-table";
 import { segmentsOf } from "../../policy/path-template";
 import { IDEMPOTENT } from "../../policy/kinds/upstream";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
+import { inObjects } from "../object-size";
 import { heardHeaders, longestPauseMs, throughAddress } from "../through";
 import { regexText } from "./patches";
 import { duration, formatText, metadata, hasHandshakes, MISSING, nowhere, ONCE, PREFLIGHT, REDIRECT, routeName, TOLD, UPGRADE, splitAddress } from "./names";
@@ -245,18 +246,24 @@ export function virtualService(scope: Construct, draft: IstioDraft, host: HostDr
   const entries = routeEntries(host.host.routes);
   const { secure, plain } = gatewayNames(draft);
   const lost = { route: [{ destination: { host: nowhere(draft), port: { number: 80 } } }], retries: { attempts: 0 } };
-  new VirtualService(scope, `virtual-service-${name.replace("*", "any")}`, {
-    metadata: metadata(draft, name),
-    spec: {
-      hosts: [name],
-      gateways: host.redirect ? [secure] : [secure, plain],
-      http: reachable([
-        ...preflights(host, entries, lost),
-        ...merged(entries.flatMap((entry) => forwarding(draft, host, entry))),
-        { name: routeName(name, MISSING), ...lost },
-      ]),
-    },
-  });
+  const id = `virtual-service-${name.replace("*", "any")}`;
+  const all = reachable([
+    ...preflights(host, entries, lost),
+    ...merged(entries.flatMap((entry) => forwarding(draft, host, entry))),
+    { name: routeName(name, MISSING), ...lost },
+  ]);
+  const own = { hosts: [name], gateways: host.redirect ? [secure] : [secure, plain] };
+  const [http = [], ...others] = inObjects(all);
+  if (others.length === 0) new VirtualService(scope, id, { metadata: metadata(draft, name), spec: { ...own, http } });
+  else {
+    // One beside the other they would be heeded by their age: this one says which comes first.
+    const parts = [http, ...others].map((part, i) => ({ part, ...metadata(draft, `${name}.0.${String(i + 1)}`) }));
+    const delegates = parts.map((part) => ({ delegate: { name: part.name, namespace: part.namespace } }));
+    // Istio's analyzer takes a part without a match for the last that is reached.
+    const annotations = { "galley.istio.io/analyze-suppress": "IST0130" };
+    new VirtualService(scope, id, { metadata: { ...metadata(draft, name), annotations }, spec: { ...own, http: delegates } });
+    for (const { part, ...meta } of parts) new VirtualService(scope, `${id}-${meta.name}`, { metadata: meta, spec: { http: part } });
+  }
   if (!host.redirect) return;
   // With the host's own name: a Host header may hold more than a name and a port. Of tenants the guard knows the names.
   const redirect = host.tenants ? lost : { redirect: { scheme: "https", authority: name, redirectCode: 301 } };
