@@ -1,13 +1,13 @@
 /** Models of any size, plain data that every version reads: ten routes to a service, as hosts have that many teams publish on. */
 
-const LEVELS = ["admin", "editor", "reader"];
+export const LEVELS = ["admin", "editor", "reader"];
 
 /** One of ten routes: what differs between neighbours differs here. */
-function route(n: number, versions: { templates: boolean }): object {
+function route(n: number, services: number, templates: boolean): object {
   const service = Math.floor(n / 10);
   const base = `/api/v1/team-${String(service)}/things-${String(n)}`;
   const name = `things-${String(n)}`;
-  const common = { name, service: `team-${String(service)}` };
+  const common = { name, service: `team-${String(service % services)}` };
   switch (n % 10) {
     case 0:
       return { ...common, match: { exact: [base] }, policies: { jwt: null, authorization: null } };
@@ -25,7 +25,7 @@ function route(n: number, versions: { templates: boolean }): object {
     case 3:
       return {
         ...common,
-        match: versions.templates ? { template: [`${base}/{id}/draw`] } : { prefix: [`${base}/draw`] },
+        match: templates ? { template: [`${base}/{id}/draw`] } : { prefix: [`${base}/draw`] },
       };
     case 4:
       return { ...common, match: { prefix: [base] }, policies: { timeouts: { firstByte: "5s" } } };
@@ -36,12 +36,20 @@ function route(n: number, versions: { templates: boolean }): object {
   }
 }
 
-/** As a value of a model's file; `templates`: with what came later. */
+interface ScaleOptions {
+  targets?: readonly string[];
+  /** With what came after 1667a6c. */
+  templates?: boolean;
+  /** One for ten routes where nothing is said. */
+  services?: number;
+}
+
+/** As a value of a model's file. */
 export function scaleModel(
   routes: number,
-  { targets = ["nginx", "istio"], templates = true }: { targets?: readonly string[]; templates?: boolean } = {},
+  { targets = ["nginx", "istio"], templates = true, services: most = Math.ceil(routes / 10) }: ScaleOptions = {},
 ): Record<string, unknown> {
-  const services = Array.from({ length: Math.ceil(routes / 10) }, (_, n) => [
+  const services = Array.from({ length: most }, (_, n) => [
     `team-${String(n)}`,
     { address: `team-${String(n)}.apps.svc.cluster.local:8080` },
   ]);
@@ -49,6 +57,7 @@ export function scaleModel(
     name: "scale",
     environments: ["production"],
     targets,
+    front: { kind: "alb", trustedHops: 1, networks: ["10.0.0.0/16"] },
     hosts: { "api.scale.test": {} },
     issuers: {
       main: {
@@ -62,10 +71,12 @@ export function scaleModel(
     },
     services: Object.fromEntries(services),
     policies: {
+      // The guard would be the first thing that many requests meet.
+      floodGuard: null,
       jwt: { issuers: ["main"], claimHeaders: { "x-user-id": "sub" } },
       authorization: { anyOf: [{ roles: LEVELS }] },
       rateLimit: { limits: [{ name: "calls", requests: 100, per: "1s", burst: 100, key: ["user"] }] },
     },
-    routes: Array.from({ length: routes }, (_, n) => route(n, { templates })),
+    routes: Array.from({ length: routes }, (_, n) => route(n, most, templates)),
   };
 }
