@@ -56,13 +56,35 @@ function oneLine(node: Node | null, listed = false): void {
   else for (const value of inside) oneLine(value, node.kind === "sequence");
 }
 
-const transform = (documents: Document[]): void => {
-  for (const { contents } of documents) oneLine(contents);
-};
+/** js-yaml's regular expressions raise an error at texts of a megabyte; as JSON writes them they are YAML as well. */
+const LONGEST_TEXT = 512 * 1024;
+
+/** Puts a word in the place of each text that is too long, and gives what stands for it. */
+function shortened(node: Node | null, found: Map<string, string>): void {
+  if (node?.kind === "mapping") for (const { value } of node.items) shortened(value, found);
+  else if (node?.kind === "sequence") for (const item of node.items) shortened(item, found);
+  else if (node?.kind === "scalar" && node.value.length > LONGEST_TEXT) {
+    const word = `gatewright-text-${String(found.size)}`;
+    found.set(word, JSON.stringify(node.value));
+    node.value = word;
+  }
+}
+
+function print(value: unknown): string {
+  const long = new Map<string, string>();
+  const transform = (documents: Document[]): void => {
+    for (const { contents } of documents) {
+      shortened(contents, long);
+      oneLine(contents);
+    }
+  };
+  const text = dump(value, { ...STYLE, transform });
+  return [...long].reduce((all, [word, own]) => all.replace(word, () => own), text);
+}
 
 /**
  * Objects as one stream of YAML documents. What YAML 1.1 or 1.2 would read as something else than a text is quoted: Kubernetes'
  * reader knows words and numbers of both. A value that stands twice is written twice: an anchor is no help to a reader.
  */
 export const toYaml = (...documents: readonly unknown[]): string =>
-  documents.map((d) => dump(d, { ...STYLE, transform })).join("---\n");
+  documents.map(print).join("---\n");

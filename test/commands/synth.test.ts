@@ -1,5 +1,8 @@
-import { mkdirSync, readdirSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
+import { gunzipSync } from "node:zlib";
+import { loadAll } from "js-yaml";
 import { formerSystems, writeFiles } from "../../lib/commands/synth";
 import type { Diagnostic } from "../../lib/diagnostics";
 import { expectDiagnostics, removeTemporaryDirectories, small, temporaryDirectory, writeIn } from "../support";
@@ -88,14 +91,61 @@ describe("synth stops at an unenforceable policy", () => {
   });
 });
 
+/** Routes that each answer with a text of their own, which nothing makes shorter. */
+const withTexts = (count: number): { name: string; match: { exact: string[] }; respond: { status: number; body: string } }[] =>
+  Array.from({ length: count }, (_, i) => {
+    const lines = Array.from({ length: 64 }, (_, j) =>
+      createHash("sha256")
+        .update(`${String(i)} ${String(j)}`)
+        .digest("base64"),
+    );
+    return {
+      name: `r${String(i)}`,
+      match: { exact: [`/r${String(i)}`] },
+      respond: { status: 200, body: lines.join("") },
+    };
+  });
+
+test("many routes of a host are several objects, in the order of the first", async () => {
+  const file = modelFile(small({ targets: ["istio"], environments: ["production"], routes: withTexts(200) }));
+  const out = path.join(temporaryDirectory(), "out");
+  expect((await run("synth", file, "--out", out)).code).toBe(0);
+  const text = readFileSync(path.join(out, "istio/shop/production/routes.yaml"), "utf8");
+  interface Service {
+    kind: string;
+    metadata: { name: string };
+    spec: { hosts?: string[]; http: { name?: string; delegate?: { name: string } }[] };
+  }
+  const services = loadAll(text) as Service[];
+  const parts = services.filter(({ kind, spec }) => kind === "VirtualService" && spec.hosts === undefined);
+  const root = services.find(({ spec }) => spec.http.some(({ delegate }) => delegate));
+  expect(parts.length).toBeGreaterThan(2);
+  expect(root?.spec.http.map(({ delegate }) => delegate?.name)).toEqual(parts.map(({ metadata }) => metadata.name));
+  for (const part of parts) expect(JSON.stringify(part).length).toBeLessThan(256 * 1024);
+  const names = parts.flatMap(({ spec }) => spec.http.map(({ name }) => name));
+  expect(names).toHaveLength(201);
+  expect(names.at(-1)).toMatch(/-missing$/);
+});
+
+test("a plan that is large is packed, and unpacked it is the plan", async () => {
+  const value = small({ targets: ["node-gateway"], environments: ["production"], routes: withTexts(100) });
+  const out = path.join(temporaryDirectory(), "out");
+  const ran = await run("synth", modelFile(value), "--out", out, "--json");
+  const { diagnostics } = JSON.parse(ran.out) as { diagnostics: Diagnostic[] };
+  expectDiagnostics(diagnostics, [{ code: "plan/object-large", at: "shop/targets" }]);
+  const folder = path.join(out, "kubernetes/shop/production");
+  const objects = loadAll(readFileSync(path.join(folder, "node-gateway.yaml"), "utf8"));
+  const map = objects.find((o) => (o as { kind: string }).kind === "ConfigMap") as {
+    binaryData: Record<string, string>;
+  };
+  const packed = Buffer.from(map.binaryData["plan.json.gz"] ?? "", "base64");
+  const plan = readFileSync(path.join(folder, "node-gateway/plan.json"), "utf8");
+  expect(JSON.parse(gunzipSync(packed).toString("utf8"))).toEqual(JSON.parse(plan));
+  expect(JSON.stringify(objects)).toContain('"args":["/plan/plan.json.gz"]');
+});
+
 test("an object that no cluster takes is an error", async () => {
-  const respond = { status: 200, body: "x".repeat(3_000) };
-  const routes = Array.from({ length: 400 }, (_, i) => ({
-    name: `r${String(i)}`,
-    match: { exact: [`/r${String(i)}`] },
-    respond,
-  }));
-  const file = modelFile(small({ targets: ["istio"], environments: ["production"], routes }));
+  const file = modelFile(small({ targets: ["node-gateway"], environments: ["production"], routes: withTexts(400) }));
   const out = path.join(temporaryDirectory(), "out");
   const ran = await run("synth", file, "--out", out, "--json");
   const { diagnostics } = JSON.parse(ran.out) as { diagnostics: Diagnostic[] };
@@ -271,7 +321,7 @@ test("systems that are no more are told by their files' first line, and what a h
   expect(
     writeFiles(out, [{ path: "istio/shop/production/routes.yaml", content: made("shop") }], ["shop", ...former]),
   ).toEqual({
-    written: 0,
+    written: [],
     removed: 2,
   });
   expect(Object.keys(filesBelow(out)).sort()).toEqual([

@@ -4,7 +4,7 @@ import net, { type AddressInfo } from "node:net";
 import path from "node:path";
 import pino from "pino";
 import { startFilter } from "../../lib/filter/server";
-import type { FilterPlan } from "../../lib/decision/filter-plan";
+import { readPlan } from "../../lib/decision/plan-text";
 import { makeCertificates } from "../../lib/conformance/certificates";
 import { knownSystem } from "../conformance/systems";
 import type { Drill, Run } from "./drill";
@@ -93,7 +93,7 @@ const noHello: Drill = {
     const read = (name: string): string => readFileSync(path.join(run.directory, name), "utf8");
     const files = compiledFiles({ keysUrl: "http://127.0.0.1:1/keys", target: "node-gateway" });
     const filter = await startFilter({
-      plan: JSON.parse(files.find((f) => f.path.endsWith("plan.json"))?.content ?? "") as FilterPlan,
+      plan: readPlan(files.find((f) => f.path.endsWith("plan.json"))?.content ?? ""),
       ...{ host: "127.0.0.1", port: 0, redis: "redis://127.0.0.1:1", log: pino({ level: "silent" }) },
       gateway: { http: 0, https: 0, certificate: { cert: read("tls.crt"), key: read("tls.key") } },
     });

@@ -34,7 +34,7 @@ const badPlan: Drill = {
       "an empty file": "",
       "another format": JSON.stringify({ ...value, formatVersion: 99 }),
       "no hosts": JSON.stringify({ ...value, hosts: undefined }),
-      "a policy that nobody knows": plan.replaceAll('"kind": "jwt"', '"kind": "jwtt"'),
+      "a policy that nobody knows": plan.replaceAll('"jwt": [', '"jwtt": ['),
     };
     let refused = 0;
     for (const [what, text] of Object.entries(bad)) {

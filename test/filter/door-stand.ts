@@ -4,7 +4,7 @@ import pino from "pino";
 import { formatDiagnostic } from "../../lib/diagnostics";
 import { startFilter, type RunningFilter } from "../../lib/filter/server";
 import type { GatewayInput, GatewayModel } from "../../lib/model";
-import type { FilterPlan } from "../../lib/decision/filter-plan";
+import { readPlan } from "../../lib/decision/plan-text";
 import { compile } from "../../lib/targets";
 import { startKeyServer } from "../../lib/conformance/parts/key-server";
 import { ISSUER, goodKeys, keySet, make, type Making } from "../identity/token-maker";
@@ -226,7 +226,7 @@ export async function startStand(): Promise<Stand> {
     for (const form of FORMS) {
       const file = value.files.find(({ path }) => path.startsWith(PLAN_OF[form]) && path.endsWith("filter.json"));
       const filter = await startFilter({
-        plan: JSON.parse(file?.content ?? "") as FilterPlan,
+        plan: readPlan(file?.content ?? ""),
         host: "127.0.0.1",
         port: 0,
         // Nothing listens there: no promise of this model needs the shared store.

@@ -1,5 +1,6 @@
 import type { GatewayInput } from "../../lib/model";
 import type { FilterPlan } from "../../lib/decision/filter-plan";
+import { readPlan } from "../../lib/decision/plan-text";
 import type { ConfiguredPolicy, Route } from "../../lib/decision/gateway";
 import { compile } from "../../lib/targets";
 import { longestAnswerMs, throughAddress } from "../../lib/targets/through";
@@ -55,7 +56,7 @@ describe("the filter's plan", () => {
   const planFor = (target: string): FilterPlan => {
     const { value } = compile(goodModel({ ...input, targets: [target] }), "production");
     const file = value?.files.find((f) => /(filter|plan)\.json$/.test(f.path));
-    return JSON.parse(file?.content ?? "{}") as FilterPlan;
+    return readPlan(file?.content ?? "{}");
   };
   const kindsOf = (plan: FilterPlan, host: number): Record<string, string[]> =>
     Object.fromEntries((plan.hosts[host]?.routes ?? []).map((r) => [r.name, r.policies.map((p) => p.kind).sort()]));
