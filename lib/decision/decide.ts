@@ -115,19 +115,11 @@ const NEEDS_UPSTREAM = ({ kind }: ConfiguredPolicy): boolean => {
 };
 
 const registryOrder = new Map(KINDS.map((kind, i) => [kind.kind, i]));
-const ordered = new WeakMap<Host | Route, ConfiguredPolicy[]>();
 
-/** The host's and the route's policies in the order of the phases; kinds of one phase in the registry's order. */
-export function policiesInOrder(host: Host, route?: Route): ConfiguredPolicy[] {
-  const key = route ?? host;
-  let policies = ordered.get(key);
-  if (!policies) {
-    const own = (route?.policies ?? []).filter((p) => !(route?.respond && NEEDS_UPSTREAM(p)));
-    const order = (p: ConfiguredPolicy): number => phaseNumber(p.kind) * 100 + (registryOrder.get(p.kind) ?? 0);
-    policies = [...host.policies, ...own].sort((a, b) => order(a) - order(b));
-    ordered.set(key, policies);
-  }
-  return policies;
+function sorted(host: Host, route: Route | undefined): ConfiguredPolicy[] {
+  const own = (route?.policies ?? []).filter((p) => !(route?.respond && NEEDS_UPSTREAM(p)));
+  const order = (p: ConfiguredPolicy): number => phaseNumber(p.kind) * 100 + (registryOrder.get(p.kind) ?? 0);
+  return [...host.policies, ...own].sort((a, b) => order(a) - order(b));
 }
 
 /** A policy that has a word on requests, ready to be asked. */
@@ -140,32 +132,42 @@ interface Asked {
 }
 
 interface Chain {
+  policies: readonly ConfiguredPolicy[];
   asked: readonly Asked[];
   /** What every answer carries, whatever phase made it. */
   ofAnswers: readonly Asked[];
 }
 
-const chains = new WeakMap<Host | Route, Chain>();
-
-function chainOf(host: Host, route: Route | undefined): Chain {
-  const key = route ?? host;
-  let chain = chains.get(key);
-  if (!chain) {
-    const asked = policiesInOrder(host, route).flatMap((policy): Asked[] => {
-      const kind = kindNamed(policy.kind) as PolicyKind;
-      const ofRoute = PHASES[kind.phase] > PHASES.route;
-      return kind.decide ? [{ kind, config: policy.config, decide: kind.decide.bind(kind), ofRoute }] : [];
-    });
-    const of = (phase: Phase): Asked[] => asked.filter(({ kind }) => kind.phase === phase);
-    chain = {
-      asked: asked.filter(({ kind }) => kind.phase !== "response"),
-      // Whoever answers preflights adds to the other answers as well.
-      ofAnswers: [...of("cors"), ...of("response")],
-    };
-    chains.set(key, chain);
-  }
-  return chain;
+function newChain(host: Host, route: Route | undefined): Chain {
+  const policies = sorted(host, route);
+  const asked = policies.flatMap((policy): Asked[] => {
+    const kind = kindNamed(policy.kind) as PolicyKind;
+    const ofRoute = PHASES[kind.phase] > PHASES.route;
+    return kind.decide ? [{ kind, config: policy.config, decide: kind.decide.bind(kind), ofRoute }] : [];
+  });
+  const of = (phase: Phase): Asked[] => asked.filter(({ kind }) => kind.phase === phase);
+  return {
+    policies,
+    asked: asked.filter(({ kind }) => kind.phase !== "response"),
+    // Whoever answers preflights adds to the other answers as well.
+    ofAnswers: [...of("cors"), ...of("response")],
+  };
 }
+
+const NO_ROUTE: readonly ConfiguredPolicy[] = [];
+
+/** Of a host's routes that answer themselves, and of the others: those that share policies share what follows from them. */
+const chainsOf = once((host: Host) => ({
+  answering: once((_: readonly ConfiguredPolicy[], route?: Route) => newChain(host, route)),
+  others: once((_: readonly ConfiguredPolicy[], route?: Route) => newChain(host, route)),
+}));
+
+const chainOf = (host: Host, route: Route | undefined): Chain =>
+  chainsOf(host)[route?.respond ? "answering" : "others"](route?.policies ?? NO_ROUTE, route);
+
+/** The host's and the route's policies in the order of the phases; kinds of one phase in the registry's order. */
+export const policiesInOrder = (host: Host, route?: Route): readonly ConfiguredPolicy[] =>
+  chainOf(host, route).policies;
 
 const NOT_FOUND = { status: 404, message: "There is nothing here." };
 

@@ -55,15 +55,24 @@ export function readPlan(text: string): FilterPlan {
       configs.map((config, i) => [`${kind}/${String(i)}`, { kind, config } as ConfiguredPolicy] as const),
     ),
   );
+  const policyOf = (name: string): ConfiguredPolicy => {
+    const policy = known.get(name);
+    if (!policy) throw new Error(`The plan names a policy "${name}", which it does not have.`);
+    return policy;
+  };
+  // Whoever has the same ones has one list: what follows from it is found out once.
+  const lists = new Map<string, ConfiguredPolicy[]>();
+  const listOf = (names: readonly string[]): ConfiguredPolicy[] => {
+    const key = names.join(" ");
+    const list = lists.get(key) ?? names.map(policyOf);
+    lists.set(key, list);
+    return list;
+  };
   const resolved = <T extends { policies: readonly string[] }>(
     item: T,
   ): Omit<T, "policies"> & { policies: ConfiguredPolicy[] } => ({
     ...item,
-    policies: item.policies.map((name) => {
-      const policy = known.get(name);
-      if (!policy) throw new Error(`The plan names a policy "${name}", which it does not have.`);
-      return policy;
-    }),
+    policies: listOf(item.policies),
   });
   const host = (of: HostText): PlannedHost => ({ ...resolved(of), routes: of.routes.map(resolved) });
   return { ...rest, ...(otherHosts && { otherHosts: host(otherHosts) }), hosts: hosts.map(host) };

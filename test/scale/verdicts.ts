@@ -7,6 +7,7 @@ import type { System } from "../../lib/conformance/system";
 import type { Stand } from "../../lib/conformance/stands/stand";
 import { toWire } from "../../lib/conformance/wire";
 import { LEVELS, scaleModel } from "../bench/parts/scale-model";
+import { programsOf } from "../bench/parts/usage";
 import { STANDS } from "../conformance/stands";
 import { TRUST } from "../conformance/trust";
 import { differences, type Observation } from "../fuzz/observe";
@@ -98,7 +99,11 @@ async function withStand<T>(target: string, system: System, use: (stand: Stand) 
   const begun = performance.now();
   const stand = await STANDS[target]?.({ system, environment: "production", replicas: 1 });
   if (!stand || "unavailable" in stand) throw new Error(`${target} cannot be had here.`);
-  process.stderr.write(`${target} is up after ${((performance.now() - begun) / 1000).toFixed(0)} s\n`);
+  const used = [...programsOf(process.pid)].map(
+    ([name, { cpu, mib }]) => `${name} ${cpu.toFixed(1)} s of CPU, ${mib.toFixed(0)} MiB`,
+  );
+  const seconds = ((performance.now() - begun) / 1000).toFixed(0);
+  process.stdout.write(`${target} is up after ${seconds} s: ${used.join("; ") || "nothing beside this process"}\n`);
   try {
     return await use(stand);
   } finally {

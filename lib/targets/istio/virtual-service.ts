@@ -258,10 +258,9 @@ export function virtualService(scope: Construct, draft: IstioDraft, host: HostDr
   else {
     // One beside the other they would be heeded by their age: this one says which comes first.
     const parts = [http, ...others].map((part, i) => ({ part, ...metadata(draft, `${name}.0.${String(i + 1)}`) }));
-    const delegates = parts.map((part) => ({ delegate: { name: part.name, namespace: part.namespace } }));
-    // Istio's analyzer takes a part without a match for the last that is reached.
-    const annotations = { "galley.istio.io/analyze-suppress": "IST0130" };
-    new VirtualService(scope, id, { metadata: { ...metadata(draft, name), annotations }, spec: { ...own, http: delegates } });
+    // Istio's analyzer takes a part without a match of its own for the last that is reached.
+    const delegates = parts.map((part) => ({ match: [{ statPrefix: part.name }], delegate: { name: part.name, namespace: part.namespace } }));
+    new VirtualService(scope, id, { metadata: metadata(draft, name), spec: { ...own, http: delegates } });
     for (const { part, ...meta } of parts) new VirtualService(scope, `${id}-${meta.name}`, { metadata: meta, spec: { http: part } });
   }
   if (!host.redirect) return;

@@ -25,6 +25,21 @@ export function cpuUs(pid: number): number {
   return childrenOf(pid).reduce((sum, child) => sum + cpuUs(child), own);
 }
 
+/** All that a process has started and that still runs, by what programs are called: CPU time in seconds, resident MiB. */
+export function programsOf(pid: number): Map<string, { cpu: number; mib: number }> {
+  const found = new Map<string, { cpu: number; mib: number }>();
+  const add = (child: number): void => {
+    const name = readFileSync(`/proc/${String(child)}/comm`, "utf8").trim();
+    const fields = stat(child);
+    const { cpu = 0, mib = 0 } = found.get(name) ?? {};
+    const own = ((Number(fields[11]) + Number(fields[12])) * TICK_US) / 1e6;
+    found.set(name, { cpu: cpu + own, mib: mib + rssMib(child) });
+    childrenOf(child).forEach(add);
+  };
+  childrenOf(pid).forEach(add);
+  return found;
+}
+
 /** CPU time that a core has spent in programs; interrupts are nobody's. */
 export function busyUs(core: number): number {
   const line = readFileSync("/proc/stat", "utf8")
