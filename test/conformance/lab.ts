@@ -326,6 +326,7 @@ export default defineGateway({
     { name: "book", match: { template: ["/shelves/{shelf}/books/{book}"] }, service: "two" },
     { name: "new-books", match: { template: ["/shelves/{shelf}/books/new"] }, service: "one" },
     { name: "first-book", match: { exact: ["/shelves/1/books/1"], methods: ["GET"] }, service: "one" },
+    { name: "any-two-new", match: { template: ["/{a}/between/new"] }, service: "one" },
     { name: "any-two", match: { template: ["/{a}/between/{b}"] }, service: "two" },
     // Headers that are there, absent, or one of several.
     { name: "tiers", match: { prefix: ["/tiers"], headers: { "x-tier": { type: "Absent" } } }, service: "one" },

@@ -20,6 +20,13 @@ export const HEADERS = ["x-version", "x-own", "x-team", "x-user-id", "x-roles", 
 
 const path = (r: Random): string => `/${Array.from({ length: 1 + r.below(3) }, () => r.pick(...SEGMENTS)).join("/")}`;
 
+/** The same with a variable in the place of one segment or two. */
+function templated(r: Random, own: string): string {
+  const segments = own.split("/").slice(1);
+  const at = r.below(segments.length);
+  return `/${segments.map((s, i) => (i === at || r.chance(0.2) ? `{v${String(i)}}` : s)).join("/")}`;
+}
+
 const sizes = ["16B", "100B", "1KiB"];
 
 function limits(r: Random, route: string): Policies["rateLimit"] {
@@ -162,21 +169,24 @@ function hostPolicies(r: Random): HostPolicies {
 }
 
 function route(r: Random, i: number): GatewayInput["routes"][number] {
-  // Some are words of nginx, Envoy or JavaScript.
+  // Some are words of nginx, Envoy or JavaScript, and some have another's in them.
   const name = r.chance(0.15)
     ? (["default", "if", "constructor", "missing", "server"][i] ?? "location")
-    : `r${String(i)}`;
+    : r.pick(`r${String(i)}`, `r${"-x".repeat(i)}`);
   const exact = r.chance(0.25) ? [path(r) + (r.chance(0.2) ? "/" : "")] : [];
-  const prefix = exact.length === 0 || r.chance(0.2) ? [r.chance(0.08) ? "/" : path(r)] : [];
+  const template = r.chance(0.2) ? [templated(r, path(r))] : [];
+  const onlyPrefix = exact.length === 0 && template.length === 0;
+  const prefix =
+    onlyPrefix || r.chance(0.2) ? [r.chance(0.08) ? "/" : path(r), ...(r.chance(0.2) ? [path(r)] : [])] : [];
   const methods = r.maybe(0.25, () =>
     r.pick(["GET" as const], ["POST" as const, "PUT" as const], ["GET" as const, "HEAD" as const]),
   );
   const headers = r.maybe(0.1, () => ({ "x-version": r.pick("2", "2.0") }));
   const way = r.below(12);
-  const own = policies(r, name, prefix.length === 1 && exact.length === 0 ? prefix[0] : undefined);
+  const own = policies(r, name, prefix.length === 1 && onlyPrefix ? prefix[0] : undefined);
   return {
     name,
-    match: { exact, prefix, ...(methods && { methods }), ...(headers && { headers }) },
+    match: { exact, template, prefix, ...(methods && { methods }), ...(headers && { headers }) },
     ...(way === 0
       ? { respond: { status: r.pick(200, 202, 404), body: '{"own":true}' } }
       : way === 1

@@ -38,7 +38,8 @@ const BODIES: readonly ((r: Random) => RequestSpec["body"])[] = [
 function pathOf(r: Random, input: GatewayInput, host: string): string {
   const { match } = r.pick(...input.routes);
   const base = r.chance(0.9) ? (input.hosts[host]?.basePath ?? "") : "";
-  const known = base + r.pick(...(match.exact ?? []), ...(match.prefix ?? []), "/nowhere");
+  const filled = (match.template ?? []).map((t) => t.replace(/\{\w+\}/g, () => r.pick(...SEGMENTS, "7", "")));
+  const known = base + r.pick(...(match.exact ?? []), ...(match.prefix ?? []), ...filled, "/nowhere");
   const tail = r.pick(
     "",
     "",

@@ -108,9 +108,9 @@ export const placeOf = (path: PathMatch): PathMatch =>
 function preflightLines(here: readonly RouteEntry[]): string[] {
   if (here.some(({ path }) => path.type !== "PathTemplate")) return ["if ($gateway_preflight) { return 204; }"];
   return [
-    "set $gateway_asked $gateway_preflight;",
+    'set $gateway_asked "$gateway_preflight:";',
     ...here.map(({ path }) => `if ($gateway_path ~ "${pathExpression(path)}") { set $gateway_asked "\${gateway_asked}1"; }`),
-    'if ($gateway_asked ~ "^11") { return 204; }',
+    'if ($gateway_asked ~ "^1:1") { return 204; }',
   ];
 }
 
