@@ -159,7 +159,7 @@ async function minimised(
     ? alone
     : await shrink(specs, (list) => (list.length > 0 ? diverges(list) : Promise.resolve(undefined)), 40);
   const keeps = (spec: Partial<RequestSpec>): boolean =>
-    ["scheme", "method", "host", "path", "headers", "client", "websocket"].every((k) => k in spec);
+    ["scheme", "httpVersion", "method", "host", "path", "headers", "client", "websocket"].every((k) => k in spec);
   const small = await shrink(
     few,
     (list) => (list.length > 0 && list.every(keeps) ? diverges(list) : Promise.resolve(undefined)),

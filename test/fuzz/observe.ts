@@ -90,9 +90,10 @@ export function differences(spec: RequestSpec, decided: Observation, real: Obser
   const toService = decided.seen.flatMap((s, i) =>
     differ("to the service", table(s.headers), table(real.seen[i]?.headers ?? [])),
   );
-  // Envoy's own answers to HEAD do not say what their body would be, and how it could be compressed.
+  // Envoy's own answers without a body do not say what it would be, and how it could be compressed.
+  const bodiless = spec.method === "HEAD" || isPreflight(spec);
   const untold =
-    spec.method === "HEAD" && decided.seen.length === 0
+    bodiless && decided.seen.length === 0
       ? /^to the client (content-type: application\/json \| none|vary: (none|origin) \| accept-encoding(, origin)?)$/
       : /^$/;
   const toClient = differ("to the client", table(oracle.headers), table(real.answer.headers)).filter(

@@ -15,8 +15,8 @@ const DIFFERENCE = {
   name: "istio-native-jwt",
   text:
     "a missing token, another audience or another type of token is 403 instead of 401; a token without expiry, or " +
-    "spelled in another way, passes; the scheme must be written Bearer; keys are " +
-    "refreshed by istiod every 20 minutes",
+    "spelled in another way, passes; the scheme must be written Bearer; what looks like a preflight is 403 on a host without cors; " +
+    "keys are refreshed by istiod every 20 minutes",
 };
 
 /**

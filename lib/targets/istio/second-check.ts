@@ -72,7 +72,10 @@ function operationsOf(draft: IstioDraft, host: HostDraft, of: (rules: JwtConfig[
   const all = new Map<string, Operation>();
   for (const [i, entry] of ways.entries.entries()) {
     if (!of(issuersOf(draft, host.routes.get(entry.route.name) as RouteDraft)) || !isPlain(entry, ways)) continue;
-    for (const { methods, notPaths } of operations(ways, i)) {
+    for (const { methods: taken, notPaths } of operations(ways, i)) {
+      // Istio looks at no token of what may be a preflight: where none is answered, it is a request as any other.
+      const methods = host.cors ? taken : taken.filter((method) => method !== "OPTIONS");
+      if (methods.length === 0) continue;
       const some = { ...(methods.length < METHODS.length && { methods }), ...(notPaths.length > 0 && { notPaths }) };
       const key = JSON.stringify(some);
       const known = all.get(key);
