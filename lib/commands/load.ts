@@ -4,7 +4,7 @@ import type { GatewayModel } from "../model";
 import { workloads } from "../charts";
 import { nearest } from "../model/problems";
 import { compile, DIFFERENCES, type Compiled, type OutputFile } from "../targets";
-import { APPLIED_BYTES, LARGEST_BYTES } from "../targets/object-size";
+import { APPLIED_BYTES, bytesOf, LARGEST_BYTES } from "../targets/object-size";
 import { loadModels } from "./models";
 
 function unusedAcceptances(file: string, model: GatewayModel, used: ReadonlySet<string>): Diagnostic[] {
@@ -28,18 +28,23 @@ function unusedAcceptances(file: string, model: GatewayModel, used: ReadonlySet<
     });
 }
 
+/** Below it no object is too large, whatever is escaped in it. */
+const SUSPECT_BYTES = APPLIED_BYTES / 6;
+
 /** Objects that nobody takes, and those that `kubectl apply` takes in one way alone. */
 function largeObjects(system: string, files: readonly OutputFile[]): Diagnostic[] {
   return files
-    .filter(({ path, content }) => path.endsWith(".yaml") && Buffer.byteLength(content) > APPLIED_BYTES)
+    .filter(({ path, content }) => path.endsWith(".yaml") && Buffer.byteLength(content) > SUSPECT_BYTES)
     .flatMap(({ path, content }) => content.split(/^---$/m).map((text) => ({ path, text })))
-    .filter(({ text }) => Buffer.byteLength(text) > APPLIED_BYTES)
+    .filter(({ text }) => Buffer.byteLength(text) > SUSPECT_BYTES)
     .flatMap(({ path, text }) => {
-      const object = load(text) as { kind: string; metadata: { name: string } };
-      const bytes = Buffer.byteLength(JSON.stringify(object));
-      if (bytes <= APPLIED_BYTES) return [];
+      const object = load(text) as { kind?: string; metadata?: { name: string } };
+      const bytes = bytesOf(object);
+      // Values that are merged into others' settings are no object.
+      if (bytes <= APPLIED_BYTES || object.kind === undefined || !object.metadata) return [];
+      const { kind, metadata } = object;
       const say = (code: "plan/object-too-large" | "plan/object-large", most: number, fix: string): Diagnostic[] => {
-        const why = `${object.kind} ${object.metadata.name} in ${path} has ${String(bytes)} bytes; ${String(most)} are taken.`;
+        const why = `${kind} ${metadata.name} in ${path} has ${String(bytes)} bytes; ${String(most)} are taken.`;
         return [diagnostic(code, `${system}/targets`, why, fix)];
       };
       const shorter = "ivide the model into several systems, or shorten schemas, keys and texts.";

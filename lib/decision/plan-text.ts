@@ -38,16 +38,20 @@ export function writePlan({ hosts, otherHosts, ...rest }: FilterPlan): string {
   return `${JSON.stringify({ ...rest, policies, ...texts } satisfies PlanText, null, 2)}\n`;
 }
 
+const isLists = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && Object.values(value).every(Array.isArray);
+
 /** Reads a plan as `synth` wrote it; throws where it is none, or of another release. */
 export function readPlan(text: string): FilterPlan {
   const found = JSON.parse(text) as (Partial<PlanText> & { formatVersion?: number }) | null;
-  if (!found?.hosts) throw new Error("This is no plan.");
+  if (!found || !Array.isArray(found.hosts)) throw new Error("This is no plan.");
   if (found.formatVersion !== FORMAT_VERSION) {
     throw new Error(
       `The plan's format is ${String(found.formatVersion)}, this filter reads ${String(FORMAT_VERSION)}.`,
     );
   }
   const { policies, hosts, otherHosts, ...rest } = found as PlanText;
+  if (!isLists(policies)) throw new Error("This is no plan.");
   const strange = Object.keys(policies).find((name) => !KINDS.some(({ kind }) => kind === name));
   if (strange !== undefined) throw new Error(`This filter knows no policy "${strange}".`);
   const known = new Map<string, ConfiguredPolicy>(

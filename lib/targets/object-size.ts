@@ -9,16 +9,22 @@ export const LARGEST_BYTES = 1024 ** 2;
 
 const ROOM_BYTES = 16 * 1024;
 
+/** Bytes of a value as kubectl writes it: Go's JSON escapes what HTML would take for its own. */
+export function bytesOf(value: unknown): number {
+  const text = JSON.stringify(value);
+  const escaped = text.match(/[<>&]/g)?.length ?? 0;
+  return Buffer.byteLength(text) + escaped * ("\\u003c".length - 1);
+}
+
 /** Whether an object may hold this value. */
-export const fitsObject = (value: unknown): boolean =>
-  Buffer.byteLength(JSON.stringify(value)) <= APPLIED_BYTES - ROOM_BYTES;
+export const fitsObject = (value: unknown): boolean => bytesOf(value) <= APPLIED_BYTES - ROOM_BYTES;
 
 /** Items of a list in their order, in as few objects as may be. */
 export function inObjects<T>(items: readonly T[]): T[][] {
   const parts: T[][] = [[]];
   let bytes = 0;
   for (const item of items) {
-    const own = Buffer.byteLength(JSON.stringify(item)) + 1;
+    const own = bytesOf(item) + 1;
     if (bytes + own > APPLIED_BYTES - ROOM_BYTES && bytes > 0) {
       parts.push([]);
       bytes = 0;

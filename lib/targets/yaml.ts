@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   COLLECTION_STYLE,
   DEFAULT_SCALAR_STYLE_RULES,
@@ -59,13 +60,22 @@ function oneLine(node: Node | null, listed = false): void {
 /** js-yaml's regular expressions raise an error at texts of a megabyte; as JSON writes them they are YAML as well. */
 const LONGEST_TEXT = 512 * 1024;
 
+const WORD = /gatewright-text-[0-9a-f]{64}/g;
+
+/** As JSON has it, without characters that YAML does not take, or reads otherwise. */
+const doubleQuoted = (text: string): string =>
+  JSON.stringify(text).replace(
+    /[\u007f-\u009f\u2028\u2029\ufeff]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+
 /** Puts a word in the place of each text that is too long, and gives what stands for it. */
 function shortened(node: Node | null, found: Map<string, string>): void {
   if (node?.kind === "mapping") for (const { value } of node.items) shortened(value, found);
   else if (node?.kind === "sequence") for (const item of node.items) shortened(item, found);
   else if (node?.kind === "scalar" && node.value.length > LONGEST_TEXT) {
-    const word = `gatewright-text-${String(found.size)}`;
-    found.set(word, JSON.stringify(node.value));
+    const word = `gatewright-text-${createHash("sha256").update(node.value).digest("hex")}`;
+    found.set(word, doubleQuoted(node.value));
     node.value = word;
   }
 }
@@ -79,12 +89,11 @@ function print(value: unknown): string {
     }
   };
   const text = dump(value, { ...STYLE, transform });
-  return [...long].reduce((all, [word, own]) => all.replace(word, () => own), text);
+  return long.size === 0 ? text : text.replace(WORD, (word) => long.get(word) ?? word);
 }
 
 /**
  * Objects as one stream of YAML documents. What YAML 1.1 or 1.2 would read as something else than a text is quoted: Kubernetes'
  * reader knows words and numbers of both. A value that stands twice is written twice: an anchor is no help to a reader.
  */
-export const toYaml = (...documents: readonly unknown[]): string =>
-  documents.map(print).join("---\n");
+export const toYaml = (...documents: readonly unknown[]): string => documents.map(print).join("---\n");

@@ -5,6 +5,7 @@ import { gunzipSync } from "node:zlib";
 import { loadAll } from "js-yaml";
 import { formerSystems, writeFiles } from "../../lib/commands/synth";
 import type { Diagnostic } from "../../lib/diagnostics";
+import { bytesOf } from "../../lib/targets/object-size";
 import { expectDiagnostics, removeTemporaryDirectories, small, temporaryDirectory, writeIn } from "../support";
 import { filesBelow, LAB, modelFile, run, SERHAFEN } from "./run";
 
@@ -92,7 +93,9 @@ describe("synth stops at an unenforceable policy", () => {
 });
 
 /** Routes that each answer with a text of their own, which nothing makes shorter. */
-const withTexts = (count: number): { name: string; match: { exact: string[] }; respond: { status: number; body: string } }[] =>
+const withTexts = (
+  count: number,
+): { name: string; match: { exact: string[] }; respond: { status: number; body: string } }[] =>
   Array.from({ length: count }, (_, i) => {
     const lines = Array.from({ length: 64 }, (_, j) =>
       createHash("sha256")
@@ -121,10 +124,51 @@ test("many routes of a host are several objects, in the order of the first", asy
   const root = services.find(({ spec }) => spec.http.some(({ delegate }) => delegate));
   expect(parts.length).toBeGreaterThan(2);
   expect(root?.spec.http.map(({ delegate }) => delegate?.name)).toEqual(parts.map(({ metadata }) => metadata.name));
+  // Applied one by one: what it names is there before it.
+  expect(services.indexOf(root as Service)).toBeGreaterThan(services.indexOf(parts.at(-1) as Service));
   for (const part of parts) expect(JSON.stringify(part).length).toBeLessThan(256 * 1024);
   const names = parts.flatMap(({ spec }) => spec.http.map(({ name }) => name));
   expect(names).toHaveLength(201);
   expect(names.at(-1)).toMatch(/-missing$/);
+});
+
+test.each<[string, ReturnType<typeof withTexts>, object]>([
+  [
+    "texts that kubectl escapes",
+    withTexts(300).map((route) => ({ ...route, respond: { status: 200, body: "<p>&</p>".repeat(100) } })),
+    {},
+  ],
+  [
+    "preflights of many paths",
+    withTexts(2500).map((route) => ({
+      ...route,
+      match: { ...route.match, methods: ["GET"] },
+      respond: { status: 200, body: "" },
+    })),
+    { cors: { origins: ["https://app.shop.test"] } },
+  ],
+])("no VirtualService is larger than kubectl takes: %s", async (_, routes, policies) => {
+  const value = small({ targets: ["istio"], environments: ["production"], routes, policies });
+  const out = path.join(temporaryDirectory(), "out");
+  const ran = await run("synth", modelFile(value), "--out", out, "--json");
+  const { diagnostics } = JSON.parse(ran.out) as { diagnostics: Diagnostic[] };
+  expectDiagnostics(
+    diagnostics.filter(({ why }) => why.includes("VirtualService")),
+    [],
+  );
+  const text = readFileSync(path.join(out, "istio/shop/production/routes.yaml"), "utf8");
+  const sizes = loadAll(text).map(bytesOf);
+  expect(sizes.length).toBeGreaterThan(3);
+  expect(Math.max(...sizes)).toBeLessThan(256 * 1024);
+});
+
+test("values that are no object may be large", async () => {
+  const labels = (n: number): Record<string, string> =>
+    Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`label${String(n)}x${String(i)}`, "x".repeat(40)]));
+  const routes = withTexts(3).map((route, n) => ({ ...route, labels: labels(n) }));
+  const file = modelFile(small({ targets: ["istio"], environments: ["production"], routes }));
+  const { diagnostics } = JSON.parse((await run("check", file, "--json")).out) as { diagnostics: Diagnostic[] };
+  expectDiagnostics(diagnostics, []);
 });
 
 test("a plan that is large is packed, and unpacked it is the plan", async () => {

@@ -40,6 +40,8 @@ test("small structures stand in a line, long ones and texts of several lines do 
 });
 
 test("a text of megabytes is written as well", () => {
-  const value = { data: { one: '"x" $& ü\n'.repeat(300_000), two: "y".repeat(2_000_000), three: "z" } };
+  const value = {
+    data: { one: '"x" $& ü\n'.repeat(300_000), two: `\u007f\u0085\u009f\u2028${"y".repeat(2_000_000)}`, three: "z" },
+  };
   for (const version of ["1.1", "1.2"] as const) expect(parse(toYaml(value), { version })).toEqual(value);
 });

@@ -113,7 +113,10 @@ function upstreamHeads({ input: { gateway, model }, backendGrpc }: IstioDraft): 
   }));
 }
 
-/** Patches that know nothing of each other, in as many objects as it takes. */
+/**
+ * Patches that know nothing of each other, in as many objects as it takes. A part that is written no more may stay in a cluster
+ * for ever: only what then does no harm is divided.
+ */
 function envoyFilterParts(scope: Construct, draft: IstioDraft, name: string, patches: Patch[]): void {
   for (const [i, part] of inObjects(patches).entries())
     envoyFilter(scope, draft, i === 0 ? name : `${name}-${String(i + 1)}`, part);
@@ -136,6 +139,6 @@ export function envoyFilters(scope: Construct, draft: IstioDraft): void {
   envoyFilter(scope, draft, "connection-manager", [connectionManager(draft), ...ticketPatch(draft)]);
   envoyFilter(scope, draft, "filter-chain", [...bodyCounter(draft), ...filterChain(draft), ...compressors(draft)]);
   envoyFilterParts(scope, draft, "upstreams", upstreamHeads(draft));
-  envoyFilterParts(scope, draft, "virtual-hosts", virtualHosts(draft));
-  envoyFilterParts(scope, draft, "routes", routeExceptions(draft));
+  envoyFilter(scope, draft, "virtual-hosts", virtualHosts(draft));
+  envoyFilter(scope, draft, "routes", routeExceptions(draft));
 }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Construct } from "constructs";
 import {
   Gateway,
@@ -213,6 +214,13 @@ function reachable(items: readonly VirtualServiceSpecHttp[]): VirtualServiceSpec
   });
 }
 
+/** An entry with more ways in than an object may hold is several of that name. */
+const pieces = (item: VirtualServiceSpecHttp): VirtualServiceSpecHttp[] =>
+  item.match ? inObjects(item.match).map((match) => ({ ...item, match })) : [item];
+
+/** What stands for a part in its name: a number, as the last label of no host is. */
+const digits = (part: object): string => BigInt(`0x${createHash("sha256").update(JSON.stringify(part)).digest("hex").slice(0, 12)}`).toString();
+
 const isPreflight = { origin: { regex: ".+" }, "access-control-request-method": { regex: ".+" } };
 
 /** Paths whose routes all name methods would lose their preflights. */
@@ -253,15 +261,19 @@ export function virtualService(scope: Construct, draft: IstioDraft, host: HostDr
     { name: routeName(name, MISSING), ...lost },
   ]);
   const own = { hosts: [name], gateways: host.redirect ? [secure] : [secure, plain] };
-  const [http = [], ...others] = inObjects(all);
+  const [http = [], ...others] = inObjects(all.flatMap(pieces));
   if (others.length === 0) new VirtualService(scope, id, { metadata: metadata(draft, name), spec: { ...own, http } });
   else {
-    // One beside the other they would be heeded by their age: this one says which comes first.
-    const parts = [http, ...others].map((part, i) => ({ part, ...metadata(draft, `${name}.0.${String(i + 1)}`) }));
-    // Istio's analyzer takes a part without a match of its own for the last that is reached.
-    const delegates = parts.map((part) => ({ match: [{ statPrefix: part.name }], delegate: { name: part.name, namespace: part.namespace } }));
-    new VirtualService(scope, id, { metadata: metadata(draft, name), spec: { ...own, http: delegates } });
+    // Named by what they hold, and before the one that names them: until it is applied, the former ones hold.
+    const parts = [http, ...others].map((part) => ({ part, ...metadata(draft, `${name}.0.${digits(part)}`) }));
     for (const { part, ...meta } of parts) new VirtualService(scope, `${id}-${meta.name}`, { metadata: meta, spec: { http: part } });
+    // One beside the other they would be heeded by their age: this one says which comes first. Istio's analyzer takes a part
+    // without a match of its own for the last that is reached.
+    const delegates = parts.map((part, i) => ({
+      match: [{ statPrefix: `part-${String(i + 1)}` }],
+      delegate: { name: part.name, namespace: part.namespace },
+    }));
+    new VirtualService(scope, id, { metadata: metadata(draft, name), spec: { ...own, http: delegates } });
   }
   if (!host.redirect) return;
   // With the host's own name: a Host header may hold more than a name and a port. Of tenants the guard knows the names.

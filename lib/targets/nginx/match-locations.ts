@@ -1,4 +1,4 @@
-import type { HeaderMatch, PathMatch } from "../../decision/gateway";
+import { configOf, type HeaderMatch, type PathMatch } from "../../decision/gateway";
 import { routeEntries, type RouteEntry } from "../../decision/route-table";
 import { literalPrefix, mayShare, pathFits } from "../../decision/route-match";
 import { segmentsOf } from "../../policy/path-template";
@@ -17,15 +17,21 @@ function above(value: string): string[] {
   return [...new Set(["/", ...ends.map((end) => value.slice(0, end)), value])];
 }
 
+const ROOT: PathMatch = { type: "PathPrefix", value: "/" };
+
 /** The ways into routes, best first, by the locations that take paths that fit them. */
 class Ways {
   readonly #exact = new Map<string, number[]>();
   /** Prefixes, and templates where nginx looks for them: whatever fits one is in no location above that. */
   readonly #below = new Map<string, number[]>();
 
-  constructor(private readonly entries: readonly RouteEntry[]) {
+  /** `cleanPaths`: no dot segments, by which nginx would look above the path that a template fits. */
+  constructor(
+    private readonly entries: readonly RouteEntry[],
+    cleanPaths: boolean,
+  ) {
     for (const [i, { path }] of entries.entries()) {
-      const { type, value } = placeOf(path);
+      const { type, value } = cleanPaths || path.type !== "PathTemplate" ? placeOf(path) : ROOT;
       const places = type === "Exact" ? this.#exact : this.#below;
       places.set(value, [...(places.get(value) ?? []), i]);
     }
@@ -118,7 +124,7 @@ function preflightLines(here: readonly RouteEntry[]): string[] {
 export function matchLocations(draft: NginxDraft, server: ServerDraft): LocationView[] {
   const entries = routeEntries(server.host.routes);
   const paths = new Map(entries.map(({ path }) => placeOf(path)).map((path) => [`${path.type} ${path.value}`, path]));
-  const all = new Ways(entries);
+  const all = new Ways(entries, configOf(server.host.policies, "pathHygiene") !== undefined);
   return [...paths.values()].flatMap((path) => {
     const here = all.of(path);
     const ways = candidates(draft, server, here);
