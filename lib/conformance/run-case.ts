@@ -79,12 +79,19 @@ class CaseRun {
       return undefined;
     };
     let next = 1;
-    const lane = async (): Promise<void> => {
-      let kept: Held | undefined;
+    const timed = (step.sentWithin ?? this.testCase.sentWithin) !== undefined;
+    // Handshakes are not what is timed.
+    const opened = await Promise.all(
+      Array.from({ length: Math.min(step.parallel, times - 1) }, async () =>
+        several && timed ? this.stand.open?.(toWire(step.request, this.stand.identities, 1), this.#sent) : undefined,
+      ),
+    );
+    const lane = async (first: Held | undefined): Promise<void> => {
+      let kept = first;
       while (next < times) kept = await one(next++, kept);
       if (kept) this.#open.push(kept);
     };
-    await Promise.all(Array.from({ length: step.parallel }, lane));
+    await Promise.all(opened.map(lane));
     const beforeLast = services.seen.length;
     await one(times);
     this.#checkTime(step, started);

@@ -206,6 +206,18 @@ export function connect(endpoint: Endpoint, request: WireRequest, protocols?: st
   return socket;
 }
 
+/** A connection that is there, and nothing said on it. */
+export async function connected(endpoint: Endpoint, request: WireRequest): Promise<net.Socket> {
+  const socket = connect(endpoint, request);
+  await new Promise((resolve, reject) => {
+    socket
+      .once(endpoint.tls ? "secureConnect" : "connect", resolve)
+      .once("error", reject)
+      .once("close", reject);
+  });
+  return socket;
+}
+
 /** Whom the certificate is of that a connection was shown. */
 export function certificateOf(socket: net.Socket): { certificate?: string } {
   // Nothing where the connection has ended since.

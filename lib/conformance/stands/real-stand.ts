@@ -1,6 +1,6 @@
 import { usesProxyProtocol } from "../../targets/front";
 import type { Case } from "../case";
-import { send, withForwardedFor, type OpenAnswer, type WireRequest } from "../wire";
+import { connected, send, withForwardedFor, type Endpoint, type OpenAnswer, type WireRequest } from "../wire";
 import { Http2Connection, isForHttp2, sendHttp2 } from "../wire-h2";
 import type { Around } from "./around";
 import net from "node:net";
@@ -39,17 +39,30 @@ export class RealStand implements Stand {
     return this.around.begin(testCase);
   }
 
-  send(request: WireRequest, instance: number, kept?: Held): Promise<OpenAnswer> {
-    this.around.noteSent();
+  #endpoint(request: WireRequest, instance: number): Endpoint {
     const at = this.instances[instance % this.instances.length] as Instance;
     const secure = request.scheme === "https";
     const proxyProtocol = usesProxyProtocol(this.around.model.front);
     const tls = secure && this.around.model.front.tls === "gateway";
     const serverName = tls ? this.#serverName(request.host) : undefined;
     const port = secure ? at.https : at.http;
-    const endpoint = { port, tls, proxyProtocol, ...(serverName !== undefined && { serverName }) };
-    const sent = proxyProtocol ? request : withForwardedFor(request);
-    return this.http2 && tls && isForHttp2(sent)
+    return { port, tls, proxyProtocol, ...(serverName !== undefined && { serverName }) };
+  }
+
+  /** None where a connection says who calls. */
+  async open(request: WireRequest, instance: number): Promise<Held | undefined> {
+    const endpoint = this.#endpoint(request, instance);
+    if (endpoint.proxyProtocol) return undefined;
+    return this.http2 && endpoint.tls && isForHttp2(request)
+      ? Http2Connection.open(endpoint, request)
+      : connected(endpoint, request);
+  }
+
+  send(request: WireRequest, instance: number, kept?: Held): Promise<OpenAnswer> {
+    this.around.noteSent();
+    const endpoint = this.#endpoint(request, instance);
+    const sent = endpoint.proxyProtocol ? request : withForwardedFor(request);
+    return this.http2 && endpoint.tls && isForHttp2(sent)
       ? sendHttp2(endpoint, sent, kept instanceof Http2Connection ? kept : undefined)
       : send(endpoint, sent, kept instanceof net.Socket ? kept : undefined);
   }

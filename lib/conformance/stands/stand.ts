@@ -26,6 +26,8 @@ export interface Stand {
     instance: number,
     kept?: Held,
   ): Promise<{ answer: WireAnswer; socket: Held; keeps?: boolean }>;
+  /** A connection for requests as this one, so that it need not be made while time counts. */
+  open?(request: WireRequest, instance: number): Promise<Held | undefined>;
   /** Puts a key into the shared store, as whoever revokes a token does. */
   revoke(key: string): Promise<void>;
   /** All that the gateway's parts have logged since `begin`. */
