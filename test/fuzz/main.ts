@@ -4,9 +4,8 @@ import type { Behaviour, Case, RequestSpec } from "../../lib/conformance/case";
 import { STANDS } from "../conformance/stands";
 import type { Stand } from "../../lib/conformance/stands/stand";
 import { addModel, knownSystem } from "../conformance/systems";
-import { toWire } from "../../lib/conformance/wire";
 import { accepted, nextInput, TARGETS } from "./models";
-import { differences, type Observation } from "./observe";
+import { differences, observe, type Observation } from "./observe";
 import { Random } from "./random";
 import { randomRequest } from "./requests";
 import { shrink } from "./shrink";
@@ -70,18 +69,6 @@ const beginning = (system: string): Case => ({
   parallel: 1,
 });
 
-async function observe(stand: Stand, system: string, specs: readonly RequestSpec[]): Promise<Observation[]> {
-  await stand.begin(beginning(system));
-  const found: Observation[] = [];
-  for (const [i, spec] of specs.entries()) {
-    const from = stand.services.seen.length;
-    const { answer, socket } = await stand.send(toWire(spec, stand.identities, i + 1), 0);
-    socket.destroy();
-    found.push({ answer, seen: stand.services.seen.slice(from) });
-  }
-  return found;
-}
-
 let models = 0;
 
 /** Stands of one model; tokens are each stand's own. */
@@ -117,7 +104,7 @@ async function atLast(
   specs: readonly RequestSpec[],
 ): Promise<string[]> {
   const [decided, real] = await Promise.all(
-    ["decide", target].map((name) => observe(stands.get(name) as Stand, system, specs)),
+    ["decide", target].map((name) => observe(stands.get(name) as Stand, beginning(system), specs)),
   );
   const last = specs.length - 1;
   return last < 0
@@ -198,7 +185,7 @@ async function main(): Promise<void> {
     await withStands(input, ["decide", ...TARGETS], async (stands, system) => {
       const seen = new Map(
         await Promise.all(
-          [...stands].map(async ([name, stand]) => [name, await observe(stand, system, specs)] as const),
+          [...stands].map(async ([name, stand]) => [name, await observe(stand, beginning(system), specs)] as const),
         ),
       );
       runs += 1;

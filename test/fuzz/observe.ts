@@ -1,14 +1,28 @@
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import type { HeaderLine } from "../../lib/policy";
-import type { RequestSpec } from "../../lib/conformance/case";
+import type { Case, RequestSpec } from "../../lib/conformance/case";
+import type { Stand } from "../../lib/conformance/stands/stand";
 import type { OracleAnswer } from "../../lib/conformance/stands/decide";
 import type { Seen } from "../../lib/conformance/upstreams";
-import type { WireAnswer } from "../../lib/conformance/wire";
+import { toWire, type WireAnswer } from "../../lib/conformance/wire";
 
 /** What one exchange looked like from outside and from a service, and how two of them differ. */
 export interface Observation {
   answer: WireAnswer;
   seen: Seen[];
+}
+
+/** Requests one after the other, each on a connection of its own, as a case would begin. */
+export async function observe(stand: Stand, testCase: Case, specs: readonly RequestSpec[]): Promise<Observation[]> {
+  await stand.begin(testCase);
+  const found: Observation[] = [];
+  for (const [i, spec] of specs.entries()) {
+    const from = stand.services.seen.length;
+    const { answer, socket } = await stand.send(toWire(spec, stand.identities, i + 1), 0);
+    socket.destroy();
+    found.push({ answer, seen: stand.services.seen.slice(from) });
+  }
+  return found;
 }
 
 /** Of one exchange, one connection, or one proxy's own: they are never the same twice. */

@@ -5,12 +5,11 @@ import type { Case, RequestSpec } from "../../lib/conformance/case";
 import { CLIENT } from "../../lib/conformance/case";
 import type { System } from "../../lib/conformance/system";
 import type { Stand } from "../../lib/conformance/stands/stand";
-import { toWire } from "../../lib/conformance/wire";
 import { LEVELS, scaleModel } from "../bench/parts/scale-model";
 import { programsOf } from "../bench/parts/usage";
 import { STANDS } from "../conformance/stands";
 import { TRUST } from "../conformance/trust";
-import { differences, type Observation } from "../fuzz/observe";
+import { differences, observe, type Observation } from "../fuzz/observe";
 import { Random } from "../fuzz/random";
 import { Tally } from "../tally";
 
@@ -83,18 +82,6 @@ const BEGINNING: Case = {
   },
 };
 
-async function observe(stand: Stand, specs: readonly RequestSpec[]): Promise<Observation[]> {
-  await stand.begin(BEGINNING);
-  const found: Observation[] = [];
-  for (const [i, spec] of specs.entries()) {
-    const from = stand.services.seen.length;
-    const { answer, socket } = await stand.send(toWire(spec, stand.identities, i + 1), 0);
-    socket.destroy();
-    found.push({ answer, seen: stand.services.seen.slice(from) });
-  }
-  return found;
-}
-
 async function withStand<T>(target: string, system: System, use: (stand: Stand) => Promise<T>): Promise<T> {
   const begun = performance.now();
   const stand = await STANDS[target]?.({ system, environment: "production", replicas: 1 });
@@ -124,7 +111,7 @@ async function main(): Promise<void> {
   const system: System = { name: "scale", model: checked(routes), identities, trust: TRUST };
   const random = new Random(Number(values.seed));
   const specs = Array.from({ length: Number(values.requests) }, () => randomRequest(random, routes));
-  const decided = await withStand("decide", system, (stand) => observe(stand, specs));
+  const decided = await withStand("decide", system, (stand) => observe(stand, BEGINNING, specs));
   const counts = new Map<number, number>();
   for (const { answer } of decided) counts.set(answer.status, (counts.get(answer.status) ?? 0) + 1);
   process.stdout.write(
@@ -132,7 +119,7 @@ async function main(): Promise<void> {
   );
   const tally = new Tally();
   for (const target of values.target) {
-    const real = await withStand(target, system, (stand) => observe(stand, specs));
+    const real = await withStand(target, system, (stand) => observe(stand, BEGINNING, specs));
     for (const [i, spec] of specs.entries()) {
       const words = differences(spec, decided[i] as Observation, real[i] as Observation);
       tally.note(`${target}: ${spec.method} ${spec.path} as ${spec.token ?? "nobody at all"}`, words);
