@@ -57,7 +57,7 @@ export function temporaryDirectory(): string {
   return directory;
 }
 
-export function writeIn(directory: string, name: string, content: string): string {
+export function writeIn(directory: string, name: string, content: string | Buffer): string {
   const file = path.join(directory, name);
   writeFileSync(file, content);
   return file;

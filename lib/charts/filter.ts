@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "fflate";
+import { once } from "../once";
 import { fitsObject } from "../targets/object-size";
 import * as k8s from "../../imports/k8s";
 import type { Construct } from "constructs";
@@ -131,12 +132,14 @@ function volumes(
 }
 
 /** The plan in its ConfigMap: as it is, or packed where that would be too large. Not by zlib, whose bytes differ by machine. */
-function planFile(plan: string): { name: string; held: Pick<k8s.KubeConfigMapProps, "data" | "binaryData"> } {
-  const text = JSON.stringify(JSON.parse(plan));
-  if (fitsObject(text)) return { name: PLAN_FILE, held: { data: { [PLAN_FILE]: text } } };
-  const packed = Buffer.from(gzipSync(Buffer.from(text), { level: 9, mtime: 0 })).toString("base64");
-  return { name: PACKED_PLAN_FILE, held: { binaryData: { [PACKED_PLAN_FILE]: packed } } };
-}
+const planFile = once(
+  ({ plan }: FilterWorkload): { name: string; held: Pick<k8s.KubeConfigMapProps, "data" | "binaryData"> } => {
+    const text = JSON.stringify(JSON.parse(plan));
+    if (fitsObject(text)) return { name: PLAN_FILE, held: { data: { [PLAN_FILE]: text } } };
+    const packed = Buffer.from(gzipSync(Buffer.from(text), { level: 9, mtime: 0 })).toString("base64");
+    return { name: PACKED_PLAN_FILE, held: { binaryData: { [PACKED_PLAN_FILE]: packed } } };
+  },
+);
 
 function pod(workload: FilterWorkload, names: Names): k8s.PodTemplateSpec {
   const { name, ports, labels } = names;
@@ -165,7 +168,7 @@ function pod(workload: FilterWorkload, names: Names): k8s.PodTemplateSpec {
         {
           name: CONTAINER,
           image: workload.model.filter.image,
-          args: [`/plan/${planFile(workload.plan).name}`],
+          args: [`/plan/${planFile(workload).name}`],
           env: variables(workload, names),
           ports: [
             ...ports.map((p) => ({ name: p.name, containerPort: p.containerPort })),
@@ -198,7 +201,7 @@ export function filterWorkload(scope: Construct, workload: FilterWorkload): void
   const selector = { "app.kubernetes.io/name": name };
   new k8s.KubeConfigMap(scope, "plan", {
     metadata: { ...metadata, name: `${name}-plan` },
-    ...planFile(workload.plan).held,
+    ...planFile(workload).held,
   });
   new k8s.KubeServiceAccount(scope, "service-account", { metadata, automountServiceAccountToken: false });
   new k8s.KubeDeployment(scope, "deployment", {

@@ -47,10 +47,10 @@ function largeObjects(system: string, files: readonly OutputFile[]): Diagnostic[
         const why = `${kind} ${metadata.name} in ${path} has ${String(bytes)} bytes; ${String(most)} are taken.`;
         return [diagnostic(code, `${system}/targets`, why, fix)];
       };
-      const shorter = "ivide the model into several systems, or shorten schemas, keys and texts.";
+      const smaller = "the model into several systems, or shorten schemas, keys and texts.";
       return bytes > LARGEST_BYTES
-        ? say("plan/object-too-large", LARGEST_BYTES, `D${shorter}`)
-        : say("plan/object-large", APPLIED_BYTES, `Apply it with kubectl apply --server-side, or d${shorter}`);
+        ? say("plan/object-too-large", LARGEST_BYTES, `Divide ${smaller}`)
+        : say("plan/object-large", APPLIED_BYTES, `Apply it with kubectl apply --server-side, or divide ${smaller}`);
     });
 }
 

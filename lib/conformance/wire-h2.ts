@@ -2,7 +2,7 @@ import hpack from "hpack.js";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HeaderLine } from "../policy";
-import { connect, PIECES, type Endpoint, type OpenAnswer, type WireRequest } from "./wire";
+import { connected, PIECES, type Endpoint, type OpenAnswer, type WireRequest } from "./wire";
 
 /** A request as frames of HTTP/2 (RFC 9113), written here byte for byte for the reason that wire.ts has. */
 
@@ -126,10 +126,7 @@ export class Http2Connection {
   }
 
   static async open(endpoint: Endpoint, request: WireRequest): Promise<Http2Connection> {
-    const socket = connect(endpoint, request, ["h2"]);
-    await new Promise((resolve, reject) => {
-      socket.once("secureConnect", resolve).once("error", reject).once("close", reject);
-    });
+    const socket = await connected(endpoint, request, ["h2"]);
     const connection = new Http2Connection(socket);
     const largeWindows = Buffer.concat([Buffer.of(0, 4), number(LARGE_WINDOW)]);
     socket.write(PREFACE);

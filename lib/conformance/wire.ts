@@ -187,7 +187,7 @@ export interface OpenAnswer<S extends { destroy(): void } = { destroy(): void }>
 const ANSWER_LIMIT_MS = 40_000;
 
 /** A connection for one request's host, by TLS where the endpoint has it, for the named protocols of ALPN. */
-export function connect(endpoint: Endpoint, request: WireRequest, protocols?: string[]): net.Socket {
+function connect(endpoint: Endpoint, request: WireRequest, protocols?: string[]): net.Socket {
   const plain = net.connect({ port: endpoint.port, host: endpoint.address ?? "127.0.0.1" });
   if (endpoint.proxyProtocol) plain.write(`PROXY TCP4 ${request.client} 127.0.0.1 40000 ${String(endpoint.port)}\r\n`);
   const servername =
@@ -207,8 +207,8 @@ export function connect(endpoint: Endpoint, request: WireRequest, protocols?: st
 }
 
 /** A connection that is there, and nothing said on it. */
-export async function connected(endpoint: Endpoint, request: WireRequest): Promise<net.Socket> {
-  const socket = connect(endpoint, request);
+export async function connected(endpoint: Endpoint, request: WireRequest, protocols?: string[]): Promise<net.Socket> {
+  const socket = connect(endpoint, request, protocols);
   await new Promise((resolve, reject) => {
     socket
       .once(endpoint.tls ? "secureConnect" : "connect", resolve)

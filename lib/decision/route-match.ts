@@ -35,6 +35,12 @@ export function literalPrefix({ value }: PathMatch): string {
         .join("/")}`;
 }
 
+/** The path itself and those above it. */
+export function pathsAbove(value: string): string[] {
+  const ends = [...value.matchAll(/\//g)].map(({ index }) => index).filter((index) => index > 0);
+  return [...new Set(["/", ...ends.map((end) => value.slice(0, end)), value])];
+}
+
 export function pathFits({ type, value }: PathMatch, path: string): boolean {
   if (type === "PathTemplate") return variablesIn(value, path) !== undefined;
   if (!path.startsWith(value)) return false;

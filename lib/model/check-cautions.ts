@@ -81,9 +81,9 @@ function widerThanHost({ model, host, route }: Of): readonly [Diagnostic["code"]
 /** Kinds that say who may come. */
 const GUARDS = ["jwt", "authorization", "apiKey", "signature", "tenant", "csrf", "addresses"] as const;
 
-/** A host's own guard, replaced on a route that does not name the host: who wrote the route may not have thought of it. */
 const routesByName = once((model: GatewayModel) => new Map(model.routes.map((route) => [route.name, route])));
 
+/** A host's own guard, replaced on a route that does not name the host: who wrote the route may not have thought of it. */
 function unnamedHost({ model, host, route }: Of): readonly [Diagnostic["code"], string, string, string] | undefined {
   const written = routesByName(model).get(route.name);
   const guards = model.hosts[host.name]?.policies ?? {};

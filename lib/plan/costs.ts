@@ -1,6 +1,6 @@
 import { kindNamed, type PolicyKind } from "../policy";
 import type { Gateway } from "../decision/gateway";
-import { isShownBody, placementsOf, type TargetPlan } from "./plan";
+import { isShownBody, placementsOf, type TargetPlan } from "./placement";
 import { columns } from "./columns";
 
 /** What a request on a route costs beside the proxy itself, and for whose sake. */

@@ -1,5 +1,6 @@
 export type { Capabilities, Claim, Place } from "./capabilities";
 export { costsOf, formatCosts, type RouteCost } from "./costs";
 export { formatMatrix, matrixOf, type MatrixRow } from "./matrix";
-export { isShownBody, placementsOf, planTarget, type Placement, type TargetPlan } from "./plan";
+export { isShownBody, placementsOf, type Placement, type TargetPlan } from "./placement";
+export { planTarget } from "./plan";
 export { costsTable, placesTable } from "./page";

@@ -1,7 +1,7 @@
 import { kindNamed, PHASES } from "../policy";
 import type { Gateway } from "../decision/gateway";
 import { columns } from "./columns";
-import type { Placement, TargetPlan } from "./plan";
+import type { Placement, TargetPlan } from "./placement";
 
 /** The enforcement matrix: one row per promise and place where it stands, one column per target. */
 export interface MatrixRow {

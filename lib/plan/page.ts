@@ -2,7 +2,7 @@ import { kindNamed, PHASES } from "../policy";
 import type { Gateway } from "../decision/gateway";
 import { costsOf } from "./costs";
 import { PLACES } from "./capabilities";
-import type { TargetPlan } from "./plan";
+import type { TargetPlan } from "./placement";
 
 /** Where a system's promises are kept, and what its routes cost, as a page of docs has it: by kind, in Markdown. */
 

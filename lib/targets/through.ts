@@ -6,20 +6,18 @@ import { IDLE_MS, type RetriesConfig, type TimeoutsConfig } from "../policy/kind
 
 /** Routes that go through the filter, as the proxy before it sees them. */
 
-const keyOf = (host: string, route: string): string => `${host} ${route}`;
-
 /** Whether a route goes through the filter, or has it asked at the door. */
 export function filterWays(plan: TargetPlan): {
-  isThrough(host: string, route: string): boolean;
-  asksDoor(host: string, route: string): boolean;
+  isThrough: (host: string, route: string) => boolean;
+  asksDoor: (host: string, route: string) => boolean;
 } {
-  const at = (...places: string[]): Set<string> =>
-    new Set(plan.placements.filter((p) => places.includes(p.place)).map((p) => keyOf(p.host, p.route ?? "")));
-  const [through, doors] = [at("proxied"), at("ext-auth", "ext-auth-body", "reported")];
-  const isThrough = (host: string, route: string): boolean => through.has(keyOf(host, route));
+  const has = (host: string, route: string, wanted: (place: string) => boolean): boolean =>
+    placementsOf(plan, host, route).some(({ place }) => wanted(place));
+  const asks = (place: string): boolean => place !== "native" && place !== "proxied";
+  const isThrough = (host: string, route: string): boolean => has(host, route, (place) => place === "proxied");
   return {
     isThrough,
-    asksDoor: (host, route) => !isThrough(host, route) && (doors.has(keyOf(host, route)) || doors.has(keyOf(host, ""))),
+    asksDoor: (host, route) => !isThrough(host, route) && (has(host, route, asks) || has(host, "", asks)),
   };
 }
 

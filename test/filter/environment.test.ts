@@ -1,6 +1,7 @@
 import { bundle } from "../parts/bundle";
 import { spawnSync } from "node:child_process";
 import path from "node:path";
+import { gzipSync } from "node:zlib";
 import { compile } from "../../lib/targets";
 import { goodModel, small, removeTemporaryDirectories, temporaryDirectory, writeIn } from "../support";
 import { BadEnvironment, coreOptions, filterEnvironment } from "../../lib/filter/environment";
@@ -134,11 +135,14 @@ describe("the filter's own start", () => {
     expect(status).toBe(2);
   });
 
-  test("without its plan's secrets it does not start, and names the variables", () => {
+  test.each([
+    ["filter.json", (text: string) => text],
+    ["filter.json.gz", (text: string) => gzipSync(text)],
+  ])("without its plan's secrets it does not start, and names the variables: %s", (name, form) => {
     const secrets = { keys: { env: "SHOP_KEYS" }, rings: { env: "SHOP_RINGS" }, kept: { file: "/run/secrets/kept" } };
     const { value } = compile(goodModel(small({ targets: ["node-gateway"], secrets })), "production");
     const plan = value?.files.find((f) => /(filter|plan)\.json$/.test(f.path))?.content ?? "";
-    const { status, stderr } = start({ SHOP_RINGS: "{}" }, writeIn(temporaryDirectory(), "filter.json", plan));
+    const { status, stderr } = start({ SHOP_RINGS: "{}" }, writeIn(temporaryDirectory(), name, form(plan)));
     expect(stderr).toContain("SHOP_KEYS: the plan's secrets are in no such variable");
     expect(stderr).not.toContain("SHOP_RINGS");
     expect(status).toBe(2);

@@ -1,5 +1,5 @@
 import { secretsOf, servicesTls } from "../../model";
-import type { Capabilities, Claim } from "../../plan";
+import { placementsOf, type Capabilities, type Claim } from "../../plan";
 import { configOf, type ConfiguredPolicy, type Host } from "../../decision/gateway";
 import type { HostHeaders } from "../../decision/answer";
 import { FORMAT_VERSION, type FilterPlan, type PlannedHost } from "../../decision/filter-plan";
@@ -9,6 +9,7 @@ import type { ErrorBodyConfig } from "../../policy/kinds/response";
 import { clientIdleMs, trustedHops } from "../front";
 import type { FilterClaims, OutputFile, TargetInput } from "../target";
 import { hostHeaders } from "../identity-headers";
+import { filterWays } from "../through";
 import { DOOR, DOOR_HEARD, DOOR_WITH_BODY, EDGE, REPORTED, THROUGH } from "./claims";
 
 const claims = (supports: Readonly<Record<string, Claim["supports"]>>): Capabilities["extAuth"] =>
@@ -63,9 +64,6 @@ function writtenOut(
   return { ...policy, config: { ...config, maxHead: config.maxHead + ADDED_BYTES } };
 }
 
-/** Placements that are the filter's, by host, route and kind. */
-const placeKey = (host: string, route: string, kind: string): string => `${host} ${route} ${kind}`;
-
 const formOf = (host: Host): Pick<PlannedHost, "errorBody" | keyof HostHeaders> => {
   const errorBody = configOf(host.policies, "errorBody") as ErrorBodyConfig | undefined;
   return { ...(errorBody && { errorBody }), ...hostHeaders(host) };
@@ -73,16 +71,17 @@ const formOf = (host: Host): Pick<PlannedHost, "errorBody" | keyof HostHeaders> 
 
 /** The plan of one filter: the policies that its proxy leaves to it. */
 export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
-  const mine = plan.placements.filter((p) => p.place !== "native");
-  const placed = new Set(mine.map((p) => placeKey(p.host, p.route ?? "", p.kind)));
-  const proxied = new Set(mine.filter((p) => p.place === "proxied").map((p) => placeKey(p.host, p.route ?? "", "")));
-  const kept = (host: string, route: string, policies: readonly ConfiguredPolicy[]): ConfiguredPolicy[] =>
-    policies.flatMap((p) => {
-      if (placed.has(placeKey(host, route, p.kind)) || AGAIN.includes(p.kind)) return [p];
+  const { isThrough } = filterWays(plan);
+  const kept = (host: string, route: string, policies: readonly ConfiguredPolicy[]): ConfiguredPolicy[] => {
+    const mine = placementsOf(plan, host, route).filter(({ place }) => place !== "native");
+    const isMine = (of: string): boolean => mine.some(({ kind }) => kind === of);
+    return policies.flatMap((p) => {
+      if (isMine(p.kind) || AGAIN.includes(p.kind)) return [p];
       // Where a breaker is open the filter says what stands in for the answer, and the proxy elsewhere.
-      if (p.kind === "fallback" && placed.has(placeKey(host, route, "circuitBreaker"))) return [p];
+      if (p.kind === "fallback" && isMine("circuitBreaker")) return [p];
       return writtenOut(model, plan.target, p) ?? [];
     });
+  };
   const issuers = Object.entries(model.issuers).map(([name, i]) => [
     name,
     {
@@ -124,7 +123,7 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
         ...formOf(host),
         policies: kept(host.name, "", host.policies),
         routes: host.routes.map((r) => {
-          const through = proxied.has(placeKey(host.name, r.name, ""));
+          const through = isThrough(host.name, r.name);
           return { ...r, policies: kept(host.name, r.name, r.policies), ...(through && { through }) };
         }),
       };

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { Construct } from "constructs";
 import {
   Gateway,
@@ -13,13 +12,14 @@ import {
 } from "../../../imports/networking.istio.io";
 import type { HeaderMatch } from "../../decision/gateway";
 import { routeEntries, type RouteEntry } from "../../decision/route-table";
+import { pathsAbove } from "../../decision/route-match";
 import { segmentsOf } from "../../policy/path-template";
 import { IDEMPOTENT } from "../../policy/kinds/upstream";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
-import { inObjects } from "../object-size";
 import { heardHeaders, longestPauseMs, throughAddress } from "../through";
 import { regexText } from "./patches";
 import { duration, formatText, metadata, hasHandshakes, MISSING, nowhere, ONCE, PREFLIGHT, REDIRECT, routeName, TOLD, UPGRADE, splitAddress } from "./names";
+import { inServices, merged, reachable } from "./divided-routes";
 import { jointHost } from "./joint-backends";
 
 type Part<K extends keyof VirtualServiceSpecHttp> = Pick<VirtualServiceSpecHttp, K>;
@@ -65,10 +65,10 @@ function headerText(match: HeaderMatch): { exact: string } | { regex: string } {
 const formatted = (set: Readonly<Record<string, string>> = {}): Record<string, string> =>
   Object.fromEntries(Object.entries(set).map(([name, value]) => [name, formatText(value)]));
 
-/** What differs from the host's other routes; what holds for all of them stands in its virtual host (`virtual-hosts.ts`). */
 /** What the client has said of it, and not what Envoy makes of that and of its own times. */
 const GRPC_TIMEOUT = "grpc-timeout";
 
+/** What differs from the host's other routes; what holds for all of them stands in its virtual host (`virtual-hosts.ts`). */
 function headerChanges({ requestHeaders, responseHeaders, through, door, route, grpc }: RouteDraft): Part<"headers"> {
   const dropped = requestHeaders?.remove ?? [];
   const said = grpc && !dropped.includes(GRPC_TIMEOUT) ? { [GRPC_TIMEOUT]: "%DYNAMIC_METADATA(gatewright:grpc_timeout)%" } : {};
@@ -178,61 +178,15 @@ function forwarding(draft: IstioDraft, host: HostDraft, entry: RouteEntry): Virt
   ];
 }
 
-/** The route of an entry: one may have another for handshakes, and one for what is sent once. */
-const routeOf = ({ name = "" }: VirtualServiceSpecHttp): string => name.split("/").slice(0, 2).join("/");
-
-/** Ways into the same route that stand next to each other are one entry. */
-function merged(items: readonly VirtualServiceSpecHttp[]): VirtualServiceSpecHttp[] {
-  const out: VirtualServiceSpecHttp[] = [];
-  // Of the route that stands last.
-  const last = new Map<string | undefined, number>();
-  for (const item of items) {
-    const before = out.at(-1);
-    if (before && routeOf(before) !== routeOf(item)) last.clear();
-    const at = last.get(item.name);
-    const known = out[at ?? -1];
-    if (known && at !== undefined) {
-      out[at] = { ...known, match: [...(known.match ?? []), ...(item.match ?? [])] };
-    } else {
-      last.set(item.name, out.length);
-      out.push(item);
-    }
-  }
-  return out;
-}
-
-/** Without ways in that an earlier one has taken whole, such as a prefix's own path beside an exact one. */
-function reachable(items: readonly VirtualServiceSpecHttp[]): VirtualServiceSpecHttp[] {
-  const taken = new Set<string>();
-  return items.flatMap((item) => {
-    if (!item.match) return [item];
-    const match = item.match.filter((m) => {
-      const key = JSON.stringify(m);
-      return !taken.has(key) && taken.add(key);
-    });
-    return match.length > 0 ? [{ ...item, match }] : [];
-  });
-}
-
-/** An entry with more ways in than an object may hold is several of that name. */
-const pieces = (item: VirtualServiceSpecHttp): VirtualServiceSpecHttp[] =>
-  item.match ? inObjects(item.match).map((match) => ({ ...item, match })) : [item];
-
-/** What stands for a part in its name: a number, as the last label of no host is. */
-const digits = (part: object): string => BigInt(`0x${createHash("sha256").update(JSON.stringify(part)).digest("hex").slice(0, 12)}`).toString();
-
 const isPreflight = { origin: { regex: ".+" }, "access-control-request-method": { regex: ".+" } };
 
 /** Paths whose routes all name methods would lose their preflights. */
 function preflights(host: HostDraft, entries: readonly RouteEntry[], to: Part<"route">): VirtualServiceSpecHttp[] {
   if (!host.cors) return [];
   const open = entries.filter(({ route: { match, respond } }) => !match.methods && !match.headers && !match.upgrade && !respond);
+  const known = new Set(open.map(({ path }) => `${path.type} ${path.value}`));
   const isCovered = ({ path: { type, value } }: RouteEntry): boolean =>
-    open.some(({ path }) => {
-      if (path.type === "PathTemplate" || type === "PathTemplate") return path.type === type && path.value === value;
-      if (path.value === value && (path.type === "PathPrefix" || type === "Exact")) return true;
-      return path.type === "PathPrefix" && value.startsWith(path.value === "/" ? "/" : `${path.value}/`);
-    });
+    known.has(`${type} ${value}`) || (type !== "PathTemplate" && pathsAbove(value).some((path) => known.has(`PathPrefix ${path}`)));
   // A route that answers by itself would answer them too, wherever it lies.
   const own = entries.filter((e) => e.route.respond !== undefined || !isCovered(e));
   if (own.length === 0) return [];
@@ -260,21 +214,7 @@ export function virtualService(scope: Construct, draft: IstioDraft, host: HostDr
     ...merged(entries.flatMap((entry) => forwarding(draft, host, entry))),
     { name: routeName(name, MISSING), ...lost },
   ]);
-  const own = { hosts: [name], gateways: host.redirect ? [secure] : [secure, plain] };
-  const [http = [], ...others] = inObjects(all.flatMap(pieces));
-  if (others.length === 0) new VirtualService(scope, id, { metadata: metadata(draft, name), spec: { ...own, http } });
-  else {
-    // Named by what they hold, and before the one that names them: until it is applied, the former ones hold.
-    const parts = [http, ...others].map((part) => ({ part, ...metadata(draft, `${name}.0.${digits(part)}`) }));
-    for (const { part, ...meta } of parts) new VirtualService(scope, `${id}-${meta.name}`, { metadata: meta, spec: { http: part } });
-    // One beside the other they would be heeded by their age: this one says which comes first. Istio's analyzer takes a part
-    // without a match of its own for the last that is reached.
-    const delegates = parts.map((part, i) => ({
-      match: [{ statPrefix: `part-${String(i + 1)}` }],
-      delegate: { name: part.name, namespace: part.namespace },
-    }));
-    new VirtualService(scope, id, { metadata: metadata(draft, name), spec: { ...own, http: delegates } });
-  }
+  inServices(scope, draft, { id, name, hosts: [name], gateways: host.redirect ? [secure] : [secure, plain], http: all });
   if (!host.redirect) return;
   // With the host's own name: a Host header may hold more than a name and a port. Of tenants the guard knows the names.
   const redirect = host.tenants ? lost : { redirect: { scheme: "https", authority: name, redirectCode: 301 } };

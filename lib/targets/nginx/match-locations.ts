@@ -1,6 +1,6 @@
 import { configOf, type HeaderMatch, type PathMatch } from "../../decision/gateway";
 import { routeEntries, type RouteEntry } from "../../decision/route-table";
-import { literalPrefix, mayShare, pathFits } from "../../decision/route-match";
+import { literalPrefix, mayShare, pathFits, pathsAbove } from "../../decision/route-match";
 import { segmentsOf } from "../../policy/path-template";
 import { headerVariable, regexText, text } from "../nginx-syntax";
 import { addMap, type NginxDraft, type ServerDraft } from "./draft";
@@ -9,12 +9,6 @@ export interface LocationView {
   comment: string;
   location: string;
   lines: string[];
-}
-
-/** The path itself and those above it. */
-function above(value: string): string[] {
-  const ends = [...value.matchAll(/\//g)].map(({ index }) => index).filter((index) => index > 0);
-  return [...new Set(["/", ...ends.map((end) => value.slice(0, end)), value])];
 }
 
 const ROOT: PathMatch = { type: "PathPrefix", value: "/" };
@@ -40,7 +34,7 @@ class Ways {
   of(location: PathMatch): RouteEntry[] {
     const { type, value } = location;
     const exact = type === "Exact" ? (this.#exact.get(value) ?? []) : [];
-    const found = [...exact, ...above(value).flatMap((path) => this.#below.get(path) ?? [])];
+    const found = [...exact, ...pathsAbove(value).flatMap((path) => this.#below.get(path) ?? [])];
     const fits = ({ path }: RouteEntry): boolean =>
       path.type !== "PathTemplate" || (type === "Exact" ? pathFits(path, value) : mayShare(path, location));
     return found
