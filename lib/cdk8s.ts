@@ -21,13 +21,14 @@ export interface GatewayChartProps extends ChartProps {
   readonly model: GatewayModel;
   readonly environment: string;
   /** One of the model's targets that runs in a cluster; its objects and the filter beside it become the chart's. */
-  readonly target: "ingress-nginx" | "istio" | "nginx" | "node-gateway";
+  readonly target: "ingress-nginx" | "istio" | "kong" | "nginx" | "node-gateway";
 }
 
 /** Folder or file of the objects that a target needs, below a system's environment. */
 const OBJECTS: Readonly<Record<GatewayChartProps["target"], readonly RegExp[]>> = {
   "ingress-nginx": [/^nginx\/.*\/ingress-nginx\/.*\.yaml$/, /^kubernetes\/.*\/filter-ingress-nginx\.yaml$/],
   istio: [/^istio\/.*\.yaml$/, /^kubernetes\/.*\/filter-istio\.yaml$/],
+  kong: [/^kubernetes\/.*\/(filter-)?kong\.yaml$/],
   nginx: [/^kubernetes\/.*\/filter-nginx\.yaml$/],
   "node-gateway": [/^kubernetes\/.*\/node-gateway\.yaml$/],
 };

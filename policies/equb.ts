@@ -27,7 +27,7 @@ const bothForms = (rest: string): string[] => [...below(GROUPS, rest), ...below(
 
 export default defineGateway({
   name: "equb",
-  targets: ["nginx", "istio", "node-gateway"],
+  targets: ["nginx", "istio", "node-gateway", "kong"],
   accept: [{ difference: "nginx-total-time", reason: "Answers are small: what takes long is their first byte." }],
   front: { kind: "alb", networks: ["10.30.0.0/22"] },
   hosts: { "api.equb.app": {} },

@@ -81,7 +81,7 @@ const ofBrowsers = (origins: string[], environments: string[]) => ({
 
 export default defineGateway({
   name: "maternal",
-  targets: ["nginx", "istio", "node-gateway"],
+  targets: ["nginx", "istio", "node-gateway", "kong"],
   front: { kind: "alb", networks: ["10.10.0.0/22"] },
   hosts: Object.fromEntries([...WEB, ...MOBILE].map((host) => [host, {}])),
   secrets: {

@@ -51,7 +51,7 @@ const WRITES: ("POST" | "PUT" | "PATCH" | "DELETE")[] = ["POST", "PUT", "PATCH",
 
 export default defineGateway({
   name: "serhafen",
-  targets: ["node-gateway", "nginx", "istio", "ingress-nginx"],
+  targets: ["node-gateway", "nginx", "istio", "ingress-nginx", "kong"],
   nginx: { modules: ["brotli"] },
   front: { kind: "alb", trustedHops: 1, tls: "gateway", networks: ["10.0.0.0/22"] },
   hosts: {

@@ -6,7 +6,17 @@ import * as k8s from "../../imports/k8s";
 import type { Construct } from "constructs";
 import { workloadOf, type GatewayModel } from "../model";
 import type { BackendTls } from "../policy/kinds/route-shape";
-import { GATEWAY_PORTS, MOST_REPLICAS, STORE_KEY, storeSecretOf } from "./places";
+import { GATEWAY_PORTS, STORE_KEY, storeSecretOf } from "./places";
+import {
+  inNamespace,
+  labelsOf,
+  overZones,
+  scaledWorkload,
+  selectorOf,
+  UNPRIVILEGED,
+  type Names,
+  type Port,
+} from "./workload";
 
 interface FilterWorkload {
   /** How it calls services by TLS that it calls so. */
@@ -32,32 +42,26 @@ const PACKED_PLAN_FILE = `${PLAN_FILE}.gz`;
 const CACHE = "/cache";
 const TLS = "/tls";
 
-/** A port of the container, and the one of the Service that leads to it. */
-interface Port {
-  name: string;
-  port: number;
-  containerPort: number;
+/** A port with the variable that names it to the filter. */
+interface FilterPort extends Port {
   variable: string;
 }
 
-interface Names {
-  name: string;
-  namespace: string;
-  ports: Port[];
-  labels: Record<string, string>;
+interface FilterNames extends Names {
+  ports: FilterPort[];
 }
 
-const same = (name: string, port: number, variable: string): Port => ({ name, port, containerPort: port, variable });
+const same = (name: string, port: number, variable: string): FilterPort => ({
+  name,
+  port,
+  containerPort: port,
+  variable,
+});
 
-function namesOf({ model, proxyNamespace, reports }: FilterWorkload): Names {
+function namesOf({ model, proxyNamespace, reports }: FilterWorkload): FilterNames {
   const { address, throughPort, reportPort } = model.filter;
   const isGateway = proxyNamespace === undefined;
   const { name, namespace } = workloadOf(model, isGateway);
-  const labels = {
-    "app.kubernetes.io/name": name,
-    "app.kubernetes.io/part-of": model.name,
-    "app.kubernetes.io/managed-by": "gatewright",
-  };
   const door = Number(address.slice(address.lastIndexOf(":") + 1));
   const ports = isGateway
     ? [
@@ -70,7 +74,7 @@ function namesOf({ model, proxyNamespace, reports }: FilterWorkload): Names {
         // Istio reads the protocol from the name.
         ...(reports ? [same("grpc-reports", reportPort, "REPORT_PORT")] : []),
       ];
-  return { name, namespace, ports, labels };
+  return { name, namespace, ports, labels: labelsOf(model, name) };
 }
 
 /** Where AWS has the store, its address comes with a password; elsewhere it is the model's. */
@@ -81,7 +85,7 @@ function storeVariable({ model, environment }: FilterWorkload, name: string): k8
 }
 
 /** The environment: ports, store, and secrets that the model takes from variables. */
-function variables(workload: FilterWorkload, { name, ports }: Names): k8s.EnvVar[] {
+function variables(workload: FilterWorkload, { name, ports }: FilterNames): k8s.EnvVar[] {
   const { model, proxyNamespace } = workload;
   const secrets = Object.values(model.secrets).flatMap(({ env }) => env ?? []);
   const ends = proxyNamespace === undefined && model.front.tls === "gateway";
@@ -141,7 +145,7 @@ const planFile = once(
   },
 );
 
-function pod(workload: FilterWorkload, names: Names): k8s.PodTemplateSpec {
+function pod(workload: FilterWorkload, names: FilterNames): k8s.PodTemplateSpec {
   const { name, ports, labels } = names;
   const probe = (path: string): k8s.HttpGetAction => ({ path, port: k8s.IntOrString.fromString("admin") });
   const { mounts, volumes: held } = volumes(workload, names);
@@ -156,14 +160,7 @@ function pod(workload: FilterWorkload, names: Names): k8s.PodTemplateSpec {
       automountServiceAccountToken: false,
       securityContext: { runAsNonRoot: true, runAsUser: 10001, seccompProfile: { type: "RuntimeDefault" } },
       terminationGracePeriodSeconds: 30,
-      topologySpreadConstraints: [
-        {
-          maxSkew: 1,
-          topologyKey: "topology.kubernetes.io/zone",
-          whenUnsatisfiable: "ScheduleAnyway",
-          labelSelector: { matchLabels: { "app.kubernetes.io/name": name } },
-        },
-      ],
+      topologySpreadConstraints: overZones(name),
       containers: [
         {
           name: CONTAINER,
@@ -180,11 +177,7 @@ function pod(workload: FilterWorkload, names: Names): k8s.PodTemplateSpec {
           },
           livenessProbe: { httpGet: probe("/actuator/liveness"), initialDelaySeconds: 30, periodSeconds: 10 },
           readinessProbe: { httpGet: probe("/actuator/readiness"), initialDelaySeconds: 10, periodSeconds: 5 },
-          securityContext: {
-            allowPrivilegeEscalation: false,
-            readOnlyRootFilesystem: true,
-            capabilities: { drop: ["ALL"] },
-          },
+          securityContext: UNPRIVILEGED,
           volumeMounts: mounts,
         },
       ],
@@ -193,52 +186,15 @@ function pod(workload: FilterWorkload, names: Names): k8s.PodTemplateSpec {
   };
 }
 
-/** The filter as a workload: three replicas over the zones, two to ten by load, never all away at once. */
+/** The filter as a workload. */
 export function filterWorkload(scope: Construct, workload: FilterWorkload): void {
   const names = namesOf(workload);
-  const { name, namespace, ports, labels } = names;
-  const metadata = { name, namespace, labels };
-  const selector = { "app.kubernetes.io/name": name };
+  const { name, namespace, labels } = names;
   new k8s.KubeConfigMap(scope, "plan", {
-    metadata: { ...metadata, name: `${name}-plan` },
+    metadata: { name: `${name}-plan`, namespace, labels },
     ...planFile(workload).held,
   });
-  new k8s.KubeServiceAccount(scope, "service-account", { metadata, automountServiceAccountToken: false });
-  new k8s.KubeDeployment(scope, "deployment", {
-    metadata,
-    spec: {
-      replicas: 3,
-      selector: { matchLabels: selector },
-      strategy: {
-        rollingUpdate: { maxUnavailable: k8s.IntOrString.fromNumber(0), maxSurge: k8s.IntOrString.fromNumber(1) },
-      },
-      template: pod(workload, names),
-    },
-  });
-  new k8s.KubeService(scope, "service", {
-    metadata,
-    spec: {
-      selector,
-      ports: ports.map((p) => ({ name: p.name, port: p.port, targetPort: k8s.IntOrString.fromString(p.name) })),
-    },
-  });
-  const utilization = (resource: string, averageUtilization: number): k8s.MetricSpecV2 => ({
-    type: "Resource",
-    resource: { name: resource, target: { type: "Utilization", averageUtilization } },
-  });
-  new k8s.KubeHorizontalPodAutoscalerV2(scope, "autoscaler", {
-    metadata: { ...metadata, name: `${name}-hpa` },
-    spec: {
-      scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name },
-      minReplicas: 2,
-      maxReplicas: MOST_REPLICAS,
-      metrics: [utilization("cpu", 70), utilization("memory", 80)],
-    },
-  });
-  new k8s.KubePodDisruptionBudget(scope, "disruption-budget", {
-    metadata,
-    spec: { minAvailable: k8s.IntOrString.fromNumber(1), selector: { matchLabels: selector } },
-  });
+  scaledWorkload(scope, names, pod(workload, names));
   networkPolicy(scope, workload, names);
 }
 
@@ -251,9 +207,6 @@ function networkPolicy(
   { model, proxyNamespace, proxyLabels }: FilterWorkload,
   { name, namespace, ports, labels }: Names,
 ): void {
-  const inNamespace = (of: string): k8s.NetworkPolicyPeer => ({
-    namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": of } },
-  });
   const proxies = { ...inNamespace(proxyNamespace ?? ""), podSelector: { matchLabels: proxyLabels ?? {} } };
   const balancers = model.front.networks.map((cidr) => ({ ipBlock: { cidr } }));
   const asks = proxyNamespace === undefined ? balancers : [proxies];
@@ -262,7 +215,7 @@ function networkPolicy(
   new k8s.KubeNetworkPolicy(scope, "network-policy", {
     metadata: { name, namespace, labels },
     spec: {
-      podSelector: { matchLabels: { "app.kubernetes.io/name": name } },
+      podSelector: { matchLabels: selectorOf(name) },
       policyTypes: ["Ingress"],
       ingress: [
         { ...from, ports: ports.map((p) => to(p.containerPort)) },

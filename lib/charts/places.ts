@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { edgeTargetOf, modelIn, systemNameOf, workloadOf, type GatewayModel } from "../model";
 import type { ClusterTarget } from "../model/infrastructure";
+import { KONG_PORTS } from "../targets/kong/settings";
 
 /**
  * Where things are in a cluster, and what others must know of the workloads: apart from these, since cdk8s takes a while to
@@ -36,6 +37,9 @@ const servicePort = (model: GatewayModel): number => model.listeners[listenerOf(
 /** Where the filter listens in its container when it is the gateway itself. */
 export const GATEWAY_PORTS = { http: 3000, https: 3443 };
 
+/** Kong's workload. */
+export const KONG_NAME = "kong-gateway";
+
 /** The targets that run in a cluster. */
 const IN_CLUSTER: Readonly<Record<ClusterTarget, Place>> = {
   istio: {
@@ -65,6 +69,18 @@ const IN_CLUSTER: Readonly<Record<ClusterTarget, Place>> = {
     plan: (system, environment) => `kubernetes/${system}/${environment}/node-gateway/plan.json`,
     service: (model) => ({ ...workloadOf(model, true), port: servicePort(model) }),
     podPort: (model) => GATEWAY_PORTS[listenerOf(model)],
+  },
+  kong: {
+    plan: (system, environment) => `kong/${system}/${environment}/filter.json`,
+    proxyNamespace: (model) => model.kubernetes.namespace,
+    proxyLabels: () => ({ "app.kubernetes.io/name": KONG_NAME }),
+    service: (model) => ({
+      name: KONG_NAME,
+      namespace: model.kubernetes.namespace,
+      port: model.front.tls === "gateway" ? servicePort(model) : model.listeners.http.port,
+    }),
+    podPort: (model) => KONG_PORTS[listenerOf(model)],
+    health: { path: "/status/ready", port: KONG_PORTS.status },
   },
 };
 

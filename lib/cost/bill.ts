@@ -11,8 +11,6 @@ export interface Wanted {
   model: GatewayModel;
   environment: string;
   usage: Usage;
-  /** Whose pods run; by default the target that the balancer asks. */
-  gateway?: string;
 }
 
 export type State = "priced" | "by usage" | "free" | "unpriced";
@@ -37,8 +35,6 @@ export interface Bill {
   pods: Pods[];
 }
 
-const gatewayOf = ({ model, environment, gateway }: Wanted): string => gateway ?? edgeTargetOf(model, environment);
-
 /** Whether static files, and a part of the requests, are CloudFront's. */
 const hasWebsite = ({ model, environment }: Wanted): boolean =>
   model.infrastructure[environment]?.edge.website !== undefined;
@@ -46,7 +42,7 @@ const hasWebsite = ({ model, environment }: Wanted): boolean =>
 /** Pods of the environment, with those that grow with the requests grown to what the busiest second asks for. */
 export function podsIn(wanted: Wanted, manifests = manifestsOf(wanted.model, wanted.environment)): Pods[] {
   const { usage } = wanted;
-  const gateway = gatewayOf(wanted);
+  const gateway: string = edgeTargetOf(wanted.model, wanted.environment);
   const generated = manifests.flatMap(podsOf).map((pods) => ({ pods, scales: true }));
   const stated = Object.entries(usage.workloads)
     .filter(([, { only }]) => only === undefined || (only as string[]).includes(gateway))

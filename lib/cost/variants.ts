@@ -37,19 +37,16 @@ export interface Solution {
   bill: Bill;
 }
 
-/**
- * The gateways that a system may stand behind. Kong's own configuration is not compiled yet: its pods are those that the
- * usage file states, and the filter beside them is the one behind ingress-nginx.
- */
-const SOLUTIONS: readonly { name: string; target: ClusterTarget; gateway: string }[] = [
-  { name: "Node gateway", target: "node-gateway", gateway: "node-gateway" },
-  { name: "Kong, without a database", target: "ingress-nginx", gateway: "kong" },
-  { name: "Istio", target: "istio", gateway: "istio" },
+/** The gateways that a system may stand behind. */
+const SOLUTIONS: readonly { name: string; target: ClusterTarget }[] = [
+  { name: "Node gateway", target: "node-gateway" },
+  { name: "Kong, without a database", target: "kong" },
+  { name: "Istio", target: "istio" },
 ];
 
 export function solutionsOf({ model, environment, usage }: Wanted): Solution[] {
-  return SOLUTIONS.filter(({ target }) => model.targets.includes(target)).map(({ name, target, gateway }) => {
-    const own = { model: behind(model, environment, target), environment, usage, gateway };
+  return SOLUTIONS.filter(({ target }) => model.targets.includes(target)).map(({ name, target }) => {
+    const own = { model: behind(model, environment, target), environment, usage };
     return { name, bill: billOf({ ...own, model: withNodes(own) }) };
   });
 }

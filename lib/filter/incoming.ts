@@ -38,7 +38,7 @@ export function headerLines(raw: readonly string[]): HeaderLine[] {
 }
 
 /** The value of the only line of that name. */
-function onlyValue(lines: readonly HeaderLine[], name: string): string | undefined {
+export function onlyValue(lines: readonly HeaderLine[], name: string): string | undefined {
   let found: string | undefined;
   for (const [n, value] of lines) {
     if (n.length !== name.length || n.toLowerCase() !== name) continue;

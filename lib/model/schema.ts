@@ -71,6 +71,11 @@ const secret = z
 
 const listener = z.strictObject({ port, containerPort: port });
 
+const image = z
+  .string()
+  .regex(/^[\w./:@-]+$/)
+  .max(255);
+
 const filter = z
   .strictObject({
     address: address.default("gateway-filter.gateway.svc.cluster.local:9000"),
@@ -81,11 +86,7 @@ const filter = z
     /** Health and metrics. */
     adminPort: port.default(9002),
     /** Container image of the filter. */
-    image: z
-      .string()
-      .regex(/^[\w./:@-]+$/)
-      .max(255)
-      .default("gatewright-filter:0.1.0"),
+    image: image.default("gatewright-filter:0.1.0"),
     /** How long a proxy waits for the filter's word. */
     timeout: timer.prefault("500ms"),
     redis: z
@@ -164,6 +165,12 @@ export const gatewaySchema = z.strictObject({
   /** Kubernetes secret of the certificate, and where nginx finds its files. */
   certificate: z
     .strictObject({ secret: name.default("gateway-tls"), directory: path.default("/etc/nginx/tls") })
+    .prefault({}),
+  kong: z
+    .strictObject({
+      /** Container image of Kong Gateway: 3.9, the last of which the open source edition has images. */
+      image: image.default("kong:3.9.1"),
+    })
     .prefault({}),
   nginx: z
     .strictObject({

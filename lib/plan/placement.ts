@@ -27,6 +27,8 @@ export interface TargetPlan {
   proven: boolean;
   /** The proxy tells the filter how exchanges have ended that it has asked about. */
   reports: boolean;
+  /** The proxy keeps nothing itself: every exchange goes through the filter. */
+  carriesAll: boolean;
   placements: readonly Placement[];
 }
 

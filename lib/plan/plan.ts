@@ -270,5 +270,9 @@ export function planTarget(
   const { target, proven } = capabilities;
   const asks = placements.some(({ place }) => place !== "native" && place !== "proxied");
   const reports = asks && Object.keys(capabilities.reported).length > 0;
-  return { value: { target, proven, reports, placements }, diagnostics, usedDifferences };
+  return {
+    value: { target, proven, reports, carriesAll: capabilities.proxiedAlso === "all", placements },
+    diagnostics,
+    usedDifferences,
+  };
 }

@@ -5,6 +5,7 @@ import type { Gateway } from "../decision/gateway";
 import { AS_GATEWAY, BEHIND_A_PROXY, filterFile, WITH_REPORTS } from "./filter";
 import { ingressNginx } from "./ingress-nginx";
 import { istio } from "./istio";
+import { kong } from "./kong";
 import { nginx } from "./nginx";
 import { nodeGateway } from "./node-gateway";
 import { capabilitiesOf, render, type FilterClaims, type OutputFile, type Target, type TargetInput } from "./target";
@@ -38,6 +39,7 @@ export const TARGETS: readonly Entry[] = [
   entry(ingressNginx, BEHIND_A_PROXY, (g) => `nginx/${g.system}/${g.environment}/ingress-nginx/filter.json`),
   entry(istio, WITH_REPORTS, (g) => `istio/${g.system}/${g.environment}/filter.json`),
   entry(nodeGateway, AS_GATEWAY, (g) => `kubernetes/${g.system}/${g.environment}/node-gateway/plan.json`),
+  entry(kong, AS_GATEWAY, (g) => `kong/${g.system}/${g.environment}/filter.json`),
 ];
 
 /** Who may call a service beside the gateway is kept in a mesh alone. */

@@ -8,7 +8,7 @@ import { speak, Tally } from "../tally";
 
 /**
  * Shows every generated manifest to the tools that judge it in a cluster: a real API server with Istio's definitions,
- * and istioctl. Use: npm run manifests [FOLDER…]
+ * istioctl, and deck. Use: npm run manifests [FOLDER…]
  */
 const ROOT = path.join(__dirname, "../..");
 
@@ -39,11 +39,13 @@ const below = (folder: string): string[] =>
     .filter((entry) => entry.isDirectory())
     .map((entry) => path.join(folder, entry.name));
 
+/** Folders of all systems' environments below an output's. */
+function environments(output: string): string[] {
+  const folder = path.join(ROOT, output);
+  return existsSync(folder) ? below(folder).flatMap(below) : [];
+}
+
 function generatedFolders(): string[] {
-  const environments = (output: string): string[] => {
-    const folder = path.join(ROOT, output);
-    return existsSync(folder) ? below(folder).flatMap(below) : [];
-  };
   const ingress = environments("nginx").map((folder) => path.join(folder, "ingress-nginx"));
   return [...environments("istio"), ...environments("kubernetes"), ...ingress.filter((folder) => existsSync(folder))];
 }
@@ -167,6 +169,18 @@ async function judgeIstio(folders: readonly string[], tally: Tally): Promise<voi
   }
 }
 
+/** Debian's deck knows the words of Kong 2, and no bounds: what it does not say, test/targets/kong-file.ts does. */
+async function judgeKong(tally: Tally): Promise<void> {
+  const files = environments("kong").map((folder) => path.join(folder, "kong.yaml"));
+  const { code } = await speak("deck", ["version"]);
+  if (code !== 0) tally.skip(files.length, "no deck");
+  else
+    for (const file of files) {
+      const said = await speak("deck", ["validate", "-s", file]);
+      tally.note(`deck validate ${shown(file)}`, said.code === 0 ? [] : lines(`${said.stdout}\n${said.stderr}`));
+    }
+}
+
 async function main(named: readonly string[]): Promise<number> {
   const tally = new Tally();
   const folders = named.length > 0 ? named.map((folder) => path.resolve(folder)) : generatedFolders();
@@ -183,6 +197,7 @@ async function main(named: readonly string[]): Promise<number> {
       rmSync(directory, { recursive: true, force: true });
     }
   }
+  if (named.length === 0) await judgeKong(tally);
   return tally.end();
 }
 

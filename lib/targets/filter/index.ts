@@ -64,6 +64,9 @@ function writtenOut(
   return { ...policy, config: { ...config, maxHead: config.maxHead + ADDED_BYTES } };
 }
 
+/** Where the filter answers on hosts that nobody knows. */
+const SERVES_ALL_HOSTS: readonly string[] = ["node-gateway", "kong"];
+
 const formOf = (host: Host): Pick<PlannedHost, "errorBody" | keyof HostHeaders> => {
   const errorBody = configOf(host.policies, "errorBody") as ErrorBodyConfig | undefined;
   return { ...(errorBody && { errorBody }), ...hostHeaders(host) };
@@ -113,7 +116,7 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
     upstream: model.upstream,
     services: Object.fromEntries(Object.entries(model.services).map(([name, s]) => [name, s.address])),
     ...(Object.keys(tls).length > 0 && { servicesTls: tls }),
-    ...(plan.target === "node-gateway" &&
+    ...(SERVES_ALL_HOSTS.includes(plan.target) &&
       gateway.otherHosts && { otherHosts: { ...formOf(gateway.otherHosts), ...gateway.otherHosts } }),
     hosts: gateway.hosts.map((host: Host) => {
       return {

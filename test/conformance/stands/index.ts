@@ -2,6 +2,7 @@ import { STANDS as EVERYBODYS } from "../../../lib/conformance/stands";
 import { nginxStand } from "../../../lib/conformance/stands/nginx";
 import type { StandFactory } from "../../../lib/conformance/stands/stand";
 import { stableNginx as withModules } from "../../parts/nginx-stable";
+import { kongStandIn } from "./kong";
 import { istioHttp2Stand, istioNativeStand, istioStand } from "./istio";
 
 /** Total times, pauses and compression by stable nginx alone, their differences accepted. */
@@ -26,4 +27,5 @@ export const STANDS: Readonly<Record<string, StandFactory>> = {
   istio: istioStand,
   "istio-http2": istioHttp2Stand,
   "istio-native": istioNativeStand,
+  "kong-by-nginx": kongStandIn,
 };

@@ -1,0 +1,12 @@
+import { trustedHops, usesProxyProtocol } from "../front";
+import type { TargetInput } from "../target";
+
+/**
+ * Who calls, as nginx' realip module reads it from who is in front. Not by `trusted_ips`, by which Kong would believe a
+ * client's X-Forwarded-Path and -Proto as well wherever what is in front passes them on (kong/runloop/handler.lua).
+ */
+export function edgeDirectives({ model: { front } }: TargetInput): string {
+  const header = usesProxyProtocol(front) ? "proxy_protocol" : trustedHops(front) === 1 ? "X-Forwarded-For" : undefined;
+  const lines = header === undefined ? [] : front.networks.map((network) => `set_real_ip_from ${network};`);
+  return ["# Directives of Kong's server of clients.", ...lines].join("\n") + "\n";
+}
