@@ -12,6 +12,7 @@ const ORDER = [
   "plan",
   "targets",
   "charts",
+  "observability",
   "stacks",
   "cost",
   "conformance",

@@ -2,6 +2,7 @@ import { ApiObject, Chart, type ChartProps } from "cdk8s";
 import type { Construct } from "constructs";
 import { parseAllDocuments } from "yaml";
 import { workloads } from "./charts";
+import { monitoring } from "./observability";
 import { formatDiagnostic, hasErrors } from "./diagnostics";
 import type { GatewayModel } from "./model";
 import { compile, type OutputFile } from "./targets";
@@ -14,7 +15,7 @@ export function synthesize(model: GatewayModel, environment: string): OutputFile
     throw new Error(`${model.name} has no environment "${environment}"; there are ${model.environments.join(", ")}.`);
   const { value, diagnostics } = compile(model, environment);
   if (!value || hasErrors(diagnostics)) throw new Error(diagnostics.map(formatDiagnostic).join("\n\n"));
-  return [...value.files, ...workloads(model, value)];
+  return [...value.files, ...workloads(model, value), ...monitoring(model, value)];
 }
 
 export interface GatewayChartProps extends ChartProps {

@@ -82,6 +82,7 @@ const ofBrowsers = (origins: string[], environments: string[]) => ({
 export default defineGateway({
   name: "maternal",
   targets: ["nginx", "istio", "node-gateway", "kong"],
+  slo: { availability: 99.9, latency: { p95: "200ms" } },
   front: { kind: "alb", networks: ["10.10.0.0/22"] },
   hosts: Object.fromEntries([...WEB, ...MOBILE].map((host) => [host, {}])),
   secrets: {

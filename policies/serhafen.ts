@@ -52,6 +52,7 @@ const WRITES: ("POST" | "PUT" | "PATCH" | "DELETE")[] = ["POST", "PUT", "PATCH",
 export default defineGateway({
   name: "serhafen",
   targets: ["node-gateway", "nginx", "istio", "ingress-nginx", "kong"],
+  slo: { availability: 99.9, latency: { p95: "200ms" } },
   nginx: { modules: ["brotli"] },
   front: { kind: "alb", trustedHops: 1, tls: "gateway", networks: ["10.0.0.0/22"] },
   hosts: {

@@ -51,7 +51,7 @@ describe("features", () => {
   const configs: Partial<Record<KindName, unknown[]>> = {
     pathHygiene: [{ except: ["/a"] }],
     matching: [{ byMethod: true, byHeader: true, byHeaderSet: true, byTemplate: true, byUpgrade: true }],
-    headerHygiene: [{ drop: ["a"], single: ["a"] }],
+    headerHygiene: [{ drop: ["a"], single: ["a"], pass: ["x-real-ip"] }],
     cors: [{ credentials: true, origins: ["https://*.a.test"] }],
     addresses: [{ allow: ["::1"], deny: ["::1"] }],
     jwt: ["required", "optional"].map((mode) => ({

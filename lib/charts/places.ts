@@ -126,3 +126,24 @@ export const MOST_REPLICAS = 10;
 export const STORE_USER = "gateway";
 export const storeSecretOf = (workload: string): string => `${workload}-store`;
 export const STORE_KEY = "REDIS_URL";
+
+/** Pods that whoever collects metrics asks. */
+export interface Scraped {
+  name: string;
+  namespace: string;
+  /** Name of the container's port. */
+  port: string;
+  component: "filter" | "kong";
+}
+
+/** The workloads of a model's targets; the filter has one name, whichever proxy it stands behind. */
+export function scrapedOf(model: GatewayModel): Scraped[] {
+  const gateways = [...new Set(model.targets.map((target) => target === "node-gateway"))];
+  const filters = gateways.map((isGateway) => ({
+    ...workloadOf(model, isGateway),
+    port: "admin",
+    component: "filter" as const,
+  }));
+  const kong = { name: KONG_NAME, namespace: model.kubernetes.namespace, port: "status", component: "kong" as const };
+  return [...filters, ...(model.targets.includes("kong") ? [kong] : [])];
+}

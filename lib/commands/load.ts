@@ -2,6 +2,7 @@ import { load } from "js-yaml";
 import { diagnostic, hasErrors, type Diagnostic } from "../diagnostics";
 import type { GatewayModel } from "../model";
 import { workloads } from "../charts";
+import { dashboards, monitoring } from "../observability";
 import { nearest } from "../model/problems";
 import { compile, DIFFERENCES, type Compiled, type OutputFile } from "../targets";
 import { APPLIED_BYTES, bytesOf, LARGEST_BYTES } from "../targets/object-size";
@@ -120,7 +121,10 @@ export function compileAll(
       diagnostics.push(...result.diagnostics.map((d) => ({ ...d, source: d.source ?? { file } })));
       if (!result.value) continue;
       result.value.usedDifferences.forEach((d) => used.add(d));
-      const files = plansOnly ? [] : [...result.value.files, ...workloads(model, result.value)];
+      const once = environment === model.environments[0] ? dashboards(model, result.value.gateway) : [];
+      const files = plansOnly
+        ? []
+        : [...result.value.files, ...workloads(model, result.value), ...monitoring(model, result.value), ...once];
       diagnostics.push(...largeObjects(model.name, files).map((d) => ({ ...d, source: { file } })));
       compiled.push({ ...result.value, files, file, model });
     }

@@ -37,6 +37,8 @@ export interface FilterPlan {
     /** How long a client's connection may say nothing. */
     idleMs: number;
   };
+  /** Times, in seconds, of which objectives ask how many exchanges took longer. */
+  latencyBounds?: readonly number[];
   /** The largest head of a service's answer; 32 KiB where a plan of an older build has none. */
   upstream?: { headBytes: number };
   /** Addresses of the services, `host:port`. */

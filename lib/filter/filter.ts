@@ -15,6 +15,7 @@ import { DoorServer } from "./door-server";
 import { RemoteKeys, type KeyNote, type KeyTimes } from "./keys";
 import { givenLogs, standardLogs, type Logs } from "./log";
 import { Metrics } from "./metrics";
+import type { OwnCertificates } from "./own-certificates";
 import { Overload, type OverloadLimits, type Place } from "./overload";
 import { send } from "./plain-answer";
 import { RedisStore } from "./redis-store";
@@ -63,7 +64,9 @@ export class Filter implements Running {
   readonly #keyTimes: KeyTimes | undefined;
   readonly #secretTimes: SecretTimes | undefined;
   readonly #redis: RedisStore | undefined;
-  readonly #metrics = new Metrics();
+  readonly #metrics: Metrics;
+  /** What clients are shown, where it is the gateway itself. */
+  shown: OwnCertificates | undefined;
   readonly #keysFetched: KeyNote = (issuer, outcome) => {
     this.#metrics.keysFetched(issuer, outcome);
   };
@@ -94,6 +97,7 @@ export class Filter implements Running {
     tracing: Tracing | undefined,
   ) {
     this.plan = plan;
+    this.#metrics = new Metrics(plan);
     let toldMs = -Infinity;
     this.connections = new Connections(certificates, (error) => {
       // It is looked at again every second: what is no news is said once a minute.
@@ -299,7 +303,15 @@ export class Filter implements Running {
       const { ready } = this;
       send(response, { status: ready ? 200 : 503, headers: [], body: ready ? "ready\n" : "not ready\n" });
     } else if (path === "/metrics") {
-      const body = await this.#metrics.text(this.state, this.#redis?.up ?? true, this.#keys.ages());
+      const body = await this.#metrics.text({
+        state: this.state,
+        storeUp: this.#redis?.up ?? true,
+        ages: this.#keys.ages(),
+        inFlight: this.#overload.inFlight + this.#overload.receiving,
+        proxy: this.plan.proxy,
+        plan: this.#planHash,
+        certificates: this.shown?.expiries() ?? [],
+      });
       send(response, { status: 200, headers: [["content-type", this.#metrics.registry.contentType]], body });
     } else {
       return false;

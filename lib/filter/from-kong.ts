@@ -22,6 +22,13 @@ function targetOf(path: string | undefined, url: string): string | undefined {
   return path !== undefined && query >= 0 ? path + url.slice(query) : path;
 }
 
+/** A name, perhaps with a port, or an address in brackets. */
+const HOST = /^(?:[^:]+|\[[^\]]*\])(?::\d*)?$/;
+
+/** Kong passes on Host as it came, and says beside it whom nginx took the request for: a target in absolute form counts. */
+const hostOf = (said: string, forwarded: string | undefined): string =>
+  hostName(forwarded !== undefined && HOST.test(said) ? forwarded : said);
+
 export function fromKong(
   message: IncomingMessage,
   { tls }: Pick<FilterPlan["front"], "tls">,
@@ -41,7 +48,7 @@ export function fromKong(
     // Where TLS ends in front, all that reaches Kong is plain.
     scheme: tls === "gateway" && onlyValue(lines, "x-forwarded-proto") === "http" ? "http" : "https",
     method,
-    host: hostName(host),
+    host: hostOf(host, onlyValue(lines, "x-forwarded-host")),
     target,
     headers,
     client,

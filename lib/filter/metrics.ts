@@ -1,9 +1,14 @@
-import { Counter, Gauge, Registry } from "prom-client";
+import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
+import { version } from "../../package.json";
+import type { FilterPlan } from "../decision/filter-plan";
 import type { State } from "../policy";
 import type { ExchangeRecord } from "./audit";
 
 /** Labels are bounded: what no route or list names is one word. */
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+
+/** Reasons of which one alone is worth an alert (lib/observability). */
+const WATCHED_REASONS = ["internal", "keys-away", "locked-out", "route-mismatch", "secrets-away", "store-away"];
 
 const BREAKER = { closed: 0, open: 1, "half-open": 2 } as const;
 
@@ -22,7 +27,7 @@ interface Exchanges {
 }
 
 /** The two metrics of every exchange in Prometheus' text format (version 0.0.4). */
-function exchangeText(all: readonly Exchanges[]): string {
+function exchangeText(all: readonly Exchanges[], bounds: readonly number[]): string {
   const lines = [
     "# HELP http_requests_total Requests, by route and status.",
     "# TYPE http_requests_total counter",
@@ -35,7 +40,7 @@ function exchangeText(all: readonly Exchanges[]): string {
   for (const [labels, group] of byLabels) {
     const sum = (of: (e: Exchanges) => number): number => group.reduce((total, e) => total + of(e), 0);
     let under = 0;
-    BUCKETS.forEach((bound, i) => {
+    bounds.forEach((bound, i) => {
       under += sum((e) => e.buckets[i] ?? 0);
       lines.push(`http_request_duration_seconds_bucket{${labels},le="${String(bound)}"} ${String(under)}`);
     });
@@ -49,6 +54,18 @@ function exchangeText(all: readonly Exchanges[]): string {
 /** Names of the model need no escape. */
 const labelsOf = ({ method, route, status }: Exchanges): string =>
   `method="${method}",route="${route}",status="${String(status)}"`;
+
+/** What is told as it is at this moment. */
+interface Now {
+  state: State;
+  storeUp: boolean;
+  ages: readonly { issuer: string; ageMs: number }[];
+  inFlight: number;
+  proxy: string;
+  /** Digest of the plan. */
+  plan: string;
+  certificates: readonly { host: string; seconds: number }[];
+}
 
 type Ended = Pick<ExchangeRecord, "method" | "route" | "service" | "status" | "ms">;
 
@@ -77,7 +94,7 @@ export class Metrics {
     registers: this.#registers,
   });
   readonly #storeUp = new Gauge({
-    name: "gateway_counter_store_up",
+    name: "gateway_store_up",
     help: "1 while the shared store answers.",
     registers: this.#registers,
   });
@@ -88,15 +105,47 @@ export class Metrics {
     registers: this.#registers,
   });
   readonly #events = {
-    "cache-hit": new Counter({ name: "redis_cache_hits", help: "Answers from the cache.", registers: this.#registers }),
+    "cache-hit": new Counter({
+      name: "gateway_cache_hits_total",
+      help: "Answers from the cache.",
+      registers: this.#registers,
+    }),
     "cache-miss": new Counter({
-      name: "redis_cache_misses",
+      name: "gateway_cache_misses_total",
       help: "Cacheable requests that the cache had no answer to.",
       registers: this.#registers,
     }),
   };
 
-  constructor() {
+  readonly #build = new Gauge({
+    name: "gateway_build_info",
+    help: "1, with the version that runs, the proxy that it stands behind, and the beginning of its plan's digest.",
+    labelNames: ["version", "proxy", "plan"],
+    registers: this.#registers,
+  });
+  readonly #certificates = new Gauge({
+    name: "gateway_certificate_expiry_timestamp_seconds",
+    help: "When a certificate ends that clients are shown; that of all hosts without their own has no name.",
+    labelNames: ["host"],
+    registers: this.#registers,
+  });
+  readonly #inFlight = new Gauge({
+    name: "gateway_requests_in_flight",
+    help: "Requests that are being worked on.",
+    registers: this.#registers,
+  });
+  readonly #bounds: readonly number[];
+
+  /** `bounds`: times in seconds beside the usual ones, of which somebody wants to know how many exchanges took longer. */
+  constructor({ issuers, latencyBounds = [] }: Pick<FilterPlan, "issuers" | "latencyBounds">) {
+    this.#bounds = [...new Set([...BUCKETS, ...latencyBounds])].sort((a, b) => a - b);
+    collectDefaultMetrics({ register: this.registry });
+    // What is counted for the first time has grown from nothing: who asks by how much must have seen the nothing.
+    for (const outcome of ["ok", "failed"] as const) {
+      this.#reloads.inc({ outcome }, 0);
+      for (const issuer of Object.keys(issuers)) this.#keyFetches.inc({ issuer, outcome }, 0);
+    }
+    for (const reason of WATCHED_REASONS) this.#refused.set(reason, 0);
     const refused = this.#refused;
     new Counter({
       name: "gateway_refusals_total",
@@ -116,12 +165,12 @@ export class Metrics {
     const key = `${service} ${known} ${route} ${String(status)}`;
     let exchanges = this.#exchanges.get(key);
     if (!exchanges) {
-      exchanges = { service, method: known, route, status, count: 0, seconds: 0, buckets: BUCKETS.map(() => 0) };
+      exchanges = { service, method: known, route, status, count: 0, seconds: 0, buckets: this.#bounds.map(() => 0) };
       this.#exchanges.set(key, exchanges);
     }
     exchanges.count += 1;
     exchanges.seconds += ms / 1000;
-    const at = BUCKETS.findIndex((most) => ms <= most * 1000);
+    const at = this.#bounds.findIndex((most) => ms <= most * 1000);
     if (at >= 0) exchanges.buckets[at] = (exchanges.buckets[at] ?? 0) + 1;
     const { decision, reason = "" } = told;
     if (decision === "refuse") this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
@@ -169,15 +218,20 @@ export class Metrics {
     this.#keyFetches.inc({ issuer, outcome });
   }
 
-  async text(state: State, storeUp: boolean, ages: readonly { issuer: string; ageMs: number }[]): Promise<string> {
+  async text({ state, storeUp, ages, inFlight, proxy, plan, certificates }: Now): Promise<string> {
     // What a reload has taken away is no longer told.
     this.#keyAge.reset();
     this.#breakers.reset();
+    this.#build.reset();
+    this.#build.set({ version, proxy, plan: plan.slice(0, 12) }, 1);
+    this.#inFlight.set(inFlight);
+    this.#certificates.reset();
+    for (const { host, seconds } of certificates) this.#certificates.set({ host }, seconds);
     for (const { issuer, ageMs } of ages) this.#keyAge.set({ issuer }, ageMs / 1000);
     this.#storeUp.set(storeUp ? 1 : 0);
     for (const { service, state: breaker } of state.breakers.states(state.nowMs())) {
       this.#breakers.set({ service }, BREAKER[breaker]);
     }
-    return (await this.registry.metrics()) + exchangeText([...this.#exchanges.values()]);
+    return (await this.registry.metrics()) + exchangeText([...this.#exchanges.values()], this.#bounds);
   }
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
+import { X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContext, type Server } from "node:tls";
 
 /** How long certificates that were read are good without another look: Kubernetes changes the files, and starts nothing anew. */
@@ -72,6 +73,14 @@ export class OwnCertificates {
       if (this.forAll !== before) server.setSecureContext(this.forAll);
     }, FRESH_MS);
     this.#timer.unref();
+  }
+
+  /** When what is shown ends, in seconds since 1970, by host; that of all others has no name. */
+  expiries(): { host: string; seconds: number }[] {
+    return [...this.#known].map(([host, { pair }]) => ({
+      host,
+      seconds: Date.parse(new X509Certificate(pair.cert).validTo) / 1000,
+    }));
   }
 
   /** The texts of the certificate of all hosts. */

@@ -96,6 +96,7 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
     filter.fault(error);
   });
   const filter = new Filter(options, await tracingOf(plan));
+  filter.shown = shown;
   const servers: AnyServer[] = [];
   const open = async (server: AnyServer, port: number): Promise<number> => {
     const bound = await listen(server, port, host);

@@ -1,3 +1,4 @@
+import { slo } from "./slo";
 import { z } from "zod";
 import {
   unique,
@@ -87,6 +88,8 @@ export const route = z.strictObject({
     .optional(),
   respond: respond.optional(),
   redirect: redirect.optional(),
+  /** In place of the model's; `null`: nothing is promised. */
+  slo: slo.nullable().optional(),
   /** What its requests are called in the log. */
   labels: z
     .record(

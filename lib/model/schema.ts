@@ -1,3 +1,4 @@
+import { monitoring, slo } from "./slo";
 import { z } from "zod";
 import { issuerSchema } from "../policy/kinds/jwt";
 import type { HostTenant } from "../decision/gateway";
@@ -218,6 +219,9 @@ export const gatewaySchema = z.strictObject({
   kubernetes: kubernetes.prefault({}),
   policies: hostPolicies.prefault({}),
   routes: z.array(route).min(1),
+  /** What is promised of all routes' answers, but those that say otherwise; `null`: nothing. */
+  slo: slo.nullable().prefault({}),
+  monitoring: monitoring.prefault({}),
   /** What single environments have otherwise. */
   overlays: z.record(name, overlay).default({}),
   /** What each environment needs of AWS; an environment that is not named here is not deployed there. */

@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { TARGETS } from "../../lib/targets";
 import { readCases, type Case } from "../../lib/conformance/case";
 import { istioNativeCases } from "./istio-native-form";
+import { kongCases } from "./kong-form";
 import { nginxCases, nginxNativeCases } from "./nginx-native-form";
 import { formatResults } from "../../lib/conformance/report";
 import { runCases } from "../../lib/conformance/run";
@@ -20,6 +21,7 @@ const http2Cases = (cases: readonly Case[]): Case[] =>
 const OF_FORM: Readonly<Record<string, (cases: readonly Case[]) => Case[]>> = {
   "istio-http2": http2Cases,
   "istio-native": istioNativeCases,
+  "kong-by-nginx": kongCases,
   nginx: nginxCases,
   "nginx-http2": (cases) => nginxCases(http2Cases(cases)),
   "nginx-native": nginxNativeCases,

@@ -2,7 +2,7 @@
 export const METRICS = {
   requests: "http_requests_total",
   refusals: "gateway_refusals_total",
-  storeUp: "gateway_counter_store_up",
+  storeUp: "gateway_store_up",
   /** {issuer, outcome="ok"|"failed"} */
   keyFetches: "gateway_key_fetches_total",
   /** {issuer}: seconds since the keys in use were fetched. */

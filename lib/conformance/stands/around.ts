@@ -172,7 +172,7 @@ export class Around {
   /** Waits until every filter knows whether the store is there. */
   async storeSeen(up: boolean): Promise<void> {
     for (const { port, part } of this.filters) {
-      const line = `\ngateway_counter_store_up ${up ? "1" : "0"}\n`;
+      const line = `\ngateway_store_up ${up ? "1" : "0"}\n`;
       await until("the filter's store", async () => (await get(port, "/metrics")).text.includes(line), part);
     }
   }

@@ -73,6 +73,8 @@ export const STEERING_HEADERS = [
 ];
 
 const STEERING: ReadonlySet<string> = new Set([...STEERING_HEADERS, ...OWN_HEADERS]);
+/** Which a proxy may say itself whatever it is told. */
+const OF_PROXIES = new Set(["x-forwarded-path", "x-forwarded-prefix", "x-real-ip"]);
 /** Whole families, where whoever passes a request on can see them: nginx drops the names above. */
 export const STEERING_FAMILIES = ["x-gateway-", "x-envoy-", "x-accel-"];
 
@@ -109,6 +111,7 @@ export const headerHygiene = policyKind({
   requires(config) {
     const features: Feature[] = ["HeaderMalformedNames"];
     if (config.drop.length > 0) features.push("HeaderNamedRemoval");
+    if (config.pass.some((name) => OF_PROXIES.has(name))) features.push("HeaderForwardedPass");
     if (config.single.length > 0) features.push("HeaderSingleValue");
     return features;
   },

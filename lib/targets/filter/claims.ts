@@ -96,7 +96,7 @@ export const EDGE: Claims = {
   pathHygiene: ["PathHygiene", "PathHygieneException"],
   matching: ["RouteByMethod", "RouteByHeader", "RouteByHeaderSet", "RouteByTemplate", "RouteByUpgrade"],
   respond: ["RouteRespond", "RouteRedirect"],
-  headerHygiene: ["HeaderMalformedNames", "HeaderNamedRemoval", "HeaderSingleValue"],
+  headerHygiene: ["HeaderMalformedNames", "HeaderNamedRemoval", "HeaderForwardedPass", "HeaderSingleValue"],
   cors: ["CorsPreflight", "CorsOnRefusals", "CorsCredentials", "CorsOriginPatterns"],
   bodySize: ["BodySizeDeclared"],
   floodGuard: ["FloodGuardByClientAddress"],
@@ -106,4 +106,10 @@ export const EDGE: Claims = {
   errorBody: ["ErrorBody"],
   audit: ["AuditLine", "AuditFields"],
   auditLabels: ["AuditLabels"],
+};
+
+/** The same behind Kong, which says these headers itself. */
+export const EDGE_BEHIND_KONG: Claims = {
+  ...EDGE,
+  headerHygiene: (EDGE["headerHygiene"] ?? []).filter((feature) => feature !== "HeaderForwardedPass"),
 };

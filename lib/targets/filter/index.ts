@@ -1,4 +1,5 @@
 import { secretsOf, servicesTls } from "../../model";
+import { latenciesOf } from "../../model/slo";
 import { placementsOf, type Capabilities, type Claim } from "../../plan";
 import { configOf, type ConfiguredPolicy, type Host } from "../../decision/gateway";
 import type { HostHeaders } from "../../decision/answer";
@@ -10,7 +11,7 @@ import { clientIdleMs, trustedHops } from "../front";
 import type { FilterClaims, OutputFile, TargetInput } from "../target";
 import { hostHeaders } from "../identity-headers";
 import { filterWays } from "../through";
-import { DOOR, DOOR_HEARD, DOOR_WITH_BODY, EDGE, REPORTED, THROUGH } from "./claims";
+import { DOOR, DOOR_HEARD, DOOR_WITH_BODY, EDGE, EDGE_BEHIND_KONG, REPORTED, THROUGH } from "./claims";
 
 const claims = (supports: Readonly<Record<string, Claim["supports"]>>): Capabilities["extAuth"] =>
   Object.fromEntries(
@@ -33,13 +34,18 @@ export const WITH_REPORTS: FilterClaims = {
   reported: claims(REPORTED),
 };
 
-/** What it keeps as the gateway itself. */
-export const AS_GATEWAY: FilterClaims = {
+const everything = (edge: Readonly<Record<string, Claim["supports"]>>): FilterClaims => ({
   extAuth: {},
   extAuthBody: {},
   reported: {},
-  proxied: claims({ ...EDGE, ...DOOR, ...THROUGH }),
-};
+  proxied: claims({ ...edge, ...DOOR, ...THROUGH }),
+});
+
+/** What it keeps as the gateway itself. */
+export const AS_GATEWAY = everything(EDGE);
+
+/** What it keeps where Kong carries everything to it. */
+export const BEHIND_KONG = everything(EDGE_BEHIND_KONG);
 
 /**
  * Kept by the proxy, and looked at once more: a path that it has let through must not choose another route's policies, nor a
@@ -96,6 +102,9 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
   ]);
   const { kind, networks, healthPath } = model.front;
   const tls = servicesTls(model);
+  const bounds = [model.slo, ...model.routes.map(({ slo }) => slo)].flatMap((slo) =>
+    latenciesOf(slo).map(({ bound }) => bound),
+  );
   return {
     formatVersion: FORMAT_VERSION,
     system: gateway.system,
@@ -113,6 +122,7 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
       tls: model.front.tls,
       idleMs: clientIdleMs(model.front, gateway),
     },
+    ...(bounds.length > 0 && { latencyBounds: [...new Set(bounds)].sort((a, b) => a - b) }),
     upstream: model.upstream,
     services: Object.fromEntries(Object.entries(model.services).map(([name, s]) => [name, s.address])),
     ...(Object.keys(tls).length > 0 && { servicesTls: tls }),

@@ -43,7 +43,7 @@ export const pathHygiene: Enforcer<IstioDraft> = {
 };
 
 export const headerHygiene: Enforcer<IstioDraft> = {
-  supports: ["HeaderMalformedNames", "HeaderNamedRemoval", "HeaderSingleValue"],
+  supports: ["HeaderMalformedNames", "HeaderNamedRemoval", "HeaderForwardedPass", "HeaderSingleValue"],
   stage: "beforeExtAuth",
   apply(placement, draft) {
     const host = hostOf(draft, placement);

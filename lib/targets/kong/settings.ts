@@ -1,4 +1,5 @@
 import { clientIdleMs, trustedHops, usesProxyProtocol } from "../front";
+import { filterHeadKiB } from "../through";
 import type { TargetInput } from "../target";
 
 /** Where Kong listens in its container: its own user may open no port below 1024. */
@@ -18,6 +19,7 @@ export function kongSettings({ model, gateway }: TargetInput): Record<string, st
   const { front } = model;
   const proxied = usesProxyProtocol(front) ? " proxy_protocol" : "";
   const backlog = "reuseport backlog=16384";
+  const head = String(filterHeadKiB(model));
   const secure = front.tls === "gateway";
   const plain = `0.0.0.0:${String(KONG_PORTS.http)}${proxied} ${backlog}`;
   return {
@@ -51,6 +53,10 @@ export function kongSettings({ model, gateway }: TargetInput): Record<string, st
     // No service steers the proxy.
     nginx_proxy_proxy_ignore_headers: "X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset",
     nginx_proxy_proxy_next_upstream: "error",
+    // As large as a service's head may be, and what the filter adds.
+    nginx_proxy_proxy_buffer_size: `${head}k`,
+    nginx_proxy_proxy_buffers: `4 ${head}k`,
+    nginx_proxy_proxy_busy_buffers_size: `${head}k`,
     nginx_proxy_include: `${KONG_FILES.configuration}/edge.conf`,
     ...(usesProxyProtocol(front) && { nginx_proxy_real_ip_header: "proxy_protocol" }),
     ...(trustedHops(front) === 1 && { nginx_proxy_real_ip_header: "X-Forwarded-For" }),

@@ -4,7 +4,7 @@ import { serverOf, type NginxDraft } from "./draft";
 
 /** nginx drops names with `_` or `.` itself; the directives say so, whatever the defaults of a build are. */
 export const headerHygiene: Enforcer<NginxDraft> = {
-  supports: ["HeaderMalformedNames", "HeaderNamedRemoval", "HeaderSingleValue"],
+  supports: ["HeaderMalformedNames", "HeaderNamedRemoval", "HeaderForwardedPass", "HeaderSingleValue"],
   stage: "beforeExtAuth",
   apply(placement, draft) {
     const { drop, single } = placement.config as { drop: string[]; single: string[] };

@@ -44,7 +44,7 @@ export async function startFilterServer(servers: Servers, options: FilterStart):
   };
   const ready = async (): Promise<boolean> => {
     if ((await ask(admin, "/actuator/readiness")).status !== 200) return false;
-    return (await ask(admin, "/metrics")).text.includes("gateway_counter_store_up 1");
+    return (await ask(admin, "/metrics")).text.includes("gateway_store_up 1");
   };
   const command = [process.execPath, await bundle("bin/filter.ts"), plan] as const;
   return servers.start(options.name, options.core, [...command], { port, env, ready });

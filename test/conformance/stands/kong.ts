@@ -7,6 +7,7 @@ import { Around } from "../../../lib/conformance/stands/around";
 import { renderFor } from "../../../lib/conformance/stands/nginx";
 import { RealStand, type Instance } from "../../../lib/conformance/stands/real-stand";
 import type { StandFactory } from "../../../lib/conformance/stands/stand";
+import type { GatewayModel } from "../../../lib/model";
 import { KONG_PORTS } from "../../../lib/targets/kong/settings";
 
 /**
@@ -17,6 +18,7 @@ import { KONG_PORTS } from "../../../lib/targets/kong/settings";
  */
 
 interface Declared {
+  certificates?: { cert: string; snis: { name: string }[] }[];
   services: [
     {
       host: string;
@@ -70,7 +72,10 @@ function nginxOfKong(files: ReadonlyMap<string, string>, edge: string, certifica
       const directive = name.slice(prefix.length);
       return [`${directive} ${directive === "include" ? edge : value};`];
     });
-  const [service] = (load(files.get("kong.yaml") ?? "") as Declared).services;
+  const { services, certificates: own = [] } = load(files.get("kong.yaml") ?? "") as Declared;
+  const [service] = services;
+  const secretOf = ({ cert }: { cert: string }): string => cert.slice("{vault://env/tls-crt-".length, -1);
+  const shown = ["default .;", ...own.flatMap((c) => c.snis.map(({ name }) => `${name} ${secretOf(c)};`))].join(" ");
   const proxyListen = settings.get("proxy_listen") ?? "";
   const time = (ms: number): string => `${String(ms)}ms`;
   return `
@@ -83,6 +88,9 @@ http {
   access_log off;
   underscores_in_headers on;
   ${injected("nginx_http_").join("\n  ")}
+  # Kong keeps the mark of an empty query, which nginx does not.
+  map $request_uri $query { "~\\?$" "?"; default $is_args$args; }
+  map $ssl_server_name $certificate { ${shown} }
   map $request_uri $forwarded_path { "~^(?<path>[^?]*)" $path; }
   map $http_x_forwarded_for $forwarded_for { "" $remote_addr; default "$http_x_forwarded_for, $realip_remote_addr"; }
   map $http_upgrade $upstream_upgrade { "~*^websocket$" websocket; }
@@ -93,7 +101,7 @@ http {
     server_name kong;
     ${listens(proxyListen, ports).join("\n    ")}
     ${proxyListen.includes("http2") ? "http2 on;" : ""}
-    ${proxyListen.includes(" ssl") ? `ssl_certificate ${certificates}/tls.crt; ssl_certificate_key ${certificates}/tls.key;` : ""}
+    ${proxyListen.includes(" ssl") ? `ssl_certificate ${certificates}/$certificate/tls.crt; ssl_certificate_key ${certificates}/$certificate/tls.key;` : ""}
     ${injected("nginx_proxy_").join("\n    ")}
     location / {
       proxy_http_version 1.1;
@@ -117,11 +125,28 @@ http {
       proxy_pass_header Server;
       proxy_pass_header Date;
       # Kong's own path would stand here: the filter must not look at it.
-      proxy_pass http://kong_upstream/a-path-of-kongs-own$is_args$args;
+      proxy_pass http://kong_upstream/a-path-of-kongs-own$query;
     }
   }
 }
 `;
+}
+
+/** Kong says these itself, and a model that lets a client say them is refused. */
+const SAID = ["x-forwarded-path", "x-forwarded-prefix", "x-real-ip"];
+
+function withoutForwarded(model: GatewayModel): GatewayModel {
+  const narrowed = <T extends GatewayModel["policies"]>(policies: T): T => {
+    const { headerHygiene: own } = policies;
+    return own
+      ? { ...policies, headerHygiene: { ...own, pass: own.pass.filter((name) => !SAID.includes(name)) } }
+      : policies;
+  };
+  const hosts = Object.entries(model.hosts).map(([name, host]) => [
+    name,
+    { ...host, policies: narrowed(host.policies) },
+  ]);
+  return { ...model, policies: narrowed(model.policies), hosts: Object.fromEntries(hosts) as GatewayModel["hosts"] };
 }
 
 export const kongStandIn: StandFactory = async ({ system, environment, replicas }) => {
@@ -133,7 +158,8 @@ export const kongStandIn: StandFactory = async ({ system, environment, replicas 
       const [http = 0, https = 0, filter = 0, through = 0, reports = 0] = await freePorts(5);
       const admin = await freePair();
       const at = { http, https, filter, through, reports, admin };
-      const written = renderFor(around, "kong", environment, { ...at, certificates: around.certificates });
+      const placed = { ...at, certificates: around.certificates };
+      const written = renderFor(around, "kong", environment, placed, withoutForwarded);
       const files = new Map(written.map((f) => [path.posix.basename(f.path), f.content]));
       await around.startFilter(files.get("filter.json") ?? "", at);
       const prefix = around.makeDirectory(`kong-${String(n)}`);

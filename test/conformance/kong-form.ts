@@ -1,0 +1,37 @@
+import type { Case } from "../../lib/conformance/case";
+
+/**
+ * Where Kong differs, by its sources (lib/targets/kong/README.md has each in words), or where the stand is no Kong: it takes no header
+ * away because Connection names it, as Kong's own code does.
+ */
+const OTHERWISE: ReadonlySet<string> = new Set([
+  // Kong's own code, which is not there.
+  "headers that Connection names do not pass (nginx refuses the request), on /public",
+  "headers that Connection names do not pass (nginx refuses the request), on /zipped",
+  "headers that Connection names do not pass (nginx refuses the request), on /main",
+  "a header that Connection takes away is no part of the key, as the service does not hear it",
+  // A model that lets these pass is refused.
+  "a steering header that the model lets pass does",
+  "a header that a host lets pass to services belongs to the key",
+  // A path above the root, among others: Kong's own answer.
+  "security headers are on errors of every kind",
+  // Kong's own answers have no form of a system's, and no headers of a host.
+  "a request that is no good HTTP gets the envelope",
+  "TRACE gets the envelope or the 404 of the table",
+  "security headers on a 405 or 404 of TRACE",
+  // nginx cuts a target before Kong sees it.
+  "a fragment in the target is 400, wherever it stands",
+  "a target in absolute form of another scheme is 400",
+  // `Upgrade: websocket` is a handshake, with Connection or without, and no other spelling is.
+  "a handshake that lists other protocols beside is refused, but on Istio",
+  "a list with other protocols asks for one as well",
+  "without Connection nothing is asked",
+  "an Upgrade header without Connection asks for nothing",
+  "upgrade headers do not arrive with what is no handshake",
+  "a GET that offers another upgrade, or half a handshake, is still a GET of the playground",
+  "the word alone is no handshake",
+]);
+
+export const kongNames: readonly string[] = [...OTHERWISE];
+
+export const kongCases = (cases: readonly Case[]): Case[] => cases.filter(({ name }) => !OTHERWISE.has(name));
