@@ -10,6 +10,9 @@ const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIO
 /** Reasons of which one alone is worth an alert (lib/observability). */
 const WATCHED_REASONS = ["internal", "keys-away", "locked-out", "route-mismatch", "secrets-away", "store-away"];
 
+/** What becomes of a report. */
+const REPORTED = ["ok", "of-another-plan", "unreadable"] as const;
+
 const BREAKER = { closed: 0, open: 1, "half-open": 2 } as const;
 
 /** Seconds. */
@@ -137,14 +140,18 @@ export class Metrics {
   readonly #bounds: readonly number[];
 
   /** `bounds`: times in seconds beside the usual ones, of which somebody wants to know how many exchanges took longer. */
-  constructor({ issuers, latencyBounds = [] }: Pick<FilterPlan, "issuers" | "latencyBounds">) {
+  constructor({ issuers, reports, latencyBounds = [] }: Pick<FilterPlan, "issuers" | "reports" | "latencyBounds">) {
     this.#bounds = [...new Set([...BUCKETS, ...latencyBounds])].sort((a, b) => a - b);
     collectDefaultMetrics({ register: this.registry });
+    // Gauges by the names of counters, which promtool calls wrong; their like by type stay.
+    for (const what of ["handles", "requests", "resources"])
+      this.registry.removeSingleMetric(`nodejs_active_${what}_total`);
     // What is counted for the first time has grown from nothing: who asks by how much must have seen the nothing.
     for (const outcome of ["ok", "failed"] as const) {
       this.#reloads.inc({ outcome }, 0);
       for (const issuer of Object.keys(issuers)) this.#keyFetches.inc({ issuer, outcome }, 0);
     }
+    if (reports) for (const outcome of REPORTED) this.#reports.inc({ outcome }, 0);
     for (const reason of WATCHED_REASONS) this.#refused.set(reason, 0);
     const refused = this.#refused;
     new Counter({
@@ -198,7 +205,7 @@ export class Metrics {
     registers: this.#registers,
   });
 
-  reported(outcome: "ok" | "of-another-plan" | "unreadable"): void {
+  reported(outcome: (typeof REPORTED)[number]): void {
     this.#reports.inc({ outcome });
   }
 

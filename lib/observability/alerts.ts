@@ -12,7 +12,7 @@ export interface Alert {
   severity: "page" | "ticket";
   summary: string;
   /** The workloads that can tell it: all filters by default. */
-  only?: "with-reports" | "with-breakers" | "with-lockouts" | "with-certificates";
+  only?: "with-reports" | "with-breakers" | "with-lockouts" | "with-cache" | "with-certificates";
 }
 
 const total =
@@ -148,6 +148,16 @@ export const ALERTS: readonly Alert[] = [
     ...{ operator: ">", bound: 50, for: "0m", severity: "ticket" },
     summary: "Many attempts at names that are locked out: somebody guesses passwords.",
     only: "with-lockouts",
+  },
+  {
+    alert: "GatewayCacheCold",
+    value: (selector) => {
+      const rate = (what: string): string => `sum (rate(gateway_cache_${what}_total{${selector}}[30m]))`;
+      return `${rate("hits")} / (${rate("hits")} + ${rate("misses")} > 0.5)`;
+    },
+    ...{ operator: "<", bound: 0.2, for: "15m", severity: "ticket" },
+    summary: "Fewer than a fifth of what could be answered from the cache is.",
+    only: "with-cache",
   },
   {
     alert: "GatewayCertificateExpires",

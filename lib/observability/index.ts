@@ -34,6 +34,7 @@ function concerns({ only }: Alert, model: GatewayModel, { hosts }: Gateway, plan
     "with-reports": () => plans.some(({ reports }) => reports),
     "with-breakers": () => has("circuitBreaker"),
     "with-lockouts": () => has("lockout"),
+    "with-cache": () => has("cache"),
     "with-certificates": () => model.front.tls === "gateway" && model.targets.includes("node-gateway"),
   };
   return only === undefined || concerned[only]();
