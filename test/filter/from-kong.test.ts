@@ -4,7 +4,7 @@ import { fromKong } from "../../lib/filter/from-kong";
 
 /** A head as Kong 3.9 sends it (kong/runloop/handler.lua, kong/templates/nginx_kong.lua). */
 function message(url: string, own: Readonly<Record<string, string | undefined>> = {}): IncomingMessage {
-  const said = {
+  const said: Record<string, string | undefined> = {
     Via: "1.1 kong/3.9.1",
     Host: "Shop.example",
     "X-Forwarded-For": "198.51.100.7, 10.0.0.1",

@@ -15,7 +15,10 @@ const ROOT = path.join(__dirname, "../..");
 /** Every EnvoyFilter gets this one; it says nothing about what is in it. */
 const TOLERATED = "EnvoyFilter exposes internal implementation details";
 
+const KUSTOMIZATION = "kustomization.yaml";
+
 interface Manifest {
+  namespace?: string;
   apiVersion?: string;
   kind?: string;
   metadata?: { name?: string; namespace?: string };
@@ -69,7 +72,9 @@ const isIstio = ({ documents }: ManifestFile): boolean =>
 function namespacesOf(files: readonly ManifestFile[]): string[] {
   const named = files
     .flatMap((f) => f.documents)
-    .map((d) => (d.kind === "Namespace" && d.apiVersion === "v1" ? d.metadata?.name : d.metadata?.namespace));
+    .map((d) =>
+      d.kind === "Namespace" && d.apiVersion === "v1" ? d.metadata?.name : (d.metadata?.namespace ?? d.namespace),
+    );
   return [...new Set(named.filter((name) => name !== undefined))].sort();
 }
 
@@ -93,7 +98,9 @@ async function apply(files: readonly ManifestFile[], directory: string, tally: T
     // What is wrong here is said again, and counted, by the file that names the namespace.
     if (namespaces.length > 0) await speak("kubectl", [...common, "-f", made]);
     for (const { file } of files) {
-      const said = await speak("kubectl", [...common, "--dry-run=server", "--validate=strict", "-f", file]);
+      // kubectl makes the objects that such a file names, from what lies beside it.
+      const place = path.basename(file) === KUSTOMIZATION ? ["-k", path.dirname(file)] : ["-f", file];
+      const said = await speak("kubectl", [...common, "--dry-run=server", "--validate=strict", ...place]);
       const warned = /^Warning:|unknown field/m.test(said.stderr);
       tally.note(`kubectl apply ${shown(file)}`, said.code !== 0 || warned ? lines(said.stderr) : []);
     }

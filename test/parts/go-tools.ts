@@ -79,13 +79,25 @@ export async function istioCrds(): Promise<string> {
 const EXTERNAL_SECRETS = {
   module: "github.com/external-secrets/external-secrets@v1.3.2",
   sum: "h1:u2J8RjlHIeF0oZCqtl92adI/uZWUwOesJIDkfql6LqQ=",
+  folder: "config/crds/bases",
   files: ["external-secrets.io_clustersecretstores.yaml", "external-secrets.io_externalsecrets.yaml"],
 } as const;
 
-export async function externalSecretsCrds(): Promise<string[]> {
-  const { module, sum, files } = EXTERNAL_SECRETS;
-  const { stdout } = await run("go", ["mod", "download", "-json", module], { cwd: tmpdir() });
-  const { Dir, Sum } = JSON.parse(stdout) as { Dir: string; Sum: string };
-  if (Sum !== sum) throw new Error(`${module} has the sum ${Sum}, and ${sum} is the one that we know.`);
-  return files.map((file) => path.join(Dir, "config/crds/bases", file));
+/** Of Prometheus' operator. */
+const PROMETHEUS_OPERATOR = {
+  module: "github.com/prometheus-operator/prometheus-operator@v0.85.0",
+  sum: "h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=",
+  folder: "example/prometheus-operator-crd",
+  files: ["monitoring.coreos.com_podmonitors.yaml", "monitoring.coreos.com_prometheusrules.yaml"],
+} as const;
+
+/** Definitions that stand as files in modules, of which nothing is built. */
+export async function otherCrds(): Promise<string[]> {
+  const all = [EXTERNAL_SECRETS, PROMETHEUS_OPERATOR].map(async ({ module, sum, folder, files }) => {
+    const { stdout } = await run("go", ["mod", "download", "-json", module], { cwd: tmpdir() });
+    const { Dir, Sum } = JSON.parse(stdout) as { Dir: string; Sum: string };
+    if (Sum !== sum) throw new Error(`${module} has the sum ${Sum}, and ${sum} is the one that we know.`);
+    return files.map((file) => path.join(Dir, folder, file));
+  });
+  return (await Promise.all(all)).flat();
 }

@@ -23,7 +23,9 @@ export async function prometheusPrograms(): Promise<PrometheusPrograms | undefin
   if (existsSync(programs.promtool)) return programs;
   try {
     mkdirSync(FOLDER, { recursive: true });
-    await run("apt-get", ["download", "-qq", "prometheus"], { cwd: FOLDER });
+    const download = (): Promise<unknown> => run("apt-get", ["download", "-qq", "prometheus"], { cwd: FOLDER });
+    // Its lists may be older than what Debian has.
+    await download().catch(() => run("apt-get", ["update", "-qq"]).then(download));
     for (const file of readdirSync(FOLDER).filter((name) => name.endsWith(".deb"))) {
       await run("dpkg", ["-x", file, "."], { cwd: FOLDER });
       rmSync(path.join(FOLDER, file));
