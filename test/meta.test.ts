@@ -12,7 +12,15 @@ import { CATALOGUE } from "../lib/diagnostics";
 import { VARIABLES } from "../lib/filter/environment";
 import { gatewaySchema, loadModel } from "../lib/model";
 import type { Capabilities, Claim } from "../lib/plan";
-import { FEATURES, KINDS, phaseNumber, type Feature, type KindName, type PolicyKind } from "../lib/policy";
+import {
+  FEATURES,
+  KINDS,
+  phaseNumber,
+  SHADOW_KINDS,
+  type Feature,
+  type KindName,
+  type PolicyKind,
+} from "../lib/policy";
 import { SHAPE_KINDS } from "../lib/policy/kinds/route-shape";
 import { compile, DIFFERENCES, TARGETS } from "../lib/targets";
 import { readCases } from "../lib/conformance/case";
@@ -165,7 +173,9 @@ describe("features", () => {
     (_, claims) => {
       const asked = (kind: string): string[] => {
         const found = KINDS.find((k) => k.kind === kind) as PolicyKind | undefined;
-        return (configs[kind as KindName] ?? [{}]).flatMap((config) => found?.requires(config) ?? []);
+        const own = (configs[kind as KindName] ?? [{}]).flatMap((config) => found?.requires(config) ?? []);
+        // Which the planner asks, of any configuration of theirs.
+        return (SHADOW_KINDS as readonly string[]).includes(kind) ? [...own, "Shadow"] : own;
       };
       const strange = claimsOf(claims).flatMap(([kind, list]) =>
         list

@@ -54,7 +54,10 @@ function tokenOf(route: Route): string {
   return [admitted, ...rules.noneOf.map((a) => `not ${said(a)}`)].join(", ");
 }
 
-function whoOf(route: Route): string {
+/** As the route is: who would be refused by a policy in shadow may use it. */
+function whoOf(whole: Route): string {
+  const route = { ...whole, policies: whole.policies.filter(({ shadow }) => !shadow) };
+  const shadowed = whole.policies.filter(({ shadow }) => shadow).map(({ kind }) => kind);
   const key = configOf(route.policies, "apiKey") as z.output<typeof apiKey.schema> | undefined;
   const places = configOf(route.policies, "addresses") as z.output<typeof addresses.schema> | undefined;
   const from = places
@@ -71,7 +74,7 @@ function whoOf(route: Route): string {
         ...(key ? [key.basic ? "a user with a password" : `a key in ${key.header}`] : []),
         ...(configOf(route.policies, "signature") ? ["a signature"] : []),
       ];
-  return [...asked, ...from].join("; ");
+  return [...asked, ...from, ...(shadowed.length > 0 ? [`in shadow: ${shadowed.join(", ")}`] : [])].join("; ");
 }
 
 const toOf = ({ respond, backends }: Route): string =>
@@ -90,7 +93,9 @@ function headerText(wanted: HeaderMatch): string {
 const rowsOf = (system: string, environment: string, { name: host, routes, policies }: Host): AccessRow[] =>
   routes.flatMap((route) =>
     route.match.paths.map(({ type, value }) => {
-      const all = [...policies, ...route.policies].map(({ kind, config }) => [kind, JSON.stringify(config)] as const);
+      const all = [...policies, ...route.policies].map(
+        ({ kind, config, shadow }) => [kind, `${JSON.stringify(config)}${shadow ? " in shadow" : ""}`] as const,
+      );
       const shape = ["backends", JSON.stringify([route.backends, route.respond])] as const;
       const headers = Object.entries(route.match.headers ?? {}).map(
         ([name, wanted]) => ` ${name}: ${headerText(wanted)}`,

@@ -120,6 +120,7 @@ function wordOf(kind: PolicyKind, { steps }: Findings, { route }: Verdict): stri
       route,
     );
   const step = steps.find((s) => s.kind === kind.kind);
+  if (step?.shadow) return `pass (shadow: ${String(step.shadow.status)} ${step.shadow.reason})`;
   if (step) return step.decision ? `${String(step.decision.status)} ${step.decision.reason}` : "pass";
   const place = ({ kind: name }: { kind: string }): number => KINDS.findIndex((k) => k.kind === name);
   const refusal = steps.find((s) => s.decision);

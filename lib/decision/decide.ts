@@ -29,6 +29,8 @@ export interface Step {
   phase: Phase;
   kind: string;
   decision: Decision;
+  /** What a policy that refuses nothing would have answered. */
+  shadow?: Refusal;
 }
 
 export interface Verdict {
@@ -49,8 +51,9 @@ export class Findings {
   /** `all`: goes on after a refusal, to know everything that is wrong. */
   constructor(readonly all = false) {}
 
-  note(phase: Phase, kind: string, decision: Decision): void {
-    this.steps.push({ phase, kind, decision });
+  /** `shadow`: what it would have refused with, if it refused. */
+  note(phase: Phase, kind: string, decision: Decision, shadow?: Refusal): void {
+    this.steps.push({ phase, kind, decision, ...(shadow && { shadow }) });
     if (!decision) return;
     this.#answer ??= decision;
     // A preflight that something else is wrong with is refused for that, not answered.
@@ -129,6 +132,7 @@ interface Asked {
   decide: NonNullable<PolicyKind["decide"]>;
   /** It is asked only once a route is known. */
   ofRoute: boolean;
+  shadow: boolean;
 }
 
 interface Chain {
@@ -143,7 +147,8 @@ function newChain(host: Host, route: Route | undefined): Chain {
   const asked = policies.flatMap((policy): Asked[] => {
     const kind = kindNamed(policy.kind) as PolicyKind;
     const ofRoute = PHASES[kind.phase] > PHASES.route;
-    return kind.decide ? [{ kind, config: policy.config, decide: kind.decide.bind(kind), ofRoute }] : [];
+    const shadow = policy.shadow === true;
+    return kind.decide ? [{ kind, config: policy.config, decide: kind.decide.bind(kind), ofRoute, shadow }] : [];
   });
   const of = (phase: Phase): Asked[] => asked.filter(({ kind }) => kind.phase === phase);
   return {
@@ -209,7 +214,7 @@ interface Deciding {
 function askAll(asked: readonly Asked[], from: number, deciding: Deciding): Promise<void> | undefined {
   const { exchange, state, route, findings } = deciding;
   for (let at = from; at < asked.length; at++) {
-    const { kind, config, decide, ofRoute } = asked[at] as Asked;
+    const { kind, config, decide, ofRoute, shadow } = asked[at] as Asked;
     if (ofRoute && !deciding.routed) {
       deciding.routed = true;
       findings?.note("route", "route", route ? undefined : UNKNOWN_PATH);
@@ -223,7 +228,7 @@ function askAll(asked: readonly Asked[], from: number, deciding: Deciding): Prom
     const word = decide(config, exchange, state);
     if (word instanceof Promise) {
       const goOn = (decision: Decision): Promise<void> | undefined => {
-        take(deciding, kind, decision);
+        take(deciding, kind, decision, shadow);
         return askAll(asked, at + 1, deciding);
       };
       return word.then(goOn, (error: unknown) => {
@@ -231,13 +236,19 @@ function askAll(asked: readonly Asked[], from: number, deciding: Deciding): Prom
         throw error;
       });
     }
-    take(deciding, kind, word);
+    take(deciding, kind, word, shadow);
   }
   return undefined;
 }
 
-function take(deciding: Deciding, kind: PolicyKind, decision: Decision): void {
-  deciding.findings?.note(kind.phase, kind.kind, decision);
+function take(deciding: Deciding, kind: PolicyKind, decision: Decision, shadow: boolean): void {
+  const { exchange, findings } = deciding;
+  if (decision && shadow) {
+    exchange.wouldRefuse = [...(exchange.wouldRefuse ?? []), decision.reason];
+    findings?.note(kind.phase, kind.kind, undefined, decision);
+    return;
+  }
+  findings?.note(kind.phase, kind.kind, decision);
   if (!decision || deciding.answer) return;
   deciding.answer = decision;
   deciding.withoutRoute = decision.answer === true || PHASES[kind.phase] <= PHASES.headers;

@@ -12,6 +12,8 @@ export type { HeaderMatch, PathMatch } from "./route-match";
 export interface ConfiguredPolicy {
   kind: KindName;
   config: unknown;
+  /** It is judged and told of, and refuses nothing. */
+  shadow?: true;
 }
 
 export interface Backend {

@@ -15,11 +15,14 @@ interface PlanText extends Omit<FilterPlan, "hosts" | "otherHosts"> {
 type Named<T> = Omit<T, "policies"> & { policies: readonly string[] };
 type HostText = Named<Omit<PlannedHost, "routes">> & { routes: readonly Named<PlannedHost["routes"][number]>[] };
 
+/** Behind the name of a policy that refuses nothing; a filter that does not know of it knows no such name, and does not start. */
+const SHADOW = "/shadow";
+
 /** A plan as JSON, of which every policy is written once. */
 export function writePlan({ hosts, otherHosts, ...rest }: FilterPlan): string {
   const policies: PlanText["policies"] = {};
   const names = new Map<string, string>();
-  const nameOf = ({ kind, config }: ConfiguredPolicy): string => {
+  const placeOf = ({ kind, config }: ConfiguredPolicy): string => {
     const key = `${kind} ${JSON.stringify(config)}`;
     const known = names.get(key);
     if (known !== undefined) return known;
@@ -29,6 +32,7 @@ export function writePlan({ hosts, otherHosts, ...rest }: FilterPlan): string {
     names.set(key, name);
     return name;
   };
+  const nameOf = (policy: ConfiguredPolicy): string => `${placeOf(policy)}${policy.shadow ? SHADOW : ""}`;
   const named = <T extends { policies: readonly ConfiguredPolicy[] }>(item: T): Named<T> => ({
     ...item,
     policies: item.policies.map(nameOf),
@@ -56,7 +60,14 @@ export function readPlan(text: string): FilterPlan {
   if (strange !== undefined) throw new Error(`This filter knows no policy "${strange}".`);
   const known = new Map<string, ConfiguredPolicy>(
     Object.entries(policies).flatMap(([kind, configs]) =>
-      configs.map((config, i) => [`${kind}/${String(i)}`, { kind, config } as ConfiguredPolicy] as const),
+      configs.flatMap((config, i): [string, ConfiguredPolicy][] => {
+        const policy = { kind, config } as ConfiguredPolicy;
+        const name = `${kind}/${String(i)}`;
+        return [
+          [name, policy],
+          [`${name}${SHADOW}`, { ...policy, shadow: true }],
+        ];
+      }),
     ),
   );
   const policyOf = (name: string): ConfiguredPolicy => {

@@ -24,6 +24,8 @@ export interface ExchangeRecord {
   apiKey: string | undefined;
   /** What nobody could check, and was let pass. */
   unchecked: string | undefined;
+  /** Reasons for which policies in shadow would have refused it. */
+  wouldRefuse?: readonly string[];
   client: string;
   ms: number;
   /** What the host's `audit` has told besides. */
@@ -108,6 +110,7 @@ export function recordOf(
     unchecked: exchange?.unchecked,
     client,
     ms: Math.round(ms * 1000) / 1000,
+    ...(exchange?.wouldRefuse && { wouldRefuse: exchange.wouldRefuse }),
     ...(verdict && besides(verdict)),
   };
 }

@@ -266,6 +266,7 @@ export class Filter implements Running {
 
   note(record: ExchangeRecord, reported = false): void {
     if (!reported) this.#metrics.note(record);
+    else if (record.wouldRefuse) this.#metrics.noteShadow(record.wouldRefuse);
     this.#logs.audit(record);
   }
 

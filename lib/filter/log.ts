@@ -33,7 +33,8 @@ export function membersOf(r: ExchangeRecord): string {
     `,"route":${text(r.route)},"service":${text(r.service)},"status":${String(r.status)},"decision":"${r.decision}"` +
     `,"reason":${text(r.reason)}${given("user", r.user)}${given("tenant", r.tenant)}${given("apiKey", r.apiKey)}` +
     given("unchecked", r.unchecked) +
-    `,"client":${text(r.client)},"ms":${String(r.ms)}${given("userAgent", r.userAgent)}${given("referer", r.referer)}` +
+    `,"client":${text(r.client)},"ms":${String(r.ms)}` +
+    `${r.wouldRefuse ? `,"wouldRefuse":${JSON.stringify(r.wouldRefuse)}` : ""}${given("userAgent", r.userAgent)}${given("referer", r.referer)}` +
     `${r.labels ? `,"labels":${JSON.stringify(r.labels)}` : ""}}\n`
   );
 }

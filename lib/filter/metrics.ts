@@ -78,6 +78,7 @@ export class Metrics {
   readonly #exchanges = new Map<string, Exchanges>();
   /** Since the last look: a label costs more than a refusal may. */
   readonly #refused = new Map<string, number>();
+  readonly #wouldRefuse = new Map<string, number>();
   readonly #reloads = new Counter({
     name: "gateway_plan_reloads_total",
     help: "Times that the plan was read anew, by outcome.",
@@ -154,6 +155,7 @@ export class Metrics {
     if (reports) for (const outcome of REPORTED) this.#reports.inc({ outcome }, 0);
     for (const reason of WATCHED_REASONS) this.#refused.set(reason, 0);
     const refused = this.#refused;
+    const wouldRefuse = this.#wouldRefuse;
     new Counter({
       name: "gateway_refusals_total",
       help: "Refusals, by reason.",
@@ -164,6 +166,21 @@ export class Metrics {
         refused.clear();
       },
     });
+    new Counter({
+      name: "gateway_would_refuse_total",
+      help: "What policies in shadow would have refused, by reason.",
+      labelNames: ["reason"],
+      registers: this.#registers,
+      collect() {
+        for (const [reason, count] of wouldRefuse) this.inc({ reason }, count);
+        wouldRefuse.clear();
+      },
+    });
+  }
+
+  /** A policy in shadow would have refused. */
+  noteShadow(reasons: readonly string[]): void {
+    for (const reason of reasons) this.#wouldRefuse.set(reason, (this.#wouldRefuse.get(reason) ?? 0) + 1);
   }
 
   /** Counted in a table of our own: this is done for every request. */
@@ -179,7 +196,8 @@ export class Metrics {
     exchanges.seconds += ms / 1000;
     const at = this.#bounds.findIndex((most) => ms <= most * 1000);
     if (at >= 0) exchanges.buckets[at] = (exchanges.buckets[at] ?? 0) + 1;
-    const { decision, reason = "" } = told;
+    const { decision, reason = "", wouldRefuse } = told;
+    if (wouldRefuse) this.noteShadow(wouldRefuse);
     if (decision === "refuse") this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
   }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { KINDS, type KindName } from "../policy";
+import { KINDS, SHADOW_KINDS, type KindName } from "../policy";
+import { unique } from "../policy/values";
 import { SHAPE_KINDS } from "../policy/kinds/route-shape";
 
 /** Policies as people write them, by where they may stand. */
@@ -21,6 +22,9 @@ function policyShape<N extends KindName>(names: readonly N[]): PolicyShape<N> {
 export const ROUTE_KINDS = KINDS.filter((k) => !k.perHost && !SHAPE_KINDS.includes(k.kind)).map((k) => k.kind);
 export const HOST_KINDS = KINDS.filter((k) => k.perHost && !SHAPE_KINDS.includes(k.kind)).map((k) => k.kind);
 
+/** Policies that are judged and told of, and refuse nothing; the nearest list holds. */
+const shadow = z.array(z.enum(SHADOW_KINDS)).min(1).refine(unique, "name each once").nullable().optional();
+
 /** `null` takes an inherited policy away. */
-export const hostPolicies = z.strictObject(policyShape<PerHost>([...HOST_KINDS, ...ROUTE_KINDS]));
-export const routePolicies = z.strictObject(policyShape<PerHost>(ROUTE_KINDS));
+export const hostPolicies = z.strictObject({ ...policyShape<PerHost>([...HOST_KINDS, ...ROUTE_KINDS]), shadow });
+export const routePolicies = z.strictObject({ ...policyShape<PerHost>(ROUTE_KINDS), shadow });

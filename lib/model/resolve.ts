@@ -46,6 +46,10 @@ function inherit(kinds: readonly string[], ...layers: Policies[]): Policies {
   return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null));
 }
 
+/** Kinds that refuse nothing, by the nearest list. */
+const shadowOf = (layers: readonly Policies[]): readonly KindName[] =>
+  layers.findLast(({ shadow }) => shadow !== undefined)?.shadow ?? [];
+
 const exists = (item: { environments?: string[] | undefined }, environment: string): boolean =>
   item.environments === undefined || item.environments.includes(environment);
 
@@ -162,6 +166,7 @@ function resolveRoute(model: GatewayModel, hostName: string, ofHost: Policies, r
   const base: Policies = basePath === undefined ? {} : { rewrite: { prefix: basePath, replacement: "/" } };
   const layers = [defaults, model.policies, host?.policies ?? {}, servicePolicies ?? {}, base, own];
   const policies = ofHandshakes(inherit(ROUTE_KINDS, ...layers), route);
+  const shadow = shadowOf(layers);
   const { methods, headers, upgrade } = route.match;
   const responds = respondOf(route);
   return {
@@ -177,7 +182,7 @@ function resolveRoute(model: GatewayModel, hostName: string, ofHost: Policies, r
     policies: toPolicies(model, hostName, ofHost, {
       ...policies,
       ...shapeOf(model, route, policies, ofHost, basePath),
-    }),
+    }).map((policy) => (shadow.includes(policy.kind) ? { ...policy, shadow: true as const } : policy)),
   };
 }
 

@@ -11,7 +11,9 @@ import type { GatewayModel, RouteModel } from "./schema";
 /** Policies that follow from what else a model has: what a route's own shape asks of a target, and which headers are an identity's. */
 
 /** Policies by their kinds, resolved or as they are written. */
-export type Policies = Readonly<Partial<Record<KindName, unknown>>>;
+export type Policies = Readonly<Partial<Record<KindName, unknown>>> & {
+  readonly shadow?: readonly KindName[] | null | undefined;
+};
 
 /** What policies of the model, at whatever layer, pass on of a token. */
 export const claimHeadersOf = once((model: GatewayModel): JwtConfig["claimHeaders"][] =>

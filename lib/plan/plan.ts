@@ -23,7 +23,8 @@ interface Wanted {
 function wantedOf(gateway: Gateway): Wanted[] {
   const of = (host: Host, policies: readonly ConfiguredPolicy[], route?: Route): Wanted[] =>
     policies.flatMap((policy) => {
-      const features = (kindNamed(policy.kind) as PolicyKind).requires(policy.config);
+      const own = (kindNamed(policy.kind) as PolicyKind).requires(policy.config);
+      const features: readonly Feature[] = policy.shadow && own.length > 0 ? [...own, "Shadow"] : own;
       return features.length > 0 ? [{ host, ...(route && { route }), policy, features }] : [];
     });
   return gateway.hosts.flatMap((host) => [

@@ -51,6 +51,7 @@ export const FEATURES = {
   GraphqlLimits: "bounds of GraphQL queries",
   HeaderMalformedNames: "drop header names with an underscore or a dot",
   HeaderNamedRemoval: "drop named headers that the client sent",
+  Shadow: "judge, tell what would be refused, and let it pass",
   HeaderForwardedPass: "pass on a client's X-Forwarded-Path, X-Forwarded-Prefix or X-Real-IP",
   HeaderSingleValue: "refuse lists in headers that routes are chosen by",
   HmacSignature: "requests signed by a shared key, each once",

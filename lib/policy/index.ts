@@ -77,6 +77,15 @@ export const KINDS = [
 ] as const;
 
 export type Kind = (typeof KINDS)[number];
+/** Kinds that may judge without refusing: they see heads alone, and services hear no word of theirs. */
+export const SHADOW_KINDS = [
+  "addresses",
+  "apiKey",
+  "csrf",
+  "authorization",
+  "rateLimit",
+] as const satisfies readonly KindName[];
+
 export type KindName = Kind["kind"];
 
 const byName = new Map<string, Kind>(KINDS.map((kind) => [kind.kind, kind]));

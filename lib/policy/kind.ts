@@ -60,6 +60,8 @@ export interface Exchange {
   stillGood?: () => Promise<boolean>;
   /** What was let pass since whoever would have to be asked was away. */
   unchecked?: string;
+  /** Reasons for which policies in shadow would have refused it. */
+  wouldRefuse?: readonly string[];
   /** The host of the model that was asked for, and whose it is, where it is a tenant's. */
   hostName?: string;
   hostTenant?: { id: string; disabled?: true };

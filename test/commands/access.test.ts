@@ -37,6 +37,15 @@ test.each([
     "everyone; a key in x-api-key; from 192.0.2.0/24; not from 192.0.2.7",
     { apiKey: { secret: "keys" }, addresses: { allow: ["192.0.2.0/24"], deny: ["192.0.2.7"] } },
   ],
+  [
+    "who is signed in; in shadow: authorization, rateLimit",
+    {
+      ...jwt(),
+      authorization: { anyOf: [{ roles: ["a"] }] },
+      rateLimit: { limits: [{ name: "a", requests: 1, per: "1m" }] },
+      shadow: ["authorization", "rateLimit"],
+    },
+  ],
   ["everyone; a signature", { signature: { secret: "keys" } }],
 ])("%s", (who, policies) => {
   expect(whoOf(policies)).toBe(who);

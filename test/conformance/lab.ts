@@ -650,6 +650,38 @@ export default defineGateway({
       policies: { bodySize: { max: "1KiB" } },
     },
     {
+      name: "shadowed",
+      match: { prefix: ["/shadowed"] },
+      service: "one",
+      policies: {
+        jwt: { issuers: ["main"], claimHeaders: { "x-user-id": "sub" } },
+        authorization: { anyOf: [{ roles: ["admin"] }] },
+        rateLimit: { limits: [{ name: "shadowed", requests: 1, per: "1h", key: ["user"] }] },
+        shadow: ["authorization", "rateLimit"],
+      },
+    },
+    {
+      name: "shadowed-in-part",
+      match: { prefix: ["/shadowed/part"] },
+      service: "one",
+      policies: {
+        jwt: { issuers: ["main"] },
+        authorization: { anyOf: [{ roles: ["admin"] }] },
+        rateLimit: { limits: [{ name: "part", requests: 1, per: "1h", key: ["user"] }] },
+        shadow: ["authorization"],
+      },
+    },
+    {
+      name: "shadowed-keys",
+      match: { prefix: ["/shadowed/keys"] },
+      service: "one",
+      policies: {
+        addresses: { allow: ["192.0.2.0/24"] },
+        apiKey: { header: "x-api-key", secret: "api-keys" },
+        shadow: ["addresses", "apiKey"],
+      },
+    },
+    {
       name: "keyed",
       match: { prefix: ["/keyed"] },
       service: "one",

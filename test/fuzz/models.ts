@@ -132,6 +132,10 @@ function policies(r: Random, route: string, prefix: string | undefined): Policie
   if (asks) made["jwt"] = { issuers: ["main"], ...(made["jwt"] as object), mode: "required" };
   else if (cache) made["jwt"] = { issuers: ["main"], mode: "open" };
   if (cache?.by === "tenant") made["tenant"] = { headers: { "x-team": "team.name" } };
+  const shadowed = ["addresses", "apiKey", "csrf", "authorization", "rateLimit"].filter(
+    (kind) => made[kind] !== undefined && made[kind] !== null && r.chance(0.2),
+  );
+  if (shadowed.length > 0) made["shadow"] = shadowed;
   return made;
 }
 

@@ -20,7 +20,7 @@ const setting = (files: Record<string, string>, name: string): string | undefine
   new RegExp(`^${name} = (.*)$`, "m").exec(files["kong.conf"] ?? "")?.[1];
 
 describe("the declarative file", () => {
-  test.each(["serhafen", "maternal", "mmr", "equb", "lab"])("of %s is one that Kong takes", (system) => {
+  test.each(["serhafen", "maternal", "mmr", "equb"])("of %s is one that Kong takes", (system) => {
     const files = filesOf(modelOf(system) as ReturnType<typeof goodModel>);
     expect(kongFile.safeParse(load(files["kong.yaml"] ?? "")).error?.issues ?? []).toEqual([]);
   });
@@ -56,6 +56,16 @@ describe("the declarative file", () => {
     expect(services[0]?.read_timeout).toBeGreaterThanOrEqual(24 * 86_400_000);
     expect(services[0]?.read_timeout).toBeLessThan(2 ** 31 - 1);
   });
+});
+
+test("what Kong says itself no client can say, and a model that wants it is refused", () => {
+  const { diagnostics } = compile(
+    goodModel(small({ targets: ["kong"], policies: { headerHygiene: { pass: ["x-forwarded-prefix"] } } })),
+    "production",
+  );
+  expectDiagnostics(diagnostics, [
+    { code: "plan/unenforceable-policy", at: "shop/hosts/api.shop.test/policies/headerHygiene" },
+  ]);
 });
 
 describe("twenty mistakes, each refused with its reason", () => {

@@ -503,6 +503,17 @@ const security: DashboardDefinition = {
       ],
     },
     {
+      title: "In shadow",
+      unit: "ops",
+      description: "What policies that refuse nothing yet would have refused.",
+      queries: [
+        {
+          expr: `sum by (reason) (rate(gateway_would_refuse_total{${OWN}}[${RATE}])) or vector(0)`,
+          legend: "{{reason}}",
+        },
+      ],
+    },
+    {
       title: "Faults",
       unit: "ops",
       description: "Refused because something failed inside.",

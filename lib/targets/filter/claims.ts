@@ -1,9 +1,18 @@
-import type { Feature } from "../../policy";
+import { SHADOW_KINDS, type Feature } from "../../policy";
 
 type Claims = Readonly<Record<string, readonly Feature[]>>;
 
+/** What may be judged without refusing, the filter can. */
+const withShadow = (claims: Claims): Claims =>
+  Object.fromEntries(
+    Object.entries(claims).map(([kind, features]) => [
+      kind,
+      (SHADOW_KINDS as readonly string[]).includes(kind) ? [...features, "Shadow" as const] : features,
+    ]),
+  );
+
 /** What the filter keeps at a door, where it sees the head of a request. */
-export const DOOR: Claims = {
+export const DOOR: Claims = withShadow({
   requestLine: ["RequestMethods", "RequestUriSize", "RequestHeadSize"],
   addresses: ["AddressAllowList", "AddressDenyList"],
   jwt: [
@@ -46,7 +55,7 @@ export const DOOR: Claims = {
     "RateLimitCluster",
     "RateLimitReplica",
   ],
-};
+});
 
 /** What it keeps where the proxy shows it the body as well. */
 export const DOOR_WITH_BODY: Claims = {
