@@ -314,10 +314,18 @@ test("plan prints one row for each promise, and one column for each target", asy
   expect(lines.some((line) => line.startsWith("ingress-nginx-cors: every OPTIONS"))).toBe(true);
   expect(title).toBe("serhafen, production");
   expect(head).toMatch(/^phase +promise +where +node-gateway +nginx +istio +ingress-nginx +kong$/);
-  expect(rows.some((r) => /^1 +httpsRedirect .* proxied +native +native +native unproven +proxied unproven$/.test(r))).toBe(true);
-  expect(rows.some((r) => /^10 +jwt .* proxied +proxied +proxied +proxied unproven +proxied unproven$/.test(r))).toBe(true);
-  expect(rows.some((r) => /^10 +jwt .* proxied +ext-auth +ext-auth +proxied unproven +proxied unproven$/.test(r))).toBe(true);
-  expect(rows.some((r) => /^15 +circuitBreaker .* proxied +reported +reported +proxied unproven +proxied unproven$/.test(r))).toBe(true);
+  expect(
+    rows.some((r) => /^1 +httpsRedirect .* proxied +native +native +native unproven +proxied unproven$/.test(r)),
+  ).toBe(true);
+  expect(rows.some((r) => /^10 +jwt .* proxied +proxied +proxied +proxied unproven +proxied unproven$/.test(r))).toBe(
+    true,
+  );
+  expect(rows.some((r) => /^10 +jwt .* proxied +ext-auth +ext-auth +proxied unproven +proxied unproven$/.test(r))).toBe(
+    true,
+  );
+  expect(
+    rows.some((r) => /^15 +circuitBreaker .* proxied +reported +reported +proxied unproven +proxied unproven$/.test(r)),
+  ).toBe(true);
   const costs = (await run("plan", SERHAFEN, "--costs")).out;
   expect(costs).toMatch(/^api\.serhafen\.com +customs +- +a call and a report +a call and a report +a hop /m);
   const lab = (await run("plan", LAB)).out.split("\n");
