@@ -76,7 +76,13 @@ describe("explain", () => {
     const explained = JSON.parse(ran.out) as Explanation & { formatVersion: number };
     expect(explained).toMatchObject({ formatVersion: 1, route: "users" });
     const placesOf = (promise: string): unknown => explained.steps.find((s) => s.promise === promise)?.places;
-    const everywhere = { "node-gateway": "proxied", nginx: "proxied", istio: "proxied", "ingress-nginx": "proxied" };
+    const everywhere = {
+      "node-gateway": "proxied",
+      nginx: "proxied",
+      istio: "proxied",
+      "ingress-nginx": "proxied",
+      kong: "proxied",
+    };
     expect(placesOf("jwt")).toEqual(everywhere);
     expect(placesOf("cache")).toEqual(everywhere);
     expect(placesOf("cors")).toEqual({
@@ -84,6 +90,7 @@ describe("explain", () => {
       nginx: "native",
       istio: "native",
       "ingress-nginx": "native",
+      kong: "proxied",
     });
     expect(placesOf("apiKey")).toBeUndefined();
   });
