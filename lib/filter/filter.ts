@@ -8,7 +8,7 @@ import { endReported, readTicket, type ReportLine } from "../decision/report";
 import { aloneState } from "../decision/alone-state";
 import { MemoryStore } from "../state/memory-store";
 import { TokenCache } from "../identity/token-cache";
-import { pathOf, type GatewayRequest, type State } from "../policy";
+import { kindNamed, pathOf, type GatewayRequest, type PolicyKind, type State } from "../policy";
 import type { ExchangeRecord } from "./audit";
 import { BreakerExchange } from "./breaker-news";
 import { DoorServer } from "./door-server";
@@ -150,6 +150,10 @@ export class Filter implements Running {
   }
 
   start(): void {
+    const kinds = new Set(
+      this.plan.hosts.flatMap(({ routes }) => routes.flatMap((r) => r.policies.map((p) => p.kind))),
+    );
+    for (const kind of kinds) (kindNamed(kind) as PolicyKind).warm?.();
     this.#startSources();
     let away = false;
     this.#redis?.start({

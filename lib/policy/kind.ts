@@ -197,6 +197,8 @@ export interface PolicyKind<S extends z.ZodType = z.ZodType> {
   requires(config: z.output<S>): Feature[];
   /** The one meaning: the filter runs it, `explain` prints it, conformance takes it as oracle. */
   decide?(config: z.output<S>, exchange: Exchange, state: State): Decision | Promise<Decision>;
+  /** Loads what it decides by, so that no request waits for it. */
+  warm?(): void;
   /** Stands around the call of the service: may answer in its place, and sees what it answers. */
   around?(config: z.output<S>, exchange: Exchange, state: State, call: () => Promise<Answer>): Promise<Answer>;
   /** The same where a proxy calls the service: a word before the call, and what its end is told with. */

@@ -1,6 +1,6 @@
-import type { ErrorObject } from "ajv";
-import Ajv2020, { type ValidateFunction } from "ajv/dist/2020";
-import addFormats from "ajv-formats";
+import type { ErrorObject, ValidateFunction } from "ajv";
+import type * as Ajv from "ajv/dist/2020";
+import type * as AjvFormats from "ajv-formats";
 import { z } from "zod";
 import { policyKind, TOO_LARGE, type Refusal } from "../kind";
 import { plainMediaType } from "../media-type";
@@ -33,9 +33,18 @@ const MOST_DETAIL_BYTES = 640;
 type Schema = Record<string, unknown>;
 type Validators = Record<"first" | "all", ValidateFunction>;
 
+/** Dear to load, and for who has a schema alone. */
+const validation = (): { ajv: typeof Ajv; formats: typeof AjvFormats } => ({
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  ajv: require("ajv/dist/2020") as typeof Ajv,
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  formats: require("ajv-formats") as typeof AjvFormats,
+});
+
 function compiler(allErrors: boolean): (schema: Schema) => ValidateFunction {
-  const ajv = new Ajv2020({ allErrors, strict: true, allowUnionTypes: true, messages: true });
-  addFormats(ajv);
+  const { ajv: library, formats } = validation();
+  const ajv = new library.Ajv2020({ allErrors, strict: true, allowUnionTypes: true, messages: true });
+  formats.default(ajv);
   exactMultiples(ajv);
   return (schema) => {
     try {
@@ -124,6 +133,7 @@ export const bodySchema = policyKind({
   phase: "body",
   sees: "body",
   perHost: false,
+  warm: () => void validation(),
   requires: () => ["BodySchema"],
   async decide(config, { request }) {
     const bytes = await request.body?.read(config.maxBody);

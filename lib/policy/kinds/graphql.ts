@@ -1,4 +1,5 @@
-import { type DocumentNode, Kind, parse, type SelectionSetNode, visit } from "graphql";
+import type * as GraphQL from "graphql";
+import type { DocumentNode, SelectionSetNode } from "graphql";
 import { z } from "zod";
 import { policyKind, TOO_LARGE, type Decision, type GatewayRequest } from "../kind";
 import { plainMediaType } from "../media-type";
@@ -48,8 +49,13 @@ function queriesOf(request: GatewayRequest, body: Buffer): string[] | undefined 
   }
 }
 
+/** Dear to load, and for who has routes of GraphQL alone. */
+// eslint-disable-next-line @typescript-eslint/no-require-imports
+const language = (): typeof GraphQL => require("graphql") as typeof GraphQL;
+
 /** Levels of fields, fragments followed; a fragment that leads back to itself has no end. */
 function depthOf(document: DocumentNode): number {
+  const { Kind } = language();
   const fragments = new Map(
     document.definitions.flatMap((d) =>
       d.kind === Kind.FRAGMENT_DEFINITION ? [[d.name.value, d.selectionSet] as const] : [],
@@ -77,7 +83,7 @@ function depthOf(document: DocumentNode): number {
 
 function count(document: DocumentNode): { aliases: number; introspects: boolean; mutates: boolean } {
   const found = { aliases: 0, introspects: false, mutates: false };
-  visit(document, {
+  language().visit(document, {
     Field(node) {
       if (node.alias) found.aliases += 1;
       if (node.name.value === "__schema" || node.name.value === "__type") found.introspects = true;
@@ -90,6 +96,7 @@ function count(document: DocumentNode): { aliases: number; introspects: boolean;
 }
 
 function judge(query: string, limits: Limits, method: string): Decision {
+  const { parse } = language();
   let document: DocumentNode;
   try {
     document = parse(query, { noLocation: true, maxTokens: limits.maxTokens });
@@ -116,6 +123,7 @@ export const graphql = policyKind({
   phase: "body",
   sees: "body",
   perHost: false,
+  warm: () => void language(),
   requires: () => ["GraphqlLimits"],
   async decide(config, { request }) {
     if (isSubscription(request)) return undefined;
