@@ -39,6 +39,8 @@ function pod({ model, files, shown }: KongWorkload, name: string): k8s.PodTempla
     spec: {
       serviceAccountName: name,
       automountServiceAccountToken: false,
+      // Variables of other Services could read as settings of Kong.
+      enableServiceLinks: false,
       // As Kong's own chart has it; the image's user has no number.
       securityContext: { runAsNonRoot: true, runAsUser: 1000, seccompProfile: { type: "RuntimeDefault" } },
       terminationGracePeriodSeconds: 30,

@@ -136,14 +136,18 @@ export interface Scraped {
   component: "filter" | "kong";
 }
 
-/** The workloads of a model's targets; the filter has one name, whichever proxy it stands behind. */
-export function scrapedOf(model: GatewayModel): Scraped[] {
-  const gateways = [...new Set(model.targets.map((target) => target === "node-gateway"))];
+/** The workloads that were written, by the plans that there are; the filter has one name, whichever proxy it stands behind. */
+export function scrapedOf(model: GatewayModel, environment: string, files: readonly { path: string }[]): Scraped[] {
+  const written = model.targets.filter((target) => {
+    const plan = placeOf(target)?.plan(model.name, environment);
+    return files.some(({ path }) => path === plan);
+  });
+  const gateways = [...new Set(written.map((target) => target === "node-gateway"))];
   const filters = gateways.map((isGateway) => ({
     ...workloadOf(model, isGateway),
     port: "admin",
     component: "filter" as const,
   }));
   const kong = { name: KONG_NAME, namespace: model.kubernetes.namespace, port: "status", component: "kong" as const };
-  return [...filters, ...(model.targets.includes("kong") ? [kong] : [])];
+  return [...filters, ...(written.includes("kong") ? [kong] : [])];
 }

@@ -19,7 +19,8 @@ const withoutKong = (via: string): string => via.slice(0, Math.max(0, via.lastIn
 /** Kong passes on a path of its own making, without dots and double slashes, and says beside it what it was before. */
 function targetOf(path: string | undefined, url: string): string | undefined {
   const query = url.indexOf("?");
-  return path !== undefined && query >= 0 ? path + url.slice(query) : path;
+  if (!path?.startsWith("/")) return undefined;
+  return query >= 0 ? path + url.slice(query) : path;
 }
 
 /** A name, perhaps with a port, or an address in brackets. */

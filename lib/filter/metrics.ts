@@ -29,6 +29,9 @@ interface Exchanges {
   buckets: number[];
 }
 
+/** A bound as Prometheus 3 keeps it, whoever collects. */
+const leOf = (bound: number): string => (Number.isInteger(bound) ? `${String(bound)}.0` : String(bound));
+
 /** The two metrics of every exchange in Prometheus' text format (version 0.0.4). */
 function exchangeText(all: readonly Exchanges[], bounds: readonly number[]): string {
   const lines = [
@@ -45,7 +48,7 @@ function exchangeText(all: readonly Exchanges[], bounds: readonly number[]): str
     let under = 0;
     bounds.forEach((bound, i) => {
       under += sum((e) => e.buckets[i] ?? 0);
-      lines.push(`http_request_duration_seconds_bucket{${labels},le="${String(bound)}"} ${String(under)}`);
+      lines.push(`http_request_duration_seconds_bucket{${labels},le="${leOf(bound)}"} ${String(under)}`);
     });
     lines.push(`http_request_duration_seconds_bucket{${labels},le="+Inf"} ${String(sum((e) => e.count))}`);
     lines.push(`http_request_duration_seconds_sum{${labels}} ${String(sum((e) => e.seconds))}`);

@@ -90,7 +90,10 @@ function unnamedHost({ model, host, route }: Of): readonly [Diagnostic["code"], 
   if (!written || written.hosts !== undefined) return undefined;
   const own = { ...model.services[written.service ?? ""]?.policies, ...written.policies };
   const kind = GUARDS.find(
-    (k) => guards[k] && own[k] !== undefined && (own[k] === null || (k === "jwt" && own.jwt?.mode !== "required")),
+    (k) =>
+      guards[k] &&
+      ((own[k] !== undefined && (own[k] === null || (k === "jwt" && own.jwt?.mode !== "required"))) ||
+        (own.shadow as readonly string[] | null | undefined)?.includes(k)),
   );
   if (kind === undefined) return undefined;
   const why = `It names no hosts, so it is on ${host.name} too, and opens what ${kind} of that host keeps.`;

@@ -155,6 +155,19 @@ function unnamedOwners(model: GatewayModel, route: Route, source: SourcePosition
   });
 }
 
+/** Who brings no good key is let in where keys are in shadow, and would have no counter of his own. */
+function uncountedOwners(model: GatewayModel, route: Route, source: SourcePosition): Diagnostic[] {
+  const inShadow = (kind: KindName): boolean => route.policies.some((p) => p.kind === kind && p.shadow);
+  const limits = (configOf(route.policies, "rateLimit") as { limits: { name: string; key: unknown[] }[] } | undefined)
+    ?.limits;
+  const alone = limits?.find(({ key }) => key.length === 1 && key[0] === "apiKey");
+  if (!alone || !inShadow("apiKey") || inShadow("rateLimit")) return [];
+  const at = `${model.name}/routes/${route.name}/policies/rateLimit`;
+  const why = `Limit ${alone.name} counts by key, and who brings none is let in while apiKey is in shadow: nothing would limit him.`;
+  const fix = "Give the limit another key such as clientAddress, or put rateLimit in shadow as well.";
+  return [diagnostic("model/invalid-value", at, why, fix, source)];
+}
+
 /** What one person gets is nobody else's, unless the tenant shares it. */
 function sharedByMistake(model: GatewayModel, route: Route, source: SourcePosition): Diagnostic[] {
   const cache = configOf(route.policies, "cache") as { by: string } | undefined;
@@ -232,6 +245,7 @@ function checkEnvironment(raw: RawModel, model: GatewayModel, environment: strin
     found.push(...dividedPrefixes(raw, model, host, entries));
     found.push(...checkCautions(host.routes.map((route) => ({ model, host, route, source: source(route.name) }))));
     for (const route of host.routes) {
+      found.push(...uncountedOwners(model, route, source(route.name)));
       if (!route.respond) found.push(...sharedByMistake(model, route, source(route.name)));
       const jwt = configOf(route.policies, "jwt") as JwtConfig | undefined;
       const rules = configOf(route.policies, "authorization") as

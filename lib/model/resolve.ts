@@ -182,7 +182,10 @@ function resolveRoute(model: GatewayModel, hostName: string, ofHost: Policies, r
     policies: toPolicies(model, hostName, ofHost, {
       ...policies,
       ...shapeOf(model, route, policies, ofHost, basePath),
-    }).map((policy) => (shadow.includes(policy.kind) ? { ...policy, shadow: true as const } : policy)),
+    })
+      // A route that answers by itself asks nobody on nginx: what refuses nothing there is not judged either.
+      .filter(({ kind }) => !(responds && shadow.includes(kind)))
+      .map((policy) => (shadow.includes(policy.kind) ? { ...policy, shadow: true as const } : policy)),
   };
 }
 

@@ -12,7 +12,7 @@ export interface Alert {
   severity: "page" | "ticket";
   summary: string;
   /** The workloads that can tell it: all filters by default. */
-  only?: "with-reports" | "with-breakers" | "with-lockouts" | "with-cache" | "with-certificates";
+  only?: "with-reports" | "with-breakers" | "with-lockouts" | "with-cache" | "with-kong" | "with-certificates";
 }
 
 const total =
@@ -36,6 +36,13 @@ export const ALERTS: readonly Alert[] = [
     value: (selector) => `(count (up{${selector},component="filter"} == 1) or vector(0))`,
     ...{ operator: "<", bound: 1, for: "2m", severity: "page" },
     summary: "No replica of the filter can be asked for its metrics.",
+  },
+  {
+    alert: "GatewayKongAbsent",
+    value: (selector) => `(count (up{${selector},component="kong"} == 1) or vector(0))`,
+    ...{ operator: "<", bound: 1, for: "2m", severity: "page" },
+    summary: "No replica of Kong can be asked for its metrics.",
+    only: "with-kong",
   },
   {
     alert: "GatewayReplicaDown",

@@ -39,13 +39,17 @@ export function ratioOf({ routes, bound }: Objective, selector: string, window: 
     // Without an answer 5xx there is no series of them, and the part is nothing.
     return `(${rate("http_requests_total", ',status=~"5.."')} or ${all} * 0) / ${all}`;
   }
-  const quick = rate("http_request_duration_seconds_bucket", `,le="${String(bound)}"`);
+  const quick = rate(
+    "http_request_duration_seconds_bucket",
+    `,le="${Number.isInteger(bound) ? `${String(bound)}.0` : String(bound)}"`,
+  );
   return `1 - ${quick} / ${rate("http_request_duration_seconds_count", "")}`;
 }
 
 /** Labels that tell objectives of one metric apart. */
-export const objectiveLabels = ({ name, budget }: Objective): Record<string, string> => ({
+export const objectiveLabels = ({ name, of, budget }: Objective): Record<string, string> => ({
   objective: name,
+  of,
   budget: String(budget),
 });
 
@@ -58,8 +62,8 @@ interface BurnAlert {
 
 /** The alerts of one objective; none that could not be true, as with a budget so large that no rate exceeds it so far. */
 export function burnAlerts(objective: Objective, selector: string): BurnAlert[] {
-  const { objective: name, budget } = objectiveLabels(objective);
-  const of = `${selector},objective="${name ?? ""}",budget="${budget ?? ""}"`;
+  const own = Object.entries(objectiveLabels(objective)).map(([name, value]) => `,${name}="${value}"`);
+  const of = `${selector}${own.join("")}`;
   return BURNS.filter(({ factor }) => factor * objective.budget < 1).map(
     ({ severity, long, short, factor, for: lasting }) => {
       const most = Number((factor * objective.budget).toFixed(7));

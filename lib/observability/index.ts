@@ -35,6 +35,7 @@ function concerns({ only }: Alert, model: GatewayModel, { hosts }: Gateway, plan
     "with-breakers": () => has("circuitBreaker"),
     "with-lockouts": () => has("lockout"),
     "with-cache": () => has("cache"),
+    "with-kong": () => model.targets.includes("kong"),
     "with-certificates": () => model.front.tls === "gateway" && model.targets.includes("node-gateway"),
   };
   return only === undefined || concerned[only]();
@@ -125,8 +126,10 @@ export function monitoring(whole: GatewayModel, compiled: Compiled): OutputFile[
   const { gateway } = compiled;
   const { system, environment } = gateway;
   const model = modelIn(whole, environment);
+  // Without a filter nobody tells anything that is asked for here.
+  if (!compiled.plans.some(({ placements }) => placements.some(({ place }) => place !== "native"))) return [];
   const chart = new Chart(new App(), "monitoring", { disableResourceNameHashes: true });
-  for (const scraped of scrapedOf(model)) podMonitor(chart, model, gateway, scraped);
+  for (const scraped of scrapedOf(model, environment, compiled.files)) podMonitor(chart, model, gateway, scraped);
   new ApiObject(chart, "rules", {
     apiVersion: "monitoring.coreos.com/v1",
     kind: "PrometheusRule",

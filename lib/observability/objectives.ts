@@ -8,6 +8,8 @@ import type { KindName } from "../policy";
 export interface Objective {
   /** `availability`, or the percentile. */
   name: string;
+  /** Whose it is: `all`, or the first of the routes that have it. */
+  of: string;
   /** Selector of the routes, with a comma in front; nothing where it holds for all. */
   routes: string;
   /** The part of requests that may fail it. */
@@ -43,26 +45,30 @@ export function objectivesOf(model: GatewayModel, gateway: Gateway): Objective[]
   const groups = new Map<string, string[]>();
   for (const { name, slo } of own) groups.set(keyOf(slo ?? null), [...(groups.get(keyOf(slo ?? null)) ?? []), name]);
   const open = new Set(gateway.hosts.flatMap((h) => h.routes.filter(isOpenEnded).map(({ name }) => name)));
-  const objectives = (slo: Slo | null, selector: (without: readonly string[]) => string | undefined): Objective[] => {
+  const objectives = (
+    of: string,
+    slo: Slo | null,
+    selector: (without: readonly string[]) => string | undefined,
+  ): Objective[] => {
     if (!slo) return [];
     const all = selector([]);
     const ended = selector([...open]);
     const latencies = latenciesOf(slo).flatMap(({ percentile, bound }): Objective[] =>
       ended === undefined
         ? []
-        : [{ name: `p${String(percentile)}`, routes: ended, budget: budgetOf(percentile), bound }],
+        : [{ name: `p${String(percentile)}`, of, routes: ended, budget: budgetOf(percentile), bound }],
     );
     return [
-      ...(all === undefined ? [] : [{ name: "availability", routes: all, budget: budgetOf(slo.availability) }]),
+      ...(all === undefined ? [] : [{ name: "availability", of, routes: all, budget: budgetOf(slo.availability) }]),
       ...latencies,
     ];
   };
-  const ofAll = objectives(model.slo, (without) => {
+  const ofAll = objectives("all", model.slo, (without) => {
     const except = [...new Set([...own.map(({ name }) => name), ...without])];
     return except.length === 0 ? "" : named("!~", except);
   });
   const ofSome = [...groups].flatMap(([key, routes]) =>
-    objectives(JSON.parse(key) as Slo | null, (without) => {
+    objectives(routes[0] ?? "", JSON.parse(key) as Slo | null, (without) => {
       const left = routes.filter((name) => !without.includes(name));
       return left.length === 0 ? undefined : named("=~", left);
     }),

@@ -20,6 +20,12 @@ export function regexText(value: string): string {
   return value.replace(/[\\^$.*+?()[\]{}|"/]/g, (c) => (c === '"' ? '\\"' : c === "/" ? "/" : `\\${c}`));
 }
 
+/** What `Connection` may name: options of a connection. Whatever else is named is a header that would go missing on the way. */
+export const CONNECTION_OPTIONS = ["close", "keep-alive", "upgrade", "te", "http2-settings"] as const;
+
+/** A text of `Connection` that names these alone, or nothing. */
+export const namesOnly = (names: readonly string[]): string => `^[\\s,]*+(?:(?:${names.join("|")})\\s*+(?:,[\\s,]*+|$))*+$`;
+
 /** A number of milliseconds as nginx writes times. */
 export function time(ms: number): string {
   return ms % 1000 === 0 ? `${String(ms / 1000)}s` : `${String(ms)}ms`;

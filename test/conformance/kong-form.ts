@@ -1,15 +1,9 @@
 import type { Case } from "../../lib/conformance/case";
 
 /**
- * Where Kong differs, by its sources (lib/targets/kong/README.md has each in words), or where the stand is no Kong: it takes no header
- * away because Connection names it, as Kong's own code does.
+ * Where Kong differs, by its sources: lib/targets/kong/README.md has each in words.
  */
 const OTHERWISE: ReadonlySet<string> = new Set([
-  // Kong's own code, which is not there.
-  "headers that Connection names do not pass (nginx refuses the request), on /public",
-  "headers that Connection names do not pass (nginx refuses the request), on /zipped",
-  "headers that Connection names do not pass (nginx refuses the request), on /main",
-  "a header that Connection takes away is no part of the key, as the service does not hear it",
   // A model that lets these pass is refused.
   "a steering header that the model lets pass does",
   "a header that a host lets pass to services belongs to the key",

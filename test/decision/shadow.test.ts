@@ -1,7 +1,7 @@
 import { readPlan, writePlan } from "../../lib/decision/plan-text";
 import type { GatewayInput } from "../../lib/model";
 import { compile } from "../../lib/targets";
-import { goodModel, small } from "../support";
+import { check, goodModel, small } from "../support";
 
 const shadowed = (policies: NonNullable<GatewayInput["policies"]>, own?: object): GatewayInput =>
   small({
@@ -60,4 +60,46 @@ test("a plan says so by another name of the policy, of which there is one", () =
 
 test.each(["jwt", "tenant", "floodGuard", "bodySize"])("%s cannot be in shadow", (kind) => {
   expect(() => goodModel(shadowed({ shadow: [kind as "addresses"] }))).toThrow(/invalid-value/);
+});
+
+test("a route that answers by itself has none of what is in shadow, and all of what is not", () => {
+  const places = (shadow: "addresses"[] | null): string[] =>
+    placesOf(
+      small({
+        targets: ["nginx"],
+        policies: { ...LISTED, shadow },
+        routes: [{ name: "gone", match: { prefix: ["/gone"] }, respond: { status: 410 } }],
+      }),
+      "addresses",
+    );
+  expect([places(["addresses"]), places(null)]).toEqual([[], ["nginx gone native"]]);
+});
+
+test("a limit that counts by key needs another word for who has none, while keys are in shadow", () => {
+  const keyed = (key: ("apiKey" | "clientAddress")[], shadow: ("apiKey" | "rateLimit")[]): string[] => {
+    const { diagnostics } = check({
+      ...small({}),
+      secrets: { keys: { env: "KEYS" } },
+      policies: {
+        apiKey: { secret: "keys" },
+        rateLimit: { limits: [{ name: "calls", requests: 1, per: "1m", key }] },
+        shadow,
+      },
+    });
+    return diagnostics.filter(({ severity }) => severity === "error").map(({ at }) => at);
+  };
+  expect(keyed(["apiKey"], ["apiKey"])).toEqual(["shop/routes/orders/policies/rateLimit"]);
+  expect(keyed(["apiKey", "clientAddress"], ["apiKey"])).toEqual([]);
+  expect(keyed(["apiKey"], ["apiKey", "rateLimit"])).toEqual([]);
+});
+
+test("a route that opens what a host keeps is told of, whichever way it opens it", () => {
+  const { diagnostics } = check({
+    ...small({}),
+    hosts: { "api.shop.test": { policies: { addresses: { allow: ["192.0.2.0/24"] } } } },
+    routes: [
+      { name: "orders", match: { prefix: ["/orders"] }, service: "orders", policies: { shadow: ["addresses"] } },
+    ],
+  });
+  expect(diagnostics.map(({ code }) => code)).toContain("model/wider-than-host");
 });

@@ -36,6 +36,10 @@ test("who calls is Kong's word, and a client's own words on it count for nothing
   expect([request?.request.client, request && "route" in request]).toEqual(["198.51.100.7", false]);
 });
 
+test("a path that does not begin with a slash is none", () => {
+  expect(targetOf("/?x=1", "?x=1")).toBeUndefined();
+});
+
 test.each(["X-Forwarded-Path", "X-Real-IP", "Host"])("without %s there is no request", (name) => {
   expect(fromKong(message("/orders", { [name]: undefined }), GATEWAY)).toBeUndefined();
 });

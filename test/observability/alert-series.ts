@@ -18,6 +18,7 @@ const COUNT = 'http_request_duration_seconds_count{route="orders"}';
 
 export const ALERT_SERIES: Readonly<Record<string, AlertSeries>> = {
   GatewayAbsent: { fires: {}, quiet: { [UP]: "1x20" }, at: "8m" },
+  GatewayKongAbsent: { fires: { [UP]: "1x20" }, quiet: { 'up{component="kong",pod="a"}': "1x20" }, at: "8m" },
   GatewayReplicaDown: { fires: { [UP]: "0x30" }, quiet: { [UP]: "1x30" }, at: "12m" },
   GatewayFaults: { fires: { [refused("internal")]: "0x5 1x20" }, quiet: { [refused("internal")]: "7x25" }, at: "8m" },
   GatewayPartsDisagree: {

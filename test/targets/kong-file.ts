@@ -50,7 +50,7 @@ const service = z.strictObject({
   connect_timeout: TIME,
   read_timeout: TIME.min(1_000, "milliseconds: so few are no time"),
   write_timeout: TIME.min(1_000, "milliseconds: so few are no time"),
-  retries: z.int().min(0).max(1, "five by default: a GET that hangs is sent six times"),
+  retries: z.int().min(0).max(0, "five by default: a GET that hangs is sent six times"),
   tags,
   routes: z.array(route).min(1),
 });

@@ -124,6 +124,15 @@ describe("twenty mistakes, each refused with its reason", () => {
   });
 });
 
+test("Connection may name its own options and no header", () => {
+  const pattern = /\$http_connection !~\* "(.*)"\)/.exec(kong()["edge.conf"] ?? "")?.[1] ?? "";
+  // JavaScript knows no possessive quantifiers.
+  const options = new RegExp(pattern.replace(/\*\+/g, "*"), "i");
+  const taken = ["", "close", "keep-alive", "Keep-Alive, Upgrade", "upgrade, http2-settings", " TE , close"];
+  const refused = ["x-user-id", "close, x-user-id", "content-type", "closed", "keep-alive x-user-id"];
+  expect([taken.filter((t) => !options.test(t)), refused.filter((t) => options.test(t))]).toEqual([[], []]);
+});
+
 describe("who calls", () => {
   test("is the last that a balancer names, which alone is believed", () => {
     const files = kong({ front: { kind: "alb", networks: ["10.0.0.0/16", "10.1.0.0/16"] } });

@@ -65,8 +65,7 @@ export function declarative({ model, gateway }: TargetInput): object {
         connect_timeout: 1_000,
         read_timeout: silence,
         write_timeout: silence,
-        // One more, and only of what was not sent: nginx never repeats a POST or PATCH that was.
-        retries: 1,
+        retries: 0,
         tags: TAGS,
         routes: [{ name: gateway.system, ...AS_IT_CAME, tags: TAGS }],
       },

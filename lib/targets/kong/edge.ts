@@ -1,5 +1,9 @@
 import { trustedHops, usesProxyProtocol } from "../front";
+import { CONNECTION_OPTIONS, namesOnly } from "../nginx-syntax";
 import type { TargetInput } from "../target";
+
+/** Kong takes every header away that Connection names, those that frame a body included: nobody has to name one. */
+const CONNECTION = [`if ($http_connection !~* "${namesOnly(CONNECTION_OPTIONS)}") { return 400; }`];
 
 /**
  * Who calls, as nginx' realip module reads it from who is in front. Not by `trusted_ips`, by which Kong would believe a
@@ -8,5 +12,5 @@ import type { TargetInput } from "../target";
 export function edgeDirectives({ model: { front } }: TargetInput): string {
   const header = usesProxyProtocol(front) ? "proxy_protocol" : trustedHops(front) === 1 ? "X-Forwarded-For" : undefined;
   const lines = header === undefined ? [] : front.networks.map((network) => `set_real_ip_from ${network};`);
-  return ["# Directives of Kong's server of clients.", ...lines].join("\n") + "\n";
+  return `${["# Directives of Kong's server of clients.", ...lines, ...CONNECTION].join("\n")}\n`;
 }

@@ -27,6 +27,8 @@ export function kongSettings({ model, gateway }: TargetInput): Record<string, st
     declarative_config: `${KONG_FILES.configuration}/kong.yaml`,
     proxy_listen: secure ? `${plain}, 0.0.0.0:${String(KONG_PORTS.https)} http2 ssl${proxied} ${backlog}` : plain,
     status_listen: `0.0.0.0:${String(KONG_PORTS.status)}`,
+    // As Kong's own chart has it: by default as many as the node has processors, whatever the pod may use.
+    nginx_main_worker_processes: "2",
     // Nothing can be changed at run time, and nobody asks.
     admin_listen: "off",
     admin_gui_listen: "off",
@@ -52,7 +54,8 @@ export function kongSettings({ model, gateway }: TargetInput): Record<string, st
     nginx_proxy_ignore_invalid_headers: "off",
     // No service steers the proxy.
     nginx_proxy_proxy_ignore_headers: "X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset",
-    nginx_proxy_proxy_next_upstream: "error",
+    // Tries are the filter's.
+    nginx_proxy_proxy_next_upstream: "off",
     // As large as a service's head may be, and what the filter adds.
     nginx_proxy_proxy_buffer_size: `${head}k`,
     nginx_proxy_proxy_buffers: `4 ${head}k`,

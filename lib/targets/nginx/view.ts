@@ -6,7 +6,7 @@ import { otherHosts, redirects } from "./other-servers";
 import { FORWARDED_HEADERS, OWN_HEADERS, STEERING_HEADERS } from "../../policy/kinds/header-hygiene";
 import { IDEMPOTENT } from "../../policy/kinds/upstream";
 import type { Check, HeaderExpression, NginxDraft, RouteDraft, ServerDraft } from "./draft";
-import { escapeText, text, time, headerVariable } from "../nginx-syntax";
+import { CONNECTION_OPTIONS, namesOnly, escapeText, text, time, headerVariable } from "../nginx-syntax";
 import { admittedLocation, doorLines, doorLocation, hasDoor, judgedLines, judgesBodies } from "./door";
 import { identityHeaders, passedHeaders } from "../identity-headers";
 import { filterHeadKiB, reportAddress, throughAddress } from "../through";
@@ -221,8 +221,7 @@ function connectionNames({ servers }: NginxDraft): string[] {
     ...identityHeaders(host),
     ...requestHeaders.map(([name]) => name.toLowerCase()),
   ]);
-  const options = ["close", "keep-alive", "upgrade", "te", "http2-settings"];
-  return [...new Set([...options, ...FORWARDED_HEADERS, ...own])].sort();
+  return [...new Set([...CONNECTION_OPTIONS, ...FORWARDED_HEADERS, ...own])].sort();
 }
 
 export function viewOf(draft: NginxDraft): object {
@@ -237,7 +236,7 @@ export function viewOf(draft: NginxDraft): object {
     clientIdle: time(clientIdleMs(model.front, gateway)),
     httpListen: listenerView(model, model.listeners.http.port, false),
     httpsListen: listenerView(model, model.listeners.https.port, true),
-    connectionNames: connectionNames(draft).join("|"),
+    connectionNames: namesOnly(connectionNames(draft)),
     modules: [...draft.modules],
     headKiB: String(model.upstream.headBytes / 1024),
     // As large as any buffer that may be busy, that of a head from the filter included.

@@ -8,6 +8,7 @@ import { renderFor } from "../../../lib/conformance/stands/nginx";
 import { RealStand, type Instance } from "../../../lib/conformance/stands/real-stand";
 import type { StandFactory } from "../../../lib/conformance/stands/stand";
 import type { GatewayModel } from "../../../lib/model";
+import { FORWARDED_HEADERS } from "../../../lib/policy/kinds/header-hygiene";
 import { KONG_PORTS } from "../../../lib/targets/kong/settings";
 
 /**
@@ -133,7 +134,7 @@ http {
 }
 
 /** Kong says these itself, and a model that lets a client say them is refused. */
-const SAID = ["x-forwarded-path", "x-forwarded-prefix", "x-real-ip"];
+const SAID = [...FORWARDED_HEADERS, "x-forwarded-path", "x-forwarded-prefix", "x-real-ip"] as readonly string[];
 
 function withoutForwarded(model: GatewayModel): GatewayModel {
   const narrowed = <T extends GatewayModel["policies"]>(policies: T): T => {
