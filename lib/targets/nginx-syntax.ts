@@ -24,7 +24,8 @@ export function regexText(value: string): string {
 export const CONNECTION_OPTIONS = ["close", "keep-alive", "upgrade", "te", "http2-settings"] as const;
 
 /** A text of `Connection` that names these alone, or nothing. */
-export const namesOnly = (names: readonly string[]): string => `^[\\s,]*+(?:(?:${names.join("|")})\\s*+(?:,[\\s,]*+|$))*+$`;
+export const namesOnly = (names: readonly string[]): string =>
+  `^[\\s,]*+(?:(?:${names.join("|")})\\s*+(?:,[\\s,]*+|$))*+$`;
 
 /** A number of milliseconds as nginx writes times. */
 export function time(ms: number): string {
