@@ -25,7 +25,8 @@ export const AGAIN_HEADERS: readonly string[] = [TOKEN, VERIFIED];
 /** Issuers whose tokens a route takes at the door, where each of them is verified again; those who may come without are not. */
 function issuersOf({ input }: IstioDraft, { route, door }: RouteDraft): JwtConfig["rules"] {
   const jwt = configOf(route.policies, "jwt") as JwtConfig | undefined;
-  if (!door || jwt?.mode !== "required") return [];
+  // A route that answers by itself asks for no token, whatever it inherits; for its addresses it asks at the door all the same.
+  if (!door || route.respond || jwt?.mode !== "required") return [];
   return jwt.rules.every(({ name }) => input.model.issuers[name]?.requestAuthentication) ? jwt.rules : [];
 }
 
