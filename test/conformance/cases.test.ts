@@ -1,6 +1,7 @@
 import path from "node:path";
 import { readCases } from "../../lib/conformance/case";
 import { unknownNames } from "../../lib/conformance/check-cases";
+import { kongsOwn } from "./kong-form";
 import { knownSystem } from "./systems";
 
 /** The cases themselves: what no run would tell. */
@@ -12,4 +13,11 @@ test("every service, identity, key and environment that a case names is one of i
     unknownNames(c, knownSystem(c.system)).map((what) => `${c.system}/${c.subject}: ${c.name}: ${what}`),
   );
   expect(wrong).toEqual([]);
+});
+
+test("cases that Kong is said to answer otherwise are there, in systems that have Kong", () => {
+  const names = cases
+    .filter(({ system }) => ["lab", "serhafen", "maternal", "equb"].includes(system))
+    .map((c) => c.name);
+  expect(kongsOwn.filter((name) => !names.includes(name))).toEqual([]);
 });

@@ -8,12 +8,6 @@ const OTHERWISE: ReadonlySet<string> = new Set([
   // A model that lets these pass is refused.
   "a steering header that the model lets pass does",
   "a header that a host lets pass to services belongs to the key",
-  // A path above the root, among others: Kong's own answer.
-  "security headers are on errors of every kind",
-  // Kong's own answers have no form of a system's, and no headers of a host.
-  "a request that is no good HTTP gets the envelope",
-  "TRACE gets the envelope or the 404 of the table",
-  "security headers on a 405 or 404 of TRACE",
   // nginx cuts a target before Kong sees it.
   "a fragment in the target is 400, wherever it stands",
   "a target in absolute form of another scheme is 400",
@@ -26,6 +20,9 @@ const OTHERWISE: ReadonlySet<string> = new Set([
   "a GET that offers another upgrade, or half a handshake, is still a GET of the playground",
   "the word alone is no handshake",
 ]);
+
+/** So that none stays when its case is gone. */
+export const kongsOwn: readonly string[] = [...OTHERWISE];
 
 /** Those that have Kong, and the lab, which has everything. */
 const hasKong = (system: string): boolean => system === "lab" || (modelOf(system)?.targets.includes("kong") ?? false);
