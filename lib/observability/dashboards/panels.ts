@@ -34,6 +34,14 @@ export interface Panel {
   stacked?: true;
 }
 
+export interface DashboardDefinition {
+  name: string;
+  title: string;
+  /** Variables beside datasource and environment: a label that is chosen from its values, or a text with what it begins with. */
+  variables?: Readonly<Record<string, { label: string } | { text: string }>>;
+  panels: readonly Panel[];
+}
+
 /** Whose metrics: variables of each dashboard. */
 export const OWN = 'system="$system",environment="$environment"';
 export const RATE = "$__rate_interval";
@@ -86,3 +94,6 @@ export const refusals = (reasons: string, by = "reason"): string =>
 /** Seconds in which a part of the requests is answered. */
 export const quantile = (part: number, more = "", by = ""): string =>
   `histogram_quantile(${String(part)}, sum by (${by === "" ? "" : `${by}, `}le) (rate(http_request_duration_seconds_bucket{${OWN}${more}}[${RATE}])))`;
+
+/** A part of a whole, each an expression. */
+export const part = (of: string, all: string): string => `${of} / ${all}`;

@@ -9,8 +9,8 @@ import {
   TextBoxVariableBuilder,
   VariableRefresh,
 } from "@grafana/grafana-foundation-sdk/dashboard";
-import { DASHBOARDS, type DashboardDefinition } from "./definitions";
-import { built } from "./panels";
+import { DASHBOARDS } from "./definitions";
+import { built, type DashboardDefinition } from "./panels";
 
 /**
  * Writes templates/dashboards/, which `synth` copies with a system's name in the place of `__SYSTEM__`: `npm run dashboards`.
