@@ -259,9 +259,11 @@ describe("documentation", () => {
     const page = readFileSync(path.join(ROOT, "docs/filter.md"), "utf8");
     const source = (file: string): string => readFileSync(path.join(ROOT, file), "utf8");
     const variables = Object.keys(VARIABLES);
-    const metrics = [...source("lib/filter/metrics.ts").matchAll(/name: "(\w+)"|# TYPE (\w+)/g)].map(
-      (m) => m[1] ?? m[2] ?? "",
-    );
+    const metrics = [
+      ...`${source("lib/filter/metrics.ts")}${source("lib/filter/exchange-metrics.ts")}`.matchAll(
+        /name: "(\w+)"|# TYPE (\w+)/g,
+      ),
+    ].map((m) => m[1] ?? m[2] ?? "");
     expect([variables.length > 10, metrics.length > 8]).toEqual([true, true]);
     // The number of a worker is what the supervisor tells it.
     const unnamed = [...variables, ...metrics].filter((name) => name !== "FILTER_WORKER" && !page.includes(name));

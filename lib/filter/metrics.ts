@@ -3,9 +3,7 @@ import { version } from "../../package.json";
 import type { FilterPlan } from "../decision/filter-plan";
 import type { State } from "../policy";
 import type { ExchangeRecord } from "./audit";
-
-/** Labels are bounded: what no route or list names is one word. */
-const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+import { ExchangeTable, type Ended } from "./exchange-metrics";
 
 /** Reasons of which one alone is worth an alert (lib/observability). */
 const WATCHED_REASONS = ["internal", "keys-away", "locked-out", "route-mismatch", "secrets-away", "store-away"];
@@ -14,52 +12,6 @@ const WATCHED_REASONS = ["internal", "keys-away", "locked-out", "route-mismatch"
 const REPORTED = ["ok", "of-another-plan", "unreadable"] as const;
 
 const BREAKER = { closed: 0, open: 1, "half-open": 2 } as const;
-
-/** Seconds. */
-const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-
-interface Exchanges {
-  service: string;
-  method: string;
-  route: string;
-  status: number;
-  count: number;
-  seconds: number;
-  /** How many took no longer than each bound, and longer than the one before. */
-  buckets: number[];
-}
-
-/** A bound as Prometheus 3 keeps it, whoever collects. */
-const leOf = (bound: number): string => (Number.isInteger(bound) ? `${String(bound)}.0` : String(bound));
-
-/** The two metrics of every exchange in Prometheus' text format (version 0.0.4). */
-function exchangeText(all: readonly Exchanges[], bounds: readonly number[]): string {
-  const lines = [
-    "# HELP http_requests_total Requests, by route and status.",
-    "# TYPE http_requests_total counter",
-    ...all.map((e) => `http_requests_total{service="${e.service}",${labelsOf(e)}} ${String(e.count)}`),
-    "# HELP http_request_duration_seconds Time to the end of the answer, or to a refusal; to decide where no proxy tells of the end.",
-    "# TYPE http_request_duration_seconds histogram",
-  ];
-  const byLabels = new Map<string, Exchanges[]>();
-  for (const e of all) byLabels.set(labelsOf(e), [...(byLabels.get(labelsOf(e)) ?? []), e]);
-  for (const [labels, group] of byLabels) {
-    const sum = (of: (e: Exchanges) => number): number => group.reduce((total, e) => total + of(e), 0);
-    let under = 0;
-    bounds.forEach((bound, i) => {
-      under += sum((e) => e.buckets[i] ?? 0);
-      lines.push(`http_request_duration_seconds_bucket{${labels},le="${leOf(bound)}"} ${String(under)}`);
-    });
-    lines.push(`http_request_duration_seconds_bucket{${labels},le="+Inf"} ${String(sum((e) => e.count))}`);
-    lines.push(`http_request_duration_seconds_sum{${labels}} ${String(sum((e) => e.seconds))}`);
-    lines.push(`http_request_duration_seconds_count{${labels}} ${String(sum((e) => e.count))}`);
-  }
-  return `${lines.join("\n")}\n`;
-}
-
-/** Names of the model need no escape. */
-const labelsOf = ({ method, route, status }: Exchanges): string =>
-  `method="${method}",route="${route}",status="${String(status)}"`;
 
 /** What is told as it is at this moment. */
 interface Now {
@@ -73,12 +25,10 @@ interface Now {
   certificates: readonly { host: string; seconds: number }[];
 }
 
-type Ended = Pick<ExchangeRecord, "method" | "route" | "service" | "status" | "ms">;
-
 export class Metrics {
   readonly registry = new Registry();
   readonly #registers = [this.registry];
-  readonly #exchanges = new Map<string, Exchanges>();
+  readonly #exchanges: ExchangeTable;
   /** Since the last look: a label costs more than a refusal may. */
   readonly #refused = new Map<string, number>();
   readonly #wouldRefuse = new Map<string, number>();
@@ -141,11 +91,9 @@ export class Metrics {
     help: "Requests that are being worked on.",
     registers: this.#registers,
   });
-  readonly #bounds: readonly number[];
 
-  /** `bounds`: times in seconds beside the usual ones, of which somebody wants to know how many exchanges took longer. */
   constructor({ issuers, reports, latencyBounds = [] }: Pick<FilterPlan, "issuers" | "reports" | "latencyBounds">) {
-    this.#bounds = [...new Set([...BUCKETS, ...latencyBounds])].sort((a, b) => a - b);
+    this.#exchanges = new ExchangeTable(latencyBounds);
     collectDefaultMetrics({ register: this.registry });
     // Gauges by the names of counters, which promtool calls wrong; their like by type stay.
     for (const what of ["handles", "requests", "resources"])
@@ -186,20 +134,9 @@ export class Metrics {
     for (const reason of reasons) this.#wouldRefuse.set(reason, (this.#wouldRefuse.get(reason) ?? 0) + 1);
   }
 
-  /** Counted in a table of our own: this is done for every request. */
-  note({ method, route, service, status, ms, ...told }: Ended & Partial<ExchangeRecord>): void {
-    const known = METHODS.has(method) ? method : "other";
-    const key = `${service} ${known} ${route} ${String(status)}`;
-    let exchanges = this.#exchanges.get(key);
-    if (!exchanges) {
-      exchanges = { service, method: known, route, status, count: 0, seconds: 0, buckets: this.#bounds.map(() => 0) };
-      this.#exchanges.set(key, exchanges);
-    }
-    exchanges.count += 1;
-    exchanges.seconds += ms / 1000;
-    const at = this.#bounds.findIndex((most) => ms <= most * 1000);
-    if (at >= 0) exchanges.buckets[at] = (exchanges.buckets[at] ?? 0) + 1;
-    const { decision, reason = "", wouldRefuse } = told;
+  note(ended: Ended & Partial<ExchangeRecord>): void {
+    this.#exchanges.note(ended);
+    const { decision, reason = "", wouldRefuse } = ended;
     if (wouldRefuse) this.noteShadow(wouldRefuse);
     if (decision === "refuse") this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
   }
@@ -260,6 +197,6 @@ export class Metrics {
     for (const { service, state: breaker } of state.breakers.states(state.nowMs())) {
       this.#breakers.set({ service }, BREAKER[breaker]);
     }
-    return (await this.registry.metrics()) + exchangeText([...this.#exchanges.values()], this.#bounds);
+    return (await this.registry.metrics()) + this.#exchanges.text();
   }
 }
