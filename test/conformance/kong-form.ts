@@ -11,6 +11,7 @@ const OTHERWISE: ReadonlySet<string> = new Set([
   // Kong's own answers have no form of a system's, and no headers of a host.
   "a large body is redirected, and is nothing on a host that nobody has named",
   "a request that is no good HTTP gets the envelope",
+  "security headers are on errors of every kind",
   "TRACE gets the envelope or the 404 of the table",
   "security headers on a 405 or 404 of TRACE",
   // nginx reads an address with leading zeros, which nobody in front writes.
