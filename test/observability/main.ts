@@ -213,6 +213,8 @@ async function askAll({ prometheus, promtool }: PrometheusPrograms, folder: stri
       .filter(({ system, subject, replicas }) => system === OF_TOLD && SUBJECTS.includes(subject) && replicas === 1)
       .filter(({ environment }) => environment === ENVIRONMENT)
       .filter(({ away }) => away.length === 0)
+      // A few of each tell as much as all.
+      .filter((c, i, all) => all.slice(0, i).filter(({ subject }) => subject === c.subject).length < 12)
       .sort((a, b) => SUBJECTS.indexOf(a.subject) - SUBJECTS.indexOf(b.subject));
     for (const target of ["nginx", "node-gateway"]) {
       const factory = STANDS[target];
