@@ -52,7 +52,7 @@ function pod({ model, files, shown }: KongWorkload, name: string): k8s.PodTempla
           env: [
             { name: "KONG_PREFIX", value: PREFIX },
             ...variablesOf(files["kong.conf"] ?? ""),
-            ...shown.flatMap((secret) => [
+            ...(secure ? shown : []).flatMap((secret) => [
               {
                 name: certificateVariable(secret, "CRT"),
                 valueFrom: { secretKeyRef: { name: secret, key: "tls.crt" } },

@@ -77,7 +77,7 @@ const IN_CLUSTER: Readonly<Record<ClusterTarget, Place>> = {
     service: (model) => ({
       name: KONG_NAME,
       namespace: model.kubernetes.namespace,
-      port: model.front.tls === "gateway" ? servicePort(model) : model.listeners.http.port,
+      port: servicePort(model),
     }),
     podPort: (model) => KONG_PORTS[listenerOf(model)],
     health: { path: "/status/ready", port: KONG_PORTS.status },

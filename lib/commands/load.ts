@@ -121,10 +121,14 @@ export function compileAll(
       diagnostics.push(...result.diagnostics.map((d) => ({ ...d, source: d.source ?? { file } })));
       if (!result.value) continue;
       result.value.usedDifferences.forEach((d) => used.add(d));
-      const once = environment === model.environments[0] ? dashboards(model, result.value.gateway) : [];
       const files = plansOnly
         ? []
-        : [...result.value.files, ...workloads(model, result.value), ...monitoring(model, result.value), ...once];
+        : [
+            ...result.value.files,
+            ...workloads(model, result.value),
+            ...monitoring(model, result.value),
+            ...(environment === model.environments[0] ? dashboards(model, result.value.gateway) : []),
+          ];
       diagnostics.push(...largeObjects(model.name, files).map((d) => ({ ...d, source: { file } })));
       compiled.push({ ...result.value, files, file, model });
     }

@@ -50,6 +50,10 @@ export interface FilterPlan {
   otherHosts?: PlannedHost;
 }
 
+/** A time's bound as a label of a histogram: as Prometheus 3 keeps whole numbers, whoever collects. */
+export const boundLabel = (seconds: number): string =>
+  Number.isInteger(seconds) ? `${String(seconds)}.0` : String(seconds);
+
 /** Where the filter finds a secret: exactly one of these. */
 export interface SecretPlace {
   env?: string | undefined;

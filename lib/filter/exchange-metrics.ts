@@ -1,3 +1,4 @@
+import { boundLabel } from "../decision/filter-plan";
 import type { ExchangeRecord } from "./audit";
 
 /** Labels are bounded: what no route or list names is one word. */
@@ -17,9 +18,6 @@ interface Exchanges {
   buckets: number[];
 }
 
-/** A bound as Prometheus 3 keeps it, whoever collects. */
-const leOf = (bound: number): string => (Number.isInteger(bound) ? `${String(bound)}.0` : String(bound));
-
 /** The two metrics of every exchange in Prometheus' text format (version 0.0.4). */
 function textOf(all: readonly Exchanges[], bounds: readonly number[]): string {
   const lines = [
@@ -36,7 +34,7 @@ function textOf(all: readonly Exchanges[], bounds: readonly number[]): string {
     let under = 0;
     bounds.forEach((bound, i) => {
       under += sum((e) => e.buckets[i] ?? 0);
-      lines.push(`http_request_duration_seconds_bucket{${labels},le="${leOf(bound)}"} ${String(under)}`);
+      lines.push(`http_request_duration_seconds_bucket{${labels},le="${boundLabel(bound)}"} ${String(under)}`);
     });
     lines.push(`http_request_duration_seconds_bucket{${labels},le="+Inf"} ${String(sum((e) => e.count))}`);
     lines.push(`http_request_duration_seconds_sum{${labels}} ${String(sum((e) => e.seconds))}`);

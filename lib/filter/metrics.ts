@@ -6,7 +6,7 @@ import type { ExchangeRecord } from "./audit";
 import { ExchangeTable, type Ended } from "./exchange-metrics";
 
 /** Reasons of which one alone is worth an alert (lib/observability). */
-const WATCHED_REASONS = ["internal", "keys-away", "locked-out", "route-mismatch", "secrets-away", "store-away"];
+export const WATCHED_REASONS = ["internal", "keys-away", "locked-out", "route-mismatch", "secrets-away"];
 
 /** What becomes of a report. */
 const REPORTED = ["ok", "of-another-plan", "unreadable"] as const;

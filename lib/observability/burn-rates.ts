@@ -1,3 +1,4 @@
+import { boundLabel } from "../decision/filter-plan";
 import type { Objective } from "./objectives";
 
 /**
@@ -39,10 +40,7 @@ export function ratioOf({ routes, bound }: Objective, selector: string, window: 
     // Without an answer 5xx there is no series of them, and the part is nothing.
     return `(${rate("http_requests_total", ',status=~"5.."')} or ${all} * 0) / ${all}`;
   }
-  const quick = rate(
-    "http_request_duration_seconds_bucket",
-    `,le="${Number.isInteger(bound) ? `${String(bound)}.0` : String(bound)}"`,
-  );
+  const quick = rate("http_request_duration_seconds_bucket", `,le="${boundLabel(bound)}"`);
   return `1 - ${quick} / ${rate("http_request_duration_seconds_count", "")}`;
 }
 

@@ -1,7 +1,7 @@
 import { ApiObject, App, Chart } from "cdk8s";
 import { scrapedOf, type Scraped } from "../charts/places";
 import type { Gateway } from "../decision/gateway";
-import { modelIn, type GatewayModel } from "../model";
+import { edgeTargetOf, modelIn, type GatewayModel } from "../model";
 import { configOf } from "../decision/gateway";
 import type { Compiled, OutputFile } from "../targets";
 import { toYaml } from "../targets/yaml";
@@ -27,7 +27,12 @@ export interface RuleGroup {
 }
 
 /** Whether a system can have what an alert is about. */
-function concerns({ only }: Alert, model: GatewayModel, { hosts }: Gateway, plans: Compiled["plans"]): boolean {
+function concerns(
+  { only }: Alert,
+  model: GatewayModel,
+  { hosts, environment }: Gateway,
+  plans: Compiled["plans"],
+): boolean {
   const has = (kind: KindName): boolean =>
     hosts.some(({ routes }) => routes.some(({ policies }) => configOf(policies, kind) !== undefined));
   const concerned: Record<NonNullable<Alert["only"]>, () => boolean> = {
@@ -35,7 +40,8 @@ function concerns({ only }: Alert, model: GatewayModel, { hosts }: Gateway, plan
     "with-breakers": () => has("circuitBreaker"),
     "with-lockouts": () => has("lockout"),
     "with-cache": () => has("cache"),
-    "with-kong": () => model.targets.includes("kong"),
+    // Of several targets a cluster runs one: nobody misses a Kong that is not the one.
+    "with-kong": () => model.targets.includes("kong") && edgeTargetOf(model, environment) === "kong",
     "with-certificates": () => model.front.tls === "gateway" && model.targets.includes("node-gateway"),
   };
   return only === undefined || concerned[only]();

@@ -21,8 +21,6 @@ export interface Objective {
 /** Exact in decimals: 100 - 99.9 is 0.1 to a reader. */
 const budgetOf = (percent: number): number => Number(((100 - percent) / 100).toFixed(7));
 
-const keyOf = (slo: Slo | null): string => JSON.stringify(slo);
-
 /** Whether an exchange lasts as long as somebody wants it to. */
 function isOpenEnded({ policies }: Route): boolean {
   const has = (kind: KindName, is: (config: Record<string, unknown>) => boolean): boolean => {
@@ -42,8 +40,11 @@ const named = (operator: "=~" | "!~", routes: readonly string[]): string =>
 /** Objectives by the routes that have them: the model's own for all routes but those that say otherwise. */
 export function objectivesOf(model: GatewayModel, gateway: Gateway): Objective[] {
   const own = model.routes.filter((route) => route.slo !== undefined);
-  const groups = new Map<string, string[]>();
-  for (const { name, slo } of own) groups.set(keyOf(slo ?? null), [...(groups.get(keyOf(slo ?? null)) ?? []), name]);
+  const groups = new Map<string, { slo: Slo | null; routes: string[] }>();
+  for (const { name, slo = null } of own) {
+    const key = JSON.stringify(slo);
+    groups.set(key, { slo, routes: [...(groups.get(key)?.routes ?? []), name] });
+  }
   const open = new Set(gateway.hosts.flatMap((h) => h.routes.filter(isOpenEnded).map(({ name }) => name)));
   const objectives = (
     of: string,
@@ -67,8 +68,8 @@ export function objectivesOf(model: GatewayModel, gateway: Gateway): Objective[]
     const except = [...new Set([...own.map(({ name }) => name), ...without])];
     return except.length === 0 ? "" : named("!~", except);
   });
-  const ofSome = [...groups].flatMap(([key, routes]) =>
-    objectives(routes[0] ?? "", JSON.parse(key) as Slo | null, (without) => {
+  const ofSome = [...groups.values()].flatMap(({ slo, routes }) =>
+    objectives(routes[0] ?? "", slo, (without) => {
       const left = routes.filter((name) => !without.includes(name));
       return left.length === 0 ? undefined : named("=~", left);
     }),

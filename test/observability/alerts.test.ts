@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { WATCHED_REASONS } from "../../lib/filter/metrics";
 import { ALERTS } from "../../lib/observability/alerts";
 import { DASHBOARDS } from "../../lib/observability/dashboards/definitions";
 import { dashboardOf } from "../../lib/observability/dashboards/write";
@@ -38,4 +39,11 @@ test("templates/dashboards are what npm run dashboards makes", () => {
     const text = readFileSync(path.join(folder, `${definition.name}.json`), "utf8");
     expect(text).toBe(`${JSON.stringify(dashboardOf(definition), null, 2)}\n`);
   }
+});
+
+test("a reason that an alert is about begins with nothing, so that its first refusal is seen, and no other does", () => {
+  const asked = ALERTS.flatMap(({ value }) =>
+    [...value("").matchAll(/reason="([\w-]+)"/g)].map(([, reason]) => reason),
+  );
+  expect([...new Set(asked)].sort()).toEqual([...WATCHED_REASONS].sort());
 });

@@ -25,8 +25,10 @@ const ENVIRONMENT = "production";
 const SYSTEMS = ["serhafen", "maternal", "mmr", "equb"];
 const OF_TOLD = "serhafen";
 
+/** Equb prefers Kong: here it has nothing else. */
 function groupsOf(system: string): RuleGroup[] {
-  const model = modelOf(system);
+  const found = modelOf(system);
+  const model = found && system === "equb" ? { ...found, targets: ["kong"], infrastructure: {} } : found;
   const compiled = model && compile(model, ENVIRONMENT, "plans").value;
   if (!model || !compiled) throw new Error(`${system} has no plan.`);
   return ruleGroups(model, compiled);

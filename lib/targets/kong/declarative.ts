@@ -47,7 +47,9 @@ const AS_IT_CAME = {
 export function declarative({ model, gateway }: TargetInput): object {
   const { host, port } = throughAddress(model);
   const silence = longestSilenceMs(gateway.hosts);
-  const own = gateway.hosts.flatMap(({ name, certificate }) => (certificate === undefined ? [] : [{ name, certificate }]));
+  // Where TLS ends in front Kong shows nobody a certificate.
+  const hosts = model.front.tls === "gateway" ? gateway.hosts : [];
+  const own = hosts.flatMap(({ name, certificate }) => (certificate === undefined ? [] : [{ name, certificate }]));
   const certificates = [...new Set(own.map(({ certificate }) => certificate))].map((secret) => ({
     id: idOf(`${gateway.system} ${secret}`),
     cert: reference(secret, "CRT"),
