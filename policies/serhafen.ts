@@ -117,10 +117,7 @@ export default defineGateway({
       reason: "Services answer at once, or not at all: the first byte is what takes long.",
     },
     // The clusters that still run ingress-nginx, until they have moved to Istio.
-    { difference: "ingress-nginx-cors", reason: "The portal sends no OPTIONS of its own." },
-    { difference: "ingress-nginx-error-body", reason: "The portal reads the status of an error, not its body." },
     { difference: "ingress-nginx-flood-guard", reason: "The guard is a shield; the exact limit is the filter's." },
-    { difference: "ingress-nginx-upgrades", reason: "Only customs speaks WebSocket; other services refuse it." },
   ],
   routes: [
     {

@@ -1,6 +1,7 @@
 import { createServer, request, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fromIngressNginx } from "../lib/filter/from-ingress-nginx";
 import { fromClient, fromProxy, IncomingBody } from "../lib/filter/incoming";
 
 /** Who calls, as the filter takes it from what stands in front; `lib/filter/incoming.ts`. */
@@ -66,7 +67,7 @@ describe("the client behind a proxy, which alone can say so", () => {
   const told = ["X-Gateway-Client", "203.0.113.7", "X-Gateway-Route", "orders"];
 
   test("is what the proxy says, and the route too; neither is passed on", () => {
-    const arrived = fromProxy(message({ forwarded: ["1.1.1.1"], more: told }), "nginx");
+    const arrived = fromProxy(message({ forwarded: ["1.1.1.1"], more: told }));
     expect([arrived?.request.client, arrived?.route]).toEqual(["203.0.113.7", "orders"]);
     expect(arrived?.request.headers.map(([name]) => name)).toEqual(["Host", "X-Forwarded-For"]);
   });
@@ -78,13 +79,25 @@ describe("the client behind a proxy, which alone can say so", () => {
     ["two clients", [...told, "X-Gateway-Client", "1.1.1.1"]],
     ["two routes", [...told, "x-gateway-route", "open"]],
   ])("%s said: no request", (_, more) => {
-    expect(fromProxy(message({ more }), "nginx")).toBeUndefined();
+    expect(fromProxy(message({ more }))).toBeUndefined();
+  });
+});
+
+describe("a request that ingress-nginx' controller passes on", () => {
+  test("has the client that the controller tells of, and none of its headers", () => {
+    const own = ["X-Scheme", "https", "X-Forwarded-Scheme", "https", "X-Original-Forwarded-For", "1.1.1.1"];
+    const more = ["X-Real-IP", "203.0.113.7", "X-Forwarded-Proto", "http", ...own];
+    const request = fromIngressNginx(message({ forwarded: ["203.0.113.7"], more }))?.request;
+    expect([request?.client, request?.scheme]).toEqual(["203.0.113.7", "http"]);
+    expect(request?.headers.map(([name]) => name)).toEqual(["Host"]);
   });
 
-  test("ingress-nginx has its own word for it, and chooses no routes", () => {
-    const arrived = fromProxy(message({ more: ["X-Real-IP", "203.0.113.7"] }), "ingress-nginx");
-    expect([arrived?.request.client, arrived?.route]).toEqual(["203.0.113.7", undefined]);
-    expect(fromProxy(message({ more: told }), "ingress-nginx")).toBeUndefined();
+  test.each<[string, string[]]>([
+    ["nothing", []],
+    ["two addresses", ["X-Real-IP", "203.0.113.7", "x-real-ip", "1.1.1.1"]],
+    ["no address", ["X-Real-IP", "unknown"]],
+  ])("%s said: no request", (_, more) => {
+    expect(fromIngressNginx(message({ more }))).toBeUndefined();
   });
 });
 

@@ -31,7 +31,7 @@ interface Pair {
   key: string;
 }
 
-async function pair(names: readonly string[]): Promise<Pair> {
+export async function pair(names: readonly string[]): Promise<Pair> {
   // ES modules only.
   const { generate } = await import("selfsigned");
   const altNames = names.map((value) => ({ type: 2 as const, value }));

@@ -174,8 +174,8 @@ const RUNS = 12;
 const HELD_UP_MS = 250;
 /** An answer that is late this often, or a connection that breaks, does so for another reason than the machine. */
 const LATE_RUNS = 4;
-/** A connection that ended before its answer. */
-const BROKEN: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE"]);
+/** A connection that ended before its answer, in good order or not. */
+const BROKEN: ReadonlySet<string> = new Set(["ECLOSED", "ECONNRESET", "EPIPE"]);
 /** A machine that is busy now is asked again a little later. */
 const PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 8000;
@@ -199,8 +199,11 @@ async function runOnce(
   } catch (error) {
     if (error instanceof TooSlow) return { details: ["too-slow"], provesNothing: "busy" };
     // A broken connection is no verdict: proxies give up handshakes and requests that a busy machine was too slow with.
-    const broken = caseRun.details.length === 0 && BROKEN.has(String((error as NodeJS.ErrnoException).code));
-    const details = [...caseRun.details, error instanceof Error ? error.message : String(error)];
+    // One whose process has died is.
+    const died = /worker process \d+ exited on signal \d+/.exec(stand.logs());
+    const code = String((error as NodeJS.ErrnoException).code);
+    const broken = caseRun.details.length === 0 && !died && BROKEN.has(code);
+    const details = [...caseRun.details, error instanceof Error ? error.message : String(error), ...(died ?? [])];
     return { details, provesNothing: broken ? "late" : undefined };
   } finally {
     delay.disable();

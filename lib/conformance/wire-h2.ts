@@ -2,7 +2,7 @@ import hpack from "hpack.js";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HeaderLine } from "../policy";
-import { connected, PIECES, type Endpoint, type OpenAnswer, type WireRequest } from "./wire";
+import { closedEarly, connected, PIECES, type Endpoint, type OpenAnswer, type WireRequest } from "./wire";
 
 /** A request as frames of HTTP/2 (RFC 9113), written here byte for byte for the reason that wire.ts has. */
 
@@ -121,7 +121,7 @@ export class Http2Connection {
       this.#fail(error);
     });
     socket.on("close", () => {
-      this.#fail(new Error("the connection was closed without an answer"));
+      this.#fail(closedEarly(this.#exchange?.body.reduce((sum, part) => sum + part.length, 0) ?? 0));
     });
   }
 

@@ -186,6 +186,10 @@ export interface OpenAnswer<S extends { destroy(): void } = { destroy(): void }>
 
 const ANSWER_LIMIT_MS = 40_000;
 
+/** Of a connection that was closed in good order, but before its answer was whole. */
+export const closedEarly = (bytes: number): NodeJS.ErrnoException =>
+  Object.assign(new Error(`the connection was closed after ${String(bytes)} bytes of its answer`), { code: "ECLOSED" });
+
 /** A connection for one request's host, by TLS where the endpoint has it, for the named protocols of ALPN. */
 function connect(endpoint: Endpoint, request: WireRequest, protocols?: string[]): net.Socket {
   const plain = net.connect({ port: endpoint.port, host: endpoint.address ?? "127.0.0.1" });
@@ -294,7 +298,7 @@ export function send(endpoint: Endpoint, request: WireRequest, kept?: net.Socket
       settle();
     };
     const onClose = (): void => {
-      settle(new Error("the connection was closed without an answer"));
+      settle(closedEarly(data.length));
     };
     socket.on("data", onData).on("error", settle).on("close", onClose);
     const write = (): void => {

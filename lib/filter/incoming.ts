@@ -171,16 +171,13 @@ export class IncomingBody implements RequestBody {
 const OF_PROXY = /^x-gateway-/i;
 
 /** What a proxy passes through: it has said which route and which client, and no client can say so. */
-export function fromProxy(
-  message: IncomingMessage,
-  proxy: string,
-): { request: GatewayRequest; route?: string } | undefined {
+export function fromProxy(message: IncomingMessage): { request: GatewayRequest; route: string } | undefined {
   const lines = headerLines(message.rawHeaders);
   const host = onlyValue(lines, "host");
   const route = onlyValue(lines, "x-gateway-route");
-  const client = canonicalAddress(onlyValue(lines, proxy === "ingress-nginx" ? "x-real-ip" : "x-gateway-client") ?? "");
+  const client = canonicalAddress(onlyValue(lines, "x-gateway-client") ?? "");
   const { method, url } = message;
-  if (!host || !client || !method || !url || (!route && proxy !== "ingress-nginx")) return undefined;
+  if (!host || !client || !method || !url || !route) return undefined;
   const headers = lines.filter(([name]) => !OF_PROXY.test(name));
   const request: GatewayRequest = {
     // The proxy's own word on it.
@@ -193,7 +190,7 @@ export function fromProxy(
     headBytes: headBytes(method, url, headers),
     body: new IncomingBody(message),
   };
-  return { request, ...(route && { route }) };
+  return { request, route };
 }
 
 /** Who in front is believed, and how many of them. */

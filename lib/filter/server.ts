@@ -5,6 +5,7 @@ import type { FilterPlan } from "../decision/filter-plan";
 import { DIRECTORY } from "./connections";
 import { DoorMessage } from "./door";
 import { Filter, type CoreOptions } from "./filter";
+import { fromIngressNginx } from "./from-ingress-nginx";
 import { fromKong } from "./from-kong";
 import { ClientMessage, fromClient, fromProxy } from "./incoming";
 import {
@@ -122,8 +123,10 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
   const admin = plain(health);
   admin.maxConnections = MOST_ADMIN_CONNECTIONS;
   const adminPort = await open(admin, options.adminPort ?? 0);
-  const fromBehind = (message: IncomingMessage): Arrived | undefined =>
-    plan.proxy === "kong" ? fromKong(message, plan.front) : fromProxy(message, plan.proxy);
+  const fromBehind = (message: IncomingMessage): Arrived | undefined => {
+    if (plan.proxy === "kong") return fromKong(message, plan.front);
+    return plan.proxy === "ingress-nginx" ? fromIngressNginx(message) : fromProxy(message);
+  };
   const throughPort =
     gateway || options.throughPort === undefined
       ? undefined

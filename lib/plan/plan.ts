@@ -111,11 +111,9 @@ class Planner {
   #isProxied({ host, route }: Wanted): boolean {
     const { proxiedAlso } = this.capabilities;
     if (proxiedAlso === "all") return true;
-    // The proxy answers it: nobody behind it would be asked.
-    if (route?.respond) return false;
-    if (!route && proxiedAlso !== "host") return false;
     if (proxiedAlso === "host") return this.#forcedHosts(host);
-    return this.#wanted.of(route ?? host).some((w) => this.#forces(w));
+    // The proxy answers it: nobody behind it would be asked.
+    return route !== undefined && !route.respond && this.#wanted.of(route).some((w) => this.#forces(w));
   }
 
   #isForcing({ policy: { kind }, features }: Wanted): boolean {
@@ -130,7 +128,8 @@ class Planner {
     const { host, route, policy, features } = wanted;
     const claims = this.capabilities.native[policy.kind] ?? [];
     const proxied = this.#isProxied(wanted);
-    const pulled = proxied && goesAlong(wanted);
+    const whole = this.capabilities.proxiedAlso === "host";
+    const stays = (claim: Claim): boolean => !proxied || (whole ? claim.edge === true : !goesAlong(wanted));
     const add = (placement: Placement): void => {
       this.placements.push(placement);
       this.#placed.add(route ?? host, placement);
@@ -147,7 +146,7 @@ class Planner {
     });
     const native = claims.findIndex(
       (c) =>
-        !pulled && this.#usable(c) && covers(c, features) && !this.#tooEarly(c, wanted) && this.#staysTogether(wanted),
+        stays(c) && this.#usable(c) && covers(c, features) && !this.#tooEarly(c, wanted) && this.#staysTogether(wanted),
     );
     const asked = (["extAuth", "extAuthBody", "reported"] as const).find((place) => {
       const claim = this.capabilities[place][policy.kind];
@@ -194,7 +193,7 @@ class Planner {
 
   /** A form that runs before the door must not hide a refusal that the door owes first. */
   #tooEarly(claim: Claim, { host, route, policy }: Wanted): boolean {
-    if (claim.stage === "afterExtAuth") return false;
+    if (claim.stage === "afterExtAuth" || claim.edge) return false;
     const { phase } = kindNamed(policy.kind);
     const before = [...this.#placed.of(host), ...(route ? this.#placed.of(route) : [])];
     return before.some((p) => p.place !== "native" && precedes(kindNamed(p.kind).phase, phase));

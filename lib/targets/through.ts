@@ -1,7 +1,9 @@
 import type { GatewayModel } from "../model";
 import { isShownBody, placementsOf, type TargetPlan } from "../plan";
 import { RATE_LIMIT_HEADERS } from "../policy/kinds/rate-limit";
-import { configOf, type Host, type Route } from "../decision/gateway";
+import { configOf, type Gateway, type Host, type Route } from "../decision/gateway";
+import { identityHeaders } from "./identity-headers";
+import { CONNECTION_OPTIONS, namesOnly } from "./nginx-syntax";
 import { IDLE_MS, type RetriesConfig, type TimeoutsConfig } from "../policy/kinds/upstream";
 
 /** Routes that go through the filter, as the proxy before it sees them. */
@@ -53,6 +55,20 @@ export function idleMs(route: Route): number | undefined {
 export const longestPauseMs = (route: Route): number =>
   Math.max(longestAnswerMs(route), Math.min(FOR_EVER_MS, (idleMs(route) ?? IDLE_MS) + MARGIN_MS));
 
+/** How long a connection may say nothing where whole hosts go through the filter, in milliseconds: by the longest of all routes. */
+export function longestSilenceMs(hosts: readonly Host[]): number {
+  const all = hosts.flatMap(({ routes }) =>
+    routes.flatMap((route) => [longestPauseMs(route), (handshakes(route).webSocketIdleMs ?? 0) + MARGIN_MS]),
+  );
+  return Math.max(60_000, ...all);
+}
+
+/** A directive of nginx for where the filter does not see `Connection`: it may name what no client says anyway. */
+export function connectionRule({ hosts }: Gateway): string {
+  const own = new Set(hosts.flatMap(identityHeaders));
+  return `if ($http_connection !~* "${namesOnly([...CONNECTION_OPTIONS, ...[...own].sort()])}") { return 400; }`;
+}
+
 /** What a proxy must let pass where the filter looks at handshakes. */
 export function handshakes(route: Route): { webSocketIdleMs?: number } {
   const webSocket = configOf(route.policies, "webSocket") as { allowed: boolean; idle: number } | undefined;
@@ -67,6 +83,9 @@ export function heardHeaders(route: Route): readonly string[] {
 
 /** Head of an answer that comes through the filter, in KiB: the service's, and what the filter adds. */
 export const filterHeadKiB = ({ upstream }: GatewayModel): number => upstream.headBytes / 1024 + 16;
+
+/** Buffers of nginx for a client's head, above what the filter takes: it is the filter that says what is too large. */
+export const HEAD_BUFFERS = "8 96k";
 
 /** Where the filter is told how exchanges have ended. */
 export const reportAddress = (model: GatewayModel): { host: string; port: number } => ({

@@ -81,7 +81,7 @@ function namespacesOf(files: readonly ManifestFile[]): string[] {
 async function apply(files: readonly ManifestFile[], directory: string, tally: Tally): Promise<void> {
   let server: ApiServer | undefined;
   try {
-    server = await startApiServer({ directory });
+    server = await startApiServer({ directory, definitions: true });
   } catch (error) {
     tally.note("API server", lines(String(error)));
     return;

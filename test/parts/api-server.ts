@@ -141,8 +141,11 @@ async function prepare(kubeconfig: string, directory: string): Promise<void> {
   await kubectl("apply", "-f", file);
 }
 
-/** A real Kubernetes API server with nothing in it but the definitions of Istio, External Secrets and AWS's balancers; or nothing, with the reason printed. */
-export async function startApiServer(options: { directory: string }): Promise<ApiServer | undefined> {
+/** A real Kubernetes API server with nothing in it but, where asked for, the definitions of Istio, External Secrets and AWS's balancers; or nothing, with the reason printed. */
+export async function startApiServer(options: {
+  directory: string;
+  definitions: boolean;
+}): Promise<ApiServer | undefined> {
   // Debian puts it where the PATH of a user need not reach.
   const etcd = onPath("etcd") ?? ["/usr/bin/etcd"].find((file) => existsSync(file));
   if (etcd === undefined || onPath("kubectl") === undefined) {
@@ -162,10 +165,11 @@ export async function startApiServer(options: { directory: string }): Promise<Ap
       await server.part.stop();
       await store.part.stop();
     };
-    await prepare(server.kubeconfig, directory).catch(async (error: unknown) => {
-      await server.part.stop();
-      throw error;
-    });
+    if (options.definitions)
+      await prepare(server.kubeconfig, directory).catch(async (error: unknown) => {
+        await server.part.stop();
+        throw error;
+      });
     return { kubeconfig: server.kubeconfig, stop };
   } catch (error) {
     await store.part.stop();

@@ -13,6 +13,7 @@ const TOOLS = {
   "pilot-discovery": { module: "istio", package: "istio.io/istio/pilot/cmd/pilot-discovery" },
   istioctl: { module: "istio", package: "istio.io/istio/istioctl/cmd/istioctl" },
   "kube-apiserver": { module: "apiserver", package: "k8s.io/kubernetes/cmd/kube-apiserver" },
+  "nginx-ingress-controller": { module: "ingress-nginx", package: "k8s.io/ingress-nginx/cmd/nginx" },
 } as const;
 
 export type GoTool = keyof typeof TOOLS;
@@ -68,12 +69,19 @@ export function goTool(name: GoTool): Promise<string | undefined> {
   return known;
 }
 
-/** Istio's custom resource definitions, from the module that its manifests are made for. */
-export async function istioCrds(): Promise<string> {
-  const args = ["mod", "download", "-json", "istio.io/api"];
-  const { stdout } = await run("go", args, { cwd: path.join(ROOT, "tools/istio") });
-  return path.join((JSON.parse(stdout) as { Dir: string }).Dir, "kubernetes/customresourcedefinitions.gen.yaml");
+/** The folder of a module's sources, which a tool is built of. */
+async function sourcesOf(folder: string, module: string): Promise<string> {
+  const { stdout } = await run("go", ["mod", "download", "-json", module], { cwd: path.join(ROOT, "tools", folder) });
+  return (JSON.parse(stdout) as { Dir: string }).Dir;
 }
+
+/** What ingress-nginx' controller reads beside its program: the template of its nginx.conf, and Lua. */
+export const ingressNginxFiles = async (): Promise<string> =>
+  path.join(await sourcesOf("ingress-nginx", "k8s.io/ingress-nginx"), "rootfs/etc/nginx");
+
+/** Istio's custom resource definitions, from the module that its manifests are made for. */
+export const istioCrds = async (): Promise<string> =>
+  path.join(await sourcesOf("istio", "istio.io/api"), "kubernetes/customresourcedefinitions.gen.yaml");
 
 /** The External Secrets operator's definitions, by the sum of its module. */
 const EXTERNAL_SECRETS = {

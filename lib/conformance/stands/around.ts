@@ -72,13 +72,14 @@ export class Around {
     return this.system.model;
   }
 
-  static async start(system: System, target: string, valkeyBinary: string): Promise<Around> {
+  static async start(system: System, target: string, valkeyBinary: string, address?: string): Promise<Around> {
     const { model } = system;
     const directory = temporaryFolder(`gatewright-${target}-`);
     const identities = new Identities(system.name, system.identities);
     const services = new Services();
     const certificates = path.join(directory, "tls");
-    const echoes = new EchoServers(services, await makeCertificates(certificates, model, system.trust));
+    const shown = await makeCertificates(certificates, model, system.trust);
+    const echoes = new EchoServers(services, shown, address);
     await echoes.start(model.services);
     const keyServer = await startKeyServer(() => identities.keySet());
     const valkey = await Valkey.start(valkeyBinary, directory);
@@ -91,8 +92,10 @@ export class Around {
     target: string,
     valkeyBinary: string,
     begin: (around: Around) => Promise<T>,
+    /** Where services listen. */
+    address?: string,
   ): Promise<T> {
-    const around = await Around.start(system, target, valkeyBinary);
+    const around = await Around.start(system, target, valkeyBinary, address);
     try {
       return await begin(around);
     } catch (error) {
@@ -121,12 +124,14 @@ export class Around {
   async startFilter(
     planJson: string,
     at: { filter: number; through: number; reports: number; admin: number },
+    own: Readonly<Record<string, string>> = {},
   ): Promise<void> {
     const { filter, through, reports, admin } = at;
     await this.startProcess(planJson, admin, {
       LISTEN_PORT: String(filter),
       THROUGH_PORT: String(through),
       REPORT_PORT: String(reports),
+      ...own,
     });
   }
 

@@ -117,8 +117,8 @@ export const EDGE: Claims = {
   auditLabels: ["AuditLabels"],
 };
 
-/** The same behind Kong, which says these headers itself. */
-export const EDGE_BEHIND_KONG: Claims = {
+/** The same behind a proxy that says these headers itself, whatever a client has said: Kong, and ingress-nginx' controller. */
+export const EDGE_BEHIND_A_PROXY: Claims = {
   ...EDGE,
   headerHygiene: (EDGE["headerHygiene"] ?? []).filter((feature) => feature !== "HeaderForwardedPass"),
 };

@@ -11,7 +11,7 @@ import { clientIdleMs, trustedHops } from "../front";
 import type { FilterClaims, OutputFile, TargetInput } from "../target";
 import { hostHeaders } from "../identity-headers";
 import { filterWays } from "../through";
-import { DOOR, DOOR_HEARD, DOOR_WITH_BODY, EDGE, EDGE_BEHIND_KONG, REPORTED, THROUGH } from "./claims";
+import { DOOR, DOOR_HEARD, DOOR_WITH_BODY, EDGE, EDGE_BEHIND_A_PROXY, REPORTED, THROUGH } from "./claims";
 
 const claims = (supports: Readonly<Record<string, Claim["supports"]>>): Capabilities["extAuth"] =>
   Object.fromEntries(
@@ -44,8 +44,14 @@ const everything = (edge: Readonly<Record<string, Claim["supports"]>>): FilterCl
 /** What it keeps as the gateway itself. */
 export const AS_GATEWAY = everything(EDGE);
 
+/** The same where whole hosts go through it, of which the proxy then keeps next to nothing. */
+export const BEHIND_INGRESS_NGINX: FilterClaims = {
+  ...BEHIND_A_PROXY,
+  proxied: claims({ ...EDGE_BEHIND_A_PROXY, ...DOOR, ...THROUGH }),
+};
+
 /** What it keeps where Kong carries everything to it. */
-export const BEHIND_KONG = everything(EDGE_BEHIND_KONG);
+export const BEHIND_KONG = everything(EDGE_BEHIND_A_PROXY);
 
 /**
  * Kept by the proxy, and looked at once more: a path that it has let through must not choose another route's policies, nor a

@@ -2,7 +2,8 @@ import type { Placement } from "../../plan";
 import type { Host, Route } from "../../decision/gateway";
 import type { RewriteConfig } from "../../policy/kinds/upstream";
 import type { TargetInput } from "../target";
-import { filterHeadKiB } from "../through";
+import { clientIdleMs } from "../front";
+import { filterHeadKiB, HEAD_BUFFERS } from "../through";
 
 /** Ingresses in the making: annotations by route, and settings of the controller that all of them share. */
 
@@ -34,6 +35,24 @@ export interface IngressDraft {
   answerHeaders: Record<string, string>;
 }
 
+/** One line of JSON for each request, and no query, which may hold a secret; nginx' own errors would tell of one. */
+const LOGS = {
+  "error-log-level": "crit",
+  "log-format-escape-json": "true",
+  "log-format-upstream": JSON.stringify({
+    time: "$time_iso8601",
+    requestId: "$req_id",
+    method: "$request_method",
+    host: "$host",
+    path: "$uri",
+    status: "$status",
+    ms: "$request_time",
+    client: "$remote_addr",
+    ingress: "$ingress_name",
+    reason: "$gateway_door_reason",
+  }),
+};
+
 export function beginDraft(input: TargetInput): IngressDraft {
   const hostsAt = (place: string): Set<string> =>
     new Set(input.plan.placements.filter((p) => p.place === place).map((p) => p.host));
@@ -52,7 +71,19 @@ export function beginDraft(input: TargetInput): IngressDraft {
   return {
     input,
     hosts: new Map(hosts),
-    settings: { "proxy-buffer-size": `${String(filterHeadKiB(input.model))}k` },
+    settings: {
+      "proxy-buffer-size": `${String(filterHeadKiB(input.model))}k`,
+      // Its own header would be a second one, or one that nobody has asked for.
+      hsts: "false",
+      "generate-request-id": "false",
+      "keep-alive": String(Math.ceil(clientIdleMs(input.model.front, input.gateway) / 1000)),
+      "client-header-timeout": "15",
+      ...LOGS,
+      // Shorter than the filter keeps its connections: one that is being closed is not used.
+      "upstream-keepalive-timeout": "60",
+      // Above what the filter takes, so that it is the filter that says what is too large.
+      ...(through.size > 0 && { "large-client-header-buffers": HEAD_BUFFERS }),
+    },
     cleanHosts: [],
     answerHeaders: {},
   };

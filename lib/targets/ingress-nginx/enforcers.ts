@@ -19,6 +19,9 @@ const claim = (
   difference?: Claim["difference"],
 ): Enforcer<IngressDraft> => ({ supports, stage, apply, ...(difference && { difference }) });
 
+/** What the controller keeps of hosts that go through the filter as well. */
+const atEdge = (enforcer: Enforcer<IngressDraft>): Enforcer<IngressDraft> => ({ ...enforcer, edge: true });
+
 const seconds = (ms: number): string => String(Math.ceil(ms / 1000));
 
 const httpsRedirect: Apply = (placement, draft) => {
@@ -104,26 +107,11 @@ const requestId: Apply = (_placement, draft) => {
 
 const securityHeaders: Apply = (placement, draft) => {
   const config = placement.config as z.output<(typeof securityKind)["schema"]>;
-  // The controller's own header would be a second one.
-  draft.settings["hsts"] = "false";
   Object.assign(draft.answerHeaders, securityHeaderLines(config));
 };
 
-const audit: Apply = (_placement, draft) => {
-  draft.settings["log-format-escape-json"] = "true";
-  draft.settings["log-format-upstream"] = JSON.stringify({
-    time: "$time_iso8601",
-    requestId: "$req_id",
-    method: "$request_method",
-    host: "$host",
-    path: "$uri",
-    status: "$status",
-    ms: "$request_time",
-    client: "$remote_addr",
-    ingress: "$ingress_name",
-    reason: "$gateway_door_reason",
-  });
-};
+/** The controller's log, which is there whatever a model says, is the audit. */
+const audit: Apply = () => undefined;
 
 const DIFFERENCES = {
   cors: {
@@ -150,14 +138,14 @@ const DIFFERENCES = {
 } as const;
 
 export const ENFORCERS: Partial<Record<KindName, Enforcer<IngressDraft>>> = {
-  httpsRedirect: claim(["HttpsRedirect"], "beforeExtAuth", httpsRedirect),
+  httpsRedirect: atEdge(claim(["HttpsRedirect"], "beforeExtAuth", httpsRedirect)),
   pathHygiene: claim(["PathHygiene", "PathHygieneException"], "beforeExtAuth", pathHygiene),
   headerHygiene: claim(["HeaderMalformedNames", "HeaderNamedRemoval"], "beforeExtAuth", headerHygiene),
   cors: claim(["CorsPreflight", "CorsOnRefusals", "CorsCredentials"], "beforeExtAuth", cors, DIFFERENCES.cors),
   bodySize: claim(["BodySizeDeclared"], "beforeExtAuth", bodySize),
   bodyCount: claim(["BodySizeCounted"], "afterExtAuth", bodySize),
   webSocket: claim(["WebSocketUpgrade"], "beforeExtAuth", webSocket, DIFFERENCES.webSocket),
-  floodGuard: claim(["FloodGuardByClientAddress"], "beforeExtAuth", floodGuard, DIFFERENCES.floodGuard),
+  floodGuard: atEdge(claim(["FloodGuardByClientAddress"], "beforeExtAuth", floodGuard, DIFFERENCES.floodGuard)),
   rewrite: claim(["RewritePrefix"], "afterExtAuth", rewrite, DIFFERENCES.rewrite),
   timeouts: claim(["TimeoutFirstByte"], "afterExtAuth", timeouts),
   retries: claim(["RetryIdempotent"], "afterExtAuth", retries, DIFFERENCES.retries),

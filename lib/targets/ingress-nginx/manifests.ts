@@ -2,7 +2,7 @@ import type { Construct } from "constructs";
 import * as k8s from "../../../imports/k8s";
 import { identityHeaders } from "../identity-headers";
 import { trustedHops, usesProxyProtocol } from "../front";
-import { longestPauseMs } from "../through";
+import { connectionRule, longestSilenceMs } from "../through";
 import { routeEntries, type RouteEntry } from "../../decision/route-table";
 import type { RewriteConfig } from "../../policy/kinds/upstream";
 import { uncleanPathLines } from "../nginx-syntax";
@@ -17,6 +17,8 @@ const LOCATION_SNIPPET = [
   "auth_request_set $gateway_door_reason $upstream_http_x_gateway_reason;",
   "auth_request_set $gateway_door_retry_after $upstream_http_retry_after;",
   "error_page 403 = @gateway_refused;",
+  // No service steers the controller's nginx.
+  "proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;",
 ].join("\n");
 
 /** The controller's maps are global: one for each host, and one that takes the host's own. */
@@ -40,17 +42,19 @@ function httpSnippet({ cleanHosts }: IngressDraft): string {
   ].join("\n");
 }
 
-const SERVER_SNIPPET = [
-  "if ($gateway_unclean_path) { return 400; }",
-  'if ($request_uri ~ "#") { return 400; }',
-  "location @gateway_refused {",
-  "  internal;",
-  "  add_header Retry-After $gateway_door_retry_after always;",
-  "  add_header X-Gateway-Reason $gateway_door_reason always;",
-  ...DOOR_STATUSES.map((status) => `  if ($gateway_door_status = ${String(status)}) { return ${String(status)}; }`),
-  "  return 403;",
-  "}",
-].join("\n");
+const serverSnippet = ({ input }: IngressDraft): string =>
+  [
+    connectionRule(input.gateway),
+    "if ($gateway_unclean_path) { return 400; }",
+    'if ($request_uri ~ "#") { return 400; }',
+    "location @gateway_refused {",
+    "  internal;",
+    "  add_header Retry-After $gateway_door_retry_after always;",
+    "  add_header X-Gateway-Reason $gateway_door_reason always;",
+    ...DOOR_STATUSES.map((status) => `  if ($gateway_door_status = ${String(status)}) { return ${String(status)}; }`),
+    "  return 403;",
+    "}",
+  ].join("\n");
 
 const labels = (draft: IngressDraft): Record<string, string> => ({
   "app.kubernetes.io/managed-by": "gatewright",
@@ -82,30 +86,33 @@ function authAnnotations(draft: IngressDraft, host: HostDraft): Record<string, s
   };
 }
 
-/** The Service that an Ingress leads to, by its short name: the filter's where the host goes through it. */
-function backendOf(
-  draft: IngressDraft,
-  host: HostDraft,
-  service: string,
-): { name: string; namespace: string; number: number } {
-  const { model } = draft.input;
-  const address = host.through ? model.filter.address : (model.services[service]?.address ?? "");
+/** A Service by its short name, and where it lives. */
+function serviceAt(draft: IngressDraft, address: string): { name: string; namespace: string; number: number } {
   const colon = address.lastIndexOf(":");
   const [name = "", space, svc] = address.slice(0, colon).split(".");
-  const namespace = space !== undefined && svc === "svc" ? space : model.kubernetes.namespace;
-  return { name, namespace, number: host.through ? model.filter.throughPort : Number(address.slice(colon + 1)) };
+  const namespace = space !== undefined && svc === "svc" ? space : draft.input.model.kubernetes.namespace;
+  return { name, namespace, number: Number(address.slice(colon + 1)) };
 }
 
-/** What the filter keeps is not kept twice; the controller waits for it, and asks again only where it was not heard. */
-function throughAnnotations(route: RouteDraft): Record<string, string> {
-  const longest = String(Math.ceil(longestPauseMs(route.route) / 1000));
-  return {
+/** The whole host goes to the filter, as it comes: the controller waits for it, and asks again only where it was not heard. */
+function throughIngress(draft: IngressDraft, host: HostDraft): IngressParts {
+  const { filter } = draft.input.model;
+  const { name, namespace } = serviceAt(draft, filter.address);
+  const silence = String(Math.ceil(longestSilenceMs([host.host]) / 1000));
+  const own = annotations({
+    ...host.annotations,
+    "proxy-body-size": "0",
+    "proxy-buffering": "off",
+    "proxy-request-buffering": "off",
     "proxy-connect-timeout": "1",
-    "proxy-read-timeout": longest,
+    "proxy-read-timeout": silence,
+    "proxy-send-timeout": silence,
     "proxy-next-upstream": "error",
     "proxy-next-upstream-tries": "2",
-    ...route.annotations,
-  };
+  });
+  const backend = { service: { name, port: { number: filter.throughPort } } };
+  const resource = resourceName(draft.input.gateway.system, host.host.name.replace("*", "any"));
+  return { name: resource, namespace, annotations: own, paths: [{ path: "/", pathType: "Prefix", backend }] };
 }
 
 /** The path as a regular expression, and what is sent in its place: `$1` is what stands below the replacement. */
@@ -136,15 +143,13 @@ interface IngressParts {
  * name, so a prefix that is an exact path as well is written with its slash, which means the same.
  */
 function ingressesOf(draft: IngressDraft, host: HostDraft): IngressParts[] {
+  if (host.through) return [throughIngress(draft, host)];
   const groups = new Map<string, IngressParts>();
   for (const { entries, route } of byPaths(host)) {
     // Ingresses live where their services are.
-    const { name, namespace, number } = backendOf(draft, host, route.route.backends[0]?.service ?? "");
-    const shared = {
-      ...host.annotations,
-      ...authAnnotations(draft, host),
-      ...(host.through ? throughAnnotations(route) : route.annotations),
-    };
+    const service = draft.input.model.services[route.route.backends[0]?.service ?? ""];
+    const { name, namespace, number } = serviceAt(draft, service?.address ?? "");
+    const shared = { ...host.annotations, ...authAnnotations(draft, host), ...route.annotations };
     for (const { path } of entries) {
       const exact = path.type === "Exact";
       const regex = route.rewrite && rewritten(route.rewrite, path.value, exact);
@@ -199,7 +204,7 @@ export function controllerSettings(scope: Construct, draft: IngressDraft): void 
     ...(usesProxyProtocol(model.front) && { "use-proxy-protocol": "true" }),
     "http-snippet": httpSnippet(draft),
     "location-snippet": LOCATION_SNIPPET,
-    "server-snippet": SERVER_SNIPPET,
+    "server-snippet": serverSnippet(draft),
     ...(Object.keys(draft.answerHeaders).length > 0 && { "add-headers": `${namespace}/${answerHeaders}` }),
   };
   new k8s.KubeConfigMap(scope, "controller", {

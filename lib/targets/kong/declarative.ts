@@ -1,13 +1,9 @@
 import { createHash } from "node:crypto";
-import { handshakes, longestPauseMs, throughAddress } from "../through";
+import { longestSilenceMs, throughAddress } from "../through";
 import type { TargetInput } from "../target";
-import type { Host } from "../../decision/gateway";
 
 /** The most that Kong takes for a time, in milliseconds (kong/db/schema/entities/services.lua). */
 const LONGEST_MS = 2 ** 31 - 2;
-
-/** Beyond what the filter gives a WebSocket that says nothing. */
-const MARGIN_MS = 5_000;
 
 /** Environment variable by which Kong's vault hands over a part of a certificate; no reference can hold a file. */
 export const certificateVariable = (secret: string, part: "CRT" | "KEY"): string =>
@@ -15,14 +11,6 @@ export const certificateVariable = (secret: string, part: "CRT" | "KEY"): string
 
 const reference = (secret: string, part: "CRT" | "KEY"): string =>
   `{vault://env/${certificateVariable(secret, part).toLowerCase().replaceAll("_", "-")}}`;
-
-/** How long a connection may say nothing, by the longest of all routes. */
-function longestSilenceMs(hosts: readonly Host[]): number {
-  const all = hosts.flatMap(({ routes }) =>
-    routes.flatMap((route) => [longestPauseMs(route), (handshakes(route).webSocketIdleMs ?? 0) + MARGIN_MS]),
-  );
-  return Math.min(LONGEST_MS, Math.max(60_000, ...all));
-}
 
 /** An id by name, as Kong itself makes them where names are (RFC 9562, version 8: by a rule of our own). */
 function idOf(name: string): string {
@@ -46,7 +34,7 @@ const AS_IT_CAME = {
 /** The declarative file: one service, the filter, and one route to it: Kong compares hosts letter by letter, the filter as RFC 9110 does. */
 export function declarative({ model, gateway }: TargetInput): object {
   const { host, port } = throughAddress(model);
-  const silence = longestSilenceMs(gateway.hosts);
+  const silence = Math.min(LONGEST_MS, longestSilenceMs(gateway.hosts));
   // Where TLS ends in front Kong shows nobody a certificate.
   const hosts = model.front.tls === "gateway" ? gateway.hosts : [];
   const own = hosts.flatMap(({ name, certificate }) => (certificate === undefined ? [] : [{ name, certificate }]));

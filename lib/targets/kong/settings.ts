@@ -1,5 +1,5 @@
 import { clientIdleMs, trustedHops, usesProxyProtocol } from "../front";
-import { filterHeadKiB } from "../through";
+import { filterHeadKiB, HEAD_BUFFERS } from "../through";
 import type { TargetInput } from "../target";
 
 /** Where Kong listens in its container: its own user may open no port below 1024. */
@@ -7,9 +7,6 @@ export const KONG_PORTS = { http: 8000, https: 8443, status: 8100 };
 
 /** Where the container has its files. */
 export const KONG_FILES = { configuration: "/kong", certificate: "/certificates/gateway" };
-
-/** Above what the filter takes, so that it is the filter that says what is too large. */
-const HEAD_BUFFERS = "8 96k";
 
 /**
  * Settings of Kong as `kong.conf` names them (kong.conf.default of 3.9), for what no declarative file can say. `real_ip_header`

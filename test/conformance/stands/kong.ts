@@ -6,9 +6,8 @@ import { wheels } from "../../../lib/conformance/parts/wheels";
 import { Around } from "../../../lib/conformance/stands/around";
 import { renderFor } from "../../../lib/conformance/stands/nginx";
 import { RealStand, type Instance } from "../../../lib/conformance/stands/real-stand";
+import { withoutForwarded } from "./without-forwarded";
 import type { StandFactory } from "../../../lib/conformance/stands/stand";
-import type { GatewayModel } from "../../../lib/model";
-import { FORWARDED_HEADERS } from "../../../lib/policy/kinds/header-hygiene";
 import { KONG_PORTS } from "../../../lib/targets/kong/settings";
 
 /**
@@ -131,23 +130,6 @@ http {
   }
 }
 `;
-}
-
-/** Kong says these itself, and a model that lets a client say them is refused. */
-const SAID = [...FORWARDED_HEADERS, "x-forwarded-path", "x-forwarded-prefix", "x-real-ip"] as readonly string[];
-
-function withoutForwarded(model: GatewayModel): GatewayModel {
-  const narrowed = <T extends GatewayModel["policies"]>(policies: T): T => {
-    const { headerHygiene: own } = policies;
-    return own
-      ? { ...policies, headerHygiene: { ...own, pass: own.pass.filter((name) => !SAID.includes(name)) } }
-      : policies;
-  };
-  const hosts = Object.entries(model.hosts).map(([name, host]) => [
-    name,
-    { ...host, policies: narrowed(host.policies) },
-  ]);
-  return { ...model, policies: narrowed(model.policies), hosts: Object.fromEntries(hosts) as GatewayModel["hosts"] };
 }
 
 export const kongStandIn: StandFactory = async ({ system, environment, replicas }) => {
