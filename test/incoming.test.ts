@@ -2,6 +2,7 @@ import { createServer, request, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fromIngressNginx } from "../lib/filter/from-ingress-nginx";
+import type { GatewayRequest } from "../lib/policy";
 import { fromClient, fromProxy, IncomingBody } from "../lib/filter/incoming";
 
 /** Who calls, as the filter takes it from what stands in front; `lib/filter/incoming.ts`. */
@@ -84,20 +85,29 @@ describe("the client behind a proxy, which alone can say so", () => {
 });
 
 describe("a request that ingress-nginx' controller passes on", () => {
-  test("has the client that the controller tells of, and none of its headers", () => {
+  const told = ["X-Real-IP", "203.0.113.7", "X-Gateway-Host", "other.test", "X-Forwarded-Proto", "http"];
+  const from = (more: string[], tls: "gateway" | "front" = "gateway"): GatewayRequest | undefined =>
+    fromIngressNginx(message({ forwarded: ["203.0.113.7"], more }), { tls })?.request;
+
+  test("has the client and the host that the controller tells of, and none of its headers", () => {
     const own = ["X-Scheme", "https", "X-Forwarded-Scheme", "https", "X-Original-Forwarded-For", "1.1.1.1"];
-    const more = ["X-Real-IP", "203.0.113.7", "X-Forwarded-Proto", "http", ...own];
-    const request = fromIngressNginx(message({ forwarded: ["203.0.113.7"], more }))?.request;
-    expect([request?.client, request?.scheme]).toEqual(["203.0.113.7", "http"]);
+    const request = from([...told, ...own, "X-Gateway-Route", "orders"]);
+    expect([request?.client, request?.host, request?.scheme]).toEqual(["203.0.113.7", "other.test", "http"]);
     expect(request?.headers.map(([name]) => name)).toEqual(["Host"]);
+  });
+
+  test("is of https where TLS ends in front", () => {
+    expect(from(told, "front")?.scheme).toBe("https");
   });
 
   test.each<[string, string[]]>([
     ["nothing", []],
-    ["two addresses", ["X-Real-IP", "203.0.113.7", "x-real-ip", "1.1.1.1"]],
-    ["no address", ["X-Real-IP", "unknown"]],
+    ["no host", told.slice(0, 2)],
+    ["no client", told.slice(2)],
+    ["two addresses", [...told, "x-real-ip", "1.1.1.1"]],
+    ["no address", ["X-Real-IP", "unknown", ...told.slice(2)]],
   ])("%s said: no request", (_, more) => {
-    expect(fromIngressNginx(message({ more }))).toBeUndefined();
+    expect(from(more)).toBeUndefined();
   });
 });
 

@@ -119,14 +119,12 @@ export class EchoServers {
     private readonly services: Services,
     /** What those show that are called by TLS, and whose certificates they ask for where the gateway shows one. */
     private readonly certificate: { cert: string; key: string; clients: string },
-    /** Where they listen. */
-    private readonly address = "127.0.0.1",
   ) {}
 
   async start(services: Readonly<Record<string, Service>>): Promise<void> {
     for (const [name, spoken] of Object.entries(services)) {
       const server = this.#create(name, spoken);
-      await new Promise<void>((resolve) => server.listen(0, this.address, resolve));
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
       this.ports.set(name, (server.address() as AddressInfo).port);
       this.#servers.set(name, server);
     }
@@ -143,7 +141,7 @@ export class EchoServers {
         await new Promise((resolve) => server.close(resolve));
       } else if (!down && !server.listening) {
         const port = this.ports.get(name);
-        await new Promise<void>((resolve) => server.listen(port, this.address, resolve));
+        await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
       }
     }
   }

@@ -14,7 +14,7 @@ import { headBytes, IncomingBody, peerOf } from "./incoming";
 import { SHED, type PlainAnswer } from "./plain-answer";
 
 /** How a proxy asks at the door, and in what form it wants the answer. */
-type DoorForm = "nginx" | "nginx-with-body" | "envoy" | "ingress-nginx";
+type DoorForm = "nginx" | "nginx-with-body" | "envoy";
 
 const ENVOY_PREFIX = "/door/envoy";
 
@@ -25,14 +25,6 @@ interface Question {
   route: string | undefined;
   host: string | undefined;
 }
-
-const NO_QUESTION: Question = {
-  method: undefined,
-  target: undefined,
-  client: undefined,
-  route: undefined,
-  host: undefined,
-};
 
 /** What the proxy says of a request, by header; the client can set none of it. */
 type Told = Readonly<Record<string, string>>;
@@ -72,16 +64,9 @@ const FORMS: Readonly<Record<DoorForm, (message: IncomingMessage, told: Told) =>
     route: told["x-gateway-route"],
     host: told["host"],
   }),
-  // The controller sends the whole address in one header, and knows no routes. What reads its annotations in its place
-  // (Traefik) asks by X-Forwarded-* instead, and passes on what a client has written here.
-  "ingress-nginx": (_message, told) => {
-    if ("x-forwarded-method" in told || "x-forwarded-uri" in told) return NO_QUESTION;
-    const [, host, target] = /^https?:\/\/([^/?#]+)(\/.*)$/.exec(told["x-original-url"] ?? "") ?? [];
-    return { method: told["x-original-method"], target, client: told["x-real-ip"], route: undefined, host };
-  },
 };
 
-const PROXY_HEADERS = /^x-(gateway-|original-|real-ip$|sent-from$|auth-request-redirect$|scheme$|forwarded-)/;
+const PROXY_HEADERS = /^x-(gateway-|forwarded-)/;
 
 /** The proxy's word on what is the client's as well. */
 const OF_BOTH: readonly string[] = ["host", "content-length"];
@@ -89,8 +74,7 @@ const OF_BOTH: readonly string[] = ["host", "content-length"];
 function formOf(url: string): DoorForm | undefined {
   if (url === "/door/nginx") return "nginx";
   if (url === "/door/nginx-with-body") return "nginx-with-body";
-  if (url.startsWith(`${ENVOY_PREFIX}/`)) return "envoy";
-  return url === "/door/ingress-nginx" ? "ingress-nginx" : undefined;
+  return url.startsWith(`${ENVOY_PREFIX}/`) ? "envoy" : undefined;
 }
 
 /** Names as they were seen, since proxies send the same few: in lower case where they are the proxy's word, else nothing. */
@@ -124,19 +108,16 @@ function sorted(raw: readonly string[]): { headers: HeaderLine[]; told: Told } {
  * The request that a proxy asks about. Everything of it comes from headers that the proxy sets itself, whatever the
  * client sent; with one of them missing there is nothing to decide.
  */
-function readDoor(
-  message: IncomingMessage,
-): { form: DoorForm; request: GatewayRequest; route: string | undefined } | undefined {
+function readDoor(message: IncomingMessage): { form: DoorForm; request: GatewayRequest; route: string } | undefined {
   const form = formOf(message.url ?? "");
   if (!form) return undefined;
   const { headers, told } = sorted(message.rawHeaders);
   const { method, target, client: said, route, host } = FORMS[form](message, told);
   const client = canonicalAddress(said ?? "");
-  if (!method || !target || !host || !client || (!route && form !== "ingress-nginx")) return undefined;
+  if (!method || !target || !host || !client || !route) return undefined;
   if (!/^[A-Z]+$/.test(method)) return undefined;
   // No proxy passes on the words of a connection.
-  if (form !== "ingress-nginx" && told["x-gateway-upgrade"])
-    headers.push(["connection", "upgrade"], ["upgrade", "websocket"]);
+  if (told["x-gateway-upgrade"]) headers.push(["connection", "upgrade"], ["upgrade", "websocket"]);
   const request = {
     scheme: "https" as const,
     method,
@@ -146,9 +127,7 @@ function readDoor(
     client,
     headBytes: headBytes(method, target, headers),
     // Where the proxy shows it, it has a length; a handshake has none.
-    ...(form !== "ingress-nginx" && {
-      body: new IncomingBody(message, { framing: { length: told["content-length"], chunked: false } }),
-    }),
+    body: new IncomingBody(message, { framing: { length: told["content-length"], chunked: false } }),
   };
   return { form, request, route };
 }

@@ -1,9 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import { canonicalAddress } from "../policy/client-address";
 import type { FilterPlan } from "../decision/filter-plan";
-import { hostName } from "../decision/request-target";
 import type { GatewayRequest } from "../policy";
-import { headBytes, headerLines, IncomingBody, onlyValue } from "./incoming";
+import { forwardedHost, headBytes, headerLines, IncomingBody, onlyValue } from "./incoming";
 
 /**
  * A request that Kong has passed on. Kong 3.9 trusts nobody in front of it by what we write, so that what it says in headers is
@@ -22,13 +21,6 @@ function targetOf(path: string | undefined, url: string): string | undefined {
   if (!path?.startsWith("/")) return undefined;
   return query >= 0 ? path + url.slice(query) : path;
 }
-
-/** A name, perhaps with a port, or an address in brackets. */
-const HOST = /^(?:[^:]+|\[[^\]]*\])(?::\d*)?$/;
-
-/** Kong passes on Host as it came, and says beside it whom nginx took the request for: a target in absolute form counts. */
-const hostOf = (said: string, forwarded: string | undefined): string =>
-  hostName(forwarded !== undefined && HOST.test(said) ? forwarded : said);
 
 export function fromKong(
   message: IncomingMessage,
@@ -49,7 +41,7 @@ export function fromKong(
     // Where TLS ends in front, all that reaches Kong is plain.
     scheme: tls === "gateway" && onlyValue(lines, "x-forwarded-proto") === "http" ? "http" : "https",
     method,
-    host: hostOf(host, onlyValue(lines, "x-forwarded-host")),
+    host: forwardedHost(host, onlyValue(lines, "x-forwarded-host")),
     target,
     headers,
     client,

@@ -168,6 +168,13 @@ export class IncomingBody implements RequestBody {
   }
 }
 
+/** A name, perhaps with a port, or an address in brackets. */
+const HOST = /^(?:[^:]+|\[[^\]]*\])(?::\d*)?$/;
+
+/** Where a proxy passes on Host as it came, and says beside it whom nginx took the request for: a target in absolute form counts. */
+export const forwardedHost = (said: string, forwarded: string | undefined): string =>
+  hostName(forwarded !== undefined && HOST.test(said) ? forwarded : said);
+
 const OF_PROXY = /^x-gateway-/i;
 
 /** What a proxy passes through: it has said which route and which client, and no client can say so. */

@@ -125,7 +125,7 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
   const adminPort = await open(admin, options.adminPort ?? 0);
   const fromBehind = (message: IncomingMessage): Arrived | undefined => {
     if (plan.proxy === "kong") return fromKong(message, plan.front);
-    return plan.proxy === "ingress-nginx" ? fromIngressNginx(message) : fromProxy(message);
+    return plan.proxy === "ingress-nginx" ? fromIngressNginx(message, plan.front) : fromProxy(message);
   };
   const throughPort =
     gateway || options.throughPort === undefined

@@ -12,8 +12,6 @@ export interface Claim {
   supports: readonly Feature[];
   /** Relative to the door: a native form before it cannot follow what the door decides. */
   stage: "beforeExtAuth" | "afterExtAuth";
-  /** Kept by the proxy also where its host goes through the filter as one: it comes before all that the filter decides. */
-  edge?: true;
   /** A module of the proxy that it needs beside its stock ones: used only where the model says that it is there. */
   module?: string;
   /** A near form that differs in a stated way: used only where the model accepts the difference by this name. */
@@ -32,8 +30,8 @@ export interface Capabilities {
   reported: Readonly<Partial<Record<KindName, Claim>>>;
   /** Claims of the filter where the route goes through it; none where this target cannot send a route there. */
   proxied: Readonly<Partial<Record<KindName, Claim>>>;
-  /** `all`: every route goes through the filter; `host`: when one does, all of its host do, and the proxy keeps its edge alone. */
-  proxiedAlso?: "all" | "host";
+  /** Every route goes through the filter. */
+  carriesAll?: true;
   /** Kept by real parts in the conformance run. */
   proven: boolean;
   retired?: { since: string; advice: string };

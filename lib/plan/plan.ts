@@ -90,8 +90,6 @@ class Planner {
   readonly #wanted = new ByPlace<Wanted>();
   readonly #placed = new ByPlace<Placement>();
   readonly #forces: (wanted: Wanted) => boolean;
-  /** Of a host and all of its routes. */
-  readonly #forcedHosts: (host: Host) => boolean;
 
   constructor(
     private readonly gateway: Gateway,
@@ -102,16 +100,11 @@ class Planner {
   ) {
     for (const one of wanted) this.#wanted.add(one.route ?? one.host, one);
     this.#forces = once((one) => this.#isForcing(one));
-    this.#forcedHosts = once((host) =>
-      [host, ...host.routes].some((place) => this.#wanted.of(place).some((w) => this.#forces(w))),
-    );
   }
 
   /** Routes with a promise that nothing keeps that sees less than the whole exchange. */
-  #isProxied({ host, route }: Wanted): boolean {
-    const { proxiedAlso } = this.capabilities;
-    if (proxiedAlso === "all") return true;
-    if (proxiedAlso === "host") return this.#forcedHosts(host);
+  #isProxied({ route }: Wanted): boolean {
+    if (this.capabilities.carriesAll) return true;
     // The proxy answers it: nobody behind it would be asked.
     return route !== undefined && !route.respond && this.#wanted.of(route).some((w) => this.#forces(w));
   }
@@ -128,8 +121,7 @@ class Planner {
     const { host, route, policy, features } = wanted;
     const claims = this.capabilities.native[policy.kind] ?? [];
     const proxied = this.#isProxied(wanted);
-    const whole = this.capabilities.proxiedAlso === "host";
-    const stays = (claim: Claim): boolean => !proxied || (whole ? claim.edge === true : !goesAlong(wanted));
+    const pulled = proxied && goesAlong(wanted);
     const add = (placement: Placement): void => {
       this.placements.push(placement);
       this.#placed.add(route ?? host, placement);
@@ -146,7 +138,7 @@ class Planner {
     });
     const native = claims.findIndex(
       (c) =>
-        stays(c) && this.#usable(c) && covers(c, features) && !this.#tooEarly(c, wanted) && this.#staysTogether(wanted),
+        !pulled && this.#usable(c) && covers(c, features) && !this.#tooEarly(c, wanted) && this.#staysTogether(wanted),
     );
     const asked = (["extAuth", "extAuthBody", "reported"] as const).find((place) => {
       const claim = this.capabilities[place][policy.kind];
@@ -193,7 +185,7 @@ class Planner {
 
   /** A form that runs before the door must not hide a refusal that the door owes first. */
   #tooEarly(claim: Claim, { host, route, policy }: Wanted): boolean {
-    if (claim.stage === "afterExtAuth" || claim.edge) return false;
+    if (claim.stage === "afterExtAuth") return false;
     const { phase } = kindNamed(policy.kind);
     const before = [...this.#placed.of(host), ...(route ? this.#placed.of(route) : [])];
     return before.some((p) => p.place !== "native" && precedes(kindNamed(p.kind).phase, phase));
@@ -271,7 +263,7 @@ export function planTarget(
   const asks = placements.some(({ place }) => place !== "native" && place !== "proxied");
   const reports = asks && Object.keys(capabilities.reported).length > 0;
   return {
-    value: { target, proven, reports, carriesAll: capabilities.proxiedAlso === "all", placements },
+    value: { target, proven, reports, carriesAll: capabilities.carriesAll ?? false, placements },
     diagnostics,
     usedDifferences,
   };

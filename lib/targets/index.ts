@@ -2,7 +2,7 @@ import { diagnostic, hasErrors, type Diagnostic, type Result } from "../diagnost
 import { modelIn, resolveGateway, type GatewayModel } from "../model";
 import { planTarget, type Capabilities, type TargetPlan } from "../plan";
 import type { Gateway } from "../decision/gateway";
-import { AS_GATEWAY, BEHIND_INGRESS_NGINX, BEHIND_KONG, filterFile, WITH_REPORTS } from "./filter";
+import { AS_GATEWAY, BEHIND_A_CARRIER, filterFile, WITH_REPORTS } from "./filter";
 import { ingressNginx } from "./ingress-nginx";
 import { istio } from "./istio";
 import { kong } from "./kong";
@@ -36,10 +36,10 @@ function entry<D>(target: Target<D>, filter: FilterClaims, filterPath: (g: Gatew
 /** Every target, one line each. */
 export const TARGETS: readonly Entry[] = [
   entry(nginx, WITH_REPORTS, (g) => `nginx/${g.system}/${g.environment}/filter.json`),
-  entry(ingressNginx, BEHIND_INGRESS_NGINX, (g) => `nginx/${g.system}/${g.environment}/ingress-nginx/filter.json`),
+  entry(ingressNginx, BEHIND_A_CARRIER, (g) => `nginx/${g.system}/${g.environment}/ingress-nginx/filter.json`),
   entry(istio, WITH_REPORTS, (g) => `istio/${g.system}/${g.environment}/filter.json`),
   entry(nodeGateway, AS_GATEWAY, (g) => `kubernetes/${g.system}/${g.environment}/node-gateway/plan.json`),
-  entry(kong, BEHIND_KONG, (g) => `kong/${g.system}/${g.environment}/filter.json`),
+  entry(kong, BEHIND_A_CARRIER, (g) => `kong/${g.system}/${g.environment}/filter.json`),
 ];
 
 /** Who may call a service beside the gateway is kept in a mesh alone. */

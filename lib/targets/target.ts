@@ -30,7 +30,7 @@ export interface Target<D> {
   readonly enforcers: Readonly<Partial<Record<KindName, Enforcer<D> | readonly Enforcer<D>[]>>>;
   /** Whether it can ask the filter about the head of a request, and send routes through it. */
   readonly hasFilter: boolean;
-  readonly proxiedAlso?: Capabilities["proxiedAlso"];
+  readonly carriesAll?: true;
   /** It keeps who may call a service beside the gateway. */
   readonly keepsCallers?: true;
   /** Why it cannot stand behind what the model has in front, and what to do. */
@@ -55,7 +55,7 @@ export function capabilitiesOf<D>(target: Target<D>, filter: FilterClaims): Capa
     target: target.name,
     native: Object.fromEntries(kinds.map((kind) => [kind, enforcersOf(target, kind)])),
     ...(target.hasFilter ? filter : { extAuth: {}, extAuthBody: {}, reported: {}, proxied: {} }),
-    ...(target.proxiedAlso && { proxiedAlso: target.proxiedAlso }),
+    ...(target.carriesAll && { carriesAll: true as const }),
     proven: target.proven,
     ...(target.retired && { retired: target.retired }),
   };

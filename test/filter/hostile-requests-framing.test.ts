@@ -179,26 +179,11 @@ describe("hosts and targets", () => {
           "latin1",
         ),
     ],
-    [
-      48,
-      "the door of ingress-nginx",
-      (form) =>
-        Buffer.from(
-          bytesOf(
-            form,
-            nobody({
-              lines: [`X-Original-URL: https://${HOST}/orders/1`, "X-Original-Method: GET", "X-Real-IP: 203.0.113.7"],
-            }),
-          )
-            .toString("latin1")
-            .replace(/ \/door\/\S+ /, " /door/ingress-nginx "),
-          "latin1",
-        ),
-    ],
     ...[
       "/door/",
       "/door",
       "/door/nginx/",
+      "/door/ingress-nginx",
       "/door/nginx?x",
       "/door/nginx/../../metrics",
       "/door/envoy",

@@ -82,7 +82,6 @@ mkdir -p "$FOLDER/etc"; mount -t tmpfs tmpfs "$FOLDER/etc"; mkdir "$FOLDER/etc/u
 mount -t overlay overlay -o "lowerdir=/etc,upperdir=$FOLDER/etc/up,workdir=$FOLDER/etc/work" /etc
 mkdir -p /etc/ingress-controller/ssl /etc/ingress-controller/auth /etc/ingress-controller/geoip /etc/ingress-controller/telemetry
 mount --bind "$FOLDER/nginx" /etc/nginx
-cat "$FOLDER/resolv.conf" > /etc/resolv.conf
 mkdir -p "$FOLDER/tmp/nginx"; mount --bind "$FOLDER/log" /var/log/nginx; mount --bind "$FOLDER/tmp" /tmp
 exec "$@"
 `;
@@ -94,7 +93,6 @@ export interface ControllerOptions {
   /** Takes nginx' own logs. */
   addLog(file: string): void;
   kubeconfig: string;
-  nameserver: string;
   ports: { http: number; https: number; status: number; stream: number; fallback: number; health: number };
   /** The names of all Ingresses that it is to have. */
   ingresses: readonly string[];
@@ -118,7 +116,6 @@ export async function startIngressNginx(options: ControllerOptions): Promise<Par
     writeFileSync(file, "");
     options.addLog(file);
   }
-  writeFileSync(path.join(folder, "resolv.conf"), `nameserver ${options.nameserver}\n`);
   const kubeconfig = path.join(folder, "tmp/kubeconfig");
   cpSync(options.kubeconfig, kubeconfig);
   const args = [

@@ -1,78 +1,67 @@
 import { loadAll } from "js-yaml";
 import type { GatewayInput } from "../../lib/model";
 import { compile } from "../../lib/targets";
-import { rewritten } from "../../lib/targets/ingress-nginx/manifests";
 import { modelOf } from "../conformance/systems";
 import { expectDiagnostics, goodModel, small } from "../support";
 
-/** What the controller would make of the objects; its rules are those of ingress-nginx 1.11. */
+/** Of what the controller does with the objects the conformance run tells; here is what no request shows. */
 
-interface Ingress {
+interface Manifest {
   kind: string;
   metadata: { name: string; annotations: Record<string, string> };
-  spec: { rules: { host: string; http: { paths: { path: string; pathType: string }[] } }[] };
+  spec: { rules?: { host: string }[]; tls?: unknown };
+  data: Record<string, string>;
 }
 
-const objectsOf = (model: ReturnType<typeof goodModel>): Ingress[] =>
+const objectsOf = (model: ReturnType<typeof goodModel>): Manifest[] =>
   (compile({ ...model, targets: ["ingress-nginx"] }, "production").value?.files ?? [])
     .filter((f) => f.path.endsWith(".yaml"))
-    .flatMap((f) => loadAll(f.content) as Ingress[]);
+    .flatMap((f) => loadAll(f.content) as Manifest[]);
 
-test("the admission webhook meets no path of a host in two Ingresses", () => {
-  const model = modelOf("serhafen");
-  const ingresses = objectsOf(model as NonNullable<typeof model>).filter(({ kind }) => kind === "Ingress");
-  const places = ingresses.flatMap(({ metadata, spec }) =>
-    spec.rules.flatMap(({ host, http }) =>
-      http.paths.map(({ path }) => ({ at: `${host} ${path}`, in: metadata.name })),
-    ),
-  );
-  expect(places.length).toBeGreaterThan(20);
-  const several = places.filter((p) => places.some((other) => other.at === p.at && other.in !== p.in));
-  expect(several).toEqual([]);
-});
+const behind = (front: GatewayInput["front"]): Manifest[] =>
+  objectsOf(goodModel({ ...small({ front }), targets: ["ingress-nginx"] }));
 
-/** What nginx would send: `location ~* "^PATH"` and `rewrite "(?i)PATH" TARGET break`. */
-function sent(rule: { path: string; target: string }, path: string): string | undefined {
-  const found = new RegExp(`^${rule.path}`, "i").exec(path);
-  return found ? rule.target.replace("$1", found[1] ?? "") : undefined;
-}
+const settingsOf = (objects: Manifest[]): Record<string, string> =>
+  objects.find(({ kind }) => kind === "ConfigMap")?.data ?? {};
 
-test.each<[string, string, string, boolean, Record<string, string | undefined>]>([
-  ["/api", "/", "/api", false, { "/api": "/", "/api/": "/", "/api/x": "/x", "/api/x/": "/x/", "/apix": undefined }],
-  ["/api", "/", "/api/users", false, { "/api/users": "/users", "/api/users/1": "/users/1", "/api/usersx": undefined }],
-  ["/api", "/", "/api/users", true, { "/api/users": "/users", "/api/users/1": undefined }],
-  ["/api", "/", "/api", true, { "/api": "/", "/api/x": undefined }],
-  [
-    "/old",
-    "/new/base",
-    "/old",
-    false,
-    { "/old": "/new/base", "/old/": "/new/base/", "/old/x": "/new/base/x", "/olds": undefined },
-  ],
-  ["/old", "/new", "/old/a.b", false, { "/old/a.b": "/new/a.b", "/old/a.b/c": "/new/a.b/c", "/old/aXb": undefined }],
-  ["/old", "/new", "/old", true, { "/old": "/new", "/old/x": undefined }],
-])("%s to %s on %s (exact: %s)", (prefix, replacement, value, exact, paths) => {
-  const rule = rewritten({ prefix, replacement }, value, exact);
-  expect(Object.fromEntries(Object.keys(paths).map((path) => [path, sent(rule, path)]))).toEqual(paths);
+test("every host is one Ingress, and all others are one more", () => {
+  const model = modelOf("mmr") as NonNullable<ReturnType<typeof modelOf>>;
+  const ingresses = objectsOf(model).filter(({ kind }) => kind === "Ingress");
+  const hosts = ingresses.map(({ spec }) => spec.rules?.map(({ host }) => host));
+  expect(hosts).toEqual([...Object.keys(model.hosts).map((name) => [name]), undefined]);
+  expect(new Set(ingresses.map(({ metadata }) => metadata.name)).size).toBe(ingresses.length);
 });
 
 test("a client's word on host and scheme never counts", () => {
-  const input = small({ front: { kind: "alb", networks: ["10.0.0.0/16"] }, accept: [] });
-  const accept = ["cors", "error-body", "flood-guard", "upgrades"].map((name) => ({
-    difference: `ingress-nginx-${name}`,
-    reason: "A test takes it.",
-  }));
-  const objects = objectsOf(goodModel({ ...input, targets: ["ingress-nginx"], accept }));
-  const data = (objects.find(({ kind }) => kind === "ConfigMap") as unknown as { data: Record<string, string> }).data;
+  const data = settingsOf(behind({ kind: "alb", networks: ["10.0.0.0/16"] }));
   expect(data["use-forwarded-headers"]).toBeUndefined();
   expect(data["enable-real-ip"]).toBe("true");
   expect(data["proxy-real-ip-cidr"]).toBe("10.0.0.0/16");
 });
 
-test.each<[string, GatewayInput["front"]]>([
-  ["CloudFront and an ALB", { kind: "cloudfront-alb", networks: ["10.0.0.0/16"] }],
-  ["an ALB that ends TLS", { kind: "alb", tls: "front", networks: ["10.0.0.0/16"] }],
-])("it does not stand behind %s", (_, front) => {
+test("where TLS ends in front, nobody is shown a certificate", () => {
+  const objects = behind({ kind: "alb", tls: "front", networks: ["10.0.0.0/16"] });
+  expect(objects.filter(({ spec }) => (spec as object | undefined) && spec.tls !== undefined)).toEqual([]);
+});
+
+test.each<[number, "1s" | "1m", Record<string, string>]>([
+  [20, "1s", { "limit-rps": "20", "limit-burst-multiplier": "2" }],
+  [600, "1m", { "limit-rpm": "600", "limit-burst-multiplier": "1" }],
+])("a flood guard of %d in %s, by its difference's name, is the controller's", (requests, per, annotations) => {
+  const burst = per === "1s" ? { burst: 40 } : {};
+  const policies = { floodGuard: { requests, per, ...burst } };
+  const difference = { difference: "ingress-nginx-flood-guard", reason: "The guard is a shield." };
+  const of = (accept: (typeof difference)[]): Manifest | undefined =>
+    objectsOf(goodModel({ ...small(), policies, targets: ["ingress-nginx"], accept })).find(
+      ({ kind, spec }) => kind === "Ingress" && spec.rules,
+    );
+  const named = Object.entries(annotations).map(([name, value]) => [`nginx.ingress.kubernetes.io/${name}`, value]);
+  expect(of([difference])?.metadata.annotations).toMatchObject(Object.fromEntries(named));
+  expect(Object.keys(of([])?.metadata.annotations ?? {}).filter((name) => name.includes("limit"))).toEqual([]);
+});
+
+test("it does not stand behind CloudFront and an ALB", () => {
+  const front: GatewayInput["front"] = { kind: "cloudfront-alb", networks: ["10.0.0.0/16"] };
   const { value, diagnostics } = compile(goodModel(small({ front, targets: ["ingress-nginx"] })), "production");
   expect(value).toBeUndefined();
   expectDiagnostics(

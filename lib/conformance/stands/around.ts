@@ -72,14 +72,13 @@ export class Around {
     return this.system.model;
   }
 
-  static async start(system: System, target: string, valkeyBinary: string, address?: string): Promise<Around> {
+  static async start(system: System, target: string, valkeyBinary: string): Promise<Around> {
     const { model } = system;
     const directory = temporaryFolder(`gatewright-${target}-`);
     const identities = new Identities(system.name, system.identities);
     const services = new Services();
     const certificates = path.join(directory, "tls");
-    const shown = await makeCertificates(certificates, model, system.trust);
-    const echoes = new EchoServers(services, shown, address);
+    const echoes = new EchoServers(services, await makeCertificates(certificates, model, system.trust));
     await echoes.start(model.services);
     const keyServer = await startKeyServer(() => identities.keySet());
     const valkey = await Valkey.start(valkeyBinary, directory);
@@ -92,10 +91,8 @@ export class Around {
     target: string,
     valkeyBinary: string,
     begin: (around: Around) => Promise<T>,
-    /** Where services listen. */
-    address?: string,
   ): Promise<T> {
-    const around = await Around.start(system, target, valkeyBinary, address);
+    const around = await Around.start(system, target, valkeyBinary);
     try {
       return await begin(around);
     } catch (error) {

@@ -18,20 +18,12 @@ const claims = (supports: Readonly<Record<string, Claim["supports"]>>): Capabili
     Object.entries(supports).map(([kind, s]) => [kind, { supports: s, stage: "beforeExtAuth" as const }]),
   );
 
-/** What the filter keeps behind a proxy: at its door, and where a route goes through it. */
-export const BEHIND_A_PROXY: FilterClaims = {
-  extAuth: claims(DOOR),
-  extAuthBody: {},
-  reported: {},
-  proxied: claims({ ...DOOR, ...THROUGH }),
-};
-
-/** The same where the proxy shows it bodies, and tells it how exchanges have ended. */
+/** What the filter keeps behind a proxy that asks it, shows it bodies, and tells it how exchanges have ended; and where a route goes through it. */
 export const WITH_REPORTS: FilterClaims = {
-  ...BEHIND_A_PROXY,
   extAuth: claims(DOOR_HEARD),
   extAuthBody: claims(DOOR_WITH_BODY),
   reported: claims(REPORTED),
+  proxied: claims({ ...DOOR, ...THROUGH }),
 };
 
 const everything = (edge: Readonly<Record<string, Claim["supports"]>>): FilterClaims => ({
@@ -44,18 +36,12 @@ const everything = (edge: Readonly<Record<string, Claim["supports"]>>): FilterCl
 /** What it keeps as the gateway itself. */
 export const AS_GATEWAY = everything(EDGE);
 
-/** The same where whole hosts go through it, of which the proxy then keeps next to nothing. */
-export const BEHIND_INGRESS_NGINX: FilterClaims = {
-  ...BEHIND_A_PROXY,
-  proxied: claims({ ...EDGE_BEHIND_A_PROXY, ...DOOR, ...THROUGH }),
-};
-
-/** What it keeps where Kong carries everything to it. */
-export const BEHIND_KONG = everything(EDGE_BEHIND_A_PROXY);
+/** What it keeps where Kong or ingress-nginx' controller carries everything to it. */
+export const BEHIND_A_CARRIER = everything(EDGE_BEHIND_A_PROXY);
 
 /**
  * Kept by the proxy, and looked at once more: a path that it has let through must not choose another route's policies, nor a
- * header of whoever else has reached the port a service's view. On hosts that go through, ingress-nginx drops none by name.
+ * header of whoever else has reached the port a service's view.
  */
 const AGAIN: readonly string[] = ["pathHygiene", "headerHygiene"];
 
@@ -77,7 +63,7 @@ function writtenOut(
 }
 
 /** Where the filter answers on hosts that nobody knows. */
-const SERVES_ALL_HOSTS: readonly string[] = ["node-gateway", "kong"];
+const SERVES_ALL_HOSTS: readonly string[] = ["node-gateway", "kong", "ingress-nginx"];
 
 const formOf = (host: Host): Pick<PlannedHost, "errorBody" | keyof HostHeaders> => {
   const errorBody = configOf(host.policies, "errorBody") as ErrorBodyConfig | undefined;

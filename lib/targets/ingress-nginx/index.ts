@@ -2,9 +2,7 @@ import { App, Chart } from "cdk8s";
 import { toYaml } from "../yaml";
 import type { OutputFile, Target } from "../target";
 import { trustedHops } from "../front";
-import { beginDraft, type IngressDraft } from "./draft";
-import { ENFORCERS } from "./enforcers";
-import { controllerSettings, ingresses } from "./manifests";
+import { controllerSettings, ingresses, type IngressDraft } from "./manifests";
 
 const FILES = { "controller.yaml": controllerSettings, "ingresses.yaml": ingresses } as const;
 
@@ -19,28 +17,43 @@ function finish(draft: IngressDraft): OutputFile[] {
   });
 }
 
-/** Ingresses and the ConfigMap of the Kubernetes project's ingress-nginx controller. */
+/** Ingresses and the ConfigMap of the Kubernetes project's ingress-nginx controller: it carries whole hosts to the filter. */
 export const ingressNginx: Target<IngressDraft> = {
   name: "ingress-nginx",
-  proven: false,
+  proven: true,
   hasFilter: true,
-  proxiedAlso: "host",
+  carriesAll: true,
   retired: {
     since: "The Kubernetes project ended ingress-nginx in March 2026: no release follows, not even for security.",
     advice: "Plan the move to the istio or nginx target; keep this one for clusters that cannot move yet.",
   },
-  enforcers: ENFORCERS,
-  refusesFront(front) {
-    const fix = "Use the nginx or istio target.";
-    if (trustedHops(front) > 1)
-      return {
-        why: "The controller trusts one hop for the client's address, and would count CloudFront's as clients.",
-        fix,
-      };
-    if (front.tls === "front")
-      return { why: "Where TLS ends in front, the controller sees plain http and redirects for ever.", fix };
-    return undefined;
+  enforcers: {
+    floodGuard: {
+      supports: ["FloodGuardByClientAddress"],
+      // It answers before the filter is reached, which is a part of the difference.
+      stage: "afterExtAuth",
+      difference: {
+        name: "ingress-nginx-flood-guard",
+        text:
+          "the controller counts, before all else, each replica for itself; the burst is a whole multiple of the rate; its 429 " +
+          "has no form and no headers of the host's",
+      },
+      apply({ host, config }, { guards }) {
+        const { requests, per, burst = requests - 1 } = config as { requests: number; per: number; burst?: number };
+        guards.set(host, {
+          [per === 1000 ? "limit-rps" : "limit-rpm"]: String(requests),
+          "limit-burst-multiplier": String(Math.max(1, Math.ceil(burst / requests))),
+        });
+      },
+    },
   },
-  begin: beginDraft,
+  refusesFront(front) {
+    if (trustedHops(front) < 2) return undefined;
+    return {
+      why: "The controller trusts one hop for the client's address, and would count CloudFront's as clients.",
+      fix: "Use the nginx or istio target.",
+    };
+  },
+  begin: (input) => ({ input, guards: new Map() }),
   finish,
 };

@@ -1,219 +1,148 @@
 import type { Construct } from "constructs";
 import * as k8s from "../../../imports/k8s";
-import { identityHeaders } from "../identity-headers";
-import { trustedHops, usesProxyProtocol } from "../front";
-import { connectionRule, longestSilenceMs } from "../through";
-import { routeEntries, type RouteEntry } from "../../decision/route-table";
-import type { RewriteConfig } from "../../policy/kinds/upstream";
-import { uncleanPathLines } from "../nginx-syntax";
-import { annotations } from "./annotations";
-import type { HostDraft, IngressDraft, RouteDraft } from "./draft";
+import type { Host } from "../../decision/gateway";
+import { clientIdleMs, trustedHops, usesProxyProtocol } from "../front";
+import type { TargetInput } from "../target";
+import { connectionRule, filterHeadKiB, HEAD_BUFFERS, longestSilenceMs, throughAddress } from "../through";
 
-/** What the door refused: auth_request passes on no status but 401 and 403, so the true one comes in a header. */
-const DOOR_STATUSES = [400, 404, 405, 413, 414, 429, 431, 503];
+/**
+ * Ingresses that lead whole hosts to the filter, and the controller's ConfigMap. Sources: annotations and ConfigMap of
+ * kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration (controller 1.11), and its template, nginx.tmpl.
+ */
 
-const LOCATION_SNIPPET = [
-  "auth_request_set $gateway_door_status $upstream_http_x_gateway_status;",
-  "auth_request_set $gateway_door_reason $upstream_http_x_gateway_reason;",
-  "auth_request_set $gateway_door_retry_after $upstream_http_retry_after;",
-  "error_page 403 = @gateway_refused;",
-  // No service steers the controller's nginx.
-  "proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;",
-].join("\n");
-
-/** The controller's maps are global: one for each host, and one that takes the host's own. */
-function httpSnippet({ cleanHosts }: IngressDraft): string {
-  const map = (from: string, variable: string, lines: readonly (readonly [string, string])[]): string[] => [
-    `map ${from} $${variable} {`,
-    ...lines.map(([pattern, value]) => `  ${pattern} ${value};`),
-    "}",
-  ];
-  const own = (i: number): string => `gateway_unclean_path_${String(i + 1)}`;
-  return [
-    ...map("$request_uri", "gateway_path", [
-      ["default", '""'],
-      ['"~^(?<gateway_raw_path>[^?]*)"', "$gateway_raw_path"],
-    ]),
-    ...cleanHosts.flatMap(({ except }, i) => map("$gateway_path", own(i), uncleanPathLines(except))),
-    ...map("$host", "gateway_unclean_path", [
-      ["default", '""'],
-      ...cleanHosts.map(({ name }, i) => [name, `$${own(i)}`] as const),
-    ]),
-  ].join("\n");
+export interface IngressDraft {
+  input: TargetInput;
+  /** Annotations of hosts whose flood guard the controller keeps. */
+  guards: Map<string, Readonly<Record<string, string>>>;
 }
 
-const serverSnippet = ({ input }: IngressDraft): string =>
-  [
-    connectionRule(input.gateway),
-    "if ($gateway_unclean_path) { return 400; }",
-    'if ($request_uri ~ "#") { return 400; }',
-    "location @gateway_refused {",
-    "  internal;",
-    "  add_header Retry-After $gateway_door_retry_after always;",
-    "  add_header X-Gateway-Reason $gateway_door_reason always;",
-    ...DOOR_STATUSES.map((status) => `  if ($gateway_door_status = ${String(status)}) { return ${String(status)}; }`),
-    "  return 403;",
-    "}",
-  ].join("\n");
+const CONTROLLER = { name: "ingress-nginx-controller", namespace: "ingress-nginx" };
 
-const labels = (draft: IngressDraft): Record<string, string> => ({
+const labels = ({ input }: IngressDraft): Record<string, string> => ({
   "app.kubernetes.io/managed-by": "gatewright",
-  "app.kubernetes.io/part-of": draft.input.gateway.system,
+  "app.kubernetes.io/part-of": input.gateway.system,
 });
 
-const resourceName = (...parts: string[]): string => parts.join("-").slice(0, 253);
-
-/** Routes that one path chooses together: the door tells them apart, the controller cannot. */
-function byPaths(host: HostDraft): { entries: RouteEntry[]; route: RouteDraft }[] {
-  const groups = new Map<string, RouteEntry[]>();
-  const taken = new Set<string>();
-  for (const entry of routeEntries(host.host.routes)) {
-    const place = `${entry.path.type} ${entry.path.value}`;
-    if (taken.has(place)) continue;
-    taken.add(place);
-    groups.set(entry.route.name, [...(groups.get(entry.route.name) ?? []), entry]);
-  }
-  return [...groups.entries()].map(([name, entries]) => ({ entries, route: host.routes.get(name) as RouteDraft }));
-}
-
-function authAnnotations(draft: IngressDraft, host: HostDraft): Record<string, string> {
-  if (!host.door) return {};
-  const { model } = draft.input;
-  const headers = [...new Set([...identityHeaders(host.host), ...host.doorHeaders])].sort();
+/** Every request reaches the filter as it came, and nothing is held on the way; the filter's is every verdict. */
+function asItCame(hosts: readonly Host[]): Record<string, string> {
+  const silence = String(Math.ceil(longestSilenceMs(hosts) / 1000));
   return {
-    "auth-url": `http://${model.filter.address}/door/ingress-nginx`,
-    ...(headers.length > 0 && { "auth-response-headers": headers.join(", ") }),
-  };
-}
-
-/** A Service by its short name, and where it lives. */
-function serviceAt(draft: IngressDraft, address: string): { name: string; namespace: string; number: number } {
-  const colon = address.lastIndexOf(":");
-  const [name = "", space, svc] = address.slice(0, colon).split(".");
-  const namespace = space !== undefined && svc === "svc" ? space : draft.input.model.kubernetes.namespace;
-  return { name, namespace, number: Number(address.slice(colon + 1)) };
-}
-
-/** The whole host goes to the filter, as it comes: the controller waits for it, and asks again only where it was not heard. */
-function throughIngress(draft: IngressDraft, host: HostDraft): IngressParts {
-  const { filter } = draft.input.model;
-  const { name, namespace } = serviceAt(draft, filter.address);
-  const silence = String(Math.ceil(longestSilenceMs([host.host]) / 1000));
-  const own = annotations({
-    ...host.annotations,
+    "ssl-redirect": "false",
     "proxy-body-size": "0",
     "proxy-buffering": "off",
     "proxy-request-buffering": "off",
     "proxy-connect-timeout": "1",
     "proxy-read-timeout": silence,
     "proxy-send-timeout": silence,
-    "proxy-next-upstream": "error",
-    "proxy-next-upstream-tries": "2",
-  });
-  const backend = { service: { name, port: { number: filter.throughPort } } };
-  const resource = resourceName(draft.input.gateway.system, host.host.name.replace("*", "any"));
-  return { name: resource, namespace, annotations: own, paths: [{ path: "/", pathType: "Prefix", backend }] };
+    // Tries are the filter's.
+    "proxy-next-upstream": "off",
+  };
 }
 
-/** The path as a regular expression, and what is sent in its place: `$1` is what stands below the replacement. */
-export function rewritten(
-  { prefix, replacement }: RewriteConfig,
-  value: string,
-  exact: boolean,
-): { path: string; target: string } {
-  const escape = (text: string): string => text.replace(/[.+*?^$()[\]{}|\\]/g, "\\$&");
-  const below = escape(value.slice(prefix.length));
-  if (replacement !== "/")
-    return { path: `${escape(prefix)}(${below}${exact ? "" : "(?:/.*)?"})$`, target: `${replacement}$1` };
-  // The root has its slash already.
-  const inside = below.slice(1);
-  const rest = exact ? `/?(${inside})` : inside === "" ? "(?:/(.*))?" : `/(${inside}(?:/.*)?)`;
-  return { path: `${escape(prefix)}${rest}$`, target: "/$1" };
-}
+const annotated = (annotations: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(annotations).map(([name, value]) => [`nginx.ingress.kubernetes.io/${name}`, value]),
+  );
 
-interface IngressParts {
-  name: string;
-  namespace: string;
-  annotations: Record<string, string>;
-  paths: k8s.HttpIngressPath[];
-}
-
-/**
- * Routes that agree in everything but their paths are one Ingress; the admission webhook refuses a path that two of them
- * name, so a prefix that is an exact path as well is written with its slash, which means the same.
- */
-function ingressesOf(draft: IngressDraft, host: HostDraft): IngressParts[] {
-  if (host.through) return [throughIngress(draft, host)];
-  const groups = new Map<string, IngressParts>();
-  for (const { entries, route } of byPaths(host)) {
-    // Ingresses live where their services are.
-    const service = draft.input.model.services[route.route.backends[0]?.service ?? ""];
-    const { name, namespace, number } = serviceAt(draft, service?.address ?? "");
-    const shared = { ...host.annotations, ...authAnnotations(draft, host), ...route.annotations };
-    for (const { path } of entries) {
-      const exact = path.type === "Exact";
-      const regex = route.rewrite && rewritten(route.rewrite, path.value, exact);
-      const own = annotations({ ...shared, ...(regex && { "use-regex": "true", "rewrite-target": regex.target }) });
-      const key = JSON.stringify([namespace, own]);
-      const resource = resourceName(draft.input.gateway.system, host.host.name, route.route.name);
-      const group = groups.get(key) ?? { name: resource, namespace, annotations: own, paths: [] };
-      groups.set(key, group);
-      group.paths.push({
-        path: regex?.path ?? path.value,
-        pathType: regex ? "ImplementationSpecific" : exact ? "Exact" : "Prefix",
-        backend: { service: { name, port: { number } } },
-      });
-    }
-  }
-  const parts = [...groups.values()];
-  for (const part of parts) {
-    const taken = new Set(parts.filter((p) => p !== part).flatMap((p) => p.paths.map(({ path }) => path)));
-    part.paths = part.paths.map((p) =>
-      p.pathType === "Prefix" && taken.has(p.path) ? { ...p, path: `${p.path ?? ""}/` } : p,
-    );
-  }
-  return parts;
+/** The filter's Service, by its short name, and where it lives: so do the Ingresses that lead to it. */
+function filterService({ model }: TargetInput): { namespace: string; service: k8s.IngressServiceBackend } {
+  const { host, port } = throughAddress(model);
+  const [name = "", space, svc] = host.split(".");
+  const namespace = space !== undefined && svc === "svc" ? space : model.kubernetes.namespace;
+  return { namespace, service: { name, port: { number: port } } };
 }
 
 export function ingresses(scope: Construct, draft: IngressDraft): void {
-  const { model } = draft.input;
-  for (const host of draft.hosts.values()) {
-    for (const { name, namespace, annotations: own, paths } of ingressesOf(draft, host)) {
-      new k8s.KubeIngress(scope, `${namespace}/${name}`, {
-        metadata: { name, namespace, labels: labels(draft), annotations: own },
-        spec: {
-          ingressClassName: "nginx",
-          tls: [{ hosts: [host.host.name], secretName: host.host.certificate ?? model.certificate.secret }],
-          rules: [{ host: host.host.name, http: { paths } }],
-        },
-      });
-    }
+  const { model, gateway } = draft.input;
+  const { namespace, service } = filterService(draft.input);
+  const tls = (host: Host): Partial<k8s.IngressSpec> =>
+    model.front.tls === "gateway"
+      ? { tls: [{ hosts: [host.name], secretName: host.certificate ?? model.certificate.secret }] }
+      : {};
+  const add = (name: string, annotations: Readonly<Record<string, string>>, spec: k8s.IngressSpec): void => {
+    new k8s.KubeIngress(scope, name, {
+      metadata: { name, namespace, labels: labels(draft), annotations: annotated(annotations) },
+      spec: { ingressClassName: "nginx", ...spec },
+    });
+  };
+  for (const host of gateway.hosts) {
+    const paths = [{ path: "/", pathType: "Prefix", backend: { service } }];
+    const annotations = { ...asItCame([host]), ...draft.guards.get(host.name) };
+    const rules = [{ host: host.name, http: { paths } }];
+    add(`${gateway.system}-${host.name.replace("*", "any")}`, annotations, { ...tls(host), rules });
   }
+  // Hosts that nobody has named.
+  add(`${gateway.system}-other-hosts`, asItCame([]), { defaultBackend: { service } });
 }
+
+const map = (from: string, variable: string, lines: readonly string[]): string[] => [
+  `map ${from} $${variable} {`,
+  ...lines.map((line) => `  ${line};`),
+  "}",
+];
+
+/**
+ * A handshake is what asks for one: the controller makes one of every request with an Upgrade header. Its template has a
+ * word for it that can be said anew in a location.
+ */
+const HANDSHAKES = [
+  ...map("$http_connection", "gateway_upgrades", ['default ""', '"~*(^|[ \\t,])upgrade([ \\t,]|$)" upgrade']),
+  ...map("$http_upgrade", "gateway_connection", ["default $gateway_upgrades", '"" ""']),
+];
+
+const LOCATION = [
+  "set $connection_upgrade $gateway_connection;",
+  // Whom nginx took the request for: a target in absolute form counts (RFC 9112 section 3.2.2).
+  "proxy_set_header X-Gateway-Host $host;",
+  // No service steers the controller's nginx.
+  "proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;",
+];
+
+/** One line of JSON for each request, without a query, which may hold a secret; nginx' own errors would tell of one. */
+const LOGS = {
+  "error-log-level": "crit",
+  "log-format-escape-json": "true",
+  "log-format-upstream": JSON.stringify({
+    time: "$time_iso8601",
+    requestId: "$req_id",
+    method: "$request_method",
+    host: "$host",
+    path: "$uri",
+    status: "$status",
+    ms: "$request_time",
+    client: "$remote_addr",
+    ingress: "$ingress_name",
+  }),
+};
 
 export function controllerSettings(scope: Construct, draft: IngressDraft): void {
   const { model, gateway } = draft.input;
-  const namespace = "ingress-nginx";
   const hops = trustedHops(model.front);
-  const answerHeaders = resourceName(gateway.system, "answer-headers");
-  const data = {
-    ...draft.settings,
-    "server-tokens": "false",
-    // Never `use-forwarded-headers`: a client's X-Forwarded-Host and -Proto would count, whoever stands in front.
-    ...(hops > 0 && { "enable-real-ip": "true", "proxy-real-ip-cidr": model.front.networks.join(",") }),
-    ...(usesProxyProtocol(model.front) && { "use-proxy-protocol": "true" }),
-    "http-snippet": httpSnippet(draft),
-    "location-snippet": LOCATION_SNIPPET,
-    "server-snippet": serverSnippet(draft),
-    ...(Object.keys(draft.answerHeaders).length > 0 && { "add-headers": `${namespace}/${answerHeaders}` }),
-  };
   new k8s.KubeConfigMap(scope, "controller", {
-    metadata: { name: "ingress-nginx-controller", namespace, labels: labels(draft) },
-    data,
-  });
-  if (Object.keys(draft.answerHeaders).length === 0) return;
-  new k8s.KubeConfigMap(scope, "answer-headers", {
-    metadata: { name: answerHeaders, namespace, labels: labels(draft) },
-    data: draft.answerHeaders,
+    metadata: { ...CONTROLLER, labels: labels(draft) },
+    data: {
+      ...LOGS,
+      "server-tokens": "false",
+      "limit-req-status-code": "429",
+      // Headers of answers are the filter's, and so are ids.
+      hsts: "false",
+      "generate-request-id": "false",
+      // What the filter has not seen it could not refuse.
+      "ignore-invalid-headers": "false",
+      "enable-underscores-in-headers": "true",
+      "large-client-header-buffers": HEAD_BUFFERS,
+      "proxy-buffer-size": `${String(filterHeadKiB(model))}k`,
+      "client-header-timeout": "15",
+      "keep-alive": String(Math.ceil(clientIdleMs(model.front, gateway) / 1000)),
+      // Shorter than the filter keeps its connections: one that is being closed is not used.
+      "upstream-keepalive-timeout": "60",
+      // Never `use-forwarded-headers`: a client's X-Forwarded-Host and -Proto would count, whoever stands in front.
+      ...(hops > 0 && { "enable-real-ip": "true", "proxy-real-ip-cidr": model.front.networks.join(",") }),
+      ...(usesProxyProtocol(model.front) && { "use-proxy-protocol": "true" }),
+      "http-snippet": HANDSHAKES.join("\n"),
+      "location-snippet": LOCATION.join("\n"),
+      // nginx cuts a fragment before anybody sees it.
+      "server-snippet": [connectionRule(gateway), 'if ($request_uri ~ "#") { return 400; }'].join("\n"),
+    },
   });
 }

@@ -13,7 +13,7 @@ export const kong: Target<TargetInput> = {
   name: "kong",
   proven: false,
   hasFilter: true,
-  proxiedAlso: "all",
+  carriesAll: true,
   enforcers: {},
   refusesFront(front) {
     if (trustedHops(front) < 2) return undefined;

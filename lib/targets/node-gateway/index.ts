@@ -6,7 +6,7 @@ export const nodeGateway: Target<TargetInput> = {
   name: "node-gateway",
   proven: true,
   hasFilter: true,
-  proxiedAlso: "all",
+  carriesAll: true,
   enforcers: {},
   refusesFront(front) {
     if (!usesProxyProtocol(front)) return undefined;

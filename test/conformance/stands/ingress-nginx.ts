@@ -15,35 +15,30 @@ import type { GatewayModel } from "../../../lib/model";
 import type { OutputFile } from "../../../lib/targets";
 import { startApiServer, type ApiServer } from "../../parts/api-server";
 import { lacksIngressNginx, startIngressNginx } from "../../parts/ingress-nginx";
-import { startNameServer } from "../../parts/name-server";
-import { NAME_SERVER, POD } from "../apart";
+import { POD } from "../apart";
 import { withoutForwarded } from "./without-forwarded";
 
 const run = promisify(execFile);
+
+interface Backend {
+  service: { name: string; port: { number: number } };
+}
 
 interface Manifest {
   kind: string;
   metadata: { name: string; namespace: string };
   spec: {
-    rules: { http: { paths: { backend: { service: { name: string; port: { number: number } } } }[] } }[];
-    tls: { secretName: string; hosts: string[] }[];
+    defaultBackend?: Backend;
+    rules?: { http: { paths: { backend: Backend }[] } }[];
+    tls?: { secretName: string; hosts: string[] }[];
   };
 }
 
-/** Names of a cluster, at this run's ports. */
-function named(placed: GatewayModel, { services, filter }: GatewayModel): GatewayModel {
-  const at = (name: string, address: string): string => name.replace(/\d+$/, /\d+$/.exec(address)?.[0] ?? "");
-  return {
-    ...placed,
-    services: Object.fromEntries(
-      Object.entries(placed.services).map(([name, service]) => [
-        name,
-        { ...service, address: at(services[name]?.address ?? "", service.address) },
-      ]),
-    ),
-    filter: { ...placed.filter, address: at(filter.address, placed.filter.address) },
-  };
-}
+/** The filter by its name in a cluster, at this run's port. */
+const named = (placed: GatewayModel, { filter }: GatewayModel): GatewayModel => ({
+  ...placed,
+  filter: { ...placed.filter, address: filter.address.replace(/\d+$/, /\d+$/.exec(placed.filter.address)?.[0] ?? "") },
+});
 
 /** What is in a cluster beside what we write. */
 async function surroundings(ingresses: readonly Manifest[]): Promise<unknown[]> {
@@ -52,13 +47,14 @@ async function surroundings(ingresses: readonly Manifest[]): Promise<unknown[]> 
   const hosts = new Map<string, { namespace: string; name: string; hosts: Set<string> }>();
   for (const { metadata, spec } of ingresses) {
     const { namespace } = metadata;
-    for (const { service } of spec.rules.flatMap((rule) => rule.http.paths.map(({ backend }) => backend))) {
+    const backends = (spec.rules ?? []).flatMap((rule) => rule.http.paths.map(({ backend }) => backend));
+    for (const { service } of [...backends, ...(spec.defaultBackend ? [spec.defaultBackend] : [])]) {
       const key = `${namespace}/${service.name}`;
       const known = services.get(key) ?? { namespace, name: service.name, ports: new Set() };
       known.ports.add(service.port.number);
       services.set(key, known);
     }
-    for (const tls of spec.tls) {
+    for (const tls of spec.tls ?? []) {
       const key = `${namespace}/${tls.secretName}`;
       const known = hosts.get(key) ?? { namespace, name: tls.secretName, hosts: new Set() };
       for (const host of tls.hosts) known.hosts.add(host);
@@ -148,11 +144,6 @@ export const ingressNginxStand: StandFactory = async ({ system, environment, rep
     if (plan) await around.startFilter(plan.content, at, { LISTEN_HOST: "0.0.0.0" });
     const server = await startApiServer({ directory: around.directory, definitions: false });
     if (!server) return { unavailable: "the API server cannot be had" };
-    const names = await startNameServer(NAME_SERVER, POD);
-    const stopAll = async (): Promise<void> => {
-      await names.stop();
-      await server.stop();
-    };
     try {
       const folder = around.makeDirectory("controller");
       const part = await startIngressNginx({
@@ -163,19 +154,18 @@ export const ingressNginxStand: StandFactory = async ({ system, environment, rep
           around.addLog(file);
         },
         kubeconfig: server.kubeconfig,
-        nameserver: NAME_SERVER,
         ports: { http, https, status, stream, fallback, health },
       });
       await sleep(BACKENDS_MS);
       const stop = async (): Promise<void> => {
         await part.stop();
-        await stopAll();
+        await server.stop();
       };
       return new RealStand("ingress-nginx", around, [{ http, https, stop }]);
     } catch (error) {
-      await stopAll();
+      await server.stop();
       throw error;
     }
   };
-  return Around.with(system, "ingress-nginx", programs.valkey, begin, POD);
+  return Around.with(system, "ingress-nginx", programs.valkey, begin);
 };
