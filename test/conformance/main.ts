@@ -5,7 +5,7 @@ import { TARGETS } from "../../lib/targets";
 import { readCases, type Case } from "../../lib/conformance/case";
 import { isApart, runApart, writeResults } from "./apart";
 import { istioNativeCases } from "./istio-native-form";
-import { inFullRun, kongCases } from "./kong-form";
+import { CARRIERS, inFullRun, ingressNginxCases, kongCases } from "./carrier-forms";
 import { nginxCases, nginxNativeCases } from "./nginx-native-form";
 import { formatResults } from "../../lib/conformance/report";
 import { runCases } from "../../lib/conformance/run";
@@ -20,6 +20,7 @@ const http2Cases = (cases: readonly Case[]): Case[] =>
 
 /** Targets by their own near forms have the cases whose promises they keep so. */
 const OF_FORM: Readonly<Record<string, (cases: readonly Case[]) => Case[]>> = {
+  "ingress-nginx": ingressNginxCases,
   "istio-http2": http2Cases,
   "istio-native": istioNativeCases,
   "kong-by-nginx": kongCases,
@@ -37,7 +38,6 @@ function isFor(target: string, testCase: Case): boolean {
   return !front || TARGETS.find((t) => t.name === proxy)?.refusesFront?.(front) === undefined;
 }
 
-const KONG = "kong-by-nginx";
 /** Gateways that need a network of their own. */
 const APART: ReadonlySet<string> = new Set(["ingress-nginx"]);
 
@@ -62,6 +62,8 @@ async function main(): Promise<void> {
       name: { type: "string" },
       subject: { type: "string", multiple: true },
       support: { type: "string" },
+      // Of each carrier what a run of all targets asks.
+      full: { type: "boolean" },
     },
   });
   const folder = values.cases ?? path.join(__dirname, "cases");
@@ -71,14 +73,14 @@ async function main(): Promise<void> {
     .filter((c) => values.subject === undefined || values.subject.includes(c.subject));
   const targets = isApart() ? (values.target ?? []).slice(-1) : (values.target ?? Object.keys(STANDS));
   const start = performance.now();
-  const isFull = values.target === undefined && values.system === undefined;
+  const isFull = values.full ?? (values.target === undefined && values.system === undefined);
   const runAll = (some: readonly string[]): Promise<(readonly [string, CaseResult[]])[]> =>
     Promise.all(
       some.map(async (target) => {
-        const asked = isFull && target === KONG ? cases.filter(inFullRun) : cases;
+        const asked = isFull && CARRIERS.includes(target) ? cases.filter((c) => inFullRun(target, c)) : cases;
         const results =
           APART.has(target) && !isApart()
-            ? await runApart([...process.argv.slice(2), "--target", target])
+            ? await runApart([...process.argv.slice(2), ...(isFull ? ["--full"] : []), "--target", target])
             : await runTarget(target, asked);
         process.stdout.write(
           `${target}: ${String(results.length)} cases in ${((performance.now() - start) / 1000).toFixed(0)} s\n`,
@@ -86,8 +88,8 @@ async function main(): Promise<void> {
         return [target, results] as const;
       }),
     );
-  // Kong's stand is no Kong: it waits, so that the others have the machine.
-  const [later, now] = [targets.filter((t) => t === KONG), targets.filter((t) => t !== KONG)];
+  // Those that carry all to the filter wait, so that the others have the machine.
+  const [later, now] = [targets.filter((t) => CARRIERS.includes(t)), targets.filter((t) => !CARRIERS.includes(t))];
   const runs = [...(await runAll(now)), ...(await runAll(later))];
   if (isApart()) {
     writeResults(runs.flatMap(([, results]) => results));

@@ -62,7 +62,8 @@ async function surroundings(ingresses: readonly Manifest[]): Promise<unknown[]> 
     }
   }
   const secrets = [...hosts.values()].map(async ({ namespace, name, hosts: names }) => {
-    const { cert, key } = await pair([...names]);
+    // One for all is named as it is on other stands; the controller shows none that is not of the host.
+    const { cert, key } = await pair(names.size > 1 ? ["api.example.com", ...names] : [...names]);
     const metadata = { name, namespace };
     const stringData = { "tls.crt": cert, "tls.key": key };
     return { apiVersion: "v1", kind: "Secret", type: "kubernetes.io/tls", metadata, stringData };
@@ -146,6 +147,7 @@ export const ingressNginxStand: StandFactory = async ({ system, environment, rep
     if (!server) return { unavailable: "the API server cannot be had" };
     try {
       const folder = around.makeDirectory("controller");
+      const tls = around.model.front.tls === "gateway";
       const part = await startIngressNginx({
         folder,
         ingresses: await apply(server, folder, files),
@@ -154,7 +156,8 @@ export const ingressNginxStand: StandFactory = async ({ system, environment, rep
           around.addLog(file);
         },
         kubeconfig: server.kubeconfig,
-        ports: { http, https, status, stream, fallback, health },
+        // Where TLS ends in front, what is https to the client comes to the plain listener.
+        ports: { ...(tls ? { http, https } : { http: https, https: http }), status, stream, fallback, health },
       });
       await sleep(BACKENDS_MS);
       const stop = async (): Promise<void> => {
