@@ -39,7 +39,7 @@ const layers = ORDER.map((room) =>
   ),
 );
 
-const TARGETS = ["nginx", "istio", "ingress-nginx", "kong", "node-gateway", "filter"];
+const TARGETS = ["nginx", "istio", "ingress-nginx", "gateway-api", "kong", "node-gateway", "filter"];
 
 export default tseslint.config(
   { ignores: ["imports/", "dist/", ".cache/", "node_modules/", "tools/", "coverage/", "**/*.cjs"] },

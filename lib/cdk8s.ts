@@ -22,11 +22,12 @@ export interface GatewayChartProps extends ChartProps {
   readonly model: GatewayModel;
   readonly environment: string;
   /** One of the model's targets that runs in a cluster; its objects and the filter beside it become the chart's. */
-  readonly target: "ingress-nginx" | "istio" | "kong" | "nginx" | "node-gateway";
+  readonly target: "gateway-api" | "ingress-nginx" | "istio" | "kong" | "nginx" | "node-gateway";
 }
 
 /** Folder or file of the objects that a target needs, below a system's environment. */
 const OBJECTS: Readonly<Record<GatewayChartProps["target"], readonly RegExp[]>> = {
+  "gateway-api": [/^gateway-api\/.*\.yaml$/, /^kubernetes\/.*\/filter-gateway-api\.yaml$/],
   "ingress-nginx": [/^nginx\/.*\/ingress-nginx\/.*\.yaml$/, /^kubernetes\/.*\/filter-ingress-nginx\.yaml$/],
   istio: [/^istio\/.*\.yaml$/, /^kubernetes\/.*\/filter-istio\.yaml$/],
   kong: [/^kubernetes\/.*\/(filter-)?kong\.yaml$/],

@@ -70,6 +70,19 @@ const IN_CLUSTER: Readonly<Record<ClusterTarget, Place>> = {
     service: (model) => ({ ...workloadOf(model, true), port: servicePort(model) }),
     podPort: (model) => GATEWAY_PORTS[listenerOf(model)],
   },
+  "gateway-api": {
+    plan: (system, environment) => `gateway-api/${system}/${environment}/filter.json`,
+    proxyNamespace: ({ kubernetes }) => kubernetes.gatewayApi.namespace ?? kubernetes.namespace,
+    proxyLabels: ({ name, kubernetes }) =>
+      kubernetes.gatewayApi.labels ?? { "gateway.networking.k8s.io/gateway-name": name },
+    // As GEP-1762 names what is deployed for a Gateway.
+    service: (model) => ({
+      name: `${model.name}-${model.kubernetes.gatewayApi.className}`,
+      namespace: model.kubernetes.gatewayApi.namespace ?? model.kubernetes.namespace,
+      port: servicePort(model),
+    }),
+    podPort: servicePort,
+  },
   kong: {
     plan: (system, environment) => `kong/${system}/${environment}/filter.json`,
     proxyNamespace: (model) => model.kubernetes.namespace,

@@ -3,7 +3,7 @@ import path from "node:path";
 import type { OutputFile } from "../targets";
 
 /** Folders whose every file below a system's name is generated. */
-const GENERATED = ["nginx", "istio", "kong", "kubernetes"];
+const GENERATED = ["nginx", "istio", "gateway-api", "kong", "kubernetes"];
 
 /** Folders of systems that are no more, told by what `synth` says at the top of its files. */
 export function formerSystems(root: string, systems: readonly string[]): string[] {

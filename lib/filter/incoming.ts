@@ -210,11 +210,14 @@ export const peerOf = ({ socket }: IncomingMessage): string => canonicalAddress(
  * The client, as the trusted hops in front tell: the N-th address from the right, never the whole list. It is the peer where
  * that is none of the networks in front, or where what is told is no address.
  */
-function clientOf(message: IncomingMessage, lines: readonly HeaderLine[], { hops, networks }: TrustedFront): string {
-  const peer = peerOf(message);
+export function forwardedClient(peer: string, told: readonly string[], { hops, networks }: TrustedFront): string {
   if (hops === 0 || !contains(networks, peer)) return peer;
+  return canonicalAddress(told.at(-hops) ?? "") ?? peer;
+}
+
+function clientOf(message: IncomingMessage, lines: readonly HeaderLine[], front: TrustedFront): string {
   const forwarded = lines.filter(([name]) => name.toLowerCase() === "x-forwarded-for").map(([, value]) => value);
-  return canonicalAddress(forwarded.join(",").split(",").at(-hops) ?? "") ?? peer;
+  return forwardedClient(peerOf(message), forwarded.join(",").split(","), front);
 }
 
 /** A request of a client, where the filter is the gateway itself. */

@@ -5,6 +5,7 @@ import type { FilterPlan } from "../decision/filter-plan";
 import { DIRECTORY } from "./connections";
 import { DoorMessage } from "./door";
 import { Filter, type CoreOptions } from "./filter";
+import { fromGatewayApi } from "./from-gateway-api";
 import { fromIngressNginx } from "./from-ingress-nginx";
 import { fromKong } from "./from-kong";
 import { ClientMessage, fromClient, fromProxy } from "./incoming";
@@ -125,6 +126,7 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
   const adminPort = await open(admin, options.adminPort ?? 0);
   const fromBehind = (message: IncomingMessage): Arrived | undefined => {
     if (plan.proxy === "kong") return fromKong(message, plan.front);
+    if (plan.proxy === "gateway-api") return fromGatewayApi(message, plan.front);
     return plan.proxy === "ingress-nginx" ? fromIngressNginx(message, plan.front) : fromProxy(message);
   };
   const throughPort =

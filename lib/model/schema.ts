@@ -117,6 +117,16 @@ const kubernetes = z.strictObject({
    * well; `none`, what the mesh says.
    */
   mtls: z.enum(["strict", "permissive", "none"]).default("strict"),
+  /** The class of the Gateway API's Gateway, whose implementation carries requests, and where the pods are that do. */
+  gatewayApi: z
+    .strictObject({
+      className: name.default("istio"),
+      /** Namespace of the pods; that of the filter by default, as Istio has it. */
+      namespace: name.optional(),
+      /** Labels of the pods; by default the one of GEP-1762, which names the Gateway. */
+      labels: z.record(z.string(), z.string()).optional(),
+    })
+    .prefault({}),
   /** Namespace, labels and service account of Istio's ingress gateway. */
   istioGateway: z
     .strictObject({

@@ -3,6 +3,7 @@ import { modelIn, resolveGateway, type GatewayModel } from "../model";
 import { planTarget, type Capabilities, type TargetPlan } from "../plan";
 import type { Gateway } from "../decision/gateway";
 import { AS_GATEWAY, BEHIND_A_CARRIER, filterFile, WITH_REPORTS } from "./filter";
+import { gatewayApi } from "./gateway-api";
 import { ingressNginx } from "./ingress-nginx";
 import { istio } from "./istio";
 import { kong } from "./kong";
@@ -39,6 +40,7 @@ export const TARGETS: readonly Entry[] = [
   entry(ingressNginx, BEHIND_A_CARRIER, (g) => `nginx/${g.system}/${g.environment}/ingress-nginx/filter.json`),
   entry(istio, WITH_REPORTS, (g) => `istio/${g.system}/${g.environment}/filter.json`),
   entry(nodeGateway, AS_GATEWAY, (g) => `kubernetes/${g.system}/${g.environment}/node-gateway/plan.json`),
+  entry(gatewayApi, BEHIND_A_CARRIER, (g) => `gateway-api/${g.system}/${g.environment}/filter.json`),
   entry(kong, BEHIND_A_CARRIER, (g) => `kong/${g.system}/${g.environment}/filter.json`),
 ];
 

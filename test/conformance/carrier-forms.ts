@@ -45,6 +45,7 @@ const but =
 
 export const kongCases = but(namedOtherwise);
 export const ingressNginxCases = but(OF_BOTH);
+export const gatewayApiCases = but([]);
 
 /** What a run of all targets asks of each: the systems whose cases are about gateways, and the one that has it. */
 const SYSTEMS = { "kong-by-nginx": "equb", "ingress-nginx": "serhafen" };

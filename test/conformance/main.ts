@@ -5,12 +5,13 @@ import { TARGETS } from "../../lib/targets";
 import { readCases, type Case } from "../../lib/conformance/case";
 import { isApart, runApart, writeResults } from "./apart";
 import { istioNativeCases } from "./istio-native-form";
-import { CARRIERS, inFullRun, ingressNginxCases, kongCases } from "./carrier-forms";
+import { CARRIERS, gatewayApiCases, inFullRun, ingressNginxCases, kongCases } from "./carrier-forms";
 import { nginxCases, nginxNativeCases } from "./nginx-native-form";
 import { formatResults } from "../../lib/conformance/report";
 import { runCases } from "../../lib/conformance/run";
 import type { CaseResult } from "../../lib/conformance/run-case";
 import { STANDS } from "./stands";
+import { APART } from "./stands/cluster";
 import { supportPage } from "./support";
 import { modelOf, OF_OWN_TARGETS, systemOf } from "./systems";
 
@@ -20,6 +21,8 @@ const http2Cases = (cases: readonly Case[]): Case[] =>
 
 /** Targets by their own near forms have the cases whose promises they keep so. */
 const OF_FORM: Readonly<Record<string, (cases: readonly Case[]) => Case[]>> = {
+  "gateway-api-istio": gatewayApiCases,
+  "gateway-api-traefik": gatewayApiCases,
   "ingress-nginx": ingressNginxCases,
   "istio-http2": http2Cases,
   "istio-native": istioNativeCases,
@@ -32,14 +35,11 @@ const OF_FORM: Readonly<Record<string, (cases: readonly Case[]) => Case[]>> = {
 /** Whether the target takes what the case's system has in front; `compile` refuses it otherwise, which has a test. */
 function isFor(target: string, testCase: Case): boolean {
   const model = modelOf(testCase.system);
-  const proxy = target.replace(/-(http2|native|by-nginx)$/, "");
+  const proxy = target.replace(/(?<!^)-(http2|native|by-nginx|traefik|istio)$/, "");
   if (OF_OWN_TARGETS.has(testCase.system) && target !== "decide" && !model?.targets.includes(proxy)) return false;
   const front = model?.front;
   return !front || TARGETS.find((t) => t.name === proxy)?.refusesFront?.(front) === undefined;
 }
-
-/** Gateways that need a network of their own. */
-const APART: ReadonlySet<string> = new Set(["ingress-nginx"]);
 
 /** Runs cases on one target. */
 export function runTarget(
@@ -78,8 +78,10 @@ async function main(): Promise<void> {
     Promise.all(
       some.map(async (target) => {
         const asked = isFull && CARRIERS.includes(target) ? cases.filter((c) => inFullRun(target, c)) : cases;
+        const prepare = APART.get(target);
+        if (!isApart()) await prepare?.();
         const results =
-          APART.has(target) && !isApart()
+          prepare && !isApart()
             ? await runApart([...process.argv.slice(2), ...(isFull ? ["--full"] : []), "--target", target])
             : await runTarget(target, asked);
         process.stdout.write(

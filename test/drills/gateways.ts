@@ -142,7 +142,7 @@ export async function startIstio(run: Run, at: Addresses, newer?: Change): Promi
   writeFileSync(meshFile, mesh);
   const kube = await startKubeStub();
   run.after(() => kube.stop());
-  const control = await startIstiod({ directory, configDir, meshFile, kubePort: kube.port });
+  const control = await startIstiod({ directory, meshFile, from: { configDir, kubePort: kube.port } });
   run.after(() => control.stop());
   const envoy = await startEnvoy({
     ...{ binary: programs.envoy, directory, xdsPort: control.xdsPort },

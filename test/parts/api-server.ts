@@ -93,13 +93,16 @@ async function startServer(
   binary: string,
   directory: string,
   etcdUrl: string,
+  account: string | undefined,
 ): Promise<{ part: Part; kubeconfig: string }> {
   const [port = 0] = await freePorts(1);
   const file = (name: string): string => path.join(directory, name);
   const token = randomBytes(16).toString("hex");
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   writeFileSync(file("sa.key"), privateKey.export({ type: "pkcs1", format: "pem" }), { mode: 0o600 });
-  writeFileSync(file("tokens.csv"), `${token},admin,admin,system:masters\n`, { mode: 0o600 });
+  const proxies = account === undefined ? [] : [`test,${account},proxy,"system:serviceaccounts"`];
+  const users = [`${token},admin,admin,system:masters`, ...proxies];
+  writeFileSync(file("tokens.csv"), `${users.join("\n")}\n`, { mode: 0o600 });
   const args = [
     `--etcd-servers=${etcdUrl}`,
     "--bind-address=127.0.0.1",
@@ -111,6 +114,8 @@ async function startServer(
     "--authorization-mode=AlwaysAllow",
     "--anonymous-auth=false",
     "--service-account-issuer=https://kubernetes.default.svc",
+    // Whom istiod asks for in the tokens of its proxies.
+    "--api-audiences=https://kubernetes.default.svc,istio-ca",
     `--service-account-signing-key-file=${file("sa.key")}`,
     `--service-account-key-file=${file("sa.key")}`,
     // No controller makes the accounts that this plugin asks for.
@@ -145,6 +150,8 @@ async function prepare(kubeconfig: string, directory: string): Promise<void> {
 export async function startApiServer(options: {
   directory: string;
   definitions: boolean;
+  /** Who a proxy with the token "test" is, such as `system:serviceaccount:gateway:shop-istio`; nobody by default. */
+  account?: string;
 }): Promise<ApiServer | undefined> {
   // Debian puts it where the PATH of a user need not reach.
   const etcd = onPath("etcd") ?? ["/usr/bin/etcd"].find((file) => existsSync(file));
@@ -159,7 +166,7 @@ export async function startApiServer(options: {
   mkdirSync(directory, { recursive: true });
   const store = await startEtcd(etcd, directory);
   try {
-    const server = await startServer(binary, directory, store.url);
+    const server = await startServer(binary, directory, store.url, options.account);
     // In this order: a server that has lost its store takes long to end.
     const stop = async (): Promise<void> => {
       await server.part.stop();

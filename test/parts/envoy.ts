@@ -14,6 +14,7 @@ function bootstrap(options: {
   adminPort: number;
   labels: Record<string, string>;
   namespace: string;
+  serviceAccount?: string;
 }): object {
   const socket = (port: number): object => ({ socket_address: { address: "127.0.0.1", port_value: port } });
   const ads = { ads: {}, initial_fetch_timeout: "0s", resource_api_version: "V3" };
@@ -27,7 +28,7 @@ function bootstrap(options: {
         CLUSTER_ID: "Kubernetes",
         ISTIO_VERSION: "1.31.1",
         LABELS: options.labels,
-        SERVICE_ACCOUNT: "gateway",
+        SERVICE_ACCOUNT: options.serviceAccount ?? "gateway",
       },
     },
     admin: { address: socket(options.adminPort) },
@@ -83,6 +84,7 @@ export async function startEnvoy(options: {
   xdsPort: number;
   labels: Record<string, string>;
   namespace: string;
+  serviceAccount?: string;
 }): Promise<Envoy> {
   const [adminPort = 0] = await freePorts(1);
   const file = path.join(options.directory, "envoy.json");

