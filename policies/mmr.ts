@@ -20,7 +20,7 @@ const both = [
 
 export default defineGateway({
   name: "mmr",
-  targets: ["nginx", "istio", "node-gateway"],
+  targets: ["nginx", "istio", "node-gateway", "gateway-api"],
   nginx: { modules: ["brotli"] },
   accept: [{ difference: "nginx-brotli", reason: "Browsers take brotli, and services answer what is large with 200." }],
   front: { kind: "alb", networks: ["10.20.0.0/22"] },

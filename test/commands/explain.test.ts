@@ -89,7 +89,7 @@ describe("explain", () => {
       "node-gateway": "proxied",
       nginx: "native",
       istio: "native",
-      "ingress-nginx": "native",
+      "ingress-nginx": "proxied",
       kong: "proxied",
     });
     expect(placesOf("apiKey")).toBeUndefined();

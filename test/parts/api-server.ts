@@ -5,7 +5,7 @@ import https from "node:https";
 import path from "node:path";
 import { promisify } from "node:util";
 import { stringify } from "yaml";
-import { otherCrds, goTool, istioCrds } from "./go-tools";
+import { gatewayApiCrds, goTool, istioCrds, otherCrds } from "./go-tools";
 import { freePorts, startPart, until, type Part } from "../../lib/conformance/parts/process";
 
 const run = promisify(execFile);
@@ -135,7 +135,7 @@ async function prepare(kubeconfig: string, directory: string): Promise<void> {
   // What kubectl remembers of this server stays with it, not in the home folder.
   const common = ["--kubeconfig", kubeconfig, "--cache-dir", path.join(directory, "kubectl-cache")];
   const kubectl = (...args: string[]): Promise<unknown> => run("kubectl", [...common, ...args]);
-  for (const crd of [await istioCrds(), ...(await otherCrds()), TARGET_GROUP_BINDING]) {
+  for (const crd of [await istioCrds(), await gatewayApiCrds(), ...(await otherCrds()), TARGET_GROUP_BINDING]) {
     await kubectl("apply", "--server-side", "-f", crd);
   }
   await kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all");
@@ -146,7 +146,7 @@ async function prepare(kubeconfig: string, directory: string): Promise<void> {
   await kubectl("apply", "-f", file);
 }
 
-/** A real Kubernetes API server with nothing in it but, where asked for, the definitions of Istio, External Secrets and AWS's balancers; or nothing, with the reason printed. */
+/** A real Kubernetes API server with nothing in it but, where asked for, the definitions of Istio, the Gateway API, External Secrets and AWS's balancers; or nothing, with the reason printed. */
 export async function startApiServer(options: {
   directory: string;
   definitions: boolean;

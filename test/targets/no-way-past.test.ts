@@ -15,6 +15,8 @@ const FORWARDING: Readonly<Record<string, string>> = {
   nginx: "nginx.conf",
   istio: "routes.yaml",
   "ingress-nginx": "ingresses.yaml",
+  "gateway-api": "gateway.yaml",
+  kong: "kong.yaml",
 };
 
 /** Host name of a service, and its short name as it stands in an Ingress. */

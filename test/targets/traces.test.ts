@@ -91,8 +91,6 @@ function outputOf(target: string, way: Policies, route: Policies, host: object):
       targets: [target],
       hosts: { "api.shop.test": { policies: host } },
       secrets: SECRETS,
-      // ingress-nginx has no place for these two on a whole host.
-      ...(target === "ingress-nginx" && { policies: { floodGuard: null, errorBody: null } }),
       routes: [{ name: "orders", match: { prefix: ["/orders"] }, service: "orders", policies: { ...way, ...route } }],
     }),
   );
@@ -107,12 +105,6 @@ function outputOf(target: string, way: Policies, route: Policies, host: object):
     native: new Set<string>(native),
   };
 }
-
-/** Kept by what stands behind the proxy, or by the proxy of itself, whatever the plan calls it. */
-const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
-  // On hosts that go through, the filter drops what a host names: the controller cannot.
-  "ingress-nginx": ["headerHygiene"],
-};
 
 const PAIRS: [what: string, of: "route" | "host", a: object, b: object][] = [
   ...Object.entries(ofRoute).map(([what, [a, b]]): [string, "route", object, object] => [what, "route", a, b]),
@@ -133,7 +125,7 @@ describe.each(TARGETS.map(({ name }) => name))("%s", (target) => {
         continue;
       }
       const [kind = ""] = what.split(",");
-      const isProxys = (a.native.has(kind) || b.native.has(kind)) && ELSEWHERE[target]?.includes(kind) !== true;
+      const isProxys = a.native.has(kind) || b.native.has(kind);
       if (isProxys ? a.ofProxy === b.ofProxy : a.all === b.all) without.push(what);
     }
     expect(without).toEqual([]);

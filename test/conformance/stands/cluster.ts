@@ -36,19 +36,23 @@ export interface Cluster {
   manifests: readonly Manifest[];
   /** Where what is http and https to the client comes in. */
   ports: { http: number; https: number };
-  apply(objects: readonly object[]): Promise<void>;
+  apply: (objects: readonly object[]) => Promise<void>;
 }
 
 export interface Gateway {
   /** Why it cannot be run here, if it cannot. */
-  lacks(): Promise<string | undefined>;
+  lacks: () => Promise<string | undefined>;
   /** Starts it, and waits until it serves; gives what stops it. */
-  start(cluster: Cluster): Promise<() => Promise<void>>;
+  start: (cluster: Cluster) => Promise<() => Promise<void>>;
 }
 
-/** The filter by its name in a cluster, at this run's port. */
+/** The filter by its name in a cluster, at this run's port. Envoy calls by the pod's address who comes by loopback. */
 const named = (placed: GatewayModel, { filter }: GatewayModel): GatewayModel => ({
   ...placed,
+  front: {
+    ...placed.front,
+    networks: placed.front.networks.flatMap((n) => (n.startsWith("127.") ? [n, `${POD}/32`] : [n])),
+  },
   filter: { ...placed.filter, address: filter.address.replace(/\d+$/, /\d+$/.exec(placed.filter.address)?.[0] ?? "") },
 });
 

@@ -8,7 +8,7 @@ import { freePorts, portOpen, until } from "../../../lib/conformance/parts/proce
 import { wheels } from "../../../lib/conformance/parts/wheels";
 import { startEnvoy } from "../../parts/envoy";
 import { startIstiod } from "../../parts/istiod";
-import { usesProxyProtocol } from "../../../lib/targets/front";
+import { trustedHops, usesProxyProtocol } from "../../../lib/targets/front";
 import { gatewayApiCrds, goTool } from "../../parts/go-tools";
 import { lacksTraefik, startTraefik } from "../../parts/traefik";
 import { deployedName, inCluster, type Cluster } from "./cluster";
@@ -41,7 +41,8 @@ async function startWithTraefik(cluster: Cluster): Promise<() => Promise<void>> 
     kubeconfig: server.kubeconfig,
     ca: path.join(around.directory, "api-server/certificates/apiserver.crt"),
     ports: { ...ports, api },
-    networks: around.placed({ ...ports, filter: 1, certificates: "" }).front.networks,
+    // The runner stands in the place of who is in front.
+    networks: trustedHops(around.model.front) > 0 || usesProxyProtocol(around.model.front) ? ["127.0.0.0/8"] : [],
     proxyProtocol: usesProxyProtocol(around.model.front),
   });
   await sleep(SETTLED_MS);
@@ -49,10 +50,11 @@ async function startWithTraefik(cluster: Cluster): Promise<() => Promise<void>> 
 }
 
 /** What Istio must be told beside: it repeats calls and makes paths its own where nobody says otherwise. */
-const MESH = {
+const mesh = (proxyProtocol: boolean): object => ({
   pathNormalization: { normalization: "NONE" },
   defaultHttpRetryPolicy: { attempts: 0 },
   defaultConfig: {
+    ...(proxyProtocol && { gatewayTopology: { proxyProtocol: {} } }),
     proxyHeaders: {
       server: { disabled: true },
       envoyDebugHeaders: { disabled: true },
@@ -64,7 +66,7 @@ const MESH = {
   // Of the run: stock Envoy lacks Istio's own statistics filter, and the filter has no sidecar.
   defaultProviders: { metrics: [] },
   enableAutoMtls: false,
-};
+});
 
 async function startWithIstio(cluster: Cluster): Promise<() => Promise<void>> {
   const { around, server, ports, folder, apply } = cluster;
@@ -84,7 +86,7 @@ async function startWithIstio(cluster: Cluster): Promise<() => Promise<void>> {
     },
   ]);
   const meshFile = path.join(folder, "mesh.yaml");
-  writeFileSync(meshFile, stringify(MESH));
+  writeFileSync(meshFile, stringify(mesh(usesProxyProtocol(around.model.front))));
   const control = await startIstiod({ directory: folder, meshFile, from: { kubeconfig: server.kubeconfig } });
   const programs = await wheels();
   const envoy = await startEnvoy({

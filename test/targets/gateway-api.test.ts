@@ -1,0 +1,71 @@
+import { loadAll } from "js-yaml";
+import type { GatewayInput } from "../../lib/model";
+import { compile } from "../../lib/targets";
+import { expectDiagnostics, goodModel, small } from "../support";
+
+/** Of what an implementation does with the objects the conformance run tells; here is what no request shows. */
+
+interface Manifest {
+  kind: string;
+  metadata: { name: string; namespace: string };
+  spec: {
+    gatewayClassName?: string;
+    listeners?: { name: string; protocol: string; hostname?: string; tls?: { certificateRefs: { name: string }[] } }[];
+    parentRefs?: { sectionName: string }[];
+    rules?: { filters: { requestHeaderModifier: { set: { name: string; value: string }[] } }[] }[];
+  };
+}
+
+function objectsOf(input: GatewayInput): Manifest[] {
+  const { value, diagnostics } = compile(goodModel({ ...input, targets: ["gateway-api"] }), "production");
+  expectDiagnostics(
+    diagnostics.filter((d) => d.severity === "error"),
+    [],
+  );
+  const files = value?.files.filter((f) => f.path.endsWith("gateway.yaml")) ?? [];
+  return files.flatMap((f) => loadAll(f.content) as Manifest[]);
+}
+
+const listenersOf = (objects: Manifest[]): NonNullable<Manifest["spec"]["listeners"]> =>
+  objects.find(({ kind }) => kind === "Gateway")?.spec.listeners ?? [];
+
+/** By which listeners a route's requests come, and what it says of them. */
+const routesOf = (objects: Manifest[]): [string[], string | undefined][] =>
+  objects
+    .filter(({ kind }) => kind === "HTTPRoute")
+    .map(({ spec }) => [
+      spec.parentRefs?.map(({ sectionName }) => sectionName) ?? [],
+      spec.rules?.[0]?.filters[0]?.requestHeaderModifier.set[0]?.value,
+    ]);
+
+test("what is plain and what comes by TLS have routes of their own", () => {
+  expect(routesOf(objectsOf(small()))).toEqual([
+    [["https"], "https"],
+    [["http"], "http"],
+  ]);
+});
+
+test("where TLS ends in front there is one listener, and all that comes by it is https", () => {
+  const objects = objectsOf(small({ front: { kind: "alb", tls: "front", networks: ["10.0.0.0/16"] } }));
+  expect(listenersOf(objects).map(({ protocol, tls }) => [protocol, tls])).toEqual([["HTTP", undefined]]);
+  expect(routesOf(objects)).toEqual([[["http"], "https"]]);
+});
+
+test("a host with a certificate of its own has a listener of its own", () => {
+  const certificate = { secret: "shop-tls" };
+  const hosts = { ...small().hosts, "*.shop.example": { certificate, tenants: { one: { id: "1" } } } };
+  const objects = objectsOf({ ...small(), hosts });
+  const own = listenersOf(objects).at(-1);
+  expect([own?.name, own?.hostname, own?.tls?.certificateRefs]).toEqual([
+    "https-any-shop-example",
+    "*.shop.example",
+    [{ name: "shop-tls" }],
+  ]);
+  expect(routesOf(objects)[0]?.[0]).toEqual(["https", "https-any-shop-example"]);
+});
+
+test("the class is the model's, and all lives where the filter does", () => {
+  const objects = objectsOf({ ...small(), kubernetes: { namespace: "edge", gatewayApi: { className: "traefik" } } });
+  expect(objects.find(({ kind }) => kind === "Gateway")?.spec.gatewayClassName).toBe("traefik");
+  expect(new Set(objects.map(({ metadata }) => metadata.namespace))).toEqual(new Set(["edge"]));
+});
