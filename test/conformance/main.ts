@@ -3,7 +3,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { TARGETS } from "../../lib/targets";
 import { readCases, type Case } from "../../lib/conformance/case";
-import { isApart, runApart, writeResults } from "./apart";
+import { isApart, networkToBeHad, runApart, writeResults } from "./apart";
 import { istioNativeCases } from "./istio-native-form";
 import { CARRIERS, inFullRun, ingressNginxCases, istioGatewayCases, kongCases, traefikCases } from "./carrier-forms";
 import { nginxCases, nginxNativeCases } from "./nginx-native-form";
@@ -53,6 +53,18 @@ export function runTarget(
   return runCases(factory, cases, systemOf, options);
 }
 
+/** In a network of its own where a target needs one. */
+async function resultsOf(target: string, cases: readonly Case[], isFull: boolean): Promise<CaseResult[]> {
+  const prepare = APART.get(target);
+  if (prepare === undefined || isApart()) return runTarget(target, cases);
+  if (!(await networkToBeHad())) {
+    const details = ["no network of its own is to be had here"];
+    return cases.map((c) => ({ case: c, outcome: "skipped", details }));
+  }
+  await prepare();
+  return runApart([...process.argv.slice(2), ...(isFull ? ["--full"] : []), "--target", target]);
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -78,12 +90,7 @@ async function main(): Promise<void> {
     Promise.all(
       some.map(async (target) => {
         const asked = isFull && CARRIERS.includes(target) ? cases.filter((c) => inFullRun(target, c)) : cases;
-        const prepare = APART.get(target);
-        if (!isApart()) await prepare?.();
-        const results =
-          prepare && !isApart()
-            ? await runApart([...process.argv.slice(2), ...(isFull ? ["--full"] : []), "--target", target])
-            : await runTarget(target, asked);
+        const results = await resultsOf(target, asked, isFull);
         process.stdout.write(
           `${target}: ${String(results.length)} cases in ${((performance.now() - start) / 1000).toFixed(0)} s\n`,
         );

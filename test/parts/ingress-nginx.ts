@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { startPart, until, type Part } from "../../lib/conformance/parts/process";
+import { promisify } from "node:util";
+import { startPart, temporaryFolder, until, type Part } from "../../lib/conformance/parts/process";
 import { goTool, ingressNginxFiles } from "./go-tools";
 
 /**
@@ -98,10 +100,26 @@ export interface ControllerOptions {
   ingresses: readonly string[];
 }
 
+const inNamespace = (...command: string[]): string[] => [
+  ...["--mount", "--propagation", "private", "/bin/sh", "-euc", IN_NAMESPACE, "sh"],
+  ...command,
+];
+
+/** Whether this machine lets somebody have an /etc of his own. */
+async function namespaceToBeHad(): Promise<boolean> {
+  const folder = temporaryFolder("gatewright-namespace-");
+  for (const name of ["nginx", "log"]) mkdirSync(path.join(folder, name));
+  return promisify(execFile)("unshare", inNamespace("true"), { env: { ...process.env, FOLDER: folder } }).then(
+    () => true,
+    () => false,
+  );
+}
+
 /** Why the controller cannot be run here, if it cannot. */
 export async function lacksIngressNginx(): Promise<string | undefined> {
   const missing = [NGINX, ...NEEDED.map((name) => `${MODULES}/${name}.so`)].filter((file) => !existsSync(file));
   if (missing.length > 0) return `the controller cannot be run: ${missing.join(", ")} is missing`;
+  if (!(await namespaceToBeHad())) return "no namespace with an overlay of /etc is to be had here";
   return (await goTool("nginx-ingress-controller")) === undefined ? "the controller cannot be built" : undefined;
 }
 
@@ -132,8 +150,7 @@ export async function startIngressNginx(options: ControllerOptions): Promise<Par
     ...process.env,
     ...{ FOLDER: folder, NGINX_BINARY: NGINX, POD_NAME: "ingress-nginx-0", POD_NAMESPACE: "ingress-nginx" },
   };
-  const command = ["--mount", "--propagation", "private", "/bin/sh", "-euc", IN_NAMESPACE, "sh", controller, ...args];
-  const part = startPart("unshare", command, { logFile, env });
+  const part = startPart("unshare", inNamespace(controller, ...args), { logFile, env });
   const log = (): string => readFileSync(logFile, "utf8");
   const conf = path.join(folder, "nginx/nginx.conf");
   const hasBackends = async (): Promise<boolean> =>
