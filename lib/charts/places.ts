@@ -22,6 +22,10 @@ interface Place {
   proxyNamespace?: (model: GatewayModel) => string;
   /** Its pods there: nobody else in the namespace may ask. */
   proxyLabels?: (model: GatewayModel) => Record<string, string>;
+}
+
+/** And where a balancer of ours finds it. */
+interface EdgePlace extends Place {
   /** The Service whose pods a balancer asks. */
   service: (model: GatewayModel) => Service;
   /** Port of the pods behind it; a balancer knows them by their own addresses. */
@@ -40,8 +44,8 @@ export const GATEWAY_PORTS = { http: 3000, https: 3443 };
 /** Kong's workload. */
 export const KONG_NAME = "kong-gateway";
 
-/** The targets that run in a cluster. */
-const IN_CLUSTER: Readonly<Record<ClusterTarget, Place>> = {
+/** The targets that run in a cluster, behind a balancer of ours. */
+const IN_CLUSTER: Readonly<Record<ClusterTarget, EdgePlace>> = {
   istio: {
     plan: (system, environment) => `istio/${system}/${environment}/filter.json`,
     proxyNamespace: (model) => model.kubernetes.istioGateway.namespace,
@@ -70,19 +74,6 @@ const IN_CLUSTER: Readonly<Record<ClusterTarget, Place>> = {
     service: (model) => ({ ...workloadOf(model, true), port: servicePort(model) }),
     podPort: (model) => GATEWAY_PORTS[listenerOf(model)],
   },
-  "gateway-api": {
-    plan: (system, environment) => `gateway-api/${system}/${environment}/filter.json`,
-    proxyNamespace: ({ kubernetes }) => kubernetes.gatewayApi.namespace ?? kubernetes.namespace,
-    proxyLabels: ({ name, kubernetes }) =>
-      kubernetes.gatewayApi.labels ?? { "gateway.networking.k8s.io/gateway-name": name },
-    // As GEP-1762 names what is deployed for a Gateway.
-    service: (model) => ({
-      name: `${model.name}-${model.kubernetes.gatewayApi.className}`,
-      namespace: model.kubernetes.gatewayApi.namespace ?? model.kubernetes.namespace,
-      port: servicePort(model),
-    }),
-    podPort: servicePort,
-  },
   kong: {
     plan: (system, environment) => `kong/${system}/${environment}/filter.json`,
     proxyNamespace: (model) => model.kubernetes.namespace,
@@ -97,9 +88,19 @@ const IN_CLUSTER: Readonly<Record<ClusterTarget, Place>> = {
   },
 };
 
+/** Whatever implements it makes pods and Service as it likes: what stands before them is not ours. */
+const OF_OTHERS: Readonly<Record<string, Place>> = {
+  "gateway-api": {
+    plan: (system, environment) => `gateway-api/${system}/${environment}/filter.json`,
+    proxyNamespace: (model) => model.kubernetes.gatewayApi.namespace ?? workloadOf(model, false).namespace,
+    proxyLabels: ({ name, kubernetes }) =>
+      kubernetes.gatewayApi.labels ?? { "gateway.networking.k8s.io/gateway-name": name },
+  },
+};
+
 /** Where a target runs in a cluster; nowhere where it does not. */
 export const placeOf = (target: string): Place | undefined =>
-  (IN_CLUSTER as Readonly<Partial<Record<string, Place>>>)[target];
+  (IN_CLUSTER as Readonly<Partial<Record<string, Place>>>)[target] ?? OF_OTHERS[target];
 
 /** The Service of a gateway, whose pods a balancer asks. */
 export const serviceOf = (model: GatewayModel, target: ClusterTarget): Service => IN_CLUSTER[target].service(model);

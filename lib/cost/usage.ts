@@ -17,7 +17,7 @@ const workload = z.strictObject({
   /** It grows with the requests. */
   scales: z.boolean().default(false),
   /** The gateways that need it; all by default. */
-  only: z.array(z.enum(["node-gateway", "nginx", "ingress-nginx", "istio", "gateway-api", "kong"])).optional(),
+  only: z.array(z.enum(["node-gateway", "nginx", "ingress-nginx", "istio", "kong"])).optional(),
 });
 
 const share = z.number().min(0).max(1);

@@ -41,6 +41,7 @@ export const CATALOGUE = {
   "plan/unenforceable-policy": { severity: "error", message: "Policy cannot be enforced." },
   "plan/unknown-target": { severity: "error", message: "The target does not exist." },
   "plan/unsupported-front": { severity: "error", message: "The target cannot stand behind this front." },
+  "plan/too-many-listeners": { severity: "error", message: "A Gateway does not take so many listeners." },
   "plan/same-object": { severity: "warning", message: "Two systems write the same object." },
   "plan/object-too-large": { severity: "error", message: "Kubernetes does not take an object of this size." },
   "plan/object-large": {

@@ -16,7 +16,7 @@ export function fromIngressNginx(
 ): { request: GatewayRequest } | undefined {
   const lines = headerLines(message.rawHeaders);
   const said = onlyValue(lines, "host");
-  // Of the ConfigMap's own snippet: without it this is no controller that we have configured.
+  // Of the ConfigMap's own snippet: a controller that lacks it is seen at the first request.
   const host = onlyValue(lines, "x-gateway-host");
   const client = canonicalAddress(onlyValue(lines, "x-real-ip") ?? "");
   const { method, url } = message;

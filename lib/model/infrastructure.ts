@@ -132,7 +132,7 @@ export const FIREWALL_GROUPS = [
 export type FirewallGroup = (typeof FIREWALL_GROUPS)[number];
 
 /** The targets that run in a cluster, where a balancer finds their pods. */
-export const CLUSTER_TARGETS = ["istio", "ingress-nginx", "node-gateway", "kong", "gateway-api"] as const;
+export const CLUSTER_TARGETS = ["istio", "ingress-nginx", "node-gateway", "kong"] as const;
 export type ClusterTarget = (typeof CLUSTER_TARGETS)[number];
 
 const edge = z.strictObject({

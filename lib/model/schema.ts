@@ -102,7 +102,7 @@ const filter = z
 
 /** Where things live in a cluster. */
 const kubernetes = z.strictObject({
-  /** Namespace of the filter and of the Ingresses. */
+  /** Namespace of the filter, and of whatever has no other. */
   namespace: name.default("gateway"),
   /** Namespace of whoever collects metrics. */
   monitoringNamespace: name.default("monitoring"),

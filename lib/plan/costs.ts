@@ -22,7 +22,7 @@ function costOf(plan: TargetPlan, host: string, route: string): string {
   }
   const causes = carried.filter((p) => p.forces).map((p) => p.kind);
   const held = carried.filter((p) => (kindNamed(p.kind) as PolicyKind).sees === "body" && p.kind !== "bodyCount");
-  const why = plan.carriesAll ? "" : ` (${causes.length > 0 ? causes.join(", ") : "its host"})`;
+  const why = plan.carriesAll ? "" : ` (${causes.join(", ")})`;
   const hop = plan.target === "node-gateway" ? "-" : `a hop${why}`;
   return held.length === 0 ? hop : `${hop}, body held (${held.map((p) => p.kind).join(", ")})`;
 }

@@ -52,8 +52,7 @@ export const FEATURES = {
   HeaderMalformedNames: "drop header names with an underscore or a dot",
   HeaderNamedRemoval: "drop named headers that the client sent",
   Shadow: "judge, tell what would be refused, and let it pass",
-  HeaderForwardedPass:
-    "pass on X-Forwarded-For, -Proto, -Host, -Port, -Path or -Prefix, or X-Real-IP, as a client has them",
+  HeaderForwardedPass: "pass on X-Forwarded-For and its kin, X-Real-IP or X-Scheme as a client has them",
   HeaderSingleValue: "refuse lists in headers that routes are chosen by",
   HmacSignature: "requests signed by a shared key, each once",
   HttpsRedirect: "port 80 answers 301 to the same host, path and query",

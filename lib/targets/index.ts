@@ -16,6 +16,7 @@ interface Entry {
   name: string;
   capabilities: Capabilities;
   refusesFront?: Target<unknown>["refusesFront"];
+  refusesGateway?: Target<unknown>["refusesGateway"];
   keepsCallers: boolean;
   /** The proxy's own files. */
   render(input: TargetInput): OutputFile[];
@@ -29,6 +30,7 @@ function entry<D>(target: Target<D>, filter: FilterClaims, filterPath: (g: Gatew
     capabilities: capabilitiesOf(target, filter),
     keepsCallers: target.keepsCallers ?? false,
     ...(target.refusesFront && { refusesFront: target.refusesFront }),
+    ...(target.refusesGateway && { refusesGateway: target.refusesGateway }),
     render: (input) => render(target, input),
     filter: (input) => filterFile(input, filterPath(input.gateway)),
   };
@@ -123,6 +125,8 @@ export function compile(
     if (retired) diagnostics.push(diagnostic("plan/retired-target", at, retired.since, retired.advice));
     const refused = target.refusesFront?.(model.front);
     if (refused) diagnostics.push(diagnostic("plan/unsupported-front", at, refused.why, refused.fix));
+    const tooMuch = target.refusesGateway?.({ model, gateway });
+    if (tooMuch) diagnostics.push(diagnostic("plan/too-many-listeners", at, tooMuch.why, tooMuch.fix));
     diagnostics.push(...refusedCallers(model, target, accepted));
     if (!target.keepsCallers && withWorkload(model).length > 0) used.add(CALLERS_ELSEWHERE);
     const result = planTarget(gateway, target.capabilities, accepted, model.nginx.modules);

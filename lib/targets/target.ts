@@ -35,6 +35,8 @@ export interface Target<D> {
   readonly keepsCallers?: true;
   /** Why it cannot stand behind what the model has in front, and what to do. */
   readonly refusesFront?: (front: GatewayModel["front"]) => { why: string; fix: string } | undefined;
+  /** Why its objects cannot say what the hosts need, and what to do. */
+  readonly refusesGateway?: (input: Pick<TargetInput, "model" | "gateway">) => { why: string; fix: string } | undefined;
   begin(input: TargetInput): D;
   /** The placement's host is written together with one that is alike, whose placement says the same. */
   isShared?(placement: Placement, draft: D): boolean;

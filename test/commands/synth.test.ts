@@ -11,7 +11,7 @@ import { filesBelow, LAB, modelFile, run, SERHAFEN } from "./run";
 
 afterAll(removeTemporaryDirectories);
 
-/** What nothing keeps: an answer's headers stay with the proxy, and ingress-nginx sets none by route. */
+/** What nothing keeps: the controller says this header itself. */
 const unenforceable = small({
   targets: ["ingress-nginx"],
   policies: { headerHygiene: { pass: ["x-forwarded-prefix"] } },

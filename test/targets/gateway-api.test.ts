@@ -57,15 +57,49 @@ test("a host with a certificate of its own has a listener of its own", () => {
   const objects = objectsOf({ ...small(), hosts });
   const own = listenersOf(objects).at(-1);
   expect([own?.name, own?.hostname, own?.tls?.certificateRefs]).toEqual([
-    "https-any-shop-example",
+    "https-any.shop.example",
     "*.shop.example",
     [{ name: "shop-tls" }],
   ]);
-  expect(routesOf(objects)[0]?.[0]).toEqual(["https", "https-any-shop-example"]);
+  expect(routesOf(objects)[0]?.[0]).toEqual(["https", "https-any.shop.example"]);
 });
 
-test("the class is the model's, and all lives where the filter does", () => {
-  const objects = objectsOf({ ...small(), kubernetes: { namespace: "edge", gatewayApi: { className: "traefik" } } });
+test("the class is the model's", () => {
+  const objects = objectsOf({ ...small(), kubernetes: { gatewayApi: { className: "traefik" } } });
   expect(objects.find(({ kind }) => kind === "Gateway")?.spec.gatewayClassName).toBe("traefik");
-  expect(new Set(objects.map(({ metadata }) => metadata.namespace))).toEqual(new Set(["edge"]));
+});
+
+const withCertificates = (count: number): GatewayInput => {
+  const own = (n: number): [string, object] => [
+    `${"x".repeat(60)}.h${String(n)}.test`,
+    { certificate: { secret: `c${String(n)}` } },
+  ];
+  return {
+    ...small(),
+    hosts: { ...small().hosts, ...Object.fromEntries(Array.from({ length: count }, (_, n) => own(n))) },
+  };
+};
+
+test("routes have as many parents as the API takes, and listeners names of their own", () => {
+  const objects = objectsOf(withCertificates(62));
+  expect(routesOf(objects).map(([from]) => from.length)).toEqual([32, 31, 1]);
+  const names = listenersOf(objects).map(({ name }) => name);
+  expect(new Set(names).size).toBe(64);
+  expect(
+    names.filter((name) => !/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(name)),
+  ).toEqual([]);
+});
+
+test("more listeners than a Gateway takes are refused", () => {
+  const { value, diagnostics } = compile(
+    goodModel({ ...withCertificates(63), targets: ["gateway-api"] }),
+    "production",
+  );
+  expect(value).toBeUndefined();
+  expectDiagnostics(diagnostics, [{ code: "plan/too-many-listeners", at: "shop/targets/gateway-api" }]);
+});
+
+test("all lives where the filter does, by its address", () => {
+  const objects = objectsOf({ ...small(), filter: { address: "judge.other.svc.cluster.local:9000" } });
+  expect(new Set(objects.map(({ metadata }) => metadata.namespace))).toEqual(new Set(["other"]));
 });

@@ -74,7 +74,11 @@ export const STEERING_HEADERS = [
 
 const STEERING: ReadonlySet<string> = new Set([...STEERING_HEADERS, ...OWN_HEADERS]);
 /** Which a proxy may say itself whatever it is told. */
-const OF_PROXIES = new Set<string>([...FORWARDED_HEADERS, "x-forwarded-path", "x-forwarded-prefix", "x-real-ip"]);
+export const OF_PROXIES: ReadonlySet<string> = new Set<string>([
+  ...FORWARDED_HEADERS,
+  ...["path", "prefix", "scheme", "server", "client-cert"].map((word) => `x-forwarded-${word}`),
+  ...["x-real-ip", "x-scheme", "x-original-forwarded-for"],
+]);
 /** Whole families, where whoever passes a request on can see them: nginx drops the names above. */
 export const STEERING_FAMILIES = ["x-gateway-", "x-envoy-", "x-accel-"];
 

@@ -117,7 +117,7 @@ export const EDGE: Claims = {
   auditLabels: ["AuditLabels"],
 };
 
-/** The same behind a proxy that says these headers itself, whatever a client has said: Kong, and ingress-nginx' controller. */
+/** The same behind a proxy that says these headers itself, whatever a client has said, and carries everything on. */
 export const EDGE_BEHIND_A_PROXY: Claims = {
   ...EDGE,
   headerHygiene: (EDGE["headerHygiene"] ?? []).filter((feature) => feature !== "HeaderForwardedPass"),

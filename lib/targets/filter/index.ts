@@ -36,7 +36,7 @@ const everything = (edge: Readonly<Record<string, Claim["supports"]>>): FilterCl
 /** What it keeps as the gateway itself. */
 export const AS_GATEWAY = everything(EDGE);
 
-/** What it keeps where Kong or ingress-nginx' controller carries everything to it. */
+/** What it keeps where a proxy carries everything to it. */
 export const BEHIND_A_CARRIER = everything(EDGE_BEHIND_A_PROXY);
 
 /**

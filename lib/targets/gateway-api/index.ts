@@ -1,7 +1,7 @@
 import { App, Chart } from "cdk8s";
 import { toYaml } from "../yaml";
 import type { Target, TargetInput } from "../target";
-import { gatewayObjects } from "./manifests";
+import { gatewayObjects, listeners, MOST_LISTENERS } from "./manifests";
 
 /** Kubernetes' Gateway API (1.6, Standard channel): whatever implements it carries every exchange to the filter, which keeps every promise. */
 export const gatewayApi: Target<TargetInput> = {
@@ -10,6 +10,14 @@ export const gatewayApi: Target<TargetInput> = {
   hasFilter: true,
   carriesAll: true,
   enforcers: {},
+  refusesGateway(input) {
+    const count = listeners(input).length;
+    if (count <= MOST_LISTENERS) return undefined;
+    return {
+      why: `A Gateway takes ${String(MOST_LISTENERS)} listeners, and hosts with certificates of their own need ${String(count)}.`,
+      fix: "Give hosts one certificate for all of them, or take gateway-api out of targets.",
+    };
+  },
   begin: (input) => input,
   finish(input) {
     const { system, environment } = input.gateway;

@@ -1,12 +1,21 @@
 import { ApiObject } from "cdk8s";
 import type { Construct } from "constructs";
-import { throughAddress } from "../through";
+import { workloadOf } from "../../model";
+import { objectName } from "../object-size";
 import type { TargetInput } from "../target";
 
 const API = "gateway.networking.k8s.io/v1";
 
-/** Name of a listener for one host, as DNS takes it. */
-const listenerName = (host: string): string => `https-${host.replace("*", "any").replaceAll(".", "-")}`.slice(0, 63);
+/** Name of a listener for one host: no host has that of all hosts below one. */
+const listenerName = (host: string): string =>
+  objectName(host.startsWith("*.") ? `https-any${host.slice(1)}` : `https.${host}`);
+
+/** Parents that a route may have; of listeners a Gateway may have twice as many. */
+const MOST_PARENTS = 32;
+export const MOST_LISTENERS = 64;
+
+const inParts = <T>(items: readonly T[], most: number): T[][] =>
+  items.length <= most ? [[...items]] : [items.slice(0, most), ...inParts(items.slice(most), most)];
 
 interface Listener {
   name: string;
@@ -17,7 +26,7 @@ interface Listener {
 }
 
 /** One for plain http, one for all hosts by TLS, and one for each host with a certificate of its own. */
-function listeners({ model, gateway }: TargetInput): Listener[] {
+export function listeners({ model, gateway }: Pick<TargetInput, "model" | "gateway">): Listener[] {
   const { http, https } = model.listeners;
   // Where TLS ends in front, all that comes is plain.
   if (model.front.tls === "front") return [{ name: "http", port: https.port, protocol: "HTTP" }];
@@ -44,7 +53,8 @@ function listeners({ model, gateway }: TargetInput): Listener[] {
  */
 export function gatewayObjects(scope: Construct, input: TargetInput): void {
   const { model, gateway } = input;
-  const { namespace, gatewayApi } = model.kubernetes;
+  const { gatewayApi } = model.kubernetes;
+  const { name: filter, namespace } = workloadOf(model, false);
   const labels = { "app.kubernetes.io/managed-by": "gatewright", "app.kubernetes.io/part-of": gateway.system };
   const add = (kind: string, name: string, spec: object): void => {
     new ApiObject(scope, `${kind} ${name}`, { apiVersion: API, kind, metadata: { name, namespace, labels }, spec });
@@ -54,7 +64,6 @@ export function gatewayObjects(scope: Construct, input: TargetInput): void {
     gatewayClassName: gatewayApi.className,
     listeners: all.map((listener) => ({ ...listener, allowedRoutes: { namespaces: { from: "Same" } } })),
   });
-  const { host, port } = throughAddress(model);
   const route = (name: string, scheme: "http" | "https", from: readonly Listener[]): void => {
     if (from.length === 0) return;
     // What came by which listener no client can say.
@@ -64,7 +73,7 @@ export function gatewayObjects(scope: Construct, input: TargetInput): void {
       rules: [
         {
           filters: [{ type: "RequestHeaderModifier", requestHeaderModifier }],
-          backendRefs: [{ name: host.split(".")[0] ?? "", port }],
+          backendRefs: [{ name: filter, port: model.filter.throughPort }],
           // No time of the implementation's: the filter ends every call.
           timeouts: { request: "0s" },
         },
@@ -73,6 +82,8 @@ export function gatewayObjects(scope: Construct, input: TargetInput): void {
   };
   const inFront = model.front.tls === "front";
   const isSecure = ({ protocol }: Listener): boolean => inFront || protocol === "HTTPS";
-  route(gateway.system, "https", all.filter(isSecure));
+  inParts(all.filter(isSecure), MOST_PARENTS).forEach((part, i) => {
+    route(i === 0 ? gateway.system : `${gateway.system}-${String(i + 1)}`, "https", part);
+  });
   route(`${gateway.system}-plain`, "http", all.filter((listener) => !isSecure(listener)));
 }

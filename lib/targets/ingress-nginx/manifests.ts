@@ -1,9 +1,11 @@
 import type { Construct } from "constructs";
 import * as k8s from "../../../imports/k8s";
-import type { Host } from "../../decision/gateway";
+import type { Gateway, Host } from "../../decision/gateway";
+import { workloadOf } from "../../model";
 import { clientIdleMs, trustedHops, usesProxyProtocol } from "../front";
 import type { TargetInput } from "../target";
-import { connectionRule, filterHeadKiB, HEAD_BUFFERS, longestSilenceMs, throughAddress } from "../through";
+import { connectionRule, filterHeadKiB, HEAD_BUFFERS, longestSilenceMs } from "../through";
+import { objectName } from "../object-size";
 
 /**
  * Ingresses that lead whole hosts to the filter, and the controller's ConfigMap. Sources: annotations and ConfigMap of
@@ -44,17 +46,15 @@ const annotated = (annotations: Readonly<Record<string, string>>): Record<string
     Object.entries(annotations).map(([name, value]) => [`nginx.ingress.kubernetes.io/${name}`, value]),
   );
 
-/** The filter's Service, by its short name, and where it lives: so do the Ingresses that lead to it. */
-function filterService({ model }: TargetInput): { namespace: string; service: k8s.IngressServiceBackend } {
-  const { host, port } = throughAddress(model);
-  const [name = "", space, svc] = host.split(".");
-  const namespace = space !== undefined && svc === "svc" ? space : model.kubernetes.namespace;
-  return { namespace, service: { name, port: { number: port } } };
-}
+/** Names of Ingresses: no host has that of all hosts below one, or of all others. */
+const nameOf = (system: string, host: string): string =>
+  objectName(host.startsWith("*.") ? `${system}-any${host.slice(1)}` : `${system}.${host}`);
 
 export function ingresses(scope: Construct, draft: IngressDraft): void {
   const { model, gateway } = draft.input;
-  const { namespace, service } = filterService(draft.input);
+  // They live where the filter does.
+  const { name: filter, namespace } = workloadOf(model, false);
+  const service = { name: filter, port: { number: model.filter.throughPort } };
   const tls = (host: Host): Partial<k8s.IngressSpec> =>
     model.front.tls === "gateway"
       ? { tls: [{ hosts: [host.name], secretName: host.certificate ?? model.certificate.secret }] }
@@ -69,10 +69,10 @@ export function ingresses(scope: Construct, draft: IngressDraft): void {
     const paths = [{ path: "/", pathType: "Prefix", backend: { service } }];
     const annotations = { ...asItCame([host]), ...draft.guards.get(host.name) };
     const rules = [{ host: host.name, http: { paths } }];
-    add(`${gateway.system}-${host.name.replace("*", "any")}`, annotations, { ...tls(host), rules });
+    add(nameOf(gateway.system, host.name), annotations, { ...tls(host), rules });
   }
   // Hosts that nobody has named.
-  add(`${gateway.system}-other-hosts`, asItCame([]), { defaultBackend: { service } });
+  add(`${gateway.system}-others`, asItCame([]), { defaultBackend: { service } });
 }
 
 const map = (from: string, variable: string, lines: readonly string[]): string[] => [
@@ -96,6 +96,14 @@ const LOCATION = [
   "proxy_set_header X-Gateway-Host $host;",
   // No service steers the controller's nginx.
   "proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;",
+];
+
+const SERVER = (gateway: Gateway): string[] => [
+  // The template says on, by which whoever is of the networks in front could say who he is.
+  "real_ip_recursive off;",
+  connectionRule(gateway),
+  // nginx cuts a fragment before anybody sees it.
+  'if ($request_uri ~ "#") { return 400; }',
 ];
 
 /** One line of JSON for each request, without a query, which may hold a secret; nginx' own errors would tell of one. */
@@ -141,8 +149,7 @@ export function controllerSettings(scope: Construct, draft: IngressDraft): void 
       ...(usesProxyProtocol(model.front) && { "use-proxy-protocol": "true" }),
       "http-snippet": HANDSHAKES.join("\n"),
       "location-snippet": LOCATION.join("\n"),
-      // nginx cuts a fragment before anybody sees it.
-      "server-snippet": [connectionRule(gateway), 'if ($request_uri ~ "#") { return 400; }'].join("\n"),
+      "server-snippet": SERVER(gateway).join("\n"),
     },
   });
 }

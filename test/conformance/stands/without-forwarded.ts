@@ -1,14 +1,12 @@
 import type { GatewayModel } from "../../../lib/model";
-import { FORWARDED_HEADERS } from "../../../lib/policy/kinds/header-hygiene";
+import { OF_PROXIES } from "../../../lib/policy/kinds/header-hygiene";
 
-/** Kong and ingress-nginx' controller say these themselves, and a model that lets a client say them is refused there. */
-const SAID = [...FORWARDED_HEADERS, "x-forwarded-path", "x-forwarded-prefix", "x-real-ip"] as readonly string[];
-
+/** Those that carry all to the filter say these themselves, and a model that lets a client say them is refused there. */
 export function withoutForwarded(model: GatewayModel): GatewayModel {
   const narrowed = <T extends GatewayModel["policies"]>(policies: T): T => {
     const { headerHygiene: own } = policies;
     return own
-      ? { ...policies, headerHygiene: { ...own, pass: own.pass.filter((name) => !SAID.includes(name)) } }
+      ? { ...policies, headerHygiene: { ...own, pass: own.pass.filter((name) => !OF_PROXIES.has(name)) } }
       : policies;
   };
   const hosts = Object.entries(model.hosts).map(([name, host]) => [
