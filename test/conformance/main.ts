@@ -90,7 +90,10 @@ async function main(): Promise<void> {
     Promise.all(
       some.map(async (target) => {
         const asked = isFull && CARRIERS.includes(target) ? cases.filter((c) => inFullRun(target, c)) : cases;
-        const results = await resultsOf(target, asked, isFull);
+        // A stand that breaks down must not take the others' results along.
+        const results = await resultsOf(target, asked, isFull).catch((error: unknown): CaseResult[] =>
+          asked.slice(0, 1).map((c) => ({ case: c, outcome: "failed", details: [String(error)] })),
+        );
         process.stdout.write(
           `${target}: ${String(results.length)} cases in ${((performance.now() - start) / 1000).toFixed(0)} s\n`,
         );

@@ -126,8 +126,9 @@ export async function lacksIngressNginx(): Promise<string | undefined> {
 /** Starts it, and waits until its nginx serves all of the Ingresses. */
 export async function startIngressNginx(options: ControllerOptions): Promise<Part> {
   const { folder, logFile, ports } = options;
-  const controller = (await goTool("nginx-ingress-controller")) as string;
   await prepare(path.join(folder, "nginx"));
+  // Where it is seen from the namespace, wherever this checkout is.
+  cpSync((await goTool("nginx-ingress-controller")) as string, path.join(folder, "nginx/controller"));
   for (const name of ["tmp", "log"]) mkdirSync(path.join(folder, name));
   for (const name of ["access.log", "error.log"]) {
     const file = path.join(folder, "log", name);
@@ -150,7 +151,7 @@ export async function startIngressNginx(options: ControllerOptions): Promise<Par
     ...process.env,
     ...{ FOLDER: folder, NGINX_BINARY: NGINX, POD_NAME: "ingress-nginx-0", POD_NAMESPACE: "ingress-nginx" },
   };
-  const part = startPart("unshare", inNamespace(controller, ...args), { logFile, env });
+  const part = startPart("unshare", inNamespace("/etc/nginx/controller", ...args), { logFile, env });
   const log = (): string => readFileSync(logFile, "utf8");
   const conf = path.join(folder, "nginx/nginx.conf");
   const hasBackends = async (): Promise<boolean> =>
