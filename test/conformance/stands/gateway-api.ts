@@ -97,7 +97,10 @@ async function startWithIstio(cluster: Cluster): Promise<() => Promise<void>> {
     namespace,
     serviceAccount: deployedName(around.model),
   });
-  await until("envoy's listeners", () => portOpen(ports.https), envoy.part);
+  // Where TLS ends in front there is but one.
+  const expected = around.model.front.tls === "gateway" ? Object.values(ports) : [ports.http];
+  const allOpen = async (): Promise<boolean> => (await Promise.all(expected.map(portOpen))).every(Boolean);
+  await until("envoy's listeners", allOpen, envoy.part);
   const rejected = await envoy.accepted();
   if (rejected !== undefined) throw new Error(`istiod's configuration was not accepted: ${rejected}`);
   around.addLog(envoy.part.logFile);
