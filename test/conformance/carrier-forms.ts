@@ -49,6 +49,11 @@ const OF_TRAEFIK = [
   "a signature for the same path spelled otherwise is refused",
   // No TLS for a name with the dot of the root (RFC 6066 section 3).
   "a host is known in any case, with a port and with a trailing dot",
+  "a sub-domain with a trailing dot is the same tenant",
+  "a sub-domain with a trailing dot does not escape the check of the organisation",
+  "capitals, dot and port are acme",
+  // Its own answers have no form of a system's.
+  "a request that is no good HTTP gets the envelope",
   // Who asks for no coding is asked for gzip, and unpacked for.
   "a strong ETag is strong no more",
   // Of a target in absolute form it cuts the scheme, whichever it is.
