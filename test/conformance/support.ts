@@ -54,7 +54,7 @@ export function supportPage(results: ReadonlyMap<string, readonly CaseResult[]>)
     "proxy itself, `ext-auth` by the filter that the proxy asks, `ext-auth-body` by the same where it is shown the body, `reported` by the same where the proxy tells it how the exchange has ended, `proxied` by the filter where the whole exchange goes",
     "through it. Behind it stands how many cases of that kind have passed on the real proxy in that run; where a kind has several places, the cases ran with the one that the plan took.",
     "Accepted differences are described in [the model](model.md#accept) and by `gatewright plan`; those of nginx and Istio have columns of their own in the run (`nginx-native`, `istio-native`).",
-    "What carries all to the filter (`ingress-nginx`, `gateway-api`) is asked what carriage can spoil and one system whole; `--target` asks it everything.",
+    "What carries all to the filter (`ingress-nginx`, `gateway-api`) is asked what carriage can spoil, of the lab and one system; `--target` asks it everything.",
     "",
     `| promise | ${TARGETS.map((t) => t.name).join(" | ")} |`,
     `| --- | ${TARGETS.map(() => "---").join(" | ")} |`,
