@@ -72,6 +72,9 @@ const OF_ISTIO = [
   "HTTP/1.0 gets no chunks, even where the filter makes the answer",
   "a body of HTTP/1.0 has a length",
   "Authorization may come once, also where no token is asked",
+  // Its own answers have no form of a system's.
+  "header lines that are too large get the envelope",
+  "security headers on header lines that are too large",
   // It refuses offers of protocols that it does not know.
   "an offer of another protocol is passed over",
   "and with a body, which arrives",
