@@ -57,7 +57,9 @@ describe("synth stops at an unenforceable policy", () => {
     expect(ran.code).toBe(1);
     expect(filesBelow(out)).toEqual({ "nginx/shop/production/nginx.conf": "# of the last run\n" });
     expect(statSync(kept).mtimeMs).toBe(before);
-    const block = ran.err.split("\n\n").find((text) => text.includes("shop/hosts/api.shop.test/policies/headerHygiene"));
+    const block = ran.err
+      .split("\n\n")
+      .find((text) => text.includes("shop/hosts/api.shop.test/policies/headerHygiene"));
     expect(block).toMatch(/error plan\/unenforceable-policy: Policy cannot be enforced\./);
     expect(block).toMatch(/^ {2}at {4}shop\/hosts\/api\.shop\.test\/policies\/headerHygiene$/m);
     expect(block).toMatch(/^ {2}why {3}.*HeaderForwardedPass.*$/m);
@@ -307,15 +309,11 @@ test("plan prints one row for each promise, and one column for each target", asy
   expect(lines.some((line) => line.startsWith("ingress-nginx-flood-guard: the controller counts"))).toBe(true);
   expect(title).toBe("serhafen, production");
   expect(head).toMatch(/^phase +promise +where +node-gateway +nginx +istio +ingress-nginx +kong$/);
-  expect(
-    rows.some((r) => /^1 +httpsRedirect .* proxied +native +native +proxied +proxied unproven$/.test(r)),
-  ).toBe(true);
-  expect(rows.some((r) => /^10 +jwt .* proxied +proxied +proxied +proxied +proxied unproven$/.test(r))).toBe(
+  expect(rows.some((r) => /^1 +httpsRedirect .* proxied +native +native +proxied +proxied unproven$/.test(r))).toBe(
     true,
   );
-  expect(rows.some((r) => /^10 +jwt .* proxied +ext-auth +ext-auth +proxied +proxied unproven$/.test(r))).toBe(
-    true,
-  );
+  expect(rows.some((r) => /^10 +jwt .* proxied +proxied +proxied +proxied +proxied unproven$/.test(r))).toBe(true);
+  expect(rows.some((r) => /^10 +jwt .* proxied +ext-auth +ext-auth +proxied +proxied unproven$/.test(r))).toBe(true);
   expect(
     rows.some((r) => /^15 +circuitBreaker .* proxied +reported +reported +proxied +proxied unproven$/.test(r)),
   ).toBe(true);

@@ -50,7 +50,12 @@ function environments(output: string): string[] {
 
 function generatedFolders(): string[] {
   const ingress = environments("nginx").map((folder) => path.join(folder, "ingress-nginx"));
-  return [...environments("istio"), ...environments("gateway-api"), ...environments("kubernetes"), ...ingress.filter((folder) => existsSync(folder))];
+  return [
+    ...environments("istio"),
+    ...environments("gateway-api"),
+    ...environments("kubernetes"),
+    ...ingress.filter((folder) => existsSync(folder)),
+  ];
 }
 
 /** Values, such as those for meshConfig, lie beside the manifests and have no kind. */
