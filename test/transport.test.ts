@@ -2,9 +2,10 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { PassThrough } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Departure } from "../lib/filter/departure";
 import { IncomingBody } from "../lib/filter/incoming";
-import { Connections } from "../lib/filter/connections";
-import { HttpTransport } from "../lib/filter/transport";
+import { Connections } from "../lib/filter/upstream/connections";
+import { HttpTransport } from "../lib/filter/upstream/transport";
 import type { Exchange } from "../lib/policy";
 import type { NoAnswer } from "../lib/policy/no-answer";
 
@@ -50,7 +51,7 @@ async function sent(apartMs: number, length: boolean): Promise<number | string> 
     ofHost: { identityHeaders: [], passedHeaders: [] },
     body: new IncomingBody(message as never),
     connections,
-    signal: new AbortController().signal,
+    client: new Departure(),
     headBytes: 32_768,
     websocket: false,
   });

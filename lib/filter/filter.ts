@@ -22,7 +22,7 @@ import { RedisStore } from "./redis-store";
 import { Secrets, type SecretTimes } from "./secrets";
 import type { Running } from "./through";
 import type { Trace, Tracing } from "./tracing";
-import { Connections } from "./connections";
+import { Connections } from "./upstream/connections";
 
 /** What a filter decides by, wherever it listens. */
 export interface CoreOptions {

@@ -1,5 +1,4 @@
 import { IncomingMessage } from "node:http";
-import { Transform, type Readable } from "node:stream";
 import { hostName, originForm } from "../decision/request-target";
 import { contains } from "../policy/kinds/addresses";
 import { canonicalAddress } from "../policy/client-address";
@@ -75,6 +74,83 @@ const framingOf = ({ headers }: IncomingMessage): Framing => ({
   chunked: headers["transfer-encoding"] !== undefined,
 });
 
+/** Whoever gets a body as it comes. */
+export interface BodySink {
+  /** False where more should wait for `resume`. */
+  onBytes(bytes: Buffer): boolean;
+  onWhole(): void;
+  /** `BodyRefused` where it is too large or stalls, else `ClientGone`. */
+  onBroken(error: Error): void;
+}
+
+/** A body on its way, counted as it passes. */
+export class PassingBody {
+  #sink: BodySink | undefined;
+  #bytes = 0;
+
+  constructor(
+    private readonly message: IncomingMessage,
+    /** In bytes; nothing for one in chunks. */
+    readonly length: number | undefined,
+    private readonly max: number,
+  ) {}
+
+  readonly #onData = (bytes: Buffer): void => {
+    this.#bytes += bytes.length;
+    if (this.#bytes > this.max) this.fail(new BodyRefused(TOO_LARGE));
+    else if (this.#sink?.onBytes(bytes) === false) this.message.pause();
+  };
+
+  begin(sink: BodySink): void {
+    this.#sink = sink;
+    const gone = (): void => {
+      this.fail(new ClientGone());
+    };
+    const { message } = this;
+    if (message.destroyed) gone();
+    message.on("data", this.#onData);
+    message.once("end", () => {
+      const whole = this.#sink;
+      this.#sink = undefined;
+      whole?.onWhole();
+    });
+    message.once("error", gone).once("close", gone);
+  }
+
+  resume(): void {
+    this.message.resume();
+  }
+
+  fail(error: Error): void {
+    const broken = this.#sink;
+    if (!broken) return;
+    this.#sink = undefined;
+    // Whoever answers lets the rest go.
+    this.message.off("data", this.#onData).pause();
+    broken.onBroken(error);
+  }
+
+  /** Nobody wants the rest. */
+  drop(): void {
+    this.#sink = undefined;
+    letGo(this.message);
+  }
+}
+
+/** How long a client that was answered may go on sending, so that it can read why. */
+const LINGER_MS = 10_000;
+
+/** What was not read of a request is let through, for a while. */
+export function letGo(message: IncomingMessage): void {
+  if (message.readableEnded) return;
+  message.resume();
+  const timer = setTimeout(() => message.socket.destroy(), LINGER_MS);
+  timer.unref();
+  message.once("close", () => {
+    clearTimeout(timer);
+  });
+}
+
 /** The body of a request, read or passed on as it comes, and counted. */
 export class IncomingBody implements RequestBody {
   readonly #chunked: boolean;
@@ -120,23 +196,15 @@ export class IncomingBody implements RequestBody {
     return bytes && bytes.length <= maxBytes ? bytes : undefined;
   }
 
-  /** What was read, or the bytes as they come; the stream breaks with `BodyRefused`. */
-  async passOn(): Promise<Buffer | Readable | undefined> {
+  /** What was read, or what passes on as it comes. */
+  async passOn(): Promise<Buffer | PassingBody | undefined> {
     if (this.#read) return (await this.#read) ?? Promise.reject(new BodyRefused(TOO_LARGE));
     if (!this.exists) return undefined;
-    const max = this.#max;
-    let length = 0;
-    const counted = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        length += chunk.length;
-        if (length > max) done(new BodyRefused(TOO_LARGE));
-        else done(null, chunk);
-      },
-    });
-    this.#onStall = () => counted.destroy(new BodyRefused(STALLED));
-    // Not a pipeline: it would close the client's connection, which is still to be answered.
-    this.message.once("error", (error) => counted.destroy(error));
-    return this.message.pipe(counted);
+    const passing = new PassingBody(this.message, this.#declared, this.#max);
+    this.#onStall = () => {
+      passing.fail(new BodyRefused(STALLED));
+    };
+    return passing;
   }
 
   #collect(maxBytes: number): Promise<Buffer | undefined> {

@@ -4,11 +4,12 @@ import { answerHeaders, refusalContent, serviceAnswerHeaders } from "../decision
 import type { PlannedHost } from "../decision/filter-plan";
 import type { Answer, Exchange, HeaderLine, ServiceAnswer } from "../policy";
 import type { Ended } from "./audit";
-import type { UpgradedAnswer } from "./transport";
+import { letGo } from "./incoming";
+import type { UpgradedAnswer } from "./upstream/transport";
 
 /** Brings answers to clients. */
 
-/** How long a client that was refused may go on sending, so that it can read why. */
+/** How long a side of a bare connection may go on when the other has ended, in milliseconds. */
 const LINGER_MS = 10_000;
 
 export interface Reply {
@@ -54,7 +55,8 @@ export function write(message: IncomingMessage, response: ServerResponse, reply:
     !lines.some(([name]) => name.toLowerCase() === "content-length");
   const sent = chunked ? lines : lines.filter(([name]) => name.toLowerCase() !== TRAILER);
   response.writeHead(status, STATUS_CODES[status] ?? "", sent.flat());
-  linger(message);
+  // Where the body passes on, the service has it.
+  if (message.listenerCount("data") === 0) letGo(message);
   return new Promise((resolve) => {
     let broken = false;
     response.once("close", () => {
@@ -77,17 +79,6 @@ export function write(message: IncomingMessage, response: ServerResponse, reply:
       response.end();
     });
     body.pipe(response, { end: false });
-  });
-}
-
-/** What was not read of a request is let through, for a while. */
-function linger(message: IncomingMessage): void {
-  if (message.readableEnded || message.listenerCount("data") > 0) return;
-  message.resume();
-  const timer = setTimeout(() => message.socket.destroy(), LINGER_MS);
-  timer.unref();
-  message.once("close", () => {
-    clearTimeout(timer);
   });
 }
 

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FilterPlan } from "../decision/filter-plan";
-import { DIRECTORY } from "./connections";
+import { DIRECTORY } from "./upstream/connections";
 import { DoorMessage } from "./door";
 import { Filter, type CoreOptions } from "./filter";
 import { fromGatewayApi } from "./from-gateway-api";

@@ -12,10 +12,11 @@ import type { ExchangeRecord } from "./audit";
 import { ClientGone, type IncomingBody } from "./incoming";
 import { recordOf, type Told } from "./audit";
 import { within } from "./deadline";
+import { Departure } from "./departure";
 import { join, replyTo, write, writeRaw, type Reply } from "./reply";
 import type { Trace } from "./tracing";
-import type { Connections } from "./connections";
-import { HttpTransport, type UpgradedAnswer } from "./transport";
+import type { Connections } from "./upstream/connections";
+import { HttpTransport, type UpgradedAnswer } from "./upstream/transport";
 
 /** Whole exchanges: from the request to the end of the answer. */
 
@@ -55,7 +56,7 @@ const UNREAD_HANDSHAKE: Refusal = {
 async function judge(
   running: Running,
   { request, route }: Arrived,
-  signal: AbortSignal,
+  client: Departure,
   websocket: boolean,
   trace: Trace | undefined,
   told: Told,
@@ -72,7 +73,7 @@ async function judge(
     return { verdict, host, answer: { by: "gateway", refusal: UNREAD_HANDSHAKE } };
   }
   // Nobody waits any more: the service must not do what the client was told is not done.
-  if (signal.aborted) {
+  if (client.hasLeft) {
     endExchange(exchange);
     throw new ClientGone();
   }
@@ -89,7 +90,7 @@ async function judge(
     ofHost: verdict.host as PlannedHost,
     body: request.body as IncomingBody,
     connections,
-    signal,
+    client,
     websocket,
   });
   const policies = policiesInOrder(verdict.host as Host, chosen);
@@ -102,9 +103,9 @@ async function judge(
 }
 
 /** A decision that never comes is a refusal; what comes later is nobody's. */
-function decided({ patienceMs }: Running, judged: Promise<Judged>, gone: AbortController): Promise<Judged> {
+function decided({ patienceMs }: Running, judged: Promise<Judged>, client: Departure): Promise<Judged> {
   return within(patienceMs, judged, () => {
-    gone.abort();
+    client.leave();
     return new Error("The decision took too long.");
   });
 }
@@ -135,19 +136,19 @@ export async function serve(
   const start = performance.now();
   const trace = running.trace(arrived.request);
   const told: Told = {};
-  const gone = new AbortController();
+  const client = new Departure();
   response.once("close", () => {
-    if (!response.writableFinished) gone.abort();
+    if (!response.writableFinished) client.leave();
   });
   if ((arrived.request.body as IncomingBody).exists)
     onLeaving(message, () => {
-      gone.abort();
+      client.leave();
     });
   try {
     const { verdict, host, answer } = await decided(
       running,
-      judge(running, arrived, gone.signal, false, trace, told),
-      gone,
+      judge(running, arrived, client, false, trace, told),
+      client,
     );
     told.answer = answer;
     told.ended = await write(message, response, replyTo(verdict.exchange, host, answer));
@@ -182,9 +183,9 @@ export async function serveUpgrade(
   const start = performance.now();
   const trace = running.trace(arrived.request);
   const told: Told = {};
-  const gone = new AbortController();
+  const client = new Departure();
   socket.once("close", () => {
-    gone.abort();
+    client.leave();
   });
   socket.on("error", () => socket.destroy());
   const note = (): void => {
@@ -196,8 +197,8 @@ export async function serveUpgrade(
   try {
     // Any other upgrade is no business of ours: the request is served as if it had not asked.
     const websocket = asksForWebSocket(arrived.request);
-    const work = judge(running, arrived, gone.signal, websocket, trace, told);
-    const { verdict, host, answer } = await decided(running, work, gone);
+    const work = judge(running, arrived, client, websocket, trace, told);
+    const { verdict, host, answer } = await decided(running, work, client);
     told.answer = answer;
     note();
     if (answer.by === "service" && (answer as UpgradedAnswer).socket) {

@@ -3,7 +3,7 @@ import https from "node:https";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { generate } from "selfsigned";
-import { Connections } from "../../lib/filter/connections";
+import { Connections } from "../../lib/filter/upstream/connections";
 import { removeTemporaryDirectories, temporaryDirectory } from "../support";
 
 /** What services that are called by TLS must show, and what becomes of the files that say so. */
@@ -41,17 +41,32 @@ async function service(own: Pair): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+/** The status of an answer, or why there is none. */
 function call(connections: Connections, port: number, tls: { serverName: string; ca?: string }): Promise<string> {
-  const agent = connections.agent(tls);
+  const head = "GET / HTTP/1.1\r\nHost: billing.test\r\n\r\n";
+  const question = { method: "GET", headBytes: 1_000, upgrades: false };
   return new Promise((resolve) => {
-    const request = https.request({ host: "127.0.0.1", port, agent }, (answer) => {
-      answer.resume();
-      resolve(String(answer.statusCode));
-    });
-    request.on("error", (error: NodeJS.ErrnoException) => {
-      resolve(error.code ?? error.message);
-    });
-    request.end();
+    const nothing = (): void => undefined;
+    const caller = {
+      ...{
+        onConnect: nothing,
+        onDrain: nothing,
+        onPause: nothing,
+        onData: nothing,
+        onEnd: nothing,
+        onUpgrade: nothing,
+      },
+      onHead: ({ status }: { status: number }): void => {
+        resolve(String(status));
+      },
+      onLost: (reason?: NodeJS.ErrnoException): void => {
+        resolve(reason?.code ?? reason?.message ?? "no reason");
+      },
+    };
+    connections
+      .to(`127.0.0.1:${String(port)}`, tls)
+      ?.take()
+      .ask(caller, question, head, undefined, false);
   });
 }
 
@@ -68,6 +83,7 @@ function made(directory: string, onFault?: (error: unknown) => void): Connection
   return connections;
 }
 
+const ADDRESS = "127.0.0.1:1";
 const WAY = { serverName: NAME, ca: "billing-ca" };
 
 test("the name and the authority are looked at, whatever the environment says", async () => {
@@ -101,10 +117,10 @@ test("certificates that change are in use within a minute, and those that break 
   });
   const start = 1_800_000_000_000;
   now.mockReturnValue(start);
-  expect(connections.agent(WAY)).toBeUndefined();
+  expect(connections.to(ADDRESS, WAY)).toBeUndefined();
   expect(faults).toHaveLength(1);
   // What was not there is not looked for with each request.
-  expect(connections.agent(WAY)).toBeUndefined();
+  expect(connections.to(ADDRESS, WAY)).toBeUndefined();
   expect(faults).toHaveLength(1);
   write(directory, "billing-ca", { "ca.crt": first.cert });
   now.mockReturnValue(start + 1_001);
@@ -130,13 +146,13 @@ test("a certificate and the key of another are no pair, and leave the last good 
   ends.push(() => {
     now.mockRestore();
   });
-  const agent = connections.agent(way);
-  expect(agent).toBeDefined();
+  const pool = connections.to(ADDRESS, way);
+  expect(pool).toBeDefined();
   write(directory, "own", { "tls.crt": second.cert });
   now.mockReturnValue(1_800_000_060_001);
-  expect(connections.agent(way)).toBe(agent);
+  expect(connections.to(ADDRESS, way)).toBe(pool);
   expect(faults).toHaveLength(1);
   write(directory, "own", { "tls.key": second.key });
   now.mockReturnValue(1_800_000_061_002);
-  expect(connections.agent(way)).not.toBe(agent);
+  expect(connections.to(ADDRESS, way)).not.toBe(pool);
 });
