@@ -1,18 +1,20 @@
 /** What takes longer than it may. */
 
 /** The work's outcome, or a rejection by what `late` gives; the work itself goes on. */
-export async function within<T>(ms: number, work: Promise<T>, late: () => Error): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const over = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
+export function within<T>(ms: number, work: Promise<T>, late: () => Error): Promise<T> {
+  // Not a race of promises: this is done for every exchange.
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
       reject(late());
     }, ms);
+    const settled =
+      <V>(then: (value: V) => void) =>
+      (value: V): void => {
+        clearTimeout(timer);
+        then(value);
+      };
+    work.then(settled(resolve), settled<Error>(reject));
   });
-  try {
-    return await Promise.race([work, over]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /**

@@ -104,7 +104,7 @@ export class PassingBody {
   begin(sink: BodySink): void {
     this.#sink = sink;
     const gone = (): void => {
-      this.fail(new ClientGone());
+      if (this.#sink) this.fail(new ClientGone());
     };
     const { message } = this;
     if (message.destroyed) gone();
@@ -212,7 +212,8 @@ export class IncomingBody implements RequestBody {
     const chunks: Buffer[] = [];
     return new Promise((resolve, reject) => {
       const gone = (): void => {
-        reject(new ClientGone());
+        // Every message closes, most of them after their end.
+        if (!message.readableEnded) reject(new ClientGone());
       };
       if (message.destroyed) gone();
       message.once("close", gone);
@@ -284,6 +285,7 @@ export function forwardedClient(peer: string, told: readonly string[], { hops, n
 }
 
 function clientOf(message: IncomingMessage, lines: readonly HeaderLine[], front: TrustedFront): string {
+  if (front.hops === 0) return peerOf(message);
   const forwarded = lines.filter(([name]) => name.toLowerCase() === "x-forwarded-for").map(([, value]) => value);
   return forwardedClient(peerOf(message), forwarded.join(",").split(","), front);
 }

@@ -33,8 +33,6 @@ export function replyTo(exchange: Exchange, host: PlannedHost | undefined, answe
 
 const WITHOUT_BODY = new Set([204, 304]);
 
-const TRAILER = "trailer";
-
 /** Writes an answer; resolves when all of it is with the client, or when it has broken off. */
 export function write(message: IncomingMessage, response: ServerResponse, reply: Reply): Promise<Ended> {
   const { status, headers, body, trailers } = reply;
@@ -45,16 +43,26 @@ export function write(message: IncomingMessage, response: ServerResponse, reply:
   const bare = message.method === "HEAD" || WITHOUT_BODY.has(status);
   // A length is ours to say where we hold the body, and nobody's where there can be none (RFC 9110 section 8.6).
   const ownLength = status === 204 || (Buffer.isBuffer(body) && !bare);
-  const lines = ownLength ? headers.filter(([name]) => name.toLowerCase() !== "content-length") : [...headers];
-  if (Buffer.isBuffer(body) && !bare) lines.push(["content-length", String(body.length)]);
+  const lines: string[] = [];
+  let trailer = "";
+  let hasLength = false;
+  for (const [name, value] of headers) {
+    const key = name.length === 14 || name.length === 7 ? name.toLowerCase() : "";
+    if (key === "trailer") {
+      trailer += trailer === "" ? value : `, ${value}`;
+      continue;
+    }
+    if (key === "content-length") {
+      if (ownLength) continue;
+      hasLength = true;
+    }
+    lines.push(name, value);
+  }
+  if (Buffer.isBuffer(body) && !bare) lines.push("content-length", String(body.length));
   // Only chunks can have something behind them (RFC 9112 section 7.1.2).
-  const chunked =
-    !Buffer.isBuffer(body) &&
-    !bare &&
-    message.httpVersionMinor > 0 &&
-    !lines.some(([name]) => name.toLowerCase() === "content-length");
-  const sent = chunked ? lines : lines.filter(([name]) => name.toLowerCase() !== TRAILER);
-  response.writeHead(status, STATUS_CODES[status] ?? "", sent.flat());
+  const chunked = !Buffer.isBuffer(body) && !bare && message.httpVersionMinor > 0 && !hasLength;
+  if (chunked && trailer !== "") lines.push("trailer", trailer);
+  response.writeHead(status, STATUS_CODES[status] ?? "", lines);
   // Where the body passes on, the service has it.
   if (message.listenerCount("data") === 0) letGo(message);
   return new Promise((resolve) => {
@@ -63,9 +71,13 @@ export function write(message: IncomingMessage, response: ServerResponse, reply:
       if (!Buffer.isBuffer(body)) body.destroy();
       resolve(response.writableFinished ? "complete" : broken ? "answer-broken" : "client-gone");
     });
-    if (Buffer.isBuffer(body) || bare) {
-      if (!Buffer.isBuffer(body)) body.resume();
+    if (Buffer.isBuffer(body)) {
       response.end(bare ? undefined : body);
+      return;
+    }
+    if (bare) {
+      body.resume();
+      response.end();
       return;
     }
     // A broken answer must look broken, not ended.

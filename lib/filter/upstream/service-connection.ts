@@ -32,6 +32,8 @@ export class ServiceConnection implements AnswerSink {
   #last = false;
   #over = false;
   #upgraded = false;
+  #watched = false;
+  #paused = false;
   readonly #listeners: readonly (readonly [string, (said: Buffer & Error) => void])[] = [
     [
       "data",
@@ -127,14 +129,18 @@ export class ServiceConnection implements AnswerSink {
 
   /** The caller is told when nothing has moved for so long. */
   watch(idleMs: number): void {
+    this.#watched = true;
     this.socket.setTimeout(idleMs);
   }
 
   pause(): void {
+    this.#paused = true;
     this.socket.pause();
   }
 
   resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
     this.socket.resume();
   }
 
@@ -212,8 +218,9 @@ export class ServiceConnection implements AnswerSink {
       this.destroy();
       return;
     }
-    this.socket.setTimeout(0);
-    this.socket.resume();
+    if (this.#watched) this.socket.setTimeout(0);
+    this.#watched = false;
+    this.resume();
     this.onFree(this);
   }
 }

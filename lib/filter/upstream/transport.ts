@@ -142,7 +142,8 @@ class Attempt implements Caller, BodySink {
       };
       const question = { method: call.exchange.request.method, headBytes: call.headBytes, upgrades: call.websocket };
       const passing = this.#passing;
-      this.#wait();
+      // While its client sends, nobody waits for the service yet.
+      if (!passing || !connection.isConnected) this.#wait();
       connection.ask(
         this,
         question,
@@ -150,7 +151,6 @@ class Attempt implements Caller, BodySink {
         passing ? undefined : (content as Buffer | undefined),
         passing !== undefined,
       );
-      if (connection.isConnected) this.onConnect();
       passing?.begin(this);
     });
   }

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import { z } from "zod";
+import { once } from "../../once";
 import type { Feature } from "../feature";
 import { policyKind, type Refusal } from "../kind";
 import {
@@ -61,7 +62,7 @@ const securityHeadersSchema = z.strictObject({
 export type SecurityHeadersConfig = z.output<typeof securityHeadersSchema>;
 
 /** The headers that a configuration of `securityHeaders` stands for. */
-export function securityHeaderLines(config: SecurityHeadersConfig): Record<string, string> {
+export const securityHeaderLines = once((config: SecurityHeadersConfig): Readonly<Record<string, string>> => {
   const { hsts } = config;
   const lines: Record<string, string | null> = {
     "strict-transport-security":
@@ -73,7 +74,7 @@ export function securityHeaderLines(config: SecurityHeadersConfig): Record<strin
     "cross-origin-opener-policy": config.crossOriginOpenerPolicy,
   };
   return Object.fromEntries(Object.entries(lines).filter((line): line is [string, string] => line[1] !== null));
-}
+});
 
 /** Strict-Transport-Security is a word of https alone (RFC 6797 section 7.2). */
 export const HTTPS_ONLY = "strict-transport-security";
