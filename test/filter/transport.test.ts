@@ -1,13 +1,9 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { PassThrough } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Departure } from "../lib/filter/departure";
-import { IncomingBody } from "../lib/filter/incoming";
-import { Connections } from "../lib/filter/upstream/connections";
-import { HttpTransport } from "../lib/filter/upstream/transport";
-import type { Exchange } from "../lib/policy";
-import type { NoAnswer } from "../lib/policy/no-answer";
+import { Connections } from "../../lib/filter/upstream/connections";
+import type { NoAnswer } from "../../lib/policy/no-answer";
+import { send } from "./upstream-stand";
 
 /** How long a service has for its first byte: from when it has the request, not from when the client began to send it. */
 
@@ -29,33 +25,12 @@ const FIRST_BYTE_MS = 300;
 
 /** Sends five bytes, so far apart, and gives the status; or why there is none. */
 async function sent(apartMs: number, length: boolean): Promise<number | string> {
-  const message = Object.assign(new PassThrough(), {
-    headers: length ? { "content-length": "5" } : { "transfer-encoding": "chunked" },
-    setTimeout: () => undefined,
+  const { port } = service.address() as AddressInfo;
+  const { message, answer } = send(connections, port, {
+    body: length ? { length: 5 } : "chunked",
+    firstByteMs: FIRST_BYTE_MS,
   });
-  const exchange = {
-    request: {
-      scheme: "https",
-      host: "s.test",
-      client: "203.0.113.7",
-      method: "POST",
-      headers: [["Host", "s.test"], ...(length ? [["Content-Length", "5"]] : [])],
-    },
-    upstream: { set: new Map(), remove: new Set(), target: "/" },
-    call: { tries: 1, idleMs: 60_000 },
-  } as unknown as Exchange;
-  const transport = new HttpTransport({
-    exchange,
-    tls: {},
-    addresses: { s: `127.0.0.1:${String((service.address() as AddressInfo).port)}` },
-    ofHost: { identityHeaders: [], passedHeaders: [] },
-    body: new IncomingBody(message as never),
-    connections,
-    client: new Departure(),
-    headBytes: 32_768,
-    websocket: false,
-  });
-  const answer = transport.send("s", FIRST_BYTE_MS, Infinity).then(
+  const outcome = answer.then(
     ({ status }) => status,
     (error: unknown) => (error as NoAnswer).kind,
   );
@@ -64,7 +39,7 @@ async function sent(apartMs: number, length: boolean): Promise<number | string> 
     message.write("x");
   }
   message.end();
-  return answer;
+  return outcome;
 }
 
 describe.each([
