@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { startPart, until, type Part } from "../../lib/conformance/parts/process";
-import { pythonPackages } from "./moto";
+import { pythonPackages } from "./python-packages";
 
 /** Traefik, from its wheel. */
 

@@ -26,6 +26,8 @@ export interface FilterStart {
   port?: number;
   isGateway?: boolean;
   env?: NodeJS.ProcessEnv;
+  /** A bundle of another version's. */
+  program?: string;
 }
 
 /** The filter service as a release runs it, ready to decide: it has its keys, and its store. */
@@ -46,6 +48,6 @@ export async function startFilterServer(servers: Servers, options: FilterStart):
     if ((await ask(admin, "/actuator/readiness")).status !== 200) return false;
     return (await ask(admin, "/metrics")).text.includes("gateway_store_up 1");
   };
-  const command = [process.execPath, await bundle("bin/filter.ts"), plan] as const;
+  const command = [process.execPath, options.program ?? (await bundle("bin/filter.ts")), plan] as const;
   return servers.start(options.name, options.core, [...command], { port, env, ready });
 }

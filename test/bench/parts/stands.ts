@@ -8,6 +8,7 @@ import { envoyGateway } from "./envoy-gateway";
 import { startFilterServer } from "./filter-server";
 import { guardedConf, proxyConf, upstreamConf } from "./nginx-confs";
 import { startNodeGateway } from "./node-gateway";
+import type { Addresses } from "../../../lib/conformance/system";
 import type { Server } from "./servers";
 import type { Stage } from "./stage";
 
@@ -22,7 +23,7 @@ export interface Stand {
   door?: Server;
 }
 
-async function nginx(
+export async function nginxServer(
   { servers, programs }: Stage,
   name: string,
   core: number,
@@ -39,57 +40,48 @@ async function nginx(
   return servers.start(name, core, [programs.nginx, "-p", prefix, "-c", file, "-g", global], { port });
 }
 
-/** The generated file; only TLS is taken off, which the others do not speak here, and one worker left for one core. */
-async function generated(
-  stage: Stage,
-  upstream: number,
-): Promise<{ files: ReturnType<typeof benchFiles>; at: number; door: number; through: number; reports: number }> {
-  const [http = 0, https = 0, door = 0, through = 0, reports = 0] = await freePorts(5);
-  const certificates = path.join(stage.directory, "tls");
-  mkdirSync(certificates, { recursive: true });
-  const pems = await generate([{ name: "commonName", value: "api.bench.test" }], { keyType: "ec", curve: "P-256" });
-  writeFileSync(path.join(certificates, "tls.crt"), pems.cert);
-  writeFileSync(path.join(certificates, "tls.key"), pems.private);
-  const { valkey, keyServer } = stage;
-  const services = new Map([["orders", upstream]]);
-  const at = {
-    http,
-    https,
-    filter: door,
-    through,
-    reports,
-    certificates,
-    services,
-    redis: valkey.url,
-    keyServer: keyServer.port,
-  };
-  return { files: benchFiles("nginx", at), at: https, door, through, reports };
+/** Whose configuration and filter are started, and how the stand is called. */
+interface Made {
+  name: string;
+  files: (target: "nginx", at: Addresses) => { path: string; content: string }[];
+  /** The filter's, where it is not this version's. */
+  program?: string;
 }
 
 const withoutTls = (conf: string): string =>
   conf.replaceAll(/(listen [^;]*) ssl( [^;]*)?;/g, "$1$2;").replace("worker_processes auto;", "worker_processes 1;");
 
+/** nginx with a generated configuration and the filter that it asks; only TLS is taken off, which the others do not speak here, and one worker left for one core. */
+export async function startGenerated(stage: Stage, upstream: number, made: Made): Promise<Required<Stand>> {
+  const [http = 0, https = 0, filter = 0, through = 0, reports = 0] = await freePorts(5);
+  const certificates = path.join(stage.directory, "tls");
+  mkdirSync(certificates, { recursive: true });
+  const pems = await generate([{ name: "commonName", value: "api.bench.test" }], { keyType: "ec", curve: "P-256" });
+  writeFileSync(path.join(certificates, "tls.crt"), pems.cert);
+  writeFileSync(path.join(certificates, "tls.key"), pems.private);
+  const { servers, valkey, keyServer } = stage;
+  const services = new Map([["orders", upstream]]);
+  const parts = { certificates, services, redis: valkey.url, keyServer: keyServer.port };
+  const files = made.files("nginx", { http, https, filter, through, reports, ...parts });
+  const door = await startFilterServer(servers, {
+    name: `filter of ${made.name}`,
+    core: CORES.helpers,
+    plan: contentOf(files, "filter.json"),
+    valkey,
+    port: filter,
+    env: { THROUGH_PORT: String(through), REPORT_PORT: String(reports) },
+    ...(made.program !== undefined && { program: made.program }),
+  });
+  const conf = withoutTls(contentOf(files, "nginx.conf"));
+  const folder = made.name.replaceAll(/\W+/g, "-");
+  return { name: made.name, proxy: await nginxServer(stage, folder, CORES.server, https, conf), door };
+}
+
 /** nginx with the generated configuration alone, before its upstream and the filter. */
 export async function makeGenerated(stage: Stage): Promise<{ stand: Required<Stand>; upstream: Server }> {
   const [service = 0] = await freePorts(1);
-  const upstream = await nginx(stage, "upstream", CORES.helpers, service, upstreamConf(service));
-  const made = await generated(stage, service);
-  const plan = contentOf(made.files, "filter.json");
-  const { servers, valkey } = stage;
-  const env = { THROUGH_PORT: String(made.through), REPORT_PORT: String(made.reports) };
-  const door = await startFilterServer(servers, {
-    name: "filter",
-    core: CORES.helpers,
-    plan,
-    valkey,
-    port: made.door,
-    env,
-  });
-  const conf = withoutTls(contentOf(made.files, "nginx.conf"));
-  return {
-    stand: { name: GENERATED, proxy: await nginx(stage, "nginx", CORES.server, made.at, conf), door },
-    upstream,
-  };
+  const upstream = await nginxServer(stage, "upstream", CORES.helpers, service, upstreamConf(service));
+  return { stand: await startGenerated(stage, service, { name: GENERATED, files: benchFiles }), upstream };
 }
 
 /** All stands before one upstream. The proxies have a core of their own; what they ask stands with the client. */
@@ -105,16 +97,28 @@ export async function makeStands(stage: Stage): Promise<{ stands: Stand[]; upstr
   const stands: Stand[] = [
     {
       name: "nginx alone",
-      proxy: await nginx(stage, "nginx-alone", CORES.server, bare, proxyConf({ listen: bare, upstream: service })),
+      proxy: await nginxServer(
+        stage,
+        "nginx-alone",
+        CORES.server,
+        bare,
+        proxyConf({ listen: bare, upstream: service }),
+      ),
     },
     {
       name: "nginx by hand + filter",
-      proxy: await nginx(stage, "nginx-by-hand", CORES.server, byHand, proxyConf({ listen: byHand, ...ports })),
+      proxy: await nginxServer(stage, "nginx-by-hand", CORES.server, byHand, proxyConf({ listen: byHand, ...ports })),
       door,
     },
     {
       name: GUARDED,
-      proxy: await nginx(stage, "nginx-guarded", CORES.server, guarded, guardedConf({ listen: guarded, ...ports })),
+      proxy: await nginxServer(
+        stage,
+        "nginx-guarded",
+        CORES.server,
+        guarded,
+        guardedConf({ listen: guarded, ...ports }),
+      ),
       door,
     },
     own,
