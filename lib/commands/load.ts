@@ -1,7 +1,7 @@
 import { load } from "js-yaml";
 import { diagnostic, hasErrors, type Diagnostic } from "../diagnostics";
 import type { GatewayModel } from "../model";
-import { workloads } from "../charts";
+import { kustomizations, workloads } from "../charts";
 import { dashboards, monitoring } from "../observability";
 import { nearest } from "../model/problems";
 import { compile, DIFFERENCES, type Compiled, type OutputFile } from "../targets";
@@ -99,6 +99,16 @@ export interface CompiledModel extends Compiled {
   model: GatewayModel;
 }
 
+/** All that is written of one environment; what is of all of them comes with the first. */
+function filesOf(model: GatewayModel, environment: string, compiled: Compiled): OutputFile[] {
+  const objects = [...compiled.files, ...workloads(model, compiled), ...monitoring(model, compiled)];
+  return [
+    ...objects,
+    ...kustomizations(model, compiled, objects),
+    ...(environment === model.environments[0] ? dashboards(model, compiled.gateway) : []),
+  ];
+}
+
 /** Compiles every environment of every model, for its own targets or for the one that is named. */
 export function compileAll(
   files: readonly string[],
@@ -121,14 +131,7 @@ export function compileAll(
       diagnostics.push(...result.diagnostics.map((d) => ({ ...d, source: d.source ?? { file } })));
       if (!result.value) continue;
       result.value.usedDifferences.forEach((d) => used.add(d));
-      const files = plansOnly
-        ? []
-        : [
-            ...result.value.files,
-            ...workloads(model, result.value),
-            ...monitoring(model, result.value),
-            ...(environment === model.environments[0] ? dashboards(model, result.value.gateway) : []),
-          ];
+      const files = plansOnly ? [] : filesOf(model, environment, result.value);
       diagnostics.push(...largeObjects(model.name, files).map((d) => ({ ...d, source: { file } })));
       compiled.push({ ...result.value, files, file, model });
     }

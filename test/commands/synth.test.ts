@@ -173,7 +173,7 @@ test("a plan that is large is packed, and unpacked it is the plan", async () => 
   const { diagnostics } = JSON.parse(ran.out) as { diagnostics: Diagnostic[] };
   expectDiagnostics(diagnostics, [{ code: "plan/object-large", at: "shop/targets" }]);
   const folder = path.join(out, "kubernetes/shop/production");
-  const objects = loadAll(readFileSync(path.join(folder, "node-gateway.yaml"), "utf8"));
+  const objects = loadAll(readFileSync(path.join(folder, "node-gateway/gateway.yaml"), "utf8"));
   const map = objects.find((o) => (o as { kind: string }).kind === "ConfigMap") as {
     binaryData: Record<string, string>;
   };

@@ -173,7 +173,7 @@ async function main(): Promise<number> {
     tally.note("a consumer's strict types", failure(await speak("npx", ["tsc", "-p", home], { cwd: ROOT })));
     const ran = await speak(process.execPath, [path.join(home, "built/consumer.js")], { cwd: home });
     const right =
-      ran.stdout.includes('"Deployment"') && ran.stdout.includes("kubernetes/own/production/node-gateway.yaml");
+      ran.stdout.includes('"Deployment"') && ran.stdout.includes("kubernetes/own/production/node-gateway/gateway.yaml");
     tally.note("a consumer's program", right ? [] : [...failure(ran), ran.stdout.slice(0, 200)]);
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -27,7 +27,7 @@ function objectsOf(environment: Partial<Environment>): Manifest[] {
   );
   const compiled = compile(model, "production").value;
   if (!compiled) throw new Error("The model does not compile.");
-  const file = workloads(model, compiled).find(({ path }) => path === "kubernetes/shop/production/aws.yaml");
+  const file = workloads(model, compiled).find(({ path }) => path === "kubernetes/shop/production/aws/aws.yaml");
   return loadAll(file?.content ?? "") as Manifest[];
 }
 

@@ -99,7 +99,7 @@ test.each([...models.keys()])("%s: aws.yaml names what the templates make", (sys
   );
   const named = (type: string): unknown[] =>
     resources.filter(({ Type }) => Type === type).map(({ Properties }) => Properties?.["Name"]);
-  const file = readFileSync(`kubernetes/${system}/production/aws.yaml`, "utf8");
+  const file = readFileSync(`kubernetes/${system}/production/aws/aws.yaml`, "utf8");
   const objects = loadAll(file) as { kind: string; spec: Spec }[];
   const of = (kind: string): Spec[] => objects.filter((object) => object.kind === kind).map(({ spec }) => spec);
   const asked = of("ExternalSecret").flatMap(({ data = [] }) => data.map(({ remoteRef }) => remoteRef.key));

@@ -45,7 +45,7 @@ const manifests = (files: ReadonlyMap<string, string>, ending: string): Manifest
 
 test("the filter has the secrets of those that it calls", () => {
   const files = filesOf(model({ ...TLS, ca: "billing-ca" }));
-  for (const ending of ["filter-istio.yaml", "node-gateway.yaml"]) {
+  for (const ending of ["istio/filter.yaml", "node-gateway/gateway.yaml"]) {
     const deployment = manifests(files, ending).find(({ kind }) => kind === "Deployment");
     const text = JSON.stringify(deployment);
     for (const secret of ["billing-ca", TLS.clientCertificate]) {
