@@ -1,15 +1,17 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { diagnostic, hasErrors, type Diagnostic, type DiagnosticCode } from "../diagnostics";
 import { importIngresses } from "../import/ingress";
-import { modelOf, modelText } from "../import/model-text";
+import type { Imported } from "../import/imported";
+import { INGRESS_NGINX, modelOf, modelText, OPENAPI, type Origin } from "../import/model-text";
 import type { Note } from "../import/notes";
+import { openApiIn } from "../import/openapi";
 import { readObjects, UnreadableFile, type KubernetesObject } from "../import/objects";
 import { checkModel } from "../model";
 import { compile } from "../targets";
 import { report, UsageError, type Context } from "./context";
 
-/** Somebody's Ingresses as a model: `import`. */
+/** Somebody's Ingresses, or what somebody has described, as a model: `import`. */
 
 /** What has been read, and what says nothing of routes. */
 const SILENT = new Set([
@@ -68,21 +70,65 @@ function objectsIn(files: readonly string[]): KubernetesObject[] {
   }
 }
 
+/** What was read of some files, before it is a model. */
+interface Read {
+  imported: Imported;
+  origin: Origin;
+  /** Kinds of objects that say nothing of routes, as far as that is known. */
+  unread: string[];
+}
+
+function fromIngresses({ args, values }: Context): Read {
+  const objects = objectsIn(args);
+  const imported = importIngresses(objects, values.class ?? "nginx");
+  if (imported.hosts.size === 0 && imported.notes.length === 0)
+    throw new UsageError(`No Ingress and no OpenAPI was found in ${args.join(", ")}.`);
+  const unread = [...new Set(objects.map(({ kind }) => kind))].filter(
+    (kind) => !SILENT.has(kind) && !ROUTING.test(kind),
+  );
+  return {
+    imported: { ...imported, notes: [...imported.notes, ...strangers(objects)] },
+    origin: INGRESS_NGINX,
+    unread,
+  };
+}
+
+const ADDRESS = /^[a-z\d.-]+:\d+$/i;
+
+/** A description by OpenAPI; nothing where the files are none. */
+function fromOpenApi({ args, values }: Context): Read | undefined {
+  const described = args.flatMap((file) => {
+    const text = existsSync(file) ? readFileSync(file, "utf8") : "";
+    return openApiIn(file, text) ?? [];
+  });
+  const [one] = described;
+  if (!one) return undefined;
+  if (args.length > 1) throw new UsageError("A description by OpenAPI is read alone: name one file.");
+  if (!one.isRead) throw new UsageError(`${args[0] ?? ""}: OpenAPI 3.0 and 3.1 are read, not ${one.version}.`);
+  const [service, ...more] = values.service ?? [];
+  if (service === undefined || more.length > 0 || !ADDRESS.test(service))
+    throw new UsageError("Say where the service is that is described: --service HOST:PORT.");
+  const { host, issuer } = values;
+  const options = { service, ...(host !== undefined && { host }), ...(issuer !== undefined && { issuer }) };
+  const imported = one.read(options);
+  if (imported.hosts.size === 0 && imported.notes.length === 0)
+    throw new UsageError(`${args[0] ?? ""} names no host: --host NAME does.`);
+  return { imported, origin: OPENAPI, unread: [] };
+}
+
 /** `import` on the command line. Nothing is written while something is not taken that nobody has accepted. */
 export function importCommand(context: Context): number {
   const { args, values, output } = context;
   if (args.length === 0)
-    throw new UsageError("Name the files that hold your Ingresses, and their Services where ports have names.");
-  const objects = objectsIn(args);
-  const imported = importIngresses(objects, values.class ?? "nginx");
-  if (imported.hosts.size === 0 && imported.notes.length === 0)
-    throw new UsageError(`No Ingress was found in ${args.join(", ")}.`);
+    throw new UsageError(
+      "Name the files that hold your Ingresses, and their Services where ports have names; or a description by OpenAPI.",
+    );
+  const { imported, origin, unread } = fromOpenApi(context) ?? fromIngresses(context);
   const name = values.name ?? "imported";
   const accepted = new Set((values.accept ?? []).flatMap((names) => names.split(",")));
-  const notes = [...imported.notes, ...strangers(objects)];
-  const diagnostics = notes.map((note) => diagnosticOf(note, accepted));
+  const diagnostics = imported.notes.map((note) => diagnosticOf(note, accepted));
   const file = values.out ?? path.join("policies", `${name}.yaml`);
-  const model = modelOf(name, values.target ?? ["nginx"], imported);
+  const model = modelOf(name, values.target ?? ["nginx"], origin, imported);
   if (imported.routes.length > 0) {
     const checked = checkModel({ file, value: model, locate: () => ({ file }) });
     diagnostics.push(...checked.diagnostics);
@@ -93,17 +139,9 @@ export function importCommand(context: Context): number {
   if (code !== 0) return code;
   if (existsSync(file)) throw new UsageError(`There is a ${file} already: name another with --out.`);
   mkdirSync(path.dirname(file), { recursive: true });
-  writeFileSync(
-    file,
-    modelText(
-      model,
-      imported.routes.map(({ comment }) => comment),
-    ),
-  );
-  const silent = [...new Set(objects.map(({ kind }) => kind))].filter(
-    (kind) => !SILENT.has(kind) && !ROUTING.test(kind),
-  );
-  if (silent.length > 0) output.err(`not looked at: ${silent.join(", ")}\n`);
+  const comments = imported.routes.map(({ comment }) => comment);
+  writeFileSync(file, modelText(model, origin, comments));
+  if (unread.length > 0) output.err(`not looked at: ${unread.join(", ")}\n`);
   if (!values.json)
     output.out(
       `${file}: ${String(imported.hosts.size)} hosts, ${String(imported.services.size)} services, ${String(imported.routes.length)} routes\n`,

@@ -17,7 +17,7 @@ import { formerSystems, writeFiles } from "./synth";
 const USAGE = `gatewright COMMAND [MODEL…] [options]
 
   init      writes a model, its cases and what runs them, where there is none yet
-  import    writes a model from Kubernetes Ingresses (ingress-nginx), and says what is not taken
+  import    writes a model from Kubernetes Ingresses (ingress-nginx) or OpenAPI, and says what is not taken
   check     checks models: every fault of form, then every fault of meaning
   plan      shows where each promise is kept: the enforcement matrix
   synth     writes the output of all models and targets
@@ -41,7 +41,7 @@ const USAGE = `gatewright COMMAND [MODEL…] [options]
   --host ADDRESS, --http, --https, --admin PORT, --redis URL   for serve
   --certificate FILE, --key FILE, --plain, --service NAME=HOST:PORT   for serve
   --name, --host, --issuer, --target, --yes   for init: the answers, or those by default
-  --name, --target, --class NAME, --accept NAME, --out FILE   for import
+  --name, --target, --class NAME, --accept NAME, --out FILE   for import; of OpenAPI --service HOST:PORT, --host, --issuer
   --cases DIR, --identities FILE, --target NAME, --name TEXT, --junit FILE, --watch   for test
   --against URL, --ignore HEADER, --rate N, --insecure, --all   for verify (and --cases, --name, --junit)
   --costs               for plan: what a request on each route costs beside the proxy itself

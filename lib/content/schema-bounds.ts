@@ -36,7 +36,8 @@ const isSchema = (value: unknown): value is Schema =>
 
 const atMost = (value: unknown, most: number): boolean => typeof value === "number" && value <= most;
 
-function faultsAt(schema: Schema, at: string): string[] {
+/** Bounds that are missing in a schema itself, not in those within it. */
+export function faultsAt(schema: Schema, at: string): string[] {
   const found: string[] = [];
   const { pattern, format, maxLength, uniqueItems, maxItems, patternProperties, propertyNames } = schema;
   const say = (keyword: string, what: string): number => found.push(`${at}/${keyword}: ${what}`);

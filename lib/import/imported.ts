@@ -7,13 +7,19 @@ import type { ImportedService } from "./services";
 export interface ImportedRoute {
   name: string;
   hosts: string[];
-  match: { exact?: string[]; prefix?: string[]; headers?: Record<string, string> };
+  match: {
+    exact?: string[];
+    template?: string[];
+    prefix?: string[];
+    methods?: string[];
+    headers?: Record<string, string>;
+  };
   service?: string;
   backends?: { service: string; weight: number }[];
   redirect?: Record<string, unknown>;
   respond?: { status: number };
   policies?: Policies;
-  /** Of the Ingress that it is from. */
+  /** What it is from. */
   comment: string;
 }
 
@@ -21,6 +27,8 @@ export interface Imported {
   hosts: Map<string, { certificate?: { secret: string }; policies?: Policies }>;
   services: ReadonlyMap<string, ImportedService>;
   routes: ImportedRoute[];
+  issuers?: Record<string, object>;
+  secrets?: Record<string, object>;
   notes: Note[];
 }
 
