@@ -3,7 +3,8 @@ import path from "node:path";
 import { diagnostic, hasErrors, type Diagnostic, type DiagnosticCode } from "../diagnostics";
 import { importIngresses } from "../import/ingress";
 import type { Imported } from "../import/imported";
-import { INGRESS_NGINX, modelOf, modelText, OPENAPI, type Origin } from "../import/model-text";
+import { importGatewayApi, isGatewayApi, isImportedRoute } from "../import/gateway-api";
+import { GATEWAY_API, INGRESS_NGINX, modelOf, modelText, OPENAPI, type Origin } from "../import/model-text";
 import type { Note } from "../import/notes";
 import { openApiIn } from "../import/openapi";
 import { readObjects, UnreadableFile, type KubernetesObject } from "../import/objects";
@@ -23,6 +24,9 @@ const SILENT = new Set([
   "ConfigMap",
   "Deployment",
   "StatefulSet",
+  "GatewayClass",
+  "ReferenceGrant",
+  "BackendTLSPolicy",
 ]);
 const ROUTING =
   /^(VirtualService|Gateway|HTTPRoute|GRPCRoute|TLSRoute|IngressRoute|RequestAuthentication|AuthorizationPolicy)$/;
@@ -57,7 +61,7 @@ function strangers(objects: readonly KubernetesObject[]): Note[] {
     .filter(({ kind }) => ROUTING.test(kind))
     .map(({ kind, namespace, name, source }) => ({
       ...{ level: "lost" as const, name: kind, at: `${namespace}/${name}`, source },
-      what: `a ${kind} is not read: Ingresses are`,
+      what: `a ${kind} is not read here: Ingresses are, or routes of the Gateway API`,
     }));
 }
 
@@ -78,17 +82,21 @@ interface Read {
   unread: string[];
 }
 
-function fromIngresses({ args, values }: Context): Read {
+function fromObjects({ args, values }: Context): Read {
   const objects = objectsIn(args);
-  const imported = importIngresses(objects, values.class ?? "nginx");
+  const hasRoutes = objects.some(isImportedRoute);
+  if (hasRoutes && objects.some(({ kind }) => kind === "Ingress"))
+    throw new UsageError("Ingresses and routes of the Gateway API are read apart: name files of one of them.");
+  const imported = hasRoutes ? importGatewayApi(objects) : importIngresses(objects, values.class ?? "nginx");
   if (imported.hosts.size === 0 && imported.notes.length === 0)
-    throw new UsageError(`No Ingress and no OpenAPI was found in ${args.join(", ")}.`);
+    throw new UsageError(`No Ingress, no route of the Gateway API and no OpenAPI was found in ${args.join(", ")}.`);
   const unread = [...new Set(objects.map(({ kind }) => kind))].filter(
     (kind) => !SILENT.has(kind) && !ROUTING.test(kind),
   );
+  const others = strangers(hasRoutes ? objects.filter((object) => !isGatewayApi(object)) : objects);
   return {
-    imported: { ...imported, notes: [...imported.notes, ...strangers(objects)] },
-    origin: INGRESS_NGINX,
+    imported: { ...imported, notes: [...imported.notes, ...others] },
+    origin: hasRoutes ? GATEWAY_API : INGRESS_NGINX,
     unread,
   };
 }
@@ -121,9 +129,9 @@ export function importCommand(context: Context): number {
   const { args, values, output } = context;
   if (args.length === 0)
     throw new UsageError(
-      "Name the files that hold your Ingresses, and their Services where ports have names; or a description by OpenAPI.",
+      "Name the files that hold your Ingresses, and their Services where ports have names; or your Gateways and their routes; or a description by OpenAPI.",
     );
-  const { imported, origin, unread } = fromOpenApi(context) ?? fromIngresses(context);
+  const { imported, origin, unread } = fromOpenApi(context) ?? fromObjects(context);
   const name = values.name ?? "imported";
   const accepted = new Set((values.accept ?? []).flatMap((names) => names.split(",")));
   const diagnostics = imported.notes.map((note) => diagnosticOf(note, accepted));

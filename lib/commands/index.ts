@@ -17,7 +17,7 @@ import { formerSystems, writeFiles } from "./synth";
 const USAGE = `gatewright COMMAND [MODEL…] [options]
 
   init      writes a model, its cases and what runs them, where there is none yet
-  import    writes a model from Kubernetes Ingresses (ingress-nginx) or OpenAPI, and says what is not taken
+  import    writes a model from Ingresses (ingress-nginx), Gateway API or OpenAPI, and says what is not taken
   check     checks models: every fault of form, then every fault of meaning
   plan      shows where each promise is kept: the enforcement matrix
   synth     writes the output of all models and targets

@@ -30,6 +30,16 @@ export const INGRESS_NGINX: Origin = {
  - The controller's ConfigMap was not read: its defaults are taken.`,
 };
 
+export const GATEWAY_API: Origin = {
+  policies: {},
+  head: `${WRITTEN} What implementations do otherwise, as a rule, on every route:
+ - WebSockets pass there; here where webSocket.allowed says so. Answers may take any time there, 15 s to their first byte here (timeouts).
+ - Every host has a floodGuard of 200 requests a second by address here.
+ - Here paths with //, ;, .. or %2F are 400, methods other than the usual seven 405, header names with _ or . are dropped.
+ - Here answers say X-Content-Type-Options and Referrer-Policy (securityHeaders), and errors are JSON (errorBody).
+ - Policies that an implementation attaches to these objects were not read: limits, tokens and CORS are yours to write.`,
+};
+
 export const OPENAPI: Origin = {
   policies: {},
   head: `${WRITTEN} What the description does not say, on every route:
