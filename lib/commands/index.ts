@@ -52,9 +52,23 @@ const USAGE = `gatewright COMMAND [MODEL…] [options]
 Exit: 0 ok, 1 errors found, 2 wrong use. With any error nothing is written.
 `;
 
+/** How long nobody wonders what a command does, in milliseconds. */
+const PATIENCE_MS = 2_000;
+
+/** Says on a terminal how far it is, where it takes longer. */
+function progress({ output }: Context): ((done: number, all: number) => void) | undefined {
+  if (!process.stderr.isTTY) return undefined;
+  let nextMs = performance.now() + PATIENCE_MS;
+  return (done, all) => {
+    if (performance.now() < nextMs || done === all) return;
+    nextMs = performance.now() + PATIENCE_MS;
+    output.err(`${String(done)} of ${String(all)} environments are compiled\n`);
+  };
+}
+
 function check(context: Context): number {
   const files = modelFiles(context.args);
-  const { compiled, diagnostics } = compileAll(files);
+  const { compiled, diagnostics } = compileAll(files, { onCompiled: progress(context) });
   const code = report(context, diagnostics, { models: files });
   if (code === 0 && !context.values.json) {
     const systems = new Set(compiled.map((c) => c.model.name));
@@ -119,7 +133,7 @@ async function costs(): Promise<typeof Costs> {
 const SHOWN_FILES = 8;
 
 async function synth(context: Context): Promise<number> {
-  const { compiled: all, diagnostics } = compileAll(modelFiles(context.args));
+  const { compiled: all, diagnostics } = compileAll(modelFiles(context.args), { onCompiled: progress(context) });
   const compiled = hasErrors(diagnostics) ? [] : selected(all, context.values.system);
   const files = compiled.flatMap((c) => c.files);
   // The report is of all systems: a run on some of them leaves it as it is.

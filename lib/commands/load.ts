@@ -109,10 +109,17 @@ function filesOf(model: GatewayModel, environment: string, compiled: Compiled): 
   ];
 }
 
+interface CompileOptions {
+  target?: string;
+  plansOnly?: boolean;
+  /** Told after each environment. */
+  onCompiled?: ((done: number, all: number) => void) | undefined;
+}
+
 /** Compiles every environment of every model, for its own targets or for the one that is named. */
 export function compileAll(
   files: readonly string[],
-  { target, plansOnly = false }: { target?: string; plansOnly?: boolean } = {},
+  { target, plansOnly = false, onCompiled }: CompileOptions = {},
 ): { compiled: CompiledModel[]; diagnostics: Diagnostic[] } {
   const { models, diagnostics } = loadModels(files);
   const compiled: CompiledModel[] = [];
@@ -122,12 +129,15 @@ export function compileAll(
     const why = `${other.file} is called "${model.name}" too: what one writes the other would write over.`;
     diagnostics.push(diagnostic("model/duplicate-name", model.name, why, "Give one of them another name.", { file }));
   }
+  let done = 0;
+  const all = models.reduce((sum, { model }) => sum + model.environments.length, 0);
   for (const { file, model: loaded } of models) {
     const model = target === undefined ? loaded : { ...loaded, targets: [target], accept: [] };
     const used = new Set<string>();
     const before = diagnostics.length;
     for (const environment of model.environments) {
       const result = compile(model, environment, plansOnly ? "plans" : "all");
+      onCompiled?.(++done, all);
       diagnostics.push(...result.diagnostics.map((d) => ({ ...d, source: d.source ?? { file } })));
       if (!result.value) continue;
       result.value.usedDifferences.forEach((d) => used.add(d));
