@@ -1,15 +1,21 @@
-/** Whether a client is still there, and who wants to know when it is not: one at a time. */
+/** Whether a client is still there, and who wants to know when it is not. */
 export class Departure {
   #hasLeft = false;
-  onLeave: (() => void) | undefined;
+  readonly #listeners = new Set<() => void>();
 
   get hasLeft(): boolean {
     return this.#hasLeft;
   }
 
+  /** Gives what takes the listener away again. */
+  onLeave(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
   leave(): void {
     if (this.#hasLeft) return;
     this.#hasLeft = true;
-    this.onLeave?.();
+    for (const listener of [...this.#listeners]) listener();
   }
 }

@@ -112,7 +112,9 @@ export class PassingBody {
     message.once("end", () => {
       const whole = this.#sink;
       this.#sink = undefined;
-      whole?.onWhole();
+      // What follows on the connection would be taken for the rest.
+      if (this.length !== undefined && this.#bytes !== this.length) whole?.onBroken(new ClientGone());
+      else whole?.onWhole();
     });
     message.once("error", gone).once("close", gone);
   }
@@ -215,7 +217,8 @@ export class IncomingBody implements RequestBody {
         // Every message closes, most of them after their end.
         if (!message.readableEnded) reject(new ClientGone());
       };
-      if (message.destroyed) gone();
+      // Nothing of it comes any more, whoever has read it.
+      if (message.destroyed || message.readableEnded) reject(new ClientGone());
       message.once("close", gone);
       this.#onStall = () => {
         reject(new BodyRefused(STALLED));

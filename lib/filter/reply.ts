@@ -36,6 +36,11 @@ const WITHOUT_BODY = new Set([204, 304]);
 /** Writes an answer; resolves when all of it is with the client, or when it has broken off. */
 export function write(message: IncomingMessage, response: ServerResponse, reply: Reply): Promise<Ended> {
   const { status, headers, body, trailers } = reply;
+  // It has broken before anybody could read it.
+  if (!Buffer.isBuffer(body) && body.destroyed) {
+    response.destroy();
+    return Promise.resolve("answer-broken");
+  }
   if (response.destroyed) {
     if (!Buffer.isBuffer(body)) body.destroy();
     return Promise.resolve("client-gone");
@@ -124,6 +129,10 @@ export function writeRaw(socket: Socket, { status, headers, body }: Reply): void
   if (Buffer.isBuffer(body)) {
     socket.write(headText(status, [...lines, ["content-length", String(body.length)], ["connection", "close"]]));
     socket.end(body);
+    return;
+  }
+  if (body.destroyed) {
+    socket.destroy();
     return;
   }
   socket.write(headText(status, [...lines, ["connection", "close"]]));

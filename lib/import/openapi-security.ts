@@ -50,9 +50,12 @@ export class SecurityImport {
 
   /** Security requirements: one of them is enough. */
   access(security: unknown, at: Where): Access {
-    const requirements = Array.isArray(security) ? security.filter(isObject) : [];
-    if (requirements.length === 0) return { policies: {}, isClosed: false };
+    if (security === undefined || (Array.isArray(security) && security.length === 0))
+      return { policies: {}, isClosed: false };
     try {
+      const requirements = Array.isArray(security) ? (security as unknown[]).filter(isObject) : [];
+      if (requirements.length === 0 || requirements.length !== (security as unknown[]).length)
+        throw new NotTaken("security", "it is no list of requirements, each of them a mapping");
       const named = requirements.filter((one) => Object.keys(one).length > 0);
       const needed = named.map((one) => this.#needed(one));
       return { policies: this.#policies(needed, named.length < requirements.length, at), isClosed: false };
@@ -77,6 +80,8 @@ export class SecurityImport {
         needed.issuers.push(url);
         needed.scopes.push(...(Array.isArray(scopes) ? (scopes as string[]) : []));
       } else if (type === "apiKey" && place === "header") {
+        if (Array.isArray(scopes) && scopes.length > 0)
+          throw new NotTaken(name, `"${name}" is a key, whose roles nobody tells`);
         needed.kinds.add("apiKey");
         needed.headers.push(String(scheme["name"]).toLowerCase());
       } else {
@@ -84,6 +89,8 @@ export class SecurityImport {
         throw new NotTaken(name, `"${name}" is ${type ?? "not described"}${how}, which is not taken`);
       }
     }
+    if (new Set(needed.issuers).size > 1)
+      throw new NotTaken("security", "tokens of two issuers at once are not taken");
     return needed;
   }
 
@@ -96,6 +103,9 @@ export class SecurityImport {
     const [header, ...others] = new Set(alternatives.flatMap(({ headers }) => headers));
     if (others.length > 0) throw new NotTaken("security", "keys in several headers are not taken");
     if (header !== undefined && optional) throw new NotTaken("security", "a key that need not be there is not taken");
+    const ofOne = new Set(alternatives.flatMap((one) => one.issuers)).size <= 1;
+    if (!ofOne && alternatives.some(({ scopes }) => scopes.length > 0))
+      throw new NotTaken("security", "scopes that differ by issuer are not taken: a route's hold for all of its issuers");
     const scoped = alternatives.filter(({ scopes }) => scopes.length > 0);
     // An alternative without scopes makes the others needless.
     const asksScopes = scoped.length === alternatives.length && !optional;

@@ -86,6 +86,7 @@ const MALFORMED: Readonly<Record<string, string>> = {
   "a zero byte": head("X-A: b\0", "Content-Length: 0"),
   "another protocol": "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n",
   "another version": "HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+  "a status that is none": "HTTP/1.1 600 OK\r\nContent-Length: 0\r\n\r\n",
   "a status of two digits": "HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n",
   "no status": "200 OK\r\nContent-Length: 0\r\n\r\n",
   "space before it": ` ${head("Content-Length: 0")}`,

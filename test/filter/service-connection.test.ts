@@ -1,5 +1,7 @@
 import net, { type AddressInfo, type Server, type Socket } from "node:net";
 import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
+import type { Readable } from "node:stream";
+import { ClientGone } from "../../lib/filter/incoming";
 import { Connections } from "../../lib/filter/upstream/connections";
 import type { NoAnswer } from "../../lib/policy/no-answer";
 import { send, textOf, type Sent } from "./upstream-stand";
@@ -199,6 +201,46 @@ test("a client that leaves ends the call, and nobody else's", async () => {
   await expect(second.answer).rejects.toThrow();
   await sleep(20);
   expect(sockets[0]?.destroyed).toBe(true);
+});
+
+test("a body that was handed over whole and is not read goes before nobody's request", async () => {
+  const port = await service((socket, text, connection) => {
+    socket.write(OK);
+    if (connection === 0 && text.includes("PUT")) socket.pause();
+  });
+  const large = send(connections, port, { method: "PUT", body: { length: 8_000_000 }, read: true });
+  large.message.end(Buffer.alloc(8_000_000));
+  expect(await outcome(large)).toBe("200 ok");
+  await turn();
+  expect(await outcome(send(connections, port))).toBe("200 ok");
+  expect(brought).toHaveLength(2);
+});
+
+test("an answer that breaks before anybody reads it harms nobody, and is broken for who reads it then", async () => {
+  const port = await service((socket) => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok"));
+  const { body } = await send(connections, port).answer;
+  await sleep(50);
+  expect((body as Readable).destroyed).toBe(true);
+});
+
+test("a client that leaves ends the try that is under way, whatever becomes of the one before", async () => {
+  let asked = 0;
+  const port = await service((socket) => {
+    if (asked++ > 0) return;
+    socket.write("HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbu");
+    setTimeout(() => socket.write("sy"), 50);
+  });
+  const first = send(connections, port);
+  first.transport.discard(await first.answer);
+  const second = first.transport.send("s", 5_000, Infinity);
+  await sleep(150);
+  first.client.leave();
+  await expect(second).rejects.toBeInstanceOf(ClientGone);
+});
+
+test("lines that end by LF alone are no answer at once", async () => {
+  const port = await service((socket) => socket.write("HTTP/1.1 200 OK\nContent-Length: 2\n\nok"));
+  expect(await outcome(send(connections, port))).toBe("reset");
 });
 
 test("a large answer waits for its reader", async () => {

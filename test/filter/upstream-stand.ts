@@ -11,9 +11,12 @@ export interface Sent {
   message: PassThrough;
   client: Departure;
   answer: Promise<UpgradedAnswer>;
+  transport: HttpTransport;
 }
 
 interface What {
+  /** The body is had whole before it is sent. */
+  read?: boolean;
   method?: string;
   /** Its body is told by a length, or comes in chunks; without it there is none. */
   body?: { length: number } | "chunked";
@@ -42,18 +45,20 @@ export function send(connections: Connections, port: number, what: What = {}): S
     call: { tries: 1, idleMs },
   } as unknown as Exchange;
   const client = new Departure();
+  const incoming = new IncomingBody(message as never);
   const transport = new HttpTransport({
     exchange,
     tls: {},
     addresses: { s: `127.0.0.1:${String(port)}` },
     ofHost: { identityHeaders: [], passedHeaders: [] },
-    body: new IncomingBody(message as never),
+    body: incoming,
     connections,
     client,
     headBytes: 32_768,
     websocket: false,
   });
-  return { message, client, answer: transport.send("s", firstByteMs, untilMs) };
+  const held = what.read ? incoming.read(Infinity) : Promise.resolve();
+  return { message, client, transport, answer: held.then(() => transport.send("s", firstByteMs, untilMs)) };
 }
 
 /** The whole body of an answer. */

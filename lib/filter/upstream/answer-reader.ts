@@ -35,10 +35,11 @@ export interface Question {
 
 export class Malformed extends Error {}
 
-const STATUS_LINE = /HTTP\/1\.([01]) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?\r\n/y;
+const STATUS_LINE = /HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?\r\n/y;
 /** One field line (section 5): no folding, no space before the colon, no control characters. */
 const FIELD_LINE = /([!#$%&'*+.^_`|~\dA-Za-z-]+):([\t\x20-\x7e\x80-\xff]*)\r\n/y;
 const CHUNK_SIZE = /^([\dA-Fa-f]{1,12})(?:[\t ]*;[\t\x20-\x7e\x80-\xff]*)?$/;
+const BARE_LF = /(?:^|[^\r])\n/;
 const DIGITS = /^\d{1,15}$/;
 
 /** Longest line that says how large a chunk is, with its extensions. */
@@ -186,7 +187,11 @@ export class AnswerReader {
   #head(bytes: Buffer): Buffer | undefined {
     const { method, headBytes, upgrades } = this.#question as Question;
     const end = this.#upTo("\r\n\r\n", bytes, headBytes);
-    if (end === undefined) return undefined;
+    if (end === undefined) {
+      // Without the right line ends there will be no end.
+      if (BARE_LF.test(bytes.toString("latin1"))) throw new Malformed("a line ends by LF alone");
+      return undefined;
+    }
     const text = bytes.toString("latin1", 0, end + 2);
     STATUS_LINE.lastIndex = 0;
     const line = STATUS_LINE.exec(text);

@@ -5,6 +5,9 @@ import { AnswerReader, type AnswerHead, type AnswerSink, type Question } from ".
 /** How long a service may go on reading a request that it has answered. */
 const LINGER_MS = 10_000;
 
+/** After so long without a word it is asked whether the other side is still there (`SO_KEEPALIVE`). */
+const ALIVE_MS = 1_000;
+
 /** A body of at most this many bytes is sent in one piece with its head. */
 const ONE_PIECE_BYTES = 16 * 1024;
 
@@ -41,7 +44,13 @@ export class ServiceConnection implements AnswerSink {
         this.#read(bytes);
       },
     ],
-    ["drain", () => this.#caller?.onDrain()],
+    [
+      "drain",
+      () => {
+        this.#caller?.onDrain();
+        if (this.#reader.idle && this.#sent) this.#end();
+      },
+    ],
     ["timeout", () => this.#caller?.onPause()],
     [
       "end",
@@ -76,6 +85,8 @@ export class ServiceConnection implements AnswerSink {
     socket.setNoDelay(true);
     socket.once(secure ? "secureConnect" : "connect", () => {
       this.#isConnected = true;
+      // A pod that vanished says nothing: nobody else would find out before the next request.
+      socket.setKeepAlive(true, ALIVE_MS);
       this.#caller?.onConnect();
     });
     for (const [event, listener] of this.#listeners) socket.on(event, listener);
@@ -119,12 +130,14 @@ export class ServiceConnection implements AnswerSink {
     return goesOn;
   }
 
-  /** The request is whole. */
+  /** The request is whole; `then` when the system has it. */
   finish(chunked: boolean, then: () => void): void {
     if (this.#over) return;
-    this.#sent = true;
-    this.socket.write(chunked ? "0\r\n\r\n" : "", "latin1", then);
-    if (this.#reader.idle) this.#end();
+    this.socket.write(chunked ? "0\r\n\r\n" : "", "latin1", () => {
+      this.#sent = true;
+      then();
+      if (this.#reader.idle) this.#end();
+    });
   }
 
   /** The caller is told when nothing has moved for so long. */
@@ -170,7 +183,8 @@ export class ServiceConnection implements AnswerSink {
 
   onEnd(trailers: HeaderLine[]): void {
     this.#caller?.onEnd(trailers);
-    if (this.#sent) {
+    // A body that was handed over whole may wait in the socket: nothing of it may stand before the next request.
+    if (this.#sent && this.socket.writableLength === 0) {
       this.#end();
       return;
     }
@@ -212,7 +226,7 @@ export class ServiceConnection implements AnswerSink {
   }
 
   #end(): void {
-    if (this.#over) return;
+    if (this.#over || !this.#caller) return;
     this.#caller = undefined;
     if (this.#last || !this.socket.writable) {
       this.destroy();

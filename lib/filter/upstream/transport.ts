@@ -84,8 +84,9 @@ function requestHead({ exchange, ofHost, websocket }: Call, content: Buffer | Pa
       saysLength = true;
       continue;
     }
-    if (NO_VALUE.test(value)) throw new Error(`The header ${name} cannot be sent.`);
-    head += `${name}: ${value}\r\n`;
+    const line = `${name}: ${value}`;
+    if (NO_VALUE.test(line)) throw new Error(`The header ${name} cannot be sent.`);
+    head += `${line}\r\n`;
   }
   head += websocket ? "Connection: Upgrade\r\nUpgrade: websocket\r\n" : "Connection: keep-alive\r\n";
   if (content?.length !== undefined) head += `Content-Length: ${String(content.length)}\r\n`;
@@ -103,6 +104,8 @@ const ofAnswer = ([name]: HeaderLine): boolean => {
 class Attempt implements Caller, BodySink {
   #resolve!: () => void;
   #reject!: (error: Error) => void;
+  /** It is all the same now whether the client leaves. */
+  #stay = (): void => undefined;
   #settled = false;
   #timer: NodeJS.Timeout | undefined;
   readonly #passing: PassingBody | undefined;
@@ -135,11 +138,11 @@ class Attempt implements Caller, BodySink {
     return new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
-      call.client.onLeave = () => {
+      this.#stay = call.client.onLeave(() => {
         this.#fail(new ClientGone());
         // An answer may have come before the body was read: whoever would send the rest of it is not there any more.
         connection.destroy();
-      };
+      });
       const question = { method: call.exchange.request.method, headBytes: call.headBytes, upgrades: call.websocket };
       const passing = this.#passing;
       // While its client sends, nobody waits for the service yet.
@@ -233,7 +236,7 @@ class Attempt implements Caller, BodySink {
 
   onUpgrade(socket: Socket, head: Buffer): void {
     this.#upgraded = { socket, head };
-    this.call.client.onLeave = () => socket.destroy();
+    this.call.client.onLeave(() => socket.destroy());
     this.#resolve();
   }
 
@@ -246,7 +249,7 @@ class Attempt implements Caller, BodySink {
     this.#trailers = trailers;
     this.#whole = true;
     this.#body?.end();
-    if (this.#sent) this.call.client.onLeave = undefined;
+    if (this.#sent) this.#stay();
   }
 
   onPause(): void {
@@ -254,6 +257,7 @@ class Attempt implements Caller, BodySink {
   }
 
   onLost(): void {
+    this.#stay();
     this.#passing?.drop();
     const kind = this.connection.isConnected ? "reset" : "connect-failure";
     if (this.#settle()) this.#reject(new NoAnswer(kind));
@@ -269,7 +273,7 @@ class Attempt implements Caller, BodySink {
 
   onWhole(): void {
     this.#sent = true;
-    if (this.#whole) this.call.client.onLeave = undefined;
+    if (this.#whole) this.#stay();
     this.connection.finish(this.#passing?.length === undefined, () => {
       if (this.#settled) return;
       this.#endMs += Date.now() - this.#startMs;
@@ -293,6 +297,8 @@ class AnswerBody extends Readable {
     private readonly onOver: () => void,
   ) {
     super();
+    // It may break before anybody reads it, while a policy asks the store about something else.
+    this.on("error", () => undefined);
   }
 
   end(): void {

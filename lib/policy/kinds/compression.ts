@@ -3,6 +3,7 @@ import { brotliCompress, constants, createBrotliCompress, createGzip, gzip, type
 import { promisify } from "node:util";
 import { z } from "zod";
 import { headerValues, policyKind, type HeaderLine, type ServiceAnswer } from "../kind";
+import { NoAnswer } from "../no-answer";
 import { size } from "../values";
 
 /** What the gateway says itself is smaller, and is not compressed; a fallback may be larger. */
@@ -49,7 +50,9 @@ const valueOf = (headers: readonly HeaderLine[], name: string): string =>
 function isCompressible({ status, headers, body }: ServiceAnswer, types: readonly string[], above: number): boolean {
   const type = valueOf(headers, "content-type").split(";")[0]?.trim() ?? "";
   const declared = valueOf(headers, "content-length");
-  const length = Buffer.isBuffer(body) ? body.length : declared === "" ? Infinity : Number(declared);
+  // What is told to HEAD, whose answer has none, counts as well.
+  const known = Buffer.isBuffer(body) ? body.length : Infinity;
+  const length = declared === "" ? known : Number(declared);
   return (
     status >= 200 &&
     ![204, 205, 206, 304].includes(status) &&
@@ -116,6 +119,7 @@ export type CompressionConfig = z.output<(typeof compression)["schema"]>;
 /** A broken answer breaks its compressed form too, and a client that leaves is felt by the service. */
 function compressed(body: Readable, encoding: Encoding): Readable {
   const out = stream[encoding]() as unknown as Readable & NodeJS.ReadWriteStream;
+  if (body.destroyed) out.destroy(new NoAnswer("reset"));
   body.on("error", (error) => out.destroy(error));
   out.on("close", () => body.destroy());
   body.pipe(out);
