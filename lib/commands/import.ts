@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { diagnostic, hasErrors, type Diagnostic, type DiagnosticCode } from "../diagnostics";
 import { importIngresses } from "../import/ingress";
 import type { Imported } from "../import/imported";
-import { importGatewayApi, isGatewayApi, isImportedRoute } from "../import/gateway-api";
+import { importGatewayApi, isImportedRoute } from "../import/gateway-api";
+import { isGatewayApi } from "../import/gateway-api-listeners";
 import { GATEWAY_API, INGRESS_NGINX, modelOf, modelText, OPENAPI, type Origin } from "../import/model-text";
 import type { Note } from "../import/notes";
 import { openApiIn } from "../import/openapi";
@@ -106,7 +107,7 @@ const ADDRESS = /^[a-z\d.-]+:\d+$/i;
 /** A description by OpenAPI; nothing where the files are none. */
 function fromOpenApi({ args, values }: Context): Read | undefined {
   const described = args.flatMap((file) => {
-    const text = existsSync(file) ? readFileSync(file, "utf8") : "";
+    const text = statSync(file, { throwIfNoEntry: false })?.isFile() ? readFileSync(file, "utf8") : "";
     return openApiIn(file, text) ?? [];
   });
   const [one] = described;
@@ -145,6 +146,7 @@ export function importCommand(context: Context): number {
   }
   const code = report(context, diagnostics, { file, model });
   if (code !== 0) return code;
+  if (imported.routes.length === 0) throw new UsageError(`There is no route left to write to ${file}.`);
   if (existsSync(file)) throw new UsageError(`There is a ${file} already: name another with --out.`);
   mkdirSync(path.dirname(file), { recursive: true });
   const comments = imported.routes.map(({ comment }) => comment);

@@ -69,10 +69,16 @@ export interface RuleForm {
   isClosed: boolean;
 }
 
+const SETTABLE = /^(?!host$)[a-z\d-]+$/i;
+
 function modified({ set = [], add = [], remove = [] }: Modifier, name: string, say: Say): object {
   if (add.length > 0)
     say("changed", name, `${add.map((h) => h.name).join(", ")}: set in place of what is there, not added to it`);
-  const headers = Object.fromEntries([...add, ...set].map((h) => [h.name.toLowerCase(), h.value]));
+  const odd = [...add, ...set].filter((h) => !SETTABLE.test(h.name));
+  if (odd.length > 0) say("lost", name, `${odd.map((h) => h.name).join(", ")} cannot be set`);
+  const headers = Object.fromEntries(
+    [...add, ...set].filter((h) => SETTABLE.test(h.name)).map((h) => [h.name.toLowerCase(), h.value]),
+  );
   return {
     ...(Object.keys(headers).length > 0 && { set: headers }),
     ...(remove.length > 0 && { remove: remove.map((header) => header.toLowerCase()) }),
@@ -85,10 +91,15 @@ function redirected(redirect: NonNullable<RawFilter["requestRedirect"]>, say: Sa
     if (statusCode !== 301) say("changed", "RequestRedirect", `${String(statusCode)} to https is 301 here`);
     return { toHttps: true };
   }
-  const usual = scheme === undefined || port === undefined || port === (scheme === "https" ? 443 : 80);
-  if (!usual) say("lost", "RequestRedirect", `a redirect to port ${String(port)} is not taken`);
-  if (path?.type === "ReplacePrefixMatch")
-    say("lost", "RequestRedirect", "a redirect that keeps what is behind the prefix is not taken");
+  const lost = (what: string): Partial<RuleForm> => {
+    say("lost", "RequestRedirect", what);
+    return { isClosed: true };
+  };
+  const usual = scheme === "http" ? 80 : 443;
+  if ((port ?? usual) !== usual) return lost(`a redirect to port ${String(port)} is not taken`);
+  if (path?.type === "ReplacePrefixMatch") return lost("a redirect that keeps what is behind the prefix is not taken");
+  if (hostname === undefined && path?.replaceFullPath === undefined)
+    return lost("a redirect has another host or path here");
   if (scheme === undefined) say("changed", "RequestRedirect", "the client's scheme stayed; it is https here");
   return {
     redirect: {
@@ -127,7 +138,9 @@ const RETRIED = [502, 503, 504];
 function times({ timeouts, retry }: RawRule, say: Say): Record<string, unknown> {
   const total = timeOf(timeouts?.request);
   const each = timeOf(timeouts?.backendRequest);
-  const own = { ...(total !== undefined && { total }), ...(each !== undefined && !retry && { firstByte: each }) };
+  // What may take so long in all may take it to its first byte.
+  const first = each ?? total;
+  const own = { ...(total !== undefined && { total }), ...(first !== undefined && !retry && { firstByte: first }) };
   if (each !== undefined)
     say("changed", "backendRequest", "it was the time of the whole answer, and is that of its first byte");
   if (!retry) return Object.keys(own).length > 0 ? { timeouts: own } : {};
@@ -139,7 +152,7 @@ function times({ timeouts, retry }: RawRule, say: Say): Record<string, unknown> 
   const statuses = codes.filter((code) => RETRIED.includes(code)).map(String);
   return {
     ...(Object.keys(own).length > 0 && { timeouts: own }),
-    retries: { tries: Math.min(10, attempts + 1), statuses, ...(each !== undefined && { perTry: each }) },
+    retries: { tries: Math.min(10, attempts + 1), statuses, ...(first !== undefined && { perTry: first }) },
   };
 }
 

@@ -4,37 +4,55 @@ import { isPlainPath, trimmed } from "./paths";
 
 /** Which requests a rule takes, and what of them it changes on their way. */
 
-/** What a match takes; nothing where it cannot be said. */
-export function matchOf(
-  { path, headers = [], queryParams = [], method }: RawMatch,
-  say: Say,
-): ImportedRoute["match"] | undefined {
-  if (queryParams.length > 0) say("lost", "queryParams", "routes are not chosen by the query");
-  const regular = [path, typeof method === "object" ? method : undefined, ...headers].some(
-    (one) => one?.type === "RegularExpression",
-  );
-  if (regular) say("lost", "matches", "regular expressions are not taken");
-  if (queryParams.length > 0 || regular) return undefined;
+interface Taken {
+  match: ImportedRoute["match"];
+  /** It takes more than it did: nobody may be let in by it. */
+  isWider: boolean;
+}
+
+const HEADER_NAME = /^[a-z\d-]+$/i;
+
+/** The plain segments that a path begins with. */
+const plainPart = (path: string): string => /^(?:\/[A-Za-z\d_~-]+(?=\/|$))*/.exec(path)?.[0] ?? "";
+
+function pathOf({ path, method }: RawMatch, say: Say): { exact?: string[]; prefix?: string[]; isWider: boolean } {
+  const lost = (what: string, value: string): { prefix: string[]; isWider: true } => {
+    say(
+      "lost",
+      what === "path" ? "path" : "matches",
+      `"${value}": ${what === "path" ? "no path that every proxy reads alike" : what}`,
+    );
+    return { prefix: [plainPart(value) || "/"], isWider: true };
+  };
   const call = typeof method === "object" ? method : undefined;
-  const value =
-    call?.service === undefined
-      ? (path?.value ?? "/")
-      : `/${call.service}${call.method === undefined ? "" : `/${call.method}`}`;
-  if (call?.service === undefined && call?.method !== undefined) {
-    say("lost", "matches", "a method of any service is not taken");
-    return undefined;
-  }
-  if (!isPlainPath(value)) {
-    say("lost", "path", `"${value}" is no path that every proxy reads alike`);
-    return undefined;
-  }
-  const exact = path?.type === "Exact" || call?.method !== undefined;
+  const { type, value = "/" } = call
+    ? { type: call.type, value: `/${call.service ?? ""}${call.method === undefined ? "" : `/${call.method}`}` }
+    : (path ?? {});
+  if (type === "RegularExpression") return lost("regular expressions are not taken", value);
+  if (call?.service === undefined && call?.method !== undefined)
+    return lost("a method of any service is not taken", value);
+  if (!isPlainPath(value)) return lost("path", value);
+  const exact = call ? call.method !== undefined : type === "Exact";
+  return { ...(exact ? { exact: [value] } : { prefix: [trimmed(value)] }), isWider: false };
+}
+
+/** What a match takes, or a wider one where it cannot be said. */
+export function matchOf(raw: RawMatch, say: Say): Taken {
+  const { headers = [], queryParams = [], method } = raw;
+  const { isWider, ...path } = pathOf(raw, say);
+  if (queryParams.length > 0) say("lost", "queryParams", "routes are not chosen by the query");
+  const sayable = headers.filter(({ type, name }) => type !== "RegularExpression" && HEADER_NAME.test(name));
+  const others = headers.filter((header) => !sayable.includes(header)).map(({ name }) => name);
+  if (others.length > 0) say("lost", "matches", `routes are not chosen by ${others.join(", ")} so`);
   // Of a name that comes twice the first counts.
-  const own = Object.fromEntries([...headers].reverse().map((h) => [h.name.toLowerCase(), h.value]));
+  const own = Object.fromEntries([...sayable].reverse().map((h) => [h.name.toLowerCase(), h.value]));
   return {
-    ...(exact ? { exact: [value] } : { prefix: [trimmed(value)] }),
-    ...(typeof method === "string" && { methods: [method] }),
-    ...(headers.length > 0 && { headers: own }),
+    match: {
+      ...path,
+      ...(typeof method === "string" && { methods: [method.toUpperCase()] }),
+      ...(sayable.length > 0 && { headers: own }),
+    },
+    isWider: isWider || queryParams.length > 0 || others.length > 0,
   };
 }
 

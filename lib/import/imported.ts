@@ -47,10 +47,11 @@ export function joined(routes: readonly ImportedRoute[]): ImportedRoute[] {
 
 /** Each by a name of its own. */
 export function named(routes: readonly ImportedRoute[]): ImportedRoute[] {
-  const used = new Map<string, number>();
+  const used = new Set<string>();
   return routes.map((route) => {
-    const n = (used.get(route.name) ?? 0) + 1;
-    used.set(route.name, n);
-    return n === 1 ? route : { ...route, name: `${route.name.slice(0, 58)}-${String(n)}` };
+    let { name } = route;
+    for (let n = 2; used.has(name); n++) name = `${route.name.slice(0, 58)}-${String(n)}`;
+    used.add(name);
+    return { ...route, name };
   });
 }

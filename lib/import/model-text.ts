@@ -34,7 +34,7 @@ export const GATEWAY_API: Origin = {
   policies: {},
   head: `${WRITTEN} What implementations do otherwise, as a rule, on every route:
  - WebSockets pass there; here where webSocket.allowed says so. Answers may take any time there, 15 s to their first byte here (timeouts).
- - Every host has a floodGuard of 200 requests a second by address here.
+ - Every host has a floodGuard of 200 requests a second by address here, and bodies above 1 MiB are 413 (bodySize).
  - Here paths with //, ;, .. or %2F are 400, methods other than the usual seven 405, header names with _ or . are dropped.
  - Here answers say X-Content-Type-Options and Referrer-Policy (securityHeaders), and errors are JSON (errorBody).
  - Policies that an implementation attaches to these objects were not read: limits, tokens and CORS are yours to write.`,
@@ -45,7 +45,7 @@ export const OPENAPI: Origin = {
   head: `${WRITTEN} What the description does not say, on every route:
  - A path with another method, HEAD among them, is 404, and so is what is not described.
  - Parameters, headers and answers are not judged; bodies are where a schema stands.
- - Every host has a floodGuard of 200 requests a second by address; see rateLimit for limits of callers.
+ - Every host has a floodGuard of 200 requests a second by address; see rateLimit for limits of callers. Bodies above 1 MiB are 413 (bodySize), and a service has 15 s (timeouts).
  - Plain http is sent to https (httpsRedirect); browsers of other origins need cors.`,
 };
 

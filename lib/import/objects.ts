@@ -19,6 +19,14 @@ export interface KubernetesObject {
 /** What cannot be read at all; the message says the file and why. */
 export class UnreadableFile extends Error {}
 
+/** Members that are null are not there, as the API server reads them. */
+function withoutNothing(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNothing);
+  if (typeof value !== "object" || value === null) return value;
+  const members = Object.entries(value).filter(([, member]) => member !== null);
+  return Object.fromEntries(members.map(([name, member]) => [name, withoutNothing(member)]));
+}
+
 function objectIn(
   document: Document,
   lines: LineCounter,
@@ -27,7 +35,7 @@ function objectIn(
 ): KubernetesObject[] {
   const node = document.getIn(prefix, true);
   if (!isMap(node)) return [];
-  const body = node.toJS(document) as Record<string, unknown>;
+  const body = withoutNothing(node.toJS(document, { maxAliasCount: 10_000 })) as Record<string, unknown>;
   const position = (at: (string | number)[], key?: string): SourcePosition => {
     const found = document.getIn([...prefix, ...at], true);
     const item = isMap(found) ? found.items.find((i) => isScalar(i.key) && i.key.value === key) : undefined;
@@ -73,7 +81,7 @@ export function readObjects(files: readonly string[]): KubernetesObject[] {
     if (/\{\{.*\}\}/.test(text))
       throw new UnreadableFile(`${file}: this is a template; render it first, for instance with "helm template".`);
     const lines = new LineCounter();
-    const documents = parseAllDocuments(text, { lineCounter: lines, version: "1.2" });
+    const documents = parseAllDocuments(text, { lineCounter: lines, version: "1.2", merge: true });
     return [...documents].flatMap((document) => {
       const [error] = document.errors;
       if (error)

@@ -26,6 +26,8 @@ const ONE_SCHEMA = [
   "unevaluatedProperties",
   "unevaluatedItems",
 ];
+/** Below these, what passes less may make the whole pass more. */
+const TURNING = new Set(["not", "if", "oneOf"]);
 const SCHEMA_LISTS = ["allOf", "anyOf", "oneOf", "prefixItems"];
 const SCHEMA_MAPS = ["properties", "patternProperties", "dependentSchemas"];
 /** Words about a schema, and what is said of answers. */
@@ -86,6 +88,13 @@ const ITEMS = 500;
 
 export class NotTaken extends Error {}
 
+/** The steps of a reference within its document (RFC 6901). */
+export const stepsOf = (ref: string): string[] =>
+  ref
+    .slice(2)
+    .split("/")
+    .map((step) => decodeURIComponent(step).replace(/~1/g, "/").replace(/~0/g, "~"));
+
 /** One schema, with all that it refers to. */
 export class SchemaImport {
   readonly #defs = new Map<string, Json>();
@@ -113,17 +122,18 @@ export class SchemaImport {
     return Object.keys(others).length > 0 ? { ...whole, $defs: others } : { ...whole };
   }
 
+  #at(ref: string): Json {
+    if (!ref.startsWith("#/")) throw new NotTaken(`"${ref}" is in another file: put it into this one first`);
+    const found = stepsOf(ref).reduce<unknown>((at, step) => (isObject(at) ? at[step] : undefined), this.document);
+    if (!isObject(found)) throw new NotTaken(`"${ref}" is not there`);
+    return found;
+  }
+
   #reference(ref: string): Json {
     const known = this.#names.get(ref);
     if (known !== undefined) return { $ref: `#/$defs/${known}` };
-    if (!ref.startsWith("#/")) throw new NotTaken(`"${ref}" is in another file: put it into this one first`);
-    const steps = ref
-      .slice(2)
-      .split("/")
-      .map((step) => decodeURIComponent(step).replace(/~1/g, "/").replace(/~0/g, "~"));
-    const found = steps.reduce<unknown>((at, step) => (isObject(at) ? at[step] : undefined), this.document);
-    if (!isObject(found)) throw new NotTaken(`"${ref}" is not there`);
-    const wanted = (steps.at(-1) ?? "schema").replace(/[^\w.-]/g, "_");
+    const found = this.#at(ref);
+    const wanted = (stepsOf(ref).at(-1) ?? "schema").replace(/[^\w.-]/g, "_");
     const name =
       this.#defs.has(wanted) || [...this.#names.values()].includes(wanted)
         ? `${wanted}_${String(this.#names.size)}`
@@ -133,28 +143,32 @@ export class SchemaImport {
     return { $ref: `#/$defs/${name}` };
   }
 
-  #convert(schema: unknown): Json {
+  /** `turned`: where more passes it, less passes the whole, so that no bound may be added. */
+  #convert(schema: unknown, turned = false): Json {
     if (schema === true) return {};
     if (schema === false) return { not: {} };
     if (!isObject(schema)) throw new NotTaken("a schema is no object");
     const { $ref } = schema;
-    const siblings = Object.keys(schema).some(
-      (key) => TAKEN.has(key) || SCHEMA_MAPS.includes(key) || SCHEMA_LISTS.includes(key),
-    );
+    const siblings = Object.keys(schema).some((key) => !SILENT.has(key) && !key.startsWith("x-"));
     if (typeof $ref === "string" && (this.old || !siblings)) return this.#reference($ref);
     const made: Record<string, unknown> = typeof $ref === "string" ? { ...this.#reference($ref) } : {};
     for (const [key, value] of Object.entries(schema)) {
       if (TAKEN.has(key)) made[key] = value;
-      else if (ONE_SCHEMA.includes(key)) made[key] = typeof value === "boolean" ? value : this.#convert(value);
-      else if (SCHEMA_LISTS.includes(key)) made[key] = (value as unknown[]).map((one) => this.#convert(one));
-      else if (SCHEMA_MAPS.includes(key))
-        made[key] = Object.fromEntries(Object.entries(value as Json).map(([name, one]) => [name, this.#convert(one)]));
+      else if (ONE_SCHEMA.includes(key))
+        made[key] = typeof value === "boolean" ? value : this.#convert(value, turned || TURNING.has(key));
+      else if (SCHEMA_LISTS.includes(key) && Array.isArray(value))
+        made[key] = value.map((one: unknown) => this.#convert(one, turned || TURNING.has(key)));
+      else if (SCHEMA_MAPS.includes(key) && isObject(value))
+        made[key] = Object.fromEntries(Object.entries(value).map(([name, one]) => [name, this.#convert(one, turned)]));
       else if (!SILENT.has(key) && !key.startsWith("x-")) throw new NotTaken(`"${key}" is not read`);
     }
     this.#ofRequests(schema, made);
     if (this.old) this.#ofOldVersion(schema, made);
     this.#typed(made);
+    const before = JSON.stringify(made);
     this.#bounded(made);
+    if (turned && JSON.stringify(made) !== before)
+      throw new NotTaken("a pattern, a format or a list without equals has no bound where something is excluded");
     return made;
   }
 
@@ -163,7 +177,8 @@ export class SchemaImport {
     if (!isObject(properties) || !Array.isArray(made["required"])) return;
     const needed = (made["required"] as string[]).filter((name) => {
       const property = properties[name];
-      return !(isObject(property) && property["readOnly"] === true);
+      const own = isObject(property) && typeof property["$ref"] === "string" ? this.#at(property["$ref"]) : property;
+      return !(isObject(own) && own["readOnly"] === true);
     });
     if (needed.length > 0) made["required"] = needed;
     else delete made["required"];
@@ -171,6 +186,9 @@ export class SchemaImport {
 
   #ofOldVersion(schema: Json, made: Record<string, unknown>): void {
     const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, ...others } = made;
+    for (const excludes of [exclusiveMinimum, exclusiveMaximum])
+      if (!["boolean", "undefined"].includes(typeof excludes))
+        throw new NotTaken("an exclusive bound is a number in 3.1, and true or false in 3.0");
     const bound = (name: string, limit: unknown, excludes: unknown): [string, unknown][] =>
       limit === undefined ? [] : [[excludes === true ? `exclusive${name}` : name.toLowerCase(), limit]];
     const bounds = [...bound("Minimum", minimum, exclusiveMinimum), ...bound("Maximum", maximum, exclusiveMaximum)];
@@ -184,6 +202,13 @@ export class SchemaImport {
 
   /** Strictly read, a word about texts says that it is of texts. */
   #typed(made: Record<string, unknown>): void {
+    const { required } = made;
+    // Strictly read, what must be there is spoken of beside.
+    if (Array.isArray(required)) {
+      const known = isObject(made["properties"]) ? made["properties"] : {};
+      const more = required.filter((name): name is string => typeof name === "string" && !(name in known));
+      if (more.length > 0) made["properties"] = { ...known, ...Object.fromEntries(more.map((name) => [name, true])) };
+    }
     if (made["type"] !== undefined || made["$ref"] !== undefined) return;
     const types = Object.entries(OF_TYPE).filter(([, words]) => words.some((word) => word in made));
     const [first, ...more] = types.map(([type]) => type);

@@ -89,8 +89,7 @@ export class SecurityImport {
         throw new NotTaken(name, `"${name}" is ${type ?? "not described"}${how}, which is not taken`);
       }
     }
-    if (new Set(needed.issuers).size > 1)
-      throw new NotTaken("security", "tokens of two issuers at once are not taken");
+    if (new Set(needed.issuers).size > 1) throw new NotTaken("security", "tokens of two issuers at once are not taken");
     return needed;
   }
 
@@ -105,7 +104,10 @@ export class SecurityImport {
     if (header !== undefined && optional) throw new NotTaken("security", "a key that need not be there is not taken");
     const ofOne = new Set(alternatives.flatMap((one) => one.issuers)).size <= 1;
     if (!ofOne && alternatives.some(({ scopes }) => scopes.length > 0))
-      throw new NotTaken("security", "scopes that differ by issuer are not taken: a route's hold for all of its issuers");
+      throw new NotTaken(
+        "security",
+        "scopes that differ by issuer are not taken: a route's hold for all of its issuers",
+      );
     const scoped = alternatives.filter(({ scopes }) => scopes.length > 0);
     // An alternative without scopes makes the others needless.
     const asksScopes = scoped.length === alternatives.length && !optional;

@@ -1,9 +1,11 @@
-import { isMap, LineCounter, parseDocument, type Document } from "yaml";
+import { isMap, isScalar, LineCounter, parseDocument, type Document } from "yaml";
 import type { SourcePosition } from "../diagnostics";
 import { named, type Imported, type ImportedRoute } from "./imported";
+import { bodySchema } from "../policy/kinds/body";
 import type { Note } from "./notes";
-import { isObject, NotTaken, SchemaImport, type Json } from "./openapi-schema";
+import { isObject, NotTaken, SchemaImport, stepsOf, type Json } from "./openapi-schema";
 import { SecurityImport, type Where } from "./openapi-security";
+import { isPlainPath } from "./paths";
 import { nameOf } from "./services";
 
 /**
@@ -23,6 +25,8 @@ export interface OpenApiOptions {
 const METHODS = ["get", "head", "post", "put", "patch", "delete", "options"] as const;
 const WITHOUT_BODY: ReadonlySet<string> = new Set(["get", "head", "delete", "options"]);
 const SERVICE = "api";
+/** References that lead to references. */
+const MOST_HOPS = 20;
 
 /** Where somebody tries a service out is no public name. */
 const LOCAL = /^(?:localhost|relative\.invalid|[\d.]+|\[.*\])$/;
@@ -32,12 +36,30 @@ const WHOLE_SEGMENT = /^\{[^{}]+\}$/;
 /** A file of OpenAPI; nothing where it is none. */
 export function openApiIn(file: string, text: string): OpenApi | undefined {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, version: "1.2" });
+  const document = parseDocument(text, { lineCounter: lines, version: "1.2", merge: true });
   if (document.errors.length > 0 || !isMap(document.contents)) return undefined;
   const version = document.get("openapi") ?? document.get("swagger");
   return version === undefined
     ? undefined
     : new OpenApi(file, document, lines, typeof version === "string" ? version : JSON.stringify(version));
+}
+
+/** A path that lets nobody in takes its requests from those that are written with it, and were told apart by less. */
+function withoutClosed(routes: readonly ImportedRoute[]): ImportedRoute[] {
+  const form = ({ template = [], exact = [] }: ImportedRoute["match"]): string =>
+    [...template, ...exact].join(" ").replace(/\{[^}]*\}/g, "{}");
+  const closed = new Set(
+    routes
+      .filter(({ respond }) => respond)
+      .flatMap(({ match }) => (match.methods ?? []).map((method) => `${method} ${form(match)}`)),
+  );
+  return routes.flatMap((route) => {
+    const { match } = route;
+    const methods = (match.methods ?? []).filter(
+      (method) => route.respond !== undefined || !closed.has(`${method} ${form(match)}`),
+    );
+    return methods.length > 0 ? [{ ...route, match: { ...match, methods } }] : [];
+  });
 }
 
 /** Operations of one path that ask for the same. */
@@ -58,11 +80,11 @@ export class OpenApi {
     private readonly lines: LineCounter,
     readonly version: string,
   ) {
-    this.#root = document.toJS() as Json;
+    this.#root = document.toJS({ maxAliasCount: 10_000 }) as Json;
   }
 
   get isRead(): boolean {
-    return /^3\.[01]\./.test(this.version);
+    return /^3\.[01](?:\.|$)/.test(this.version);
   }
 
   /** Hosts, routes, and all that they need. */
@@ -73,13 +95,14 @@ export class OpenApi {
     const security = new SecurityImport((name) => this.#resolved(schemes[name]), issuer, this.#note);
     const paths = this.#resolved(this.#root["paths"]) ?? {};
     const routes = Object.entries(paths)
-      .filter(([path]) => path.startsWith("/"))
-      .flatMap(([path, item]) => this.#path(base, path, this.#resolved(item) ?? {}, security))
+      .filter(([path]) => !path.startsWith("x-"))
+      .flatMap(([path, item]) => this.#path(base, path, item, security))
       .map((route) => ({ ...route, hosts }));
+    const open = withoutClosed(routes);
     return {
       hosts: new Map(hosts.map((name) => [name, {}])),
       services: new Map([[SERVICE, { address: service }]]),
-      routes: named(routes),
+      routes: named(open),
       notes: this.#notes,
       ...security.parts,
     };
@@ -87,7 +110,10 @@ export class OpenApi {
 
   #source(path: Where): SourcePosition {
     for (let length = path.length; length > 0; length--) {
-      const node = this.document.getIn(path.slice(0, length), true) as { range?: [number] } | undefined;
+      const parent = this.document.getIn(path.slice(0, length - 1), true);
+      const last = path[length - 1];
+      const key = isMap(parent) ? parent.items.find((i) => isScalar(i.key) && i.key.value === last)?.key : undefined;
+      const node = (key ?? this.document.getIn(path.slice(0, length), true)) as { range?: [number] } | undefined;
       if (node?.range) return { file: this.file, line: this.lines.linePos(node.range[0]).line };
     }
     return { file: this.file };
@@ -98,18 +124,17 @@ export class OpenApi {
     this.#notes.push({ level, name, at, what, source: this.#source(path) });
   };
 
-  /** What stands there, or where that says. */
+  /** What stands there, or where that says; nothing where that is not to be had. */
   #resolved(value: unknown): Json | undefined {
-    if (!isObject(value)) return undefined;
-    const { $ref } = value;
-    if (typeof $ref !== "string") return value;
-    if (!$ref.startsWith("#/")) return undefined;
-    const steps = $ref.slice(2).split("/");
-    const found = steps.reduce<unknown>(
-      (at, step) => (isObject(at) ? at[decodeURIComponent(step).replace(/~1/g, "/").replace(/~0/g, "~")] : undefined),
-      this.#root,
-    );
-    return isObject(found) ? found : undefined;
+    let found = value;
+    for (let hops = 0; hops < MOST_HOPS && isObject(found); hops++) {
+      const { $ref } = found;
+      if (typeof $ref !== "string") return found;
+      found = $ref.startsWith("#/")
+        ? stepsOf($ref).reduce<unknown>((at, step) => (isObject(at) ? at[step] : undefined), this.#root)
+        : undefined;
+    }
+    return undefined;
   }
 
   /** Public names, with the path that stands before all others. */
@@ -117,35 +142,56 @@ export class OpenApi {
     const servers = Array.isArray(this.#root["servers"]) ? (this.#root["servers"] as unknown[]) : [];
     const found: { host: string | undefined; base: string }[] = [];
     for (const [i, server] of servers.entries()) {
-      const url = isObject(server) ? String(server["url"]) : "";
-      if (url.includes("{")) {
-        if (wanted === undefined)
-          this.#note("lost", "servers", ["servers", i], `"${url}" has variables: name the host by --host`);
+      const text = isObject(server) && typeof server["url"] === "string" ? server["url"] : "";
+      const variables = isObject(server) ? this.#resolved(server["variables"]) : undefined;
+      const url = text.replace(/\{([^}]*)\}/g, (whole, name: string) => {
+        const variable = variables?.[name];
+        return isObject(variable) && typeof variable["default"] === "string" ? variable["default"] : whole;
+      });
+      if (/[{}]/.test(url) || !URL.canParse(url, "http://relative.invalid")) {
+        this.#note("lost", "servers", ["servers", i], `"${text}" is no address`);
         continue;
       }
+      if (url !== text && wanted === undefined)
+        this.#note("lost", "servers", ["servers", i], `"${text}" has variables: name the host by --host`);
       const { hostname, pathname } = new URL(url, "http://relative.invalid");
       found.push({ host: LOCAL.test(hostname) ? undefined : hostname, base: pathname.replace(/\/+$/, "") });
     }
-    const base = found[0]?.base ?? "";
-    if (found.some((one) => one.base !== base)) {
+    // Where somebody tries it out says nothing of the others.
+    const published = found.filter(({ host }) => host !== undefined);
+    const told = published.length > 0 ? published : found;
+    const base = told[0]?.base ?? "";
+    if (told.some((one) => one.base !== base)) {
       const what = `the servers have different paths: all routes would stand below "${base || "/"}"`;
       this.#note("lost", "servers", ["servers"], what);
     }
     return { hosts: wanted === undefined ? [...new Set(found.flatMap(({ host }) => host ?? []))] : [wanted], base };
   }
 
-  #path(base: string, path: string, item: Json, security: SecurityImport): Omit<ImportedRoute, "hosts">[] {
+  #path(base: string, path: string, described: unknown, security: SecurityImport): Omit<ImportedRoute, "hosts">[] {
     const at = ["paths", path];
     const whole = `${base}${path}`;
     const segments = whole.split("/");
-    if (segments.some((part) => part.includes("{") && !WHOLE_SEGMENT.test(part))) {
-      this.#note("lost", "path", at, `"${path}" has a variable that is no whole segment`);
-      return [];
-    }
+    const item = this.#resolved(described);
+    const partial = segments.some((part) => part.includes("{") && !WHOLE_SEGMENT.test(part));
+    const plain = segments.map((part) => (part.includes("{") ? "x" : part)).join("/");
+    const why = !item
+      ? "what it refers to is not in this file"
+      : partial
+        ? "it has a variable that is no whole segment"
+        : !path.startsWith("/") || !isPlainPath(plain)
+          ? "it is no path that every proxy reads alike"
+          : undefined;
+    if (why !== undefined) this.#note("lost", "path", at, `"${path}": ${why}`);
+    if (!item || (why !== undefined && !partial)) return [];
     if (item["trace"] !== undefined) this.#note("lost", "trace", [...at, "trace"], "TRACE is answered 405");
     // Names of variables may be any text there, and say nothing here.
     const form = segments
-      .map((part, i) => (WHOLE_SEGMENT.test(part) && !/^\{[A-Za-z]\w*\}$/.test(part) ? `{v${String(i)}}` : part))
+      .map((part, i) =>
+        part.includes("{") && (!/^\{[A-Za-z]\w*\}$/.test(part) || segments.indexOf(part) < i)
+          ? `{v${String(i)}}`
+          : part,
+      )
       .join("/");
     const alike = new Map<string, Alike>();
     for (const method of METHODS) {
@@ -154,7 +200,9 @@ export class OpenApi {
       const where = [...at, method];
       for (const servers of [item, operation])
         if (servers["servers"] !== undefined) this.#note("lost", "servers", where, "servers of one path are not read");
-      const { policies: asked, isClosed } = security.access(operation["security"] ?? this.#root["security"], where);
+      const { policies: asked, ...access } = security.access(operation["security"] ?? this.#root["security"], where);
+      // What is wider than it was lets nobody in.
+      const isClosed = access.isClosed || partial;
       const schema = this.#body(operation["requestBody"], method, [...where, "requestBody"]);
       const policies = { ...asked, ...(schema && { bodySchema: { schema } }) };
       const own = Object.keys(policies).length > 0 ? { service: SERVICE, policies } : { service: SERVICE };
@@ -178,13 +226,15 @@ export class OpenApi {
 
   /** What is asked of a body: of one that may be JSON alone. */
   #body(body: unknown, method: string, at: Where): Json | undefined {
-    const found = this.#resolved(body);
-    const content = found && this.#resolved(found["content"]);
-    if (!found || !content) return undefined;
     const lost = (what: string): Json | undefined => {
       this.#note("lost", "requestBody", at, what);
       return undefined;
     };
+    if (body === undefined) return undefined;
+    const found = this.#resolved(body);
+    if (!found) return lost("what it refers to is not in this file");
+    const content = this.#resolved(found["content"]);
+    if (!content) return undefined;
     if (WITHOUT_BODY.has(method)) return lost(`a body of ${method.toUpperCase()} is not judged`);
     const [only, ...more] = Object.entries(content);
     if (!only) return undefined;
@@ -199,7 +249,8 @@ export class OpenApi {
       if (found["required"] !== true)
         this.#note("changed", "requestBody", at, "it need not be there, and must be here: all of the route are judged");
       for (const change of schemas.changes) this.#note("changed", "requestBody", at, change);
-      return made;
+      const judged = bodySchema.schema.safeParse({ schema: made });
+      return judged.success ? made : lost(judged.error.issues[0]?.message ?? "its schema cannot be judged");
     } catch (error) {
       if (!(error instanceof NotTaken)) throw error;
       return lost(error.message);

@@ -94,6 +94,29 @@ describe("hosts", () => {
     expect(model.hosts).toEqual({ "a.test": {} });
   });
 
+  test("of two listeners must be served alike on both", async () => {
+    const at = (sectionName: string): object => ({ parentRefs: [{ name: "web", sectionName }] });
+    const objects = [
+      gateway(HTTP, HTTPS),
+      route([{ matches: [{ path: { value: "/acme" } }], backendRefs: BACKEND }], at("http"), "HTTPRoute", "acme"),
+      route([{ backendRefs: BACKEND }], at("https")),
+    ];
+    const { code, err } = await imported(objects);
+    expect([code, err]).toEqual([1, expect.stringContaining("Others of a.test are at other listeners")]);
+  });
+
+  test("are a Gateway's of another namespace where that takes routes of all", async () => {
+    const other = (from: string): object =>
+      object("Gateway", "web", { listeners: [{ ...HTTPS, allowedRoutes: { namespaces: { from } } }] }, "infra");
+    const attached = route([{ backendRefs: BACKEND }], { parentRefs: [{ name: "web", namespace: "infra" }] });
+    expect((await imported([other("All"), attached])).code).toBe(0);
+    const { code, err } = await imported([other("Same"), attached]);
+    expect([code, err]).toEqual([
+      2,
+      expect.stringContaining("has no listener for it that takes routes of its namespace"),
+    ]);
+  });
+
   test("have no certificate that is known where the Gateway is elsewhere", async () => {
     const { code, err, model } = await imported([route([{ backendRefs: BACKEND }])]);
     expect([code, model.hosts]).toEqual([0, { "a.test": {} }]);
@@ -179,7 +202,7 @@ describe("filters", () => {
       { filters: [{ type: "URLRewrite", urlRewrite: { hostname: "b.test" } }] },
       { rewrite: { host: "b.test" } },
     ],
-    ["a time for all of it", { timeouts: { request: "1m30s" } }, { timeouts: { total: "90s" } }],
+    ["a time for all of it", { timeouts: { request: "1m30s" } }, { timeouts: { total: "90s", firstByte: "90s" } }],
     ["no time", { timeouts: { request: "0s" } }, undefined],
     [
       "tries",
@@ -216,6 +239,39 @@ describe("backends", () => {
     expect(await ruled(refs(90, 10))).toMatchObject({ backends: [{ weight: 90 }, { weight: 10 }] });
     expect(await ruled(refs(900, 100))).toMatchObject({ backends: [{ weight: 90 }, { weight: 10 }] });
     expect(await ruled(refs(0))).toMatchObject({ respond: { status: 500 } });
+  });
+
+  test("of another namespace are asked where that lets them", async () => {
+    const asked = [gateway(HTTPS), route([{ backendRefs: [{ name: "vault", namespace: "vault", port: 80 }] }])];
+    const { code, err } = await imported(asked);
+    expect([code, err]).toEqual([1, expect.stringContaining("no ReferenceGrant among the files")]);
+    const grant = object(
+      "ReferenceGrant",
+      "routes",
+      {
+        from: [{ group: "gateway.networking.k8s.io", kind: "HTTPRoute", namespace: "shop" }],
+        to: [{ group: "", kind: "Service" }],
+      },
+      "vault",
+    );
+    expect((await imported([...asked, grant])).code).toBe(0);
+  });
+
+  test("have a name each, however like they are", async () => {
+    const { model } = await imported([
+      gateway(HTTPS),
+      route(
+        [{ matches: [{ path: { value: "/a" } }], backendRefs: [{ name: "web-api", port: 80 }] }],
+        {},
+        "HTTPRoute",
+        "one",
+      ),
+      route([{ backendRefs: [{ name: "web-api", port: 80 }] }], {}, "GRPCRoute", "two"),
+    ]);
+    expect(model.services).toEqual({
+      "shop-web-api-80": { address: "web-api.shop.svc.cluster.local:80" },
+      "shop-web-api-80-2": { address: "web-api.shop.svc.cluster.local:80", protocol: "grpc" },
+    });
   });
 
   test("called by TLS", async () => {
@@ -294,7 +350,10 @@ test.each<[string, object[], string]>([
   ["a name with a star", [gateway(HTTPS), route([{ backendRefs: BACKEND }], { hostnames: ["*.a.test"] })], "hostnames"],
   [
     "a listener that passes TLS on",
-    [gateway({ ...HTTPS, tls: { mode: "Passthrough" } }), route([{ backendRefs: BACKEND }])],
+    [
+      gateway({ ...HTTPS, tls: { mode: "Passthrough" } }, { ...HTTPS, name: "other" }),
+      route([{ backendRefs: BACKEND }]),
+    ],
     "listeners",
   ],
   [
@@ -327,6 +386,79 @@ test.each<[string, object[], string]>([
     name,
   );
   expect([accepted.code, accepted.err.includes(" error ")]).toEqual([0, false]);
+});
+
+describe("what says who may, and is not read, closes its routes", () => {
+  const guarded = async (objects: readonly object[], accepted: string): Promise<Model["routes"]> => {
+    const refused = await imported(objects);
+    expect([refused.code, refused.model.routes]).toEqual([1, []]);
+    const { code, model } = await imported(objects, "--accept", accepted);
+    expect(code).toBe(0);
+    return model.routes;
+  };
+  const CLOSED = { respond: { status: 503 } };
+  const REF = { group: "gateway.networking.k8s.io", kind: "HTTPRoute", name: "api" };
+  const base = [gateway(HTTPS), route([{ backendRefs: BACKEND }])];
+
+  test.each([
+    ["a policy that is attached to the route", { targetRefs: [REF] }, "SecurityPolicy"],
+    ["one that is attached to the Gateway", { targetRef: { ...REF, kind: "Gateway", name: "web" } }, "SecurityPolicy"],
+    ["Istio's, for all", {}, "AuthorizationPolicy"],
+  ])("%s", async (_, spec, kind) => {
+    const policy = { ...object(kind, "tokens", spec), apiVersion: "example.io/v1" };
+    expect(await guarded([...base, policy], kind)).toMatchObject([CLOSED]);
+  });
+
+  test("an annotation of an implementation", async () => {
+    const [web, api] = base as [object, { metadata: object }];
+    const annotated = {
+      ...api,
+      metadata: {
+        ...api.metadata,
+        annotations: { "konghq.com/plugins": "key-auth", "argocd.argoproj.io/sync-wave": "1" },
+      },
+    };
+    expect(await guarded([web, annotated], "konghq.com/plugins")).toMatchObject([CLOSED]);
+  });
+
+  test("certificates of clients, of a listener and of the whole Gateway", async () => {
+    const validation = { caCertificateRefs: [{ name: "ca" }] };
+    const listeners = [HTTPS];
+    for (const web of [
+      gateway({ ...HTTPS, tls: { frontendValidation: {} } }),
+      object("Gateway", "web", { listeners, tls: { frontend: { default: { validation } } } }),
+    ])
+      expect(await guarded([web, route([{ backendRefs: BACKEND }])], "frontendValidation")).toMatchObject([CLOSED]);
+  });
+
+  test("a match that cannot be said, before others that are open", async () => {
+    const rules = [
+      {
+        matches: [{ path: { type: "RegularExpression", value: "/admin/.*" } }],
+        filters: [{ type: "ExternalAuth" }],
+        backendRefs: BACKEND,
+      },
+      { matches: [{ path: { type: "RegularExpression", value: "/internal/.*" } }] },
+      { backendRefs: BACKEND },
+    ];
+    const routes = await guarded([gateway(HTTPS), route(rules)], "ExternalAuth,matches");
+    expect(routes).toMatchObject([
+      { match: { prefix: ["/admin"] }, ...CLOSED },
+      { match: { prefix: ["/internal"] }, respond: { status: 500 } },
+      { match: { prefix: ["/"] }, service: "shop-web-80" },
+    ]);
+  });
+});
+
+test("what is nothing, or of no form, is no fault of ours", async () => {
+  const odd = [
+    { ...object("HTTPRoute", "none", {}), spec: null },
+    { apiVersion: "gateway.networking.k8s.io/v1", kind: "Gateway", metadata: { name: "bare", namespace: "shop" } },
+    route([{ matches: null, backendRefs: BACKEND }], { hostnames: null }),
+    gateway({ ...HTTPS, hostname: "a.test" }),
+  ] as object[];
+  const { code, model } = await imported(odd);
+  expect([code, model.routes.length]).toEqual([0, 1]);
 });
 
 test("Ingresses and routes are read apart", async () => {

@@ -186,6 +186,82 @@ describe("security", () => {
   });
 });
 
+describe("security that is no list, or of several issuers", () => {
+  const schemes = {
+    components: {
+      securitySchemes: {
+        staff: { type: "openIdConnect", openIdConnectUrl: "https://staff.test/.well-known/openid-configuration" },
+        customers: {
+          type: "openIdConnect",
+          openIdConnectUrl: "https://customers.test/.well-known/openid-configuration",
+        },
+        key: { type: "apiKey", in: "header", name: "X-Key" },
+      },
+    },
+  };
+  const secured = (security: unknown): object => described({ "/a": { get: { security } } }, schemes);
+
+  test.each([
+    ["a mapping", { staff: [] }, "security"],
+    ["a name", "staff", "security"],
+    ["a list of names", ["staff"], "security"],
+    ["tokens of both", [{ staff: [], customers: [] }], "security"],
+    ["scopes by issuer", [{ staff: ["all"] }, { customers: ["own"] }], "security"],
+    ["a key with roles", [{ key: ["admin"] }], "key"],
+  ])("%s lets nobody in", async (_, security, name) => {
+    expect((await imported(secured(security))).code).toBe(1);
+    const { model } = await imported(secured(security), "--accept", name);
+    expect(model.routes[0]).toMatchObject({ respond: { status: 503 } });
+  });
+
+  test("either token is taken where neither needs a scope", async () => {
+    const { model } = await imported(secured([{ staff: [] }, { customers: [] }]));
+    expect(model.routes[0]?.policies).toEqual({ jwt: { issuers: ["login", "login-2"] } });
+  });
+});
+
+test("a path that is told apart by less takes its requests along, and lets nobody in", async () => {
+  const { code, model } = await imported(
+    described({ "/files/{name}": { get: {}, put: {} }, "/files/{name}.json": { get: {} } }),
+    "--accept",
+    "path",
+  );
+  expect(code).toBe(0);
+  expect(model.routes).toMatchObject([
+    { match: { template: ["/v1/files/{name}"], methods: ["PUT"] }, service: "api" },
+    { match: { methods: ["GET"] }, respond: { status: 503 } },
+  ]);
+});
+
+test("variables of servers are filled in, and the path before all others stays", async () => {
+  const servers = [{ url: "https://{env}.shop.test/v2", variables: { env: { default: "api" } } }];
+  const { model } = await imported(described({ "/a": { get: {} } }, { servers }), "--host", "shop.test");
+  expect(model.routes[0]?.match.exact).toEqual(["/v2/a"]);
+});
+
+test("what is merged or referred to is there", async () => {
+  const text = [
+    "openapi: 3.1",
+    "servers: [{ url: https://api.shop.test }]",
+    "x-secured: &secured { security: [{ key: [] }] }",
+    "paths:",
+    "  /a: { get: { <<: *secured } }",
+    "  /b: { post: { requestBody: { $ref: '#/components/requestBodies/A' } } }",
+    "components:",
+    "  securitySchemes: { key: { type: apiKey, in: header, name: X-Key } }",
+    "  requestBodies:",
+    "    A: { $ref: '#/components/requestBodies/B' }",
+    "    B: { required: true, content: { application/json: { schema: { type: object } } } }",
+  ].join("\n");
+  const folder = temporaryDirectory();
+  const file = writeIn(folder, "shop.yaml", text);
+  const out = path.join(folder, "model.yaml");
+  const { code } = await run("import", file, "--service", "web.shop.svc:80", "--out", out);
+  expect(code).toBe(0);
+  const { routes } = parse(readFileSync(out, "utf8")) as Model;
+  expect(routes.map(({ policies }) => Object.keys(policies ?? {}))).toEqual([["apiKey"], ["bodySchema"]]);
+});
+
 describe("bodies", () => {
   const withBody = (schema: unknown, { version = "3.0.3", schemas = {}, type = "application/json" } = {}): object => ({
     ...described({ "/a": { post: { requestBody: { required: true, content: { [type]: { schema } } } } } }),
@@ -239,6 +315,18 @@ describe("bodies", () => {
       { type: "array", uniqueItems: true, items: {} },
       { type: "array", uniqueItems: true, items: {}, maxItems: 500 },
     ],
+    [
+      "either of two members",
+      { type: "object", properties: { a: {}, b: {} }, anyOf: [{ required: ["a"] }, { required: ["b"] }] },
+      {
+        type: "object",
+        properties: { a: {}, b: {} },
+        anyOf: [
+          { type: "object", required: ["a"], properties: { a: true } },
+          { type: "object", required: ["b"], properties: { b: true } },
+        ],
+      },
+    ],
     ["anything", {}, {}],
   ])("%s", async (_, schema, expected) => {
     expect(await schemaOf(schema)).toEqual(expected);
@@ -283,6 +371,11 @@ describe("bodies", () => {
     ["by a schema in another file", withBody({ $ref: "order.yaml" })],
     ["by a schema that is not there", withBody({ $ref: "#/components/schemas/None" })],
     ["by words that are not read", withBody({ $dynamicRef: "#x" }, { version: "3.1.0" })],
+    ["that is in another file", described({ "/a": { post: { requestBody: { $ref: "bodies.yaml#/A" } } } })],
+    ["by a bound of 3.1 in 3.0", withBody({ type: "integer", exclusiveMinimum: 5 })],
+    ["by a pattern without a bound that is excluded", withBody({ not: { type: "string", pattern: "a+b" } })],
+    ["by a schema that cannot be compiled", withBody({ type: "nothing" })],
+    ["by a list that is none", withBody({ allOf: { type: "object" } })],
     ["by a schema of several types that names none", withBody({ properties: {}, items: {} })],
   ])("%s: not taken, unless it is accepted by name", async (_, description) => {
     const refused = await imported(description);

@@ -46,7 +46,7 @@ export async function startFilterServer(servers: Servers, options: FilterStart):
   };
   const ready = async (): Promise<boolean> => {
     if ((await ask(admin, "/actuator/readiness")).status !== 200) return false;
-    return (await ask(admin, "/metrics")).text.includes("gateway_store_up 1");
+    return (await ask(admin, "/metrics")).text.match(/^gateway_(?:counter_)?store_up 1$/m) !== null;
   };
   const command = [process.execPath, options.program ?? (await bundle("bin/filter.ts")), plan] as const;
   return servers.start(options.name, options.core, [...command], { port, env, ready });

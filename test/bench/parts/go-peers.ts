@@ -19,11 +19,11 @@ interface Ports {
 }
 
 /** What the door is told of every request: they are all the same here, and neither can say more without a plugin. */
-const told = (target: string): Readonly<Record<string, string>> => ({
+const told = (target: string, route = target.split("/")[1] ?? ""): Readonly<Record<string, string>> => ({
   "X-Gateway-Method": "GET",
   "X-Gateway-Target": target,
   "X-Gateway-Client": "127.0.0.1",
-  "X-Gateway-Route": "plain",
+  "X-Gateway-Route": route,
 });
 
 const ONE_CORE = { GOMAXPROCS: "1" };
@@ -37,7 +37,7 @@ export async function startTraefik({ servers }: Stage, ports: Ports, target: str
         told: { headers: { customRequestHeaders: told(target) } },
         door: {
           forwardAuth: {
-            address: `http://127.0.0.1:${String(ports.door)}/door/nginx`,
+            address: `http://localhost:${String(ports.door)}/door/nginx`,
             authResponseHeaders: ["X-User-Id"],
           },
         },
@@ -45,7 +45,7 @@ export async function startTraefik({ servers }: Stage, ports: Ports, target: str
       services: { orders: { loadBalancer: { servers: [{ url: `http://127.0.0.1:${String(ports.upstream)}` }] } } },
     },
   };
-  const file = servers.file("traefik-dynamic.json", JSON.stringify(dynamic));
+  const file = servers.file("traefik-dynamic.yaml", JSON.stringify(dynamic));
   const args = [
     `--entrypoints.web.address=127.0.0.1:${String(ports.listen)}`,
     `--providers.file.filename=${file}`,
@@ -69,7 +69,7 @@ export async function startCaddy({ servers }: Stage, ports: Ports, target: strin
 http://:${String(ports.listen)} {
 	bind 127.0.0.1
 	forward_auth 127.0.0.1:${String(ports.door)} {
-		uri /door/nginx
+		uri /door/nginx?
 		copy_headers X-User-Id
 		${headers.join("\n\t\t")}
 	}
