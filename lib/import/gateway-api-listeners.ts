@@ -1,5 +1,5 @@
 import type { Say } from "./gateway-api-filters";
-import type { KubernetesObject } from "./objects";
+import { specOf, type KubernetesObject } from "./objects";
 
 /** Which listeners a route is attached to (https://gateway-api.sigs.k8s.io/concepts/api-overview/#attaching-routes-to-gateways). */
 
@@ -55,8 +55,6 @@ export function meet(a: string, b: string): string | undefined {
   if (a === b || covers(b, a)) return a;
   return covers(a, b) ? b : undefined;
 }
-
-const specOf = ({ body }: KubernetesObject): object => body["spec"] ?? {};
 
 /** Somebody else has said who may use a listener. */
 function isAllowed(

@@ -1,5 +1,5 @@
 import type { RawBackend, Say } from "./gateway-api-filters";
-import type { KubernetesObject } from "./objects";
+import { specOf, type KubernetesObject } from "./objects";
 import { nameOf, type ImportedService } from "./services";
 
 /** Services that routes of the Gateway API name, and how they are called by TLS. */
@@ -24,8 +24,6 @@ interface TlsPolicy {
     subjectAltNames?: object[];
   };
 }
-
-const specOf = ({ body }: KubernetesObject): object => body["spec"] ?? {};
 
 export class BackendTable {
   readonly services = new Map<string, ImportedService>();

@@ -4,7 +4,7 @@ import { isGatewayApi, listenersOf, meet, type Listener } from "./gateway-api-li
 import { matchOf, rewriteOf } from "./gateway-api-matches";
 import { BackendTable } from "./gateway-api-services";
 import type { Note } from "./notes";
-import type { KubernetesObject } from "./objects";
+import { specOf, type KubernetesObject } from "./objects";
 import { nameOf } from "./services";
 
 /** Gateways and their routes (gateway.networking.k8s.io, 1.6), as a model. */
@@ -29,8 +29,6 @@ interface TargetRef {
   kind?: string;
   name?: string;
 }
-
-const specOf = ({ body }: KubernetesObject): object => body["spec"] ?? {};
 
 /** What is known of a host: what becomes of its requests without TLS among it. */
 interface Found {

@@ -16,6 +16,9 @@ export interface KubernetesObject {
   at(annotation: string): SourcePosition;
 }
 
+/** What an object asks for. */
+export const specOf = ({ body }: KubernetesObject): object => body["spec"] ?? {};
+
 /** What cannot be read at all; the message says the file and why. */
 export class UnreadableFile extends Error {}
 

@@ -89,11 +89,17 @@ const ITEMS = 500;
 export class NotTaken extends Error {}
 
 /** The steps of a reference within its document (RFC 6901). */
-export const stepsOf = (ref: string): string[] =>
+const stepsOf = (ref: string): string[] =>
   ref
     .slice(2)
     .split("/")
     .map((step) => decodeURIComponent(step).replace(/~1/g, "/").replace(/~0/g, "~"));
+
+/** What a reference is to; nothing where it is not in the document. */
+export const pointedAt = (document: Json, ref: string): unknown =>
+  ref.startsWith("#/")
+    ? stepsOf(ref).reduce<unknown>((at, step) => (isObject(at) ? at[step] : undefined), document)
+    : undefined;
 
 /** One schema, with all that it refers to. */
 export class SchemaImport {
@@ -124,7 +130,7 @@ export class SchemaImport {
 
   #at(ref: string): Json {
     if (!ref.startsWith("#/")) throw new NotTaken(`"${ref}" is in another file: put it into this one first`);
-    const found = stepsOf(ref).reduce<unknown>((at, step) => (isObject(at) ? at[step] : undefined), this.document);
+    const found = pointedAt(this.document, ref);
     if (!isObject(found)) throw new NotTaken(`"${ref}" is not there`);
     return found;
   }

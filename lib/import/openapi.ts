@@ -3,7 +3,7 @@ import type { SourcePosition } from "../diagnostics";
 import { named, type Imported, type ImportedRoute } from "./imported";
 import { bodySchema } from "../policy/kinds/body";
 import type { Note } from "./notes";
-import { isObject, NotTaken, SchemaImport, stepsOf, type Json } from "./openapi-schema";
+import { isObject, NotTaken, pointedAt, SchemaImport, type Json } from "./openapi-schema";
 import { SecurityImport, type Where } from "./openapi-security";
 import { isPlainPath } from "./paths";
 import { nameOf } from "./services";
@@ -130,9 +130,7 @@ export class OpenApi {
     for (let hops = 0; hops < MOST_HOPS && isObject(found); hops++) {
       const { $ref } = found;
       if (typeof $ref !== "string") return found;
-      found = $ref.startsWith("#/")
-        ? stepsOf($ref).reduce<unknown>((at, step) => (isObject(at) ? at[step] : undefined), this.#root)
-        : undefined;
+      found = pointedAt(this.#root, $ref);
     }
     return undefined;
   }
