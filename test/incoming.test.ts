@@ -3,7 +3,8 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fromIngressNginx } from "../lib/filter/from-ingress-nginx";
 import type { GatewayRequest } from "../lib/policy";
-import { fromClient, fromProxy, IncomingBody } from "../lib/filter/incoming";
+import { fromClient, fromProxy } from "../lib/filter/incoming";
+import { IncomingBody } from "../lib/filter/incoming-body";
 
 /** Who calls, as the filter takes it from what stands in front; `lib/filter/incoming.ts`. */
 

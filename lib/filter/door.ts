@@ -10,7 +10,8 @@ import { callerOf, recordOf, type ExchangeRecord } from "./audit";
 import { againOf, toldStatus } from "../decision/envoy-door";
 import { hostName } from "../decision/request-target";
 import { RATE_LIMIT_HEADERS } from "../policy/kinds/rate-limit";
-import { headBytes, IncomingBody, peerOf } from "./incoming";
+import { headBytes, peerOf } from "./incoming";
+import { IncomingBody } from "./incoming-body";
 import { SHED, type PlainAnswer } from "./plain-answer";
 
 /** How a proxy asks at the door, and in what form it wants the answer. */

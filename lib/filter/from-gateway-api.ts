@@ -3,7 +3,8 @@ import type { FilterPlan } from "../decision/filter-plan";
 import { hostName } from "../decision/request-target";
 import { canonicalAddress } from "../policy/client-address";
 import type { GatewayRequest } from "../policy";
-import { forwardedClient, headBytes, headerLines, IncomingBody, onlyValue } from "./incoming";
+import { forwardedClient, headBytes, headerLines, onlyValue } from "./incoming";
+import { IncomingBody } from "./incoming-body";
 
 /**
  * A request that an implementation of the Gateway API has passed on, by one of our HTTPRoutes. What all of them write, behind what a client has said:

@@ -2,7 +2,8 @@ import type { IncomingMessage } from "node:http";
 import type { FilterPlan } from "../decision/filter-plan";
 import { canonicalAddress } from "../policy/client-address";
 import type { GatewayRequest } from "../policy";
-import { forwardedHost, headBytes, headerLines, IncomingBody, onlyValue } from "./incoming";
+import { forwardedHost, headBytes, headerLines, onlyValue } from "./incoming";
+import { IncomingBody } from "./incoming-body";
 
 /**
  * A request that ingress-nginx' controller has passed on. It writes these headers itself, in the place of what a client has

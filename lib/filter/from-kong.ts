@@ -2,7 +2,8 @@ import type { IncomingMessage } from "node:http";
 import { canonicalAddress } from "../policy/client-address";
 import type { FilterPlan } from "../decision/filter-plan";
 import type { GatewayRequest } from "../policy";
-import { forwardedHost, headBytes, headerLines, IncomingBody, onlyValue } from "./incoming";
+import { forwardedHost, headBytes, headerLines, onlyValue } from "./incoming";
+import { IncomingBody } from "./incoming-body";
 
 /**
  * A request that Kong has passed on. Kong 3.9 trusts nobody in front of it by what we write, so that what it says in headers is

@@ -4,7 +4,7 @@ import { answerHeaders, refusalContent, serviceAnswerHeaders } from "../decision
 import type { PlannedHost } from "../decision/filter-plan";
 import type { Answer, Exchange, HeaderLine, ServiceAnswer } from "../policy";
 import type { Ended } from "./audit";
-import { letGo } from "./incoming";
+import { letGo } from "./incoming-body";
 import type { UpgradedAnswer } from "./upstream/transport";
 
 /** Brings answers to clients. */

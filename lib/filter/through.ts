@@ -9,7 +9,7 @@ import { asksForWebSocket } from "../policy/kinds/web-socket";
 import { notNow, type Answer, type GatewayRequest, type Refusal, type State } from "../policy";
 import { refusalContent, routeAnswer } from "../decision/answer";
 import type { ExchangeRecord } from "./audit";
-import { ClientGone, type IncomingBody } from "./incoming";
+import { ClientGone, type IncomingBody } from "./incoming-body";
 import { recordOf, type Told } from "./audit";
 import { within } from "./deadline";
 import { Departure } from "./departure";

@@ -1,7 +1,7 @@
 import net, { type AddressInfo, type Server, type Socket } from "node:net";
 import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import type { Readable } from "node:stream";
-import { ClientGone } from "../../lib/filter/incoming";
+import { ClientGone } from "../../lib/filter/incoming-body";
 import { Connections } from "../../lib/filter/upstream/connections";
 import type { NoAnswer } from "../../lib/policy/no-answer";
 import { send, textOf, type Sent } from "./upstream-stand";

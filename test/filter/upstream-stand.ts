@@ -1,6 +1,6 @@
 import { PassThrough } from "node:stream";
 import { Departure } from "../../lib/filter/departure";
-import { IncomingBody } from "../../lib/filter/incoming";
+import { IncomingBody } from "../../lib/filter/incoming-body";
 import type { Connections } from "../../lib/filter/upstream/connections";
 import { HttpTransport, type UpgradedAnswer } from "../../lib/filter/upstream/transport";
 import type { Exchange } from "../../lib/policy";

@@ -6,7 +6,7 @@ import { NoAnswer } from "../../policy/no-answer";
 import { BodyRefused, type Exchange, type HeaderLine, type ServiceAnswer } from "../../policy";
 import type { BackendTls } from "../../policy/kinds/route-shape";
 import type { Departure } from "../departure";
-import { ClientGone, type BodySink, type IncomingBody, type PassingBody } from "../incoming";
+import { ClientGone, type BodySink, type IncomingBody, type PassingBody } from "../incoming-body";
 import type { AnswerHead } from "./answer-reader";
 import type { Connections } from "./connections";
 import type { Caller, ServiceConnection } from "./service-connection";
