@@ -1,6 +1,6 @@
 import type { RawBackend, Say } from "./gateway-api-filters";
 import { specOf, type KubernetesObject } from "./objects";
-import { nameOf, type ImportedService } from "./services";
+import { keep, nameOf, type ImportedService } from "./services";
 
 /** Services that routes of the Gateway API name, and how they are called by TLS. */
 
@@ -60,18 +60,7 @@ export class BackendTable {
       ...(route.kind === "GRPCRoute" && { protocol: "grpc" as const }),
       ...(tls && { tls }),
     };
-    return this.#name(nameOf(namespace, name, String(port)), service);
-  }
-
-  /** One name for each way of calling. */
-  #name(wanted: string, service: ImportedService): string {
-    for (let n = 1; ; n++) {
-      const key = n === 1 ? wanted : `${wanted.slice(0, 60)}-${String(n)}`;
-      const known = this.services.get(key);
-      if (known && JSON.stringify(known) !== JSON.stringify(service)) continue;
-      this.services.set(key, service);
-      return key;
-    }
+    return keep(this.services, nameOf(namespace, name, String(port)), service);
   }
 
   #isGranted(route: KubernetesObject, namespace: string, name: string): boolean {

@@ -31,6 +31,17 @@ export const nameOf = (...words: string[]): string =>
     .slice(0, 63)
     .replace(/-+$/, "") || "service";
 
+/** The name under which it is kept: one for each way of calling, since one port may be spoken to in two. */
+export function keep(services: Map<string, ImportedService>, wanted: string, service: ImportedService): string {
+  for (let n = 1; ; n++) {
+    const key = n === 1 ? wanted : `${wanted.slice(0, 60)}-${String(n)}`;
+    const known = services.get(key);
+    if (known && JSON.stringify(known) !== JSON.stringify(service)) continue;
+    services.set(key, service);
+    return key;
+  }
+}
+
 export class ServiceTable {
   readonly services = new Map<string, ImportedService>();
 
@@ -55,15 +66,7 @@ export class ServiceTable {
     const host = spec?.type === "ExternalName" ? spec.externalName : undefined;
     const address = `${host ?? `${name}.${namespace}.svc.cluster.local`}:${String(headless ? entry.targetPort : number)}`;
     const service: ImportedService = { address, ...this.#protocol(a) };
-    const own = nameOf(namespace, name, String(number));
-    // Two Ingresses may speak to one port in two ways.
-    for (let n = 1; ; n++) {
-      const key = n === 1 ? own : `${own.slice(0, 60)}-${String(n)}`;
-      const known = this.services.get(key);
-      if (known && JSON.stringify(known) !== JSON.stringify(service)) continue;
-      this.services.set(key, service);
-      return key;
-    }
+    return keep(this.services, nameOf(namespace, name, String(number)), service);
   }
 
   #protocol(a: Annotated): Omit<ImportedService, "address"> {

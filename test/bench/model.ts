@@ -1,4 +1,4 @@
-import { checkModel, defineGateway, type GatewayModel } from "../../lib/model";
+import { checkModel, defineGateway, type GatewayInput, type GatewayModel } from "../../lib/model";
 import { formatDiagnostic, hasErrors } from "../../lib/diagnostics";
 import { compile } from "../../lib/targets";
 import { placedModel, type Addresses } from "../../lib/conformance/system";
@@ -14,23 +14,26 @@ const SCHEMA = {
 /** No proxy knows ranges of types; the service's answers are of none of them. */
 const CARRIED = { compression: { types: ["font/*"] } };
 
+/** Whose tokens the benchmarks bring. */
+export const ISSUERS = {
+  main: {
+    issuer: "https://identity.bench.test/realms/bench",
+    jwks: { url: "https://identity.bench.test/keys" },
+    audiences: ["bench-api"],
+    algorithms: ["RS256", "ES256"],
+    type: { claim: "typ", value: "Bearer" },
+    roles: "realm_access.roles",
+    scopes: "scope",
+  },
+} satisfies GatewayInput["issuers"];
+
 /** The one system that is measured: a token, a role, and on one route a limit that is never reached. */
 const input = defineGateway({
   name: "bench",
   environments: ["production"],
   targets: ["nginx", "istio"],
   hosts: { "api.bench.test": {} },
-  issuers: {
-    main: {
-      issuer: "https://identity.bench.test/realms/bench",
-      jwks: { url: "https://identity.bench.test/keys" },
-      audiences: ["bench-api"],
-      algorithms: ["RS256", "ES256"],
-      type: { claim: "typ", value: "Bearer" },
-      roles: "realm_access.roles",
-      scopes: "scope",
-    },
-  },
+  issuers: ISSUERS,
   services: { orders: { address: "orders.bench.svc.cluster.local:8080" } },
   policies: {
     // The guard would be the first thing that a load test meets.

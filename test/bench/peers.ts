@@ -3,6 +3,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { defineGateway } from "../../lib/model";
 import { freePorts } from "../../lib/conformance/parts/process";
+import { ISSUERS } from "./model";
 import { checkout, OWN } from "./parts/checkout";
 import { startCaddy, startTraefik } from "./parts/go-peers";
 import { median } from "./parts/measure";
@@ -31,17 +32,7 @@ const model = defineGateway({
   accept: [{ difference: "nginx-gzip", reason: "Clients take gzip, and no answer here is that large." }],
   // Traefik asks its authorization service by that one's own name.
   hosts: { "api.bench.test": {}, localhost: {} },
-  issuers: {
-    main: {
-      issuer: "https://identity.bench.test/realms/bench",
-      jwks: { url: "https://identity.bench.test/keys" },
-      audiences: ["bench-api"],
-      algorithms: ["RS256", "ES256"],
-      type: { claim: "typ", value: "Bearer" },
-      roles: "realm_access.roles",
-      scopes: "scope",
-    },
-  },
+  issuers: ISSUERS,
   services: { orders: { address: "orders.bench.svc.cluster.local:8080" } },
   policies: {
     // The guard would be the first thing that a load test meets.

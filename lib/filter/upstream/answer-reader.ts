@@ -2,8 +2,8 @@ import type { HeaderLine } from "../../policy";
 
 /**
  * Reads what a service answers on one connection (RFC 9112), as strictly as it is written: whatever two readers could take
- * for different things is no answer. Node's own client takes more than half of the time that an exchange costs
- * (docs/benchmarks.md), which is why there is one of our own.
+ * for different things is no answer. A bare gateway by Node's own client takes 1.8 times the CPU of one by this (ADR 23), which
+ * is why there is one of our own.
  */
 
 export interface AnswerHead {

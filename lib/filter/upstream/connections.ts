@@ -34,7 +34,8 @@ export class Pool {
       kept.destroy();
     }
     const made = new ServiceConnection(
-      ...([this.open(), this.secure] as const),
+      this.open(),
+      this.secure,
       (free) => {
         // What the service has sent without being asked is found before the next request begins.
         setImmediate(() => {

@@ -100,22 +100,22 @@ export class ServiceConnection implements AnswerSink {
     return this.#over;
   }
 
-  /** Asks; the body follows by `write`, or is there. False where more should wait for `onDrain`. */
-  ask(caller: Caller, question: Question, head: string, body: Buffer | undefined, follows: boolean): boolean {
+  /** Asks; the body follows by `write`, or is there. */
+  ask(caller: Caller, question: Question, head: string, body: Buffer | undefined, follows: boolean): void {
     this.#caller = caller;
     this.#reader.begin(question);
     this.#sent = !follows;
     this.#last = false;
     const { socket } = this;
-    if (!body) return socket.write(head, "latin1");
-    if (body.length > ONE_PIECE_BYTES) {
+    if (!body || body.length > ONE_PIECE_BYTES) {
       socket.write(head, "latin1");
-      return socket.write(body);
+      if (body) socket.write(body);
+      return;
     }
     const whole = Buffer.allocUnsafe(head.length + body.length);
     whole.write(head, "latin1");
     whole.set(body, head.length);
-    return socket.write(whole);
+    socket.write(whole);
   }
 
   /** More of the body, framed as the head has said. */
