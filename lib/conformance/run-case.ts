@@ -191,11 +191,12 @@ async function runOnce(
   const caseRun = new CaseRun(stand, testCase);
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
+  const heldUp = (): boolean => delay.max / 1e6 > HELD_UP_MS;
   try {
     await caseRun.run();
     const { details } = caseRun;
-    const heldUp = details.length > 0 && delay.max / 1e6 > HELD_UP_MS;
-    return { details, provesNothing: heldUp ? "busy" : details.length > 0 && isLate(details) ? "late" : undefined };
+    if (details.length === 0) return { details, provesNothing: undefined };
+    return { details, provesNothing: heldUp() ? "busy" : isLate(details) ? "late" : undefined };
   } catch (error) {
     if (error instanceof TooSlow) return { details: ["too-slow"], provesNothing: "busy" };
     // A broken connection is no verdict: proxies give up handshakes and requests that a busy machine was too slow with.
@@ -204,7 +205,7 @@ async function runOnce(
     const code = String((error as NodeJS.ErrnoException).code);
     const broken = caseRun.details.length === 0 && !died && BROKEN.has(code);
     const details = [...caseRun.details, error instanceof Error ? error.message : String(error), ...(died ?? [])];
-    return { details, provesNothing: broken ? "late" : undefined };
+    return { details, provesNothing: died ? undefined : heldUp() ? "busy" : broken ? "late" : undefined };
   } finally {
     delay.disable();
   }

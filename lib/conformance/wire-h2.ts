@@ -227,7 +227,9 @@ export class Http2Connection {
       exchange.body.push(Buffer.from(piece));
       if (ends) exchange.done();
     } else if (exchange?.stream === stream && type === FRAME.reset) {
-      exchange.done(new Error(`the stream was reset (${String(payload.readUInt32BE(0))})`));
+      // What a broken connection is in HTTP/1.1.
+      const why = `the stream was reset (${String(payload.readUInt32BE(0))})`;
+      exchange.done(Object.assign(new Error(why), { code: "ECONNRESET" }));
     }
   }
 
