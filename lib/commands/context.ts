@@ -43,6 +43,7 @@ export const OPTIONS = {
   accept: { type: "string", multiple: true },
   costs: { type: "boolean" },
   diff: { type: "string" },
+  write: { type: "boolean" },
   json: { type: "boolean" },
   help: { type: "boolean" },
   version: { type: "boolean" },

