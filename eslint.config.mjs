@@ -17,6 +17,8 @@ const ORDER = [
   "cost",
   "conformance",
   "import",
+  "explain",
+  "page",
   "commands",
 ];
 

@@ -22,47 +22,63 @@ type Texts = Readonly<Record<string, string>>;
 const changedIn = (before: Texts, after: Texts): string[] =>
   [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((name) => before[name] !== after[name]).sort();
 
-/** Rows that look the same and promise something else, by what they promise otherwise. */
-function otherPromises(before: readonly AccessRow[], after: readonly AccessRow[]): string[] {
-  const was = new Map(before.map((row) => [shownOf(row), row.promises]));
-  return after.flatMap((row) => {
-    const old = was.get(shownOf(row));
-    const kinds = old ? changedIn(old, row.promises) : [];
-    return kinds.length > 0 ? [`| ${placeOf(row)} | ${cell(kinds.join(", "))} |`] : [];
-  });
+/** What has changed of one environment. */
+export interface Change {
+  name: string;
+  before: AccessRow[];
+  after: AccessRow[];
+  /** Rows that look the same and promise something else, by what they promise otherwise. */
+  otherwise: { row: AccessRow; kinds: string[] }[];
+  /** What all of the environment stands on. */
+  grounds: string[];
 }
 
-function groupDiff(group: string, before: AccessResult, after: AccessResult): string[] {
+function changeOf(name: string, before: AccessResult, after: AccessResult): Change {
   const own = <T extends { system: string; environment: string }>(all: readonly T[]): T[] =>
-    all.filter((one) => groupOf(one) === group);
+    all.filter((one) => groupOf(one) === name);
   const [was, is] = [own(before.access), own(after.access)];
   const [wasShown, isShown] = [new Set(was.map(shownOf)), new Set(is.map(shownOf))];
+  const promised = new Map(was.map((row) => [shownOf(row), row.promises]));
+  return {
+    name,
+    before: was.filter((row) => !isShown.has(shownOf(row))),
+    after: is.filter((row) => !wasShown.has(shownOf(row))),
+    otherwise: is.flatMap((row) => {
+      const old = promised.get(shownOf(row));
+      const kinds = old ? changedIn(old, row.promises) : [];
+      return kinds.length > 0 ? [{ row, kinds }] : [];
+    }),
+    grounds: changedIn(own(before.grounds)[0]?.parts ?? {}, own(after.grounds)[0]?.parts ?? {}),
+  };
+}
+
+/** What has changed of who may do what, by environment; one in which nothing has is left out. */
+export function changesOf(before: AccessResult, after: AccessResult): Change[] {
+  const all = [...before.access, ...after.access, ...before.grounds, ...after.grounds];
+  return [...new Set(all.map(groupOf))]
+    .sort()
+    .map((name) => changeOf(name, before, after))
+    .filter((c) => [c.before, c.after, c.otherwise, c.grounds].some((part) => part.length > 0));
+}
+
+function changeText({ name, before, after, otherwise, grounds }: Change): string[] {
   const part = (title: string, rows: readonly AccessRow[]): string[] =>
     rows.length === 0 ? [] : [`${title}:`, "", accessTable(rows), ""];
-  const otherwise = otherPromises(was, is);
-  const grounds = changedIn(own(before.grounds)[0]?.parts ?? {}, own(after.grounds)[0]?.parts ?? {});
-  const found = [
-    ...part(
-      "Before",
-      was.filter((row) => !isShown.has(shownOf(row))),
-    ),
-    ...part(
-      "After",
-      is.filter((row) => !wasShown.has(shownOf(row))),
-    ),
-    ...(otherwise.length > 0
-      ? ["Other promises:", "", "| host | methods | path | changed |", "| --- | --- | --- | --- |", ...otherwise, ""]
+  const others = otherwise.map(({ row, kinds }) => `| ${placeOf(row)} | ${cell(kinds.join(", "))} |`);
+  return [
+    ...[`### ${name}`, ""],
+    ...part("Before", before),
+    ...part("After", after),
+    ...(others.length > 0
+      ? ["Other promises:", "", "| host | methods | path | changed |", "| --- | --- | --- | --- |", ...others, ""]
       : []),
     ...(grounds.length > 0 ? [`Changed for the whole environment: ${grounds.join(", ")}.`, ""] : []),
   ];
-  return found.length > 0 ? [`### ${group}`, "", ...found] : [];
 }
 
-/** What has changed of who may do what, as Markdown for a pull request; nothing is said to be the same that is not. */
+/** The same as Markdown for a pull request; nothing is said to be the same that is not. */
 export function accessDiff(before: AccessResult, after: AccessResult): string {
-  const all = [...before.access, ...after.access, ...before.grounds, ...after.grounds];
-  const groups = [...new Set(all.map(groupOf))].sort();
-  const parts = groups.flatMap((group) => groupDiff(group, before, after));
+  const parts = changesOf(before, after).flatMap(changeText);
   const said = parts.length === 0 ? ["Nobody may do more or less, and nothing is promised otherwise.", ""] : parts;
   return ["## Access", "", ...said].join("\n");
 }

@@ -7,11 +7,11 @@ import { namesOfHost } from "../decision/gateway";
 import { modelIn } from "../model";
 import type { HeaderLine } from "../policy";
 import { report, UsageError, type Context } from "./context";
-import { explain, type Explanation, type ExplainQuestion } from "./explanation";
+import { explain, type Explanation, type ExplainQuestion } from "../explain/explanation";
 import { compileAll, type CompiledModel } from "./load";
 import { modelFiles } from "./models";
 
-export type { Explanation } from "./explanation";
+export type { Explanation } from "../explain/explanation";
 
 export function formatExplanation(explanation: Explanation, targets: readonly string[]): string {
   const rows = [

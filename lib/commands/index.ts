@@ -165,6 +165,7 @@ const COMMANDS: Readonly<Record<CommandName, (context: Context) => number | Prom
   explain: async (context) => (await import("./explain.js")).explainCommand(context),
   access: async (context) => (await import("./access.js")).accessCommand(context),
   diff: async (context) => (await import("./diff.js")).diffCommand(context),
+  page: async (context) => (await import("./page.js")).pageCommand(context),
   cost: async (context) => (await costs()).costCommand(context),
   serve: async (context) => (await import("./serve.js")).serveCommand(context),
   init: async (context) => (await import("./init.js")).initCommand(context),

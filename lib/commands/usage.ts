@@ -89,6 +89,19 @@ export const USAGES = {
     options: { json },
     examples: ["gatewright diff main"],
   },
+  page: {
+    summary: "writes one file for a browser: routes, who may, where each promise is kept, and a request to try",
+    args: MODELS,
+    options: {
+      system,
+      environment: ["this environment only", "NAME"],
+      out: ["the file; gatewright.html by default", "FILE"],
+      diff: ["begins with what has changed since a commit, branch or tag", "REVISION"],
+      cases: ["the folder whose identities can be chosen; cases by default", "DIR"],
+      identities,
+      json,
+    },
+  },
   cost: {
     summary: "prints the cost report: what the synthesized infrastructure costs in a month",
     args: MODELS,

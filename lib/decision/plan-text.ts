@@ -1,26 +1,33 @@
 import { KINDS } from "../policy";
 import { FORMAT_VERSION, type FilterPlan, type PlannedHost } from "./filter-plan";
-import type { ConfiguredPolicy } from "./gateway";
+import type { ConfiguredPolicy, Host } from "./gateway";
 
-/**
- * A plan as the filter reads it. Policies that hosts and routes share stand once, by their kinds: `"jwt/0"` is the first one
- * of `policies.jwt`.
- */
-interface PlanText extends Omit<FilterPlan, "hosts" | "otherHosts"> {
+/** Hosts of which every policy is written once, by its kind: `"jwt/0"` is the first one of `policies.jwt`. */
+export interface HostsText<H extends Host = PlannedHost> {
   policies: Record<string, unknown[]>;
-  hosts: readonly HostText[];
-  otherHosts?: HostText;
+  hosts: readonly HostText<H>[];
+  otherHosts?: HostText<H>;
+}
+
+/** A plan as the filter reads it. */
+type PlanText = Omit<FilterPlan, "hosts" | "otherHosts"> & HostsText;
+
+/** Hosts of a plan, or of a gateway that nobody has planned yet. */
+interface Hosts<H extends Host = PlannedHost> {
+  hosts: readonly H[];
+  otherHosts?: H;
 }
 
 type Named<T> = Omit<T, "policies"> & { policies: readonly string[] };
-type HostText = Named<Omit<PlannedHost, "routes">> & { routes: readonly Named<PlannedHost["routes"][number]>[] };
+type HostText<H extends Host = PlannedHost> = Named<Omit<H, "routes">> & {
+  routes: readonly Named<H["routes"][number]>[];
+};
 
 /** Behind the name of a policy that refuses nothing; a filter that does not know of it knows no such name, and does not start. */
 const SHADOW = "/shadow";
 
-/** A plan as JSON, of which every policy is written once. */
-export function writePlan({ hosts, otherHosts, ...rest }: FilterPlan): string {
-  const policies: PlanText["policies"] = {};
+export function packHosts<H extends Host>({ hosts, otherHosts }: Hosts<H>): HostsText<H> {
+  const policies: HostsText<H>["policies"] = {};
   const names = new Map<string, string>();
   const placeOf = ({ kind, config }: ConfiguredPolicy): string => {
     const key = `${kind} ${JSON.stringify(config)}`;
@@ -37,9 +44,15 @@ export function writePlan({ hosts, otherHosts, ...rest }: FilterPlan): string {
     ...item,
     policies: item.policies.map(nameOf),
   });
-  const hostText = (host: PlannedHost): HostText => ({ ...named(host), routes: host.routes.map(named) });
-  const texts = { ...(otherHosts && { otherHosts: hostText(otherHosts) }), hosts: hosts.map(hostText) };
-  return `${JSON.stringify({ ...rest, policies, ...texts } satisfies PlanText, null, 2)}\n`;
+  const hostText = (host: H): HostText<H> => ({ ...named(host), routes: host.routes.map(named) });
+  const packed = { ...(otherHosts && { otherHosts: hostText(otherHosts) }), hosts: hosts.map(hostText) };
+  return { policies, ...packed };
+}
+
+/** A plan as JSON. */
+export function writePlan({ hosts, otherHosts, ...rest }: FilterPlan): string {
+  const text: PlanText = { ...rest, ...packHosts({ hosts, ...(otherHosts && { otherHosts }) }) };
+  return `${JSON.stringify(text, null, 2)}\n`;
 }
 
 const isLists = (value: unknown): boolean =>
@@ -56,6 +69,11 @@ export function readPlan(text: string): FilterPlan {
   }
   const { policies, hosts, otherHosts, ...rest } = found as PlanText;
   if (!isLists(policies)) throw new Error("This is no plan.");
+  return { ...rest, ...unpackHosts({ policies, hosts, ...(otherHosts && { otherHosts }) }) };
+}
+
+/** What `packHosts` has packed; throws where it names what it does not have. */
+export function unpackHosts<H extends Host>({ policies, hosts, otherHosts }: HostsText<H>): Hosts<H> {
   const strange = Object.keys(policies).find((name) => !KINDS.some(({ kind }) => kind === name));
   if (strange !== undefined) throw new Error(`This filter knows no policy "${strange}".`);
   const known = new Map<string, ConfiguredPolicy>(
@@ -89,6 +107,6 @@ export function readPlan(text: string): FilterPlan {
     ...item,
     policies: listOf(item.policies),
   });
-  const host = (of: HostText): PlannedHost => ({ ...resolved(of), routes: of.routes.map(resolved) });
-  return { ...rest, ...(otherHosts && { otherHosts: host(otherHosts) }), hosts: hosts.map(host) };
+  const host = (of: HostText<H>): H => ({ ...resolved(of), routes: of.routes.map(resolved) }) as unknown as H;
+  return { ...(otherHosts && { otherHosts: host(otherHosts) }), hosts: hosts.map(host) };
 }

@@ -3,4 +3,4 @@ export { costsOf, formatCosts, type RouteCost } from "./costs";
 export { formatMatrix, matrixOf, type MatrixRow } from "./matrix";
 export { isShownBody, placementsOf, type Placement, type TargetPlan } from "./placement";
 export { planTarget } from "./plan";
-export { costsTable, placesTable } from "./page";
+export { costsTable, placesTable } from "./tables";

@@ -103,6 +103,9 @@ async function firstSteps(node: string, home: string, folder: string, tally: Tal
       `${name}: gatewright ${words.join(" ")}`,
       failure(await speak(node, [own, ...words], { cwd: folder, env: { ...process.env, CI: "true" } })),
     );
+  tally.note(`${name}: gatewright page`, failure(await speak(node, [own, "page"], { cwd: folder })));
+  const page = readFileSync(path.join(folder, "gatewright.html"), "utf8");
+  tally.note(`${name}: the page`, page.includes('"system":"old"') ? [] : ["is not of the models"]);
   const conf = readFileSync(path.join(folder, "nginx/shop/production/nginx.conf"), "utf8");
   tally.note(`${name}: nginx.conf`, conf.includes("server_name api.shop.example") ? [] : ["is not of the model"]);
 }

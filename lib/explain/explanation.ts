@@ -1,12 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { GatewayModel } from "../model";
+import type { TargetPlan } from "../plan/placement";
 import { KINDS, PHASES, type GatewayRequest, type HeaderLine, type PolicyKind } from "../policy";
 import { decideRequest, Findings, type Verdict, type Step } from "../decision/decide";
 import { claimAt, claimMembers, claimText, type ClaimPath } from "../identity/claims";
 import { configOf, type ConfiguredPolicy, type Gateway, type Route } from "../decision/gateway";
 import type { JwtConfig } from "../policy/kinds/jwt";
 import { aloneState } from "../decision/alone-state";
-import type { Compiled } from "../targets";
+import { once } from "../once";
 import { Proofs } from "./proofs";
 
 export interface ExplainQuestion {
@@ -38,13 +39,13 @@ const policies = (list: readonly ConfiguredPolicy[]): ConfiguredPolicy[] =>
   list.filter(({ kind }) => !KINDS.some((k) => k.kind === kind && needsBody(k)));
 
 /** The gateway without what only a body can tell: a question has none. */
-function withoutBodies(gateway: Gateway): Gateway {
+const withoutBodies = once((gateway: Gateway): Gateway => {
   const hosts = gateway.hosts.map((host) => ({
     ...host,
     routes: host.routes.map((route) => ({ ...route, policies: policies(route.policies) })),
   }));
   return { ...gateway, hosts };
-}
+});
 
 /** Puts a value at a dotted path. */
 function claimsWith(path: ClaimPath, value: unknown): Record<string, unknown> {
@@ -54,14 +55,14 @@ function claimsWith(path: ClaimPath, value: unknown): Record<string, unknown> {
 
 /** A token as an issuer would sign it that the route accepts, or that is named. */
 function goodToken(
-  model: GatewayModel,
+  { issuers }: Pick<GatewayModel, "issuers">,
   accepted: readonly string[],
   { claims = {}, issuer: chosen }: ExplainQuestion,
   proofs: Proofs,
 ): string | undefined {
-  const names = accepted.length > 0 ? accepted : Object.keys(model.issuers);
-  const bearing = names.find((name) => claims["iss"] !== undefined && model.issuers[name]?.issuer === claims["iss"]);
-  const issuer = model.issuers[chosen ?? bearing ?? names[0] ?? ""];
+  const names = accepted.length > 0 ? accepted : Object.keys(issuers);
+  const bearing = names.find((name) => claims["iss"] !== undefined && issuers[name]?.issuer === claims["iss"]);
+  const issuer = issuers[chosen ?? bearing ?? names[0] ?? ""];
   if (!issuer) return undefined;
   const now = Math.floor(Date.now() / 1000);
   const { iss = issuer.issuer, ...others } = chosen === undefined ? claims : { ...claims, iss: undefined };
@@ -174,8 +175,8 @@ function absentClaims({ exchange: { identity }, route }: Verdict): string[] {
 
 /** What happens to a request, phase by phase, and who sees to it on each target. */
 export async function explain(
-  model: GatewayModel,
-  compiled: Compiled,
+  model: Pick<GatewayModel, "issuers">,
+  compiled: { gateway: Gateway; plans: readonly TargetPlan[] },
   question: ExplainQuestion,
 ): Promise<Explanation> {
   const gateway = withoutBodies(compiled.gateway);

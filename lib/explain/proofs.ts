@@ -22,6 +22,9 @@ interface Pair {
 
 const CURVES: Readonly<Record<string, string>> = { ES256: "P-256", ES384: "P-384", ES512: "P-521" };
 
+/** Made once by a process: an RSA pair takes a while. */
+const PAIRS = new Map<string, Pair>();
+
 function pairFor(algorithm: Algorithm): Pair {
   const namedCurve = CURVES[algorithm];
   if (namedCurve !== undefined) return generateKeyPairSync("ec", { namedCurve });
@@ -37,7 +40,6 @@ const NOTES = {
 const base64url = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
 
 export class Proofs {
-  readonly #pairs = new Map<string, Pair>();
   readonly #secret = createSecretKey(randomBytes(32));
   readonly #rings = new Map<string, readonly string[]>();
   /** What is taken on trust. */
@@ -77,8 +79,8 @@ export class Proofs {
   }
 
   #pair(algorithm: Algorithm): Pair {
-    const pair = this.#pairs.get(algorithm) ?? pairFor(algorithm);
-    this.#pairs.set(algorithm, pair);
+    const pair = PAIRS.get(algorithm) ?? pairFor(algorithm);
+    PAIRS.set(algorithm, pair);
     return pair;
   }
 

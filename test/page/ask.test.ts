@@ -1,0 +1,66 @@
+import vm from "node:vm";
+import { explain, type Explanation } from "../../lib/explain/explanation";
+import type { Typed } from "../../lib/page/browser/ask";
+import { buildScript } from "../../lib/page/build";
+import { pack, type PackedSystem, type PageSystem } from "../../lib/page/packed";
+import { compile } from "../../lib/targets";
+import { knownSystem } from "../conformance/systems";
+import { questionsOf, settled, SYSTEMS } from "./questions";
+
+/** What a page says of a request, by the script that it has and without anything of Node, beside what `explain` says. */
+
+interface Page {
+  unpack(packed: PackedSystem): PageSystem;
+  ask(system: PageSystem, typed: Typed): Promise<Explanation>;
+}
+
+/** What every browser has; no more. */
+const BROWSER = { crypto, TextEncoder, TextDecoder, performance, setTimeout, clearTimeout, AbortSignal, URL };
+
+let page: Page;
+beforeAll(async () => {
+  const context = vm.createContext({ ...BROWSER });
+  vm.runInContext(await buildScript("ask.ts"), context);
+  page = context["page"] as Page;
+});
+
+const linesOf = (explanation: Explanation): string[] => settled(JSON.stringify(explanation, null, 1)).split("\n");
+
+test.each(SYSTEMS)("%s: each request of its cases", async (name) => {
+  const system = knownSystem(name);
+  const { value } = compile(system.model, "production");
+  if (!value) throw new Error(`${name} does not compile.`);
+  const packed = pack({ ...value, issuers: system.model.issuers, identities: {} });
+  const read = page.unpack(JSON.parse(JSON.stringify(packed)) as PackedSystem);
+  const questions = questionsOf(system);
+  expect(questions.length).toBeGreaterThan(20);
+  const differences: unknown[] = [];
+  for (const { of, typed, asked } of questions) {
+    const here = linesOf(await explain(system.model, value, asked));
+    const there = linesOf(await page.ask(read, typed));
+    const at = here.findIndex((line, i) => line !== there[i]);
+    if (at !== -1 || here.length !== there.length) differences.push([of, here[at], there[at]]);
+  }
+  expect(differences).toEqual([]);
+});
+
+const TYPED: Typed = {
+  method: "GET",
+  url: "https://api.serhafen.com/",
+  headers: "",
+  client: "198.51.100.7",
+  claims: "",
+};
+
+test.each([
+  ["a URL without a scheme", { url: "api.serhafen.com/" }, "Write the URL as https://host/path."],
+  ["claims that are no JSON", { claims: "{" }, "The claims are no JSON."],
+  ["claims that are no object", { claims: "[1]" }, "Write the claims as a JSON object."],
+  ["a header without a colon", { headers: "origin" }, '"origin" is no header: write name: value.'],
+])("%s is told, and not judged", async (_, wrong, message) => {
+  const { model } = knownSystem("equb");
+  const { value } = compile(model, "production");
+  if (!value) throw new Error("equb does not compile.");
+  const read = page.unpack(pack({ ...value, issuers: model.issuers, identities: {} }));
+  await expect(page.ask(read, { ...TYPED, ...wrong })).rejects.toMatchObject({ message });
+});
