@@ -167,6 +167,7 @@ const COMMANDS: Readonly<Record<CommandName, (context: Context) => number | Prom
   diff: async (context) => (await import("./diff.js")).diffCommand(context),
   page: async (context) => (await import("./page.js")).pageCommand(context),
   cost: async (context) => (await costs()).costCommand(context),
+  rollout: async (context) => (await import("./rollout.js")).rolloutCommand(context),
   serve: async (context) => (await import("./serve.js")).serveCommand(context),
   init: async (context) => (await import("./init.js")).initCommand(context),
   verify: async (context) => (await import("./verify.js")).verifyCommand(context),

@@ -8,8 +8,8 @@ export interface LoadedModel {
   model: GatewayModel;
 }
 
-/** What stands in policies/ and is no model: how much systems are used, and what editors read. */
-const NO_MODEL = /^usage\.|\.schema\.json$/;
+/** What stands in policies/ and is no model: how much systems are used, how far rollouts are, and what editors read. */
+const NO_MODEL = /^usage\.|^rollouts\.json$|\.schema\.json$/;
 
 const FOLDER = "policies";
 

@@ -148,6 +148,20 @@ export const USAGES = {
       identities,
     },
   },
+  rollout: {
+    summary: "moves a service's requests to another one, step by step while its gate holds, and back",
+    args: `[status | next NAME | back NAME] ${MODELS}`,
+    options: {
+      environment,
+      prometheus: ["which knows whether the gate holds; PROMETHEUS_URL, with PROMETHEUS_TOKEN for a bearer", "URL"],
+      selector: ["labels that tell this gateway's series from others'", "'name=\"value\"'"],
+      force: ["next: whatever the gate says"],
+      all: ["back: to 0 at once"],
+      out: ["where the output goes; this folder by default", "DIR"],
+      json,
+    },
+    examples: ["gatewright rollout next iam-v2 --prometheus http://127.0.0.1:9090"],
+  },
   serve: {
     summary: "is the gateway of one model itself: no proxy, one process",
     args: "[MODEL]",

@@ -1,4 +1,6 @@
-import type { ConfiguredPolicy, Route } from "./gateway";
+import { createHash } from "node:crypto";
+import type { WeightsConfig } from "../policy/kinds/route-shape";
+import { configOf, type ConfiguredPolicy, type Route } from "./gateway";
 import { kindNamed } from "../policy";
 import {
   BodyRefused,
@@ -50,11 +52,24 @@ async function tryAll(
   return noAnswer(cause);
 }
 
+/** A number from 0 to 1 that is always the same for the same text. */
+const fixed = (text: string): number => createHash("sha256").update(text).digest().readUInt32BE() / 2 ** 32;
+
+/** Where somebody stands among all who are shared: the same at each step of a rollout, so that he never goes back. */
+function placeOf({ policies }: Route, { identity, tenant }: Exchange): number | undefined {
+  const { rollout } = (configOf(policies, "weights") ?? {}) as Partial<WeightsConfig>;
+  if (!rollout || rollout.sticky === "none") return undefined;
+  const who = rollout.sticky === "user" ? identity && [identity.issuer, identity.user] : tenant;
+  // With the service's name, so that it is not always the same people who come first.
+  return who && fixed(JSON.stringify([rollout.to, ...who]));
+}
+
 /** One of the backends, by their weights. */
-export function chooseService({ backends }: Route, random: () => number = Math.random): string {
+export function chooseService(route: Route, exchange: Exchange, random: () => number = Math.random): string {
+  const { backends } = route;
   const [only] = backends;
   if (only && backends.length === 1) return only.service;
-  let at = random() * backends.reduce((sum, b) => sum + b.weight, 0);
+  let at = (placeOf(route, exchange) ?? random()) * backends.reduce((sum, b) => sum + b.weight, 0);
   return (backends.find((b) => (at -= b.weight) < 0) ?? only)?.service ?? "";
 }
 
@@ -66,7 +81,7 @@ export function callService(
   state: State,
   transport: Transport,
 ): Promise<Answer> {
-  const service = chooseService(route);
+  const service = chooseService(route, exchange);
   exchange.service = service;
   // What was not answered by one backend is asked of the others; those without a share are asked nothing.
   const others = route.backends.filter((b) => b.weight > 0 && b.service !== service).map((b) => b.service);

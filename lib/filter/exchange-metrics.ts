@@ -23,29 +23,27 @@ function textOf(all: readonly Exchanges[], bounds: readonly number[]): string {
   const lines = [
     "# HELP http_requests_total Requests, by route and status.",
     "# TYPE http_requests_total counter",
-    ...all.map((e) => `http_requests_total{service="${e.service}",${labelsOf(e)}} ${String(e.count)}`),
+    ...all.map((e) => `http_requests_total{${labelsOf(e)}} ${String(e.count)}`),
     "# HELP http_request_duration_seconds Time to the end of the answer, or to a refusal; to decide where no proxy tells of the end.",
     "# TYPE http_request_duration_seconds histogram",
   ];
-  const byLabels = new Map<string, Exchanges[]>();
-  for (const e of all) byLabels.set(labelsOf(e), [...(byLabels.get(labelsOf(e)) ?? []), e]);
-  for (const [labels, group] of byLabels) {
-    const sum = (of: (e: Exchanges) => number): number => group.reduce((total, e) => total + of(e), 0);
+  for (const e of all) {
+    const labels = labelsOf(e);
     let under = 0;
     bounds.forEach((bound, i) => {
-      under += sum((e) => e.buckets[i] ?? 0);
+      under += e.buckets[i] ?? 0;
       lines.push(`http_request_duration_seconds_bucket{${labels},le="${boundLabel(bound)}"} ${String(under)}`);
     });
-    lines.push(`http_request_duration_seconds_bucket{${labels},le="+Inf"} ${String(sum((e) => e.count))}`);
-    lines.push(`http_request_duration_seconds_sum{${labels}} ${String(sum((e) => e.seconds))}`);
-    lines.push(`http_request_duration_seconds_count{${labels}} ${String(sum((e) => e.count))}`);
+    lines.push(`http_request_duration_seconds_bucket{${labels},le="+Inf"} ${String(e.count)}`);
+    lines.push(`http_request_duration_seconds_sum{${labels}} ${String(e.seconds)}`);
+    lines.push(`http_request_duration_seconds_count{${labels}} ${String(e.count)}`);
   }
   return `${lines.join("\n")}\n`;
 }
 
 /** Names of the model need no escape. */
-const labelsOf = ({ method, route, status }: Exchanges): string =>
-  `method="${method}",route="${route}",status="${String(status)}"`;
+const labelsOf = ({ service, method, route, status }: Exchanges): string =>
+  `service="${service}",method="${method}",route="${route}",status="${String(status)}"`;
 
 export type Ended = Pick<ExchangeRecord, "method" | "route" | "service" | "status" | "ms">;
 

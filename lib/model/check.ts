@@ -20,6 +20,7 @@ import { trustedHops } from "./front";
 import { findProblems, nearest } from "./problems";
 import type { RawModel } from "./read";
 import { modelIn } from "./overlay";
+import { checkRollouts } from "./check-rollouts";
 import { resolveGateway } from "./resolve";
 import { gatewaySchema, type GatewayModel } from "./schema";
 
@@ -315,6 +316,9 @@ export function checkModel(raw: RawModel): Result<GatewayModel> {
   const overlaid = Object.keys(model.overlays).map((environment) => modelIn(model, environment));
   const words = [model, ...overlaid].flatMap((m) => [...checkFront(raw, m), ...checkWords(raw, m)]);
   diagnostics.push(...new Map(words.map((d) => [JSON.stringify(d), d])).values(), ...checkCallers(raw, model));
+  const rollouts = checkRollouts(raw, model);
+  // What is shared with a service that is not there has no meaning.
+  if (hasErrors(rollouts)) return { diagnostics: [...diagnostics, ...rollouts] };
   diagnostics.push(...parsed.data.environments.flatMap((e) => checkEnvironment(raw, parsed.data, e)));
   diagnostics.push(...checkInfrastructure(raw, parsed.data));
   return hasErrors(diagnostics) ? { diagnostics } : { value: parsed.data, diagnostics };

@@ -1,13 +1,17 @@
-import type { Result } from "../diagnostics";
+import { hasErrors, type Result } from "../diagnostics";
 import { checkModel } from "./check";
 import { readModel } from "./read";
+import { withRolloutState } from "./rollouts";
 import type { GatewayModel } from "./schema";
 
 /** Reads and checks the model in a file. */
 export function loadModel(file: string): Result<GatewayModel> {
   const { raw, diagnostics } = readModel(file);
   if (!raw) return { diagnostics };
-  return checkModel(raw);
+  const rolled = withRolloutState(raw);
+  const checked = checkModel(rolled.raw);
+  const all = [...rolled.diagnostics, ...checked.diagnostics];
+  return hasErrors(all) || !checked.value ? { diagnostics: all } : { value: checked.value, diagnostics: all };
 }
 
 export { servicesTls } from "./backends";

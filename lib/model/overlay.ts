@@ -1,7 +1,14 @@
+import { rolledRoutes, shareOf } from "./rollouts";
 import type { GatewayModel } from "./schema";
 
-/** The model as it is in one environment: what its overlay says in place of what the model says. */
+/** The model as it is in one environment: what its overlay says in place of what the model says, and how far its rollouts are. */
 export function modelIn(model: GatewayModel, environment: string): GatewayModel {
+  const isRolled = Object.values(model.rollouts).some((rollout) => shareOf(rollout, environment) > 0);
+  const own = overlaid(model, environment);
+  return isRolled ? { ...own, routes: rolledRoutes(own, environment) } : own;
+}
+
+function overlaid(model: GatewayModel, environment: string): GatewayModel {
   const { [environment]: overlay, ...others } = model.overlays;
   if (!overlay) return model;
   const layered = <T extends { policies: object }>(item: T, own: { policies: object } | undefined): T =>

@@ -4,6 +4,7 @@ import { issuerRules, type JwtConfig } from "../policy/kinds/jwt";
 import type { RetriesConfig, TimeoutsConfig } from "../policy/kinds/upstream";
 import { once } from "../once";
 import { modelIn } from "./overlay";
+import { rolloutOf } from "./rollouts";
 import { OWN_ANSWERS } from "../policy/kinds/compression";
 import { HOST_KINDS, ROUTE_KINDS } from "./policy-shapes";
 import type { GatewayModel, RouteModel } from "./schema";
@@ -152,7 +153,9 @@ function ofHandshakes(policies: Policies, route: RouteModel): Policies {
 function resolveRoute(model: GatewayModel, hostName: string, ofHost: Policies, route: RouteModel): Route {
   const host = model.hosts[hostName];
   const services = servicesOf(route);
-  const servicePolicies = services.length === 1 ? model.services[services[0] as string]?.policies : undefined;
+  // Both services of a rollout have the same policies.
+  const owner = services.length === 1 ? services[0] : rolloutOf(model, route)?.from;
+  const servicePolicies = model.services[owner ?? ""]?.policies;
   const basePath = host?.basePath;
   const { rewrite } = route.policies;
   // A route's own prefix is written without the host's.

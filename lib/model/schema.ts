@@ -5,6 +5,7 @@ import type { HostTenant } from "../decision/gateway";
 import { tenantName } from "../policy/kinds/tenant";
 import { infrastructure } from "./infrastructure";
 import { hostPolicies, routePolicies } from "./policy-shapes";
+import { rollout } from "./rollout-schema";
 import { route } from "./route-schema";
 import { address, environments, service } from "./service-schema";
 import { unique, cidr, timer, hostPattern, label, name, path, size } from "../policy/values";
@@ -236,6 +237,8 @@ export const gatewaySchema = z.strictObject({
   overlays: z.record(name, overlay).default({}),
   /** What each environment needs of AWS; an environment that is not named here is not deployed there. */
   infrastructure: z.record(name, infrastructure).default({}),
+  /** Services that take others' places step by step, by name. */
+  rollouts: z.record(name, rollout).default({}),
   /** Differences of a native form that this system takes, by name, each with the reason. */
   accept: z.array(z.strictObject({ difference: name, reason: z.string().min(10).max(500) })).default([]),
 });

@@ -5,6 +5,7 @@ import type { JwtConfig } from "../policy/kinds/jwt";
 import type { MatchingConfig } from "../policy/kinds/route-shape";
 import { IDEMPOTENT, type HeaderChangeConfig, type RetriesConfig } from "../policy/kinds/upstream";
 import { once } from "../once";
+import { rolloutOf } from "./rollouts";
 import { backendGrpcOf, backendTlsOf } from "./backends";
 import type { GatewayModel, RouteModel } from "./schema";
 
@@ -127,6 +128,7 @@ export function shapeOf(
 ): Policies {
   const bodySize = respondOf(route) ? undefined : (policies.bodySize as { max: number } | undefined);
   const { match, backends } = route;
+  const rollout = rolloutOf(model, route);
   const respond = respondOf(route);
   const wanted = Object.values(match.headers ?? {});
   const byOne = wanted.some((w) => typeof w === "string");
@@ -152,6 +154,7 @@ export function shapeOf(
         backends,
         triesOthers: triesOthers(backends, policies),
         byTls: backends.some(({ service }) => model.services[service]?.tls !== undefined),
+        ...(rollout && { rollout: { to: rollout.to, sticky: rollout.sticky } }),
       },
     }),
   };

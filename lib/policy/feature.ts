@@ -20,6 +20,7 @@ export const FEATURES = {
   BackendGrpcSeveral: "backends of one route of which some speak gRPC, and some do not",
   BackendGrpcLongNames: "headers for a service that speaks gRPC with names above 46 characters",
   BackendGrpcTries: "tries of idempotent methods at a service that speaks gRPC",
+  BackendRollout: "a service takes another's place step by step, by user or by tenant",
   BackendTls: "a service is called by TLS, and shows a certificate of its name",
   BackendTlsOwnAuthority: "a client certificate from another secret than the service's authorities",
   BackendTlsSeveral: "backends of one route that are called by TLS in different ways, or not",

@@ -90,6 +90,10 @@ export default defineGateway({
   services: {
     one: { address: "one.lab.svc.cluster.local:8080" },
     two: { address: "two.lab.svc.cluster.local:8080" },
+    before: { address: "before.lab.svc.cluster.local:8080" },
+    after: { address: "after.lab.svc.cluster.local:8080" },
+    "old-home": { address: "old-home.lab.svc.cluster.local:8080" },
+    "new-home": { address: "new-home.lab.svc.cluster.local:8080" },
     // Its authorities and the gateway's certificate come from one secret.
     sealed: {
       address: "sealed.lab.internal:8443",
@@ -103,6 +107,10 @@ export default defineGateway({
       tls: { serverName: SERVER_NAME, ca: OTHER_CA, clientCertificate: CLIENT },
     },
     strict: { address: "strict.lab.internal:8443", tls: { serverName: SERVER_NAME, ca: OTHER_CA } },
+  },
+  rollouts: {
+    "by-user": { from: "before", to: "after", sticky: "user", at: { production: 50 } },
+    "by-tenant": { from: "old-home", to: "new-home", sticky: "tenant", at: { production: 50 } },
   },
   policies: {
     jwt: open,
@@ -884,6 +892,18 @@ export default defineGateway({
       match: { prefix: ["/zipped"] },
       service: "one",
       policies: { compression: { encodings: ["gzip"], above: "100B", types: ["text/plain", "text/csv", "text/html"] } },
+    },
+    {
+      name: "rolled",
+      match: { prefix: ["/rolled"] },
+      service: "before",
+      policies: { jwt: { issuers: ["main"], mode: "optional" }, retries: { tries: 2, perTry: "1s" } },
+    },
+    {
+      name: "rolled-by-tenant",
+      match: { prefix: ["/rolled-by-tenant"] },
+      service: "old-home",
+      policies: { jwt: { issuers: ["main"] }, tenant: { headers: { "x-team": "team.name" } } },
     },
     {
       name: "weighted-through",

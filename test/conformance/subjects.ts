@@ -15,7 +15,7 @@ const SUBJECTS: Readonly<Partial<Record<KindName, readonly string[]>>> = {
   timeouts: ["timeouts", "total-time", "upstream"],
   jwt: ["jwt", "revocation", "web-socket-token"],
   backendGrpc: ["grpc"],
-  weights: ["weights", "weighted-through"],
+  weights: ["weights", "weighted-through", "rollout"],
   retries: ["retries", "upstream"],
   requestId: ["response"],
   errorBody: ["headers", "response", "error-body"],

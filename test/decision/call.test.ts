@@ -232,11 +232,45 @@ describe("what stands around the call", () => {
   });
 });
 
+const NOBODY = {} as Exchange;
+
+describe("a rollout", () => {
+  const at = (share: number, sticky: string): Route => ({
+    ...routeTo({ service: "new", weight: share }, { service: "old", weight: 100 - share }),
+    policies: [{ kind: "weights", config: { rollout: { to: "new", sticky } } }],
+  });
+  const user = (n: number): Exchange => ({ identity: { issuer: "main", user: `u${String(n)}` } }) as Exchange;
+  const tenant = (n: number): Exchange => ({ tenant: [`t${String(n)}`, "x"] }) as unknown as Exchange;
+  const EVERY = Array.from({ length: 2_000 }, (_, n) => n);
+
+  test.each([
+    ["user", user],
+    ["tenant", tenant],
+  ])("by %s: whoever has been on the new side stays there, and each step has its share", (sticky, exchange) => {
+    const newAt = (share: number): Set<number> =>
+      new Set(EVERY.filter((n) => chooseService(at(share, sticky), exchange(n)) === "new"));
+    const [ten, half, most] = [newAt(10), newAt(50), newAt(90)];
+    expect([...ten].every((n) => half.has(n)) && [...half].every((n) => most.has(n))).toBe(true);
+    const shares = [ten, half, most].map(({ size }) => Math.round((size / EVERY.length) * 100));
+    [10, 50, 90].forEach((share, i) => {
+      expect(Math.abs((shares[i] ?? 0) - share)).toBeLessThanOrEqual(2);
+    });
+    expect(newAt(50)).toEqual(half);
+  });
+
+  test("who is not known is shared by chance, and so is everybody where nothing sticks", () => {
+    const at50 = (exchange: Exchange, sticky: string, chance: number): string =>
+      chooseService(at(50, sticky), exchange, () => chance);
+    expect([0, 0.49, 0.51].map((chance) => at50(NOBODY, "user", chance))).toEqual(["new", "new", "old"]);
+    expect([0, 0.49, 0.51].map((chance) => at50(user(1), "none", chance))).toEqual(["new", "new", "old"]);
+  });
+});
+
 describe("backends", () => {
   const shares = (...backends: Backend[]): Record<string, number> => {
     const counts: Record<string, number> = {};
     for (let i = 0; i < 1_000; i++) {
-      const service = chooseService(routeTo(...backends), () => i / 1_000);
+      const service = chooseService(routeTo(...backends), NOBODY, () => i / 1_000);
       counts[service] = (counts[service] ?? 0) + 1;
     }
     return counts;

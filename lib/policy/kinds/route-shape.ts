@@ -68,12 +68,14 @@ export const weights = policyKind({
     triesOthers: z.boolean(),
     /** They are called by TLS. */
     byTls: z.boolean(),
+    /** One takes the other's place step by step: who has been on the new side stays there. */
+    rollout: z.strictObject({ to: z.string(), sticky: z.enum(["none", "user", "tenant"]) }).optional(),
   }),
   phase: "upstream",
   sees: "head",
   perHost: false,
   requires: (config): Feature[] => [
-    "BackendWeights",
+    config.rollout ? "BackendRollout" : "BackendWeights",
     ...(config.backends.length > 2 ? (["BackendWeightsSeveral"] as const) : []),
     ...(config.triesOthers ? (["RetryOtherBackend"] as const) : []),
     ...(config.triesOthers && config.byTls ? (["RetryOtherBackendByTls"] as const) : []),

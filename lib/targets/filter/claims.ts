@@ -85,7 +85,7 @@ export const THROUGH: Claims = {
   retries: ["RetryIdempotent"],
   streaming: ["AnswerStreaming"],
   backendTls: ["BackendTls", "BackendTlsOwnAuthority", "BackendTlsSeveral"],
-  weights: ["BackendWeights", "BackendWeightsSeveral", "RetryOtherBackend", "RetryOtherBackendByTls"],
+  weights: ["BackendRollout", "BackendWeights", "BackendWeightsSeveral", "RetryOtherBackend", "RetryOtherBackendByTls"],
   fallback: ["FallbackAnswer", "FallbackAnswerOk"],
   cache: ["ResponseCache"],
   circuitBreaker: ["CircuitBreakerByErrorShare", "CircuitBreakerAmongBackends", "CircuitBreakerOfLongExchanges"],
