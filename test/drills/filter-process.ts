@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { formatDiagnostic, hasErrors } from "../../lib/diagnostics";
 import { loadModel, type GatewayModel } from "../../lib/model";
@@ -146,6 +146,13 @@ export class FilterProcess {
 
   ready(): Promise<boolean> {
     return this.#every("/actuator/readiness");
+  }
+
+  /** Has it read another plan, which is whole at every moment, as a mounted ConfigMap is. */
+  take(plan: string): void {
+    writeFileSync(`${this.planFile}.next`, plan);
+    renameSync(`${this.planFile}.next`, this.planFile);
+    if (this.part.running()) this.part.signal("SIGHUP");
   }
 
   live(): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
@@ -47,25 +47,40 @@ export async function startUpstream(): Promise<Upstream> {
   return upstream;
 }
 
+/** How a model is otherwise than the drills' own. */
+export type Change = (model: GatewayModel) => GatewayModel;
+
+/** A proxy that takes another configuration while it runs. */
+export interface ChangeableGateway extends Gateway {
+  update(change: Change): void;
+}
+
 export type Addresses = Required<Pick<Placed, "keysUrl" | "filterAddress" | "serviceAddress">>;
 
-export async function startNginx(run: Run, at: Addresses): Promise<Gateway> {
+export async function startNginx(run: Run, at: Addresses, change?: Change): Promise<ChangeableGateway> {
   const programs = await wheels();
   if (!programs) throw new Skip("nginx cannot be installed");
   const [httpPort = 0, https = 0] = await freePorts(2);
-  const files = compiledFiles({ ...at, listen: { http: httpPort, https } });
+  const write = (other?: Change): void => {
+    const files = compiledFiles({ ...at, listen: { http: httpPort, https }, ...(other && { change: other }) });
+    writeFileSync(conf, files.find((f) => f.path.endsWith("nginx.conf"))?.content ?? "");
+  };
   const prefix = path.join(run.directory, "nginx");
   mkdirSync(path.join(prefix, "logs"), { recursive: true });
   // Its workers are another user.
   chmodSync(run.directory, 0o755);
   const conf = path.join(prefix, "nginx.conf");
-  writeFileSync(conf, files.find((f) => f.path.endsWith("nginx.conf"))?.content ?? "");
+  write(change);
   const logFile = path.join(run.directory, "nginx.log");
   const args = ["-p", prefix, "-c", conf, "-g", "daemon off; pid nginx.pid;"];
   const part = startPart(programs.nginx, args, { logFile });
   run.after(() => part.stop());
   await until("nginx", () => portOpen(https), part);
-  return { port: https, pid: part.pid, log: () => readFileSync(logFile, "utf8") };
+  const update = (other: Change): void => {
+    write(other);
+    part.signal("SIGHUP");
+  };
+  return { port: https, pid: part.pid, log: () => readFileSync(logFile, "utf8"), update };
 }
 
 interface Manifest {
@@ -75,7 +90,7 @@ interface Manifest {
   spec: Record<string, unknown>;
 }
 
-function serviceEntry(name: string, port: number): Manifest {
+function serviceEntry(name: string, ports: readonly number[]): Manifest {
   return {
     ...{ apiVersion: "networking.istio.io/v1", kind: "ServiceEntry" },
     metadata: { name, namespace: "istio-system" },
@@ -83,7 +98,7 @@ function serviceEntry(name: string, port: number): Manifest {
       hosts: [`${name}.drill.internal`],
       location: "MESH_EXTERNAL",
       resolution: "STATIC",
-      ports: [{ number: port, name: "http", protocol: "HTTP" }],
+      ports: ports.map((number, i) => ({ number, name: `http-${String(i)}`, protocol: "HTTP" })),
       endpoints: [{ address: "127.0.0.1" }],
     },
   };
@@ -91,20 +106,20 @@ function serviceEntry(name: string, port: number): Manifest {
 
 const portOf = (address: string): number => Number(address.split(":").at(-1));
 
-type Change = (model: GatewayModel) => GatewayModel;
-
 /** `newer`: a model whose routes are there already, and nothing else of it. */
 function istioFiles(
   at: Addresses,
   ports: { http: number; https: number },
   newer?: Change,
+  change?: Change,
+  more: Readonly<Record<string, number>> = {},
 ): { all: string; mesh: string } {
   const local = (name: string, address: string): string => `${name}.drill.internal:${String(portOf(address))}`;
   const placed = {
     ...{ keysUrl: at.keysUrl, target: "istio", listen: ports },
     ...{ filterAddress: local("filter", at.filterAddress), serviceAddress: local("one", at.serviceAddress) },
   };
-  const files = compiledFiles(placed);
+  const files = compiledFiles({ ...placed, ...(change && { change }) });
   const manifestsOf = (of: readonly OutputFile[]): Manifest[] =>
     of
       .filter((f) => f.path.endsWith(".yaml") && !f.path.endsWith("mesh.yaml"))
@@ -116,7 +131,13 @@ function istioFiles(
         ...manifestsOf(compiledFiles({ ...placed, change: newer })).filter(isRoutes),
       ]
     : manifestsOf(files);
-  const entries = [serviceEntry("one", portOf(at.serviceAddress)), serviceEntry("filter", portOf(at.filterAddress))];
+  const door = portOf(at.filterAddress);
+  const entries = [
+    serviceEntry("one", [portOf(at.serviceAddress)]),
+    // Where it is asked, and where whole exchanges go.
+    serviceEntry("filter", [door, door + 1]),
+    ...Object.entries(more).map(([name, port]) => serviceEntry(name, [port])),
+  ];
   const mesh = parse(files.find((f) => f.path.endsWith("mesh.yaml"))?.content ?? "") as Record<string, unknown>;
   return {
     all: [...manifests, ...entries].map((m) => stringify(m, { version: "1.1" })).join("---\n"),
@@ -129,6 +150,18 @@ function istioFiles(
 }
 
 export async function startIstio(run: Run, at: Addresses, newer?: Change): Promise<Gateway> {
+  return istio(run, (ports) => istioFiles(at, ports, newer));
+}
+
+/** Of a model that is otherwise as a whole, and may become so while it runs; `more`: services beside the drills' own. */
+export function startIstioOf(more: Readonly<Record<string, number>>) {
+  return async (run: Run, at: Addresses, change: Change): Promise<ChangeableGateway> =>
+    istio(run, (ports, other = change) => istioFiles(at, ports, undefined, other, more));
+}
+
+type MakeFiles = (ports: { http: number; https: number }, change?: Change) => { all: string; mesh: string };
+
+async function istio(run: Run, make: MakeFiles): Promise<ChangeableGateway> {
   const programs = await wheels();
   const istiod = await goTool("pilot-discovery");
   if (!programs || istiod === undefined) throw new Skip("Istio's parts cannot be had");
@@ -136,8 +169,10 @@ export async function startIstio(run: Run, at: Addresses, newer?: Change): Promi
   const directory = path.join(run.directory, "istio");
   const configDir = path.join(directory, "config");
   mkdirSync(configDir, { recursive: true });
-  const { all, mesh } = istioFiles(at, { http: httpPort, https }, newer);
-  writeFileSync(path.join(configDir, "all.yaml"), all);
+  const ports = { http: httpPort, https };
+  const { all, mesh } = make(ports);
+  const file = path.join(configDir, "all.yaml");
+  writeFileSync(file, all);
   const meshFile = path.join(directory, "mesh.yaml");
   writeFileSync(meshFile, mesh);
   const kube = await startKubeStub();
@@ -151,5 +186,9 @@ export async function startIstio(run: Run, at: Addresses, newer?: Change): Promi
   run.after(() => envoy.stop());
   await until("Envoy's listener", () => portOpen(https), envoy.part);
   await until("Envoy's configuration", async () => (await envoy.accepted()) === undefined, envoy.part);
-  return { port: https, pid: envoy.part.pid, log: () => readFileSync(envoy.part.logFile, "utf8") };
+  const update = (change: Change): void => {
+    writeFileSync(`${file}.next`, make(ports, change).all);
+    renameSync(`${file}.next`, file);
+  };
+  return { port: https, pid: envoy.part.pid, log: () => readFileSync(envoy.part.logFile, "utf8"), update };
 }

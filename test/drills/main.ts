@@ -15,6 +15,8 @@ import { neverEndingDrills } from "./never-ending";
 import { overloadDrills } from "./overload";
 import { proxyDrills } from "./proxy";
 import { reloadDrills } from "./reload";
+import { rolloutGateDrills } from "./rollout-gate";
+import { rolloutDrills } from "./rollout";
 import { rotationDrills } from "./rotation";
 import { secondCheckDrills } from "./second-check";
 import { secretsDrills } from "./secrets";
@@ -44,6 +46,8 @@ const DRILLS: readonly Drill[] = [
   ...auditDrills,
   ...reloadDrills,
   ...proxyDrills,
+  ...rolloutDrills,
+  ...rolloutGateDrills,
   ...breakerDrills,
   ...cacheDrills,
   ...loadDrills,

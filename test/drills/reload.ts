@@ -1,4 +1,3 @@
-import { renameSync, writeFileSync } from "node:fs";
 import { startKeyServer } from "../../lib/conformance/parts/key-server";
 import { RECOVERY_MS } from "./bounds";
 import type { Drill } from "./drill";
@@ -22,10 +21,7 @@ const badPlan: Drill = {
     const token = issuer.token();
     const load = startLoad({ connections: 4, port: () => filter.port, next: () => questionBytes({ token }) });
     const reload = async (text: string): Promise<void> => {
-      // Whole at every moment, as a mounted ConfigMap is.
-      writeFileSync(`${filter.planFile}.next`, text);
-      renameSync(`${filter.planFile}.next`, filter.planFile);
-      if (filter.part.running()) filter.part.signal("SIGHUP");
+      filter.take(text);
       await sleep(500);
     };
     const value = JSON.parse(plan) as { hosts: object[] };

@@ -50,11 +50,15 @@ export interface Sample {
 
 /** A Prometheus on loopback that asks every second. */
 export class Prometheus {
+  readonly url: string;
+
   private constructor(
     private readonly part: Part,
-    private readonly port: number,
+    port: number,
     private readonly targetsFile: string,
-  ) {}
+  ) {
+    this.url = `http://127.0.0.1:${String(port)}`;
+  }
 
   static async start(binary: string, folder: string, rules: object): Promise<Prometheus> {
     const [port = 0] = await freePorts(1);
@@ -89,7 +93,7 @@ export class Prometheus {
 
   /** What an expression gives now; throws where Prometheus does not take it. */
   async query(expr: string): Promise<Sample[]> {
-    const answer = await fetch(`http://127.0.0.1:${String(this.port)}/api/v1/query`, {
+    const answer = await fetch(`${this.url}/api/v1/query`, {
       method: "POST",
       body: new URLSearchParams({ query: expr }),
     });

@@ -48,11 +48,19 @@ export function clientAddressMap(front: GatewayModel["front"]): ClientMap {
 }
 
 /** How HTTP/2 is offered: `http2 on`, or before 1.25.1 a word of the listener (nginx.org, ngx_http_v2_module); only over TLS. */
-export function http2Form({ front, nginx }: GatewayModel): "directive" | "listener" | undefined {
-  if (front.tls !== "gateway") return undefined;
-  const [, minor = 0, patch = 0] = nginx.version.split(".").map(Number);
-  return minor > 25 || (minor === 25 && patch >= 1) ? "directive" : "listener";
+export function http2Form(model: GatewayModel): "directive" | "listener" | undefined {
+  if (model.front.tls !== "gateway") return undefined;
+  return isFrom(model, 25, 1) ? "directive" : "listener";
 }
+
+/** Whether the oldest nginx that the output is for is this one, or a later one. */
+function isFrom({ nginx }: GatewayModel, minor: number, patch: number): boolean {
+  const [, ownMinor = 0, ownPatch = 0] = nginx.version.split(".").map(Number);
+  return ownMinor > minor || (ownMinor === minor && ownPatch >= patch);
+}
+
+/** A reload would close connections on which a client may be sending at that moment; from 1.27.4 on they may have a last answer. */
+export const outlivesReload = (model: GatewayModel): boolean => isFrom(model, 27, 4);
 
 export function listenerView(model: GatewayModel, port: number, secure: boolean): string {
   const { bind } = model.listeners;

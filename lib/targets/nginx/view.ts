@@ -10,7 +10,7 @@ import { CONNECTION_OPTIONS, namesOnly, escapeText, text, time, headerVariable }
 import { admittedLocation, doorLines, doorLocation, hasDoor, judgedLines, judgesBodies } from "./door";
 import { identityHeaders, passedHeaders } from "../identity-headers";
 import { filterHeadKiB, reportAddress, throughAddress } from "../through";
-import { certificateLines, clientAddressMap, http2Form, listenerView } from "./edge";
+import { certificateLines, clientAddressMap, http2Form, listenerView, outlivesReload } from "./edge";
 import { backendTlsLines } from "./upstream";
 import { grpcLines } from "./grpc";
 import { upstreams } from "./upstream-servers";
@@ -245,6 +245,7 @@ export function viewOf(draft: NginxDraft): object {
     others,
     tls: model.front.tls === "gateway",
     http2: http2Form(model) === "directive",
+    outlivesReload: outlivesReload(model),
     networks: model.front.networks.length > 0 ? [...new Set(model.front.networks)] : undefined,
     logs,
     anyLog: logs[0]?.name,
