@@ -210,6 +210,8 @@ describe.each(MODELS)("%s", (name, read, environment) => {
     expect(ofVersion("1.25.0")).not.toMatch(/http2 on/);
     expect(ofVersion("1.25.1")).toMatch(/^ {4}http2 on;$/m);
     expect(ofVersion("1.25.1")).not.toMatch(/ssl http2/);
+    expect(ofVersion("1.27.3")).not.toContain("keepalive_min_timeout");
+    expect(ofVersion("1.27.4")).toMatch(/^ {4}keepalive_min_timeout 30s;$/m);
   });
 
   test("stock directives only", () => {
