@@ -32,8 +32,13 @@ function bash(): string {
     COMPREPLY=($(compgen -W "${targetNames()}" -- "$word"))
     return
   fi
-  if [ "\${COMP_WORDS[1]}" = completion ]; then
-    COMPREPLY=($(compgen -W "${Object.keys(SHELLS).join(" ")}" -- "$word"))
+  case "\${COMP_WORDS[1]} $word" in
+    "completion -"*|"help -"*) ;;
+    "completion "*) words="${Object.keys(SHELLS).join(" ")}" ;;
+    "help "*) words="${NAMES.join(" ")}" ;;
+  esac
+  if [ -n "$words" ]; then
+    COMPREPLY=($(compgen -W "$words" -- "$word"))
     return
   fi
   case "$word" in -*) ;; *) return ;; esac
@@ -60,9 +65,12 @@ function zsh(): string {
         return quoted(`${"multiple" in many ? "*" : ""}--${option}[${told(what)}]${takes}`);
       })
       .join(" ");
+  const restOf = (name: CommandName): string => {
+    if (name === "completion") return `'1:shell:(${Object.keys(SHELLS).join(" ")})'`;
+    return name === "help" ? `'1:command:(${NAMES.join(" ")})'` : "'*:file:_files'";
+  };
   const cases = NAMES.map(
-    (name) =>
-      `    ${name}) _arguments ${options(name)} ${name === "completion" ? `'1:shell:(${Object.keys(SHELLS).join(" ")})'` : "'*:file:_files'"} ;;`,
+    (name) => `    ${name}) _arguments '--help[what it takes]' ${options(name)} ${restOf(name)} ;;`,
   );
   const commands = NAMES.map((name) => quoted(`${name}:${told(USAGES[name].summary)}`));
   return `#compdef gatewright
@@ -84,20 +92,29 @@ compdef _gatewright gatewright
 `;
 }
 
+/** By the first word: a file may be called as a command is. */
+const chosen = (name: CommandName): string => `'set -l said (commandline -opc); test "$said[2]" = ${name}'`;
+const NONE_YET = "'test (count (commandline -opc)) -eq 1'";
+
 function fish(): string {
   const commands = NAMES.map(
-    (name) => `complete -c gatewright -n __fish_use_subcommand -f -a ${name} -d ${quoted(USAGES[name].summary)}`,
+    (name) => `complete -c gatewright -n ${NONE_YET} -f -a ${name} -d ${quoted(USAGES[name].summary)}`,
   );
   const options = NAMES.flatMap((name) =>
     Object.entries(optionsOf(name)).map(([option, [what, value]]) => {
       const of =
         option === "target" ? ` -f -a ${quoted(targetNames())}` : isFile(name, option as OptionName) ? "" : " -f";
       const takes = value === undefined ? "" : ` -r${of}`;
-      return `complete -c gatewright -n '__fish_seen_subcommand_from ${name}' -l ${option} -d ${quoted(what)}${takes}`;
+      return `complete -c gatewright -n ${chosen(name)} -l ${option} -d ${quoted(what)}${takes}`;
     }),
   );
-  const shells = `complete -c gatewright -n '__fish_seen_subcommand_from completion' -f -a ${quoted(Object.keys(SHELLS).join(" "))}`;
-  return `${[...commands, ...options, shells].join("\n")}\n`;
+  const words = [
+    `complete -c gatewright -n ${chosen("completion")} -f -a ${quoted(Object.keys(SHELLS).join(" "))}`,
+    `complete -c gatewright -n ${chosen("help")} -f -a ${quoted(NAMES.join(" "))}`,
+    "complete -c gatewright -l help -d 'what it takes'",
+    `complete -c gatewright -n ${NONE_YET} -l version -d 'of Gatewright'`,
+  ];
+  return `${[...commands, ...options, ...words].join("\n")}\n`;
 }
 
 const SHELLS: Readonly<Record<string, () => string>> = { bash, zsh, fish };

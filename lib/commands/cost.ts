@@ -99,7 +99,7 @@ export async function costCommand(context: Context): Promise<number> {
     if (code === 0 && !values.json) output.out(priced.length > 0 ? (reportOf(priced)[0]?.content ?? "") : nothing);
     return code;
   }
-  const diff = costDiff((before.result as { systems: CostResult }).systems, systems);
+  const diff = costDiff((before.result as { systems: CostResult } | undefined)?.systems ?? [], systems);
   const code = report(context, all, { diff });
   if (code === 0 && !values.json) output.out(diff);
   return code;

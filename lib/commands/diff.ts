@@ -11,6 +11,9 @@ export interface AccessResult {
   grounds: Ground[];
 }
 
+/** Of a revision that has none of the models. */
+export const NOTHING: AccessResult = { access: [], grounds: [] };
+
 const shownOf = ({ promises: _, ...row }: AccessRow): string => JSON.stringify(row);
 const placeOf = ({ host, methods, path }: AccessRow): string => `${host} | ${methods} | ${path}`;
 const groupOf = ({ system, environment }: { system: string; environment: string }): string =>
@@ -93,7 +96,7 @@ export async function diffCommand(context: Context): Promise<number> {
   const before = await atRevision(revision, "access", files);
   if ("problem" in before) return report(context, [...diagnostics, before.problem]);
   const after = { access: accessOf(models), grounds: groundsOf(models) };
-  const diff = accessDiff(before.result as AccessResult, after);
+  const diff = accessDiff((before.result ?? NOTHING) as AccessResult, after);
   const code = report(context, diagnostics, { diff });
   if (code === 0 && !context.values.json) context.output.out(diff);
   return code;

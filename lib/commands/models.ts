@@ -24,6 +24,9 @@ function filesOf(folder: string): string[] {
     .map((file) => path.join(folder, file));
 }
 
+/** Whether a folder of models has one. */
+export const hasModels = (folder: string): boolean => filesOf(folder).length > 0;
+
 /** The models that a command works on: files, or names of those in policies/; all of them where none is named. */
 export function modelFiles(named: readonly string[]): string[] {
   const all = filesOf(FOLDER);

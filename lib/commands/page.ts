@@ -5,7 +5,7 @@ import { modelIn } from "../model";
 import { pageHtml, type Change as Shown } from "../page/html";
 import { pack, type Named } from "../page/packed";
 import { accessOf, groundsOf } from "./access";
-import { changesOf, type AccessResult, type Change } from "./diff";
+import { changesOf, NOTHING, type AccessResult, type Change } from "./diff";
 import { report, selected, type Context } from "./context";
 import { compileAll, modelsOf } from "./load";
 import { modelFiles } from "./models";
@@ -45,7 +45,9 @@ export async function pageCommand(context: Context): Promise<number> {
   const before = values.diff === undefined ? undefined : await atRevision(values.diff, "access", args);
   if (before && "problem" in before) return report(context, [...diagnostics, before.problem]);
   const known = systemsOf({ ...context, output: { ...output, err: () => undefined } }, models);
-  const systems = selected(compiled, values.system, values.environment).map(({ model, gateway, plans }) => {
+  const chosen = selected(compiled, values.system, values.environment);
+  const shown = new Set(chosen.map(({ gateway }) => `${gateway.system}, ${gateway.environment}`));
+  const systems = chosen.map(({ model, gateway, plans }) => {
     const all = Object.entries(known.get(model.name)?.identities.identities ?? {});
     const identities = Object.fromEntries(all.map(([name, { claims }]): [string, Named] => [name, { claims }]));
     return pack({ gateway, plans, issuers: modelIn(model, gateway.environment).issuers, identities });
@@ -56,7 +58,9 @@ export async function pageCommand(context: Context): Promise<number> {
     title: names.length > 3 ? `${String(names.length)} systems` : names.join(", "),
     ...(before && {
       revision: values.diff ?? "",
-      changes: changesOf(before.result as AccessResult, after).map(shownOf),
+      changes: changesOf((before.result ?? NOTHING) as AccessResult, after)
+        .filter(({ name }) => shown.has(name))
+        .map(shownOf),
     }),
   });
   const file = values.out ?? FILE;

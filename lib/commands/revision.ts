@@ -5,10 +5,33 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { diagnostic, type Diagnostic } from "../diagnostics";
 import { programArguments } from "../program";
+import { hasModels } from "./models";
 
 const run = promisify(execFile);
 
-/** What a command prints as JSON of the models at another revision of this repository; or why it prints nothing. */
+/** What a revision has of the models that are named, or any at all where none is: files, or names of those in policies/. */
+const thatAreThere = (tree: string, files: readonly string[]): string[] =>
+  files.filter((file) =>
+    [file, ...ENDINGS.map((e) => path.join("policies", file + e))].some((f) => existsSync(path.join(tree, f))),
+  );
+
+/** The first error that the command has told as JSON. */
+function faultIn(stdout: string): string | undefined {
+  try {
+    const { diagnostics } = JSON.parse(stdout) as { diagnostics: Diagnostic[] };
+    const first = diagnostics.find((d) => d.severity === "error");
+    return first && `${first.message} (${first.code} at ${first.at}: ${first.why})`;
+  } catch {
+    return undefined;
+  }
+}
+
+const ENDINGS = [".ts", ".yaml", ".yml", ".json"];
+
+/**
+ * What a command prints as JSON of the models at another revision of this repository, nothing where it has none of them; or why
+ * it prints nothing.
+ */
 export async function atRevision(
   revision: string,
   command: string,
@@ -23,13 +46,16 @@ export async function atRevision(
     mkdirSync(tree);
     await run("tar", ["-xf", archive, "-C", tree]);
     if (existsSync("node_modules")) symlinkSync(path.resolve("node_modules"), path.join(tree, "node_modules"));
-    const argv = [...programArguments("gatewright"), command, "--json", "--", ...files];
+    const there = thatAreThere(tree, files);
+    if (there.length === 0 && (files.length > 0 || !hasModels(path.join(tree, "policies"))))
+      return { result: undefined };
+    const argv = [...programArguments("gatewright"), command, "--json", "--", ...there];
     const { stdout } = await run(process.execPath, argv, { cwd: tree, maxBuffer: 64 * 1024 * 1024 });
     return { result: JSON.parse(stdout) };
   } catch (error) {
-    const { stderr = "", message } = error as { stderr?: string; message: string };
+    const { stderr = "", stdout = "", message } = error as { stderr?: string; stdout?: string; message: string };
     const lines = (stderr || message).trim().split("\n");
-    const said = lines.find((line) => /^(fatal|error)|Error/.test(line)) ?? lines[0] ?? message;
+    const said = faultIn(stdout) ?? lines.find((line) => /^(fatal|error)|Error/.test(line)) ?? lines[0] ?? message;
     const why = `"gatewright ${command} --json" at ${revision} said: ${said}`;
     const fix = "Name a commit, branch or tag of this repository that has the command and whose models are good.";
     return { problem: diagnostic("diff/unknown-revision", revision, why, fix) };

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { GatewayModel } from "../model";
 import type { TargetPlan } from "../plan/placement";
 import { KINDS, PHASES, type GatewayRequest, type HeaderLine, type PolicyKind } from "../policy";
-import { decideRequest, Findings, type Verdict, type Step } from "../decision/decide";
+import { decideRequest, endExchange, Findings, type Verdict, type Step } from "../decision/decide";
 import { claimAt, claimMembers, claimText, type ClaimPath } from "../identity/claims";
 import { configOf, type ConfiguredPolicy, type Gateway, type Route } from "../decision/gateway";
 import type { JwtConfig } from "../policy/kinds/jwt";
@@ -204,6 +204,8 @@ export async function explain(
     token === undefined ? [] : [header === undefined ? ["Authorization", `Bearer ${token}`] : [header, token]];
   const findings = new Findings();
   const verdict = await decide({ ...accepted, headers: [...accepted.headers, ...headers] }, findings);
+  // Nothing follows: a place that a connection would hold is given back.
+  endExchange(verdict.exchange);
   const placesOf = (kind: string): Record<string, string> =>
     Object.fromEntries(
       compiled.plans.map((plan) => {

@@ -64,7 +64,7 @@ export async function buildScript(entry = "main.ts"): Promise<string> {
     format: "iife",
     globalName: "page",
     charset: "utf8",
-    inject: [shim("buffer")],
+    inject: [shim("buffer"), shim("timers")],
     plugins: [standIns],
     write: false,
     logLevel: "error",

@@ -31,6 +31,8 @@ export interface PackedSystem extends Omit<PageSystem, "gateway" | "plans"> {
   /** What there is of them; hosts and routes name theirs by its position. */
   letters: readonly Letters[];
   places: readonly (readonly [host: string, route: string, letters: number])[];
+  /** What is kept approximately, by place, kind and target: the difference's name. */
+  differences: Readonly<Record<string, string>>;
 }
 
 /** A place each; a capital where it is what sends the exchange through the filter. */
@@ -63,12 +65,19 @@ export function pack({ gateway, plans, issuers, identities }: PageSystem): Packe
     const [host = "", route = ""] = key.split(" ");
     return [host, route, at];
   });
+  const differences = Object.fromEntries(
+    plans.flatMap(({ target, placements }) =>
+      placements.flatMap(({ host, route = "", kind, difference }) =>
+        difference === undefined ? [] : [[[host, route, kind, target].join(" "), difference] as const],
+      ),
+    ),
+  );
   const targets = plans.map(({ target, proven, reports, carriesAll }) => ({ target, proven, reports, carriesAll }));
-  return { system, environment, issuers, identities, hosts: packHosts(gateway), targets, letters, places };
+  return { system, environment, issuers, identities, hosts: packHosts(gateway), targets, letters, places, differences };
 }
 
 export function unpack(packed: PackedSystem): PageSystem {
-  const { system, environment, issuers, identities, hosts, targets, letters, places } = packed;
+  const { system, environment, issuers, identities, hosts, targets, letters, places, differences } = packed;
   const plans = targets.map((target, at) => ({
     ...target,
     placements: places.flatMap(([host, route, own]) =>
@@ -76,6 +85,7 @@ export function unpack(packed: PackedSystem): PageSystem {
         const letter = all[at] ?? NOWHERE;
         const place = PLACES[LETTERS.indexOf(letter.toLowerCase())];
         if (place === undefined) return [];
+        const difference = differences[[host, route, kind, target.target].join(" ")];
         const what = { kind: kind as KindName, config: undefined, features: [], claim: 0 };
         return [
           {
@@ -83,6 +93,7 @@ export function unpack(packed: PackedSystem): PageSystem {
             ...(route !== "" && { route }),
             ...what,
             place,
+            ...(difference !== undefined && { difference }),
             ...(letter !== letter.toLowerCase() && { forces: true }),
           },
         ];

@@ -13,13 +13,16 @@ export interface MatrixRow {
   cells: Readonly<Record<string, string>>;
 }
 
-function cell(plan: TargetPlan, placement: Placement | undefined): string {
-  if (!placement) return "-";
-  const words: string[] = [placement.place];
+/** What is to be known of a place besides. */
+export function placeNotes(plan: Pick<TargetPlan, "proven">, placement: Pick<Placement, "difference">): string[] {
+  const words: string[] = [];
   if (placement.difference !== undefined) words.push(`approximate (${placement.difference})`);
   if (!plan.proven) words.push("unproven");
-  return words.join(" ");
+  return words;
 }
+
+const cell = (plan: TargetPlan, placement: Placement | undefined): string =>
+  placement ? [placement.place, ...placeNotes(plan, placement)].join(" ") : "-";
 
 export function matrixOf(gateway: Gateway, plans: readonly TargetPlan[]): MatrixRow[] {
   const keyOf = (p: Placement): string => [p.host, p.route ?? "", p.kind].join(" ");

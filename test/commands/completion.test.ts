@@ -18,6 +18,8 @@ test.each([
   { words: ["gatewright", "check", "--co"], found: [] },
   { words: ["gatewright", "test", "--target", "n"], found: ["nginx", "node-gateway"] },
   { words: ["gatewright", "completion", ""], found: ["bash", "zsh", "fish"] },
+  { words: ["gatewright", "completion", "--h"], found: ["--help"] },
+  { words: ["gatewright", "help", "pl"], found: ["plan"] },
   // Files are the shell's own business.
   { words: ["gatewright", "check", "pol"], found: [] },
 ])("bash completes $words", async ({ words, found }) => {

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { parse } from "yaml";
@@ -156,15 +156,18 @@ async function actionSteps(folder: string, tally: Tally): Promise<void> {
   const action = parse(readFileSync(path.join(ROOT, "action.yml"), "utf8")) as {
     runs: { steps: { name: string; run: string }[] };
   };
-  const summary = path.join(folder, "summary.md");
+  const runner = path.join(folder, "..", "runner");
+  mkdirSync(runner);
+  const summary = path.join(runner, "summary.md");
   const run = async (name: string, env: NodeJS.ProcessEnv = {}): Promise<Spoken> => {
-    const step = action.runs.steps
-      .find((s) => s.name === name)
-      ?.run.replaceAll("${{ inputs.models }}", "policies/old.yaml");
+    const step = action.runs.steps.find((s) => s.name === name)?.run;
     const shell = ["--noprofile", "--norc", "-eo", "pipefail", "-c", step ?? "false"];
     return speak("bash", shell, {
       cwd: folder,
-      env: { ...process.env, CI: "true", GITHUB_STEP_SUMMARY: summary, ...env },
+      env: {
+        ...{ ...process.env, CI: "true", GITHUB_STEP_SUMMARY: summary, RUNNER_TEMP: runner },
+        ...{ MODELS: "old shop", ...env },
+      },
     });
   };
   tally.note("action: check", failure(await run("check")));
@@ -180,6 +183,15 @@ async function actionSteps(folder: string, tally: Tally): Promise<void> {
   const right =
     said.includes("What this changes") && said.includes("from 10.0.0.0/8") && !said.includes("What it costs");
   tally.note("action: the report names what has changed", right ? [] : [said.slice(0, 400)]);
+  writeFileSync(
+    path.join(folder, "policies/new.yaml"),
+    readFileSync(model, "utf8").replace("name: old", "name: fresh"),
+  );
+  tally.note("action: a model that the base has not", failure(await run("report", { BASE: base, MODELS: "new" })));
+  const marker = path.join(runner, "marker");
+  const harmless = await run("check", { MODELS: `old; touch ${marker}` });
+  tally.note("action: an input is no script", harmless.code !== 0 && !existsSync(marker) ? [] : ["it was run"]);
+  rmSync(path.join(folder, "policies/new.yaml"));
 }
 
 async function main(): Promise<number> {

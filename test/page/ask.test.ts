@@ -1,5 +1,6 @@
 import vm from "node:vm";
 import { explain, type Explanation } from "../../lib/explain/explanation";
+import type { Host, Route } from "../../lib/decision/gateway";
 import type { Typed } from "../../lib/page/browser/ask";
 import { buildScript } from "../../lib/page/build";
 import { pack, type PackedSystem, type PageSystem } from "../../lib/page/packed";
@@ -12,10 +13,15 @@ import { questionsOf, settled, SYSTEMS } from "./questions";
 interface Page {
   unpack(packed: PackedSystem): PageSystem;
   ask(system: PageSystem, typed: Typed): Promise<Explanation>;
+  exampleOf(host: Host, route: Route): Pick<Typed, "method" | "url" | "headers">;
 }
 
-/** What every browser has; no more. */
-const BROWSER = { crypto, TextEncoder, TextDecoder, performance, setTimeout, clearTimeout, AbortSignal, URL };
+/** What every browser has, as it has it; no more. */
+const BROWSER = {
+  ...{ crypto, TextEncoder, TextDecoder, performance, AbortSignal, URL, clearTimeout, clearInterval },
+  setTimeout: (then: () => void, ms?: number): number => Number(setTimeout(then, ms).unref()),
+  setInterval: (then: () => void, ms?: number): number => Number(setInterval(then, ms).unref()),
+};
 
 let page: Page;
 beforeAll(async () => {
@@ -44,6 +50,22 @@ test.each(SYSTEMS)("%s: each request of its cases", async (name) => {
   expect(differences).toEqual([]);
 });
 
+test.each(SYSTEMS)("%s: the request that a route is tried with takes that route", async (name) => {
+  const { model } = knownSystem(name);
+  const { value } = compile(model, "production");
+  if (!value) throw new Error(`${name} does not compile.`);
+  const read = page.unpack(pack({ ...value, issuers: model.issuers, identities: {} }));
+  const wrong: string[] = [];
+  for (const host of read.gateway.hosts)
+    for (const route of host.routes) {
+      const typed = { ...page.exampleOf(host, route), client: "198.51.100.7", claims: "" };
+      const said = await page.ask(read, typed);
+      if (said.route !== route.name)
+        wrong.push(`${route.name}: ${typed.method} ${typed.url} takes ${said.route ?? "none"}`);
+    }
+  expect(wrong).toEqual([]);
+});
+
 const TYPED: Typed = {
   method: "GET",
   url: "https://api.serhafen.com/",
@@ -56,6 +78,7 @@ test.each([
   ["a URL without a scheme", { url: "api.serhafen.com/" }, "Write the URL as https://host/path."],
   ["claims that are no JSON", { claims: "{" }, "The claims are no JSON."],
   ["claims that are no object", { claims: "[1]" }, "Write the claims as a JSON object."],
+  ["an address that is none", { client: "nonsense" }, "Write the client's address as an IP address."],
   ["a header without a colon", { headers: "origin" }, '"origin" is no header: write name: value.'],
 ])("%s is told, and not judged", async (_, wrong, message) => {
   const { model } = knownSystem("equb");

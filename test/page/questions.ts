@@ -18,6 +18,13 @@ export interface Question {
   asked: ExplainQuestion;
 }
 
+const HANDSHAKE: readonly HeaderLine[] = [
+  ["connection", "Upgrade"],
+  ["upgrade", "websocket"],
+  ["sec-websocket-version", "13"],
+  ["sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA=="],
+];
+
 type Request = Extract<Case["steps"][number], { request: unknown }>["request"];
 
 const canBeTyped = ({ host, path: target }: Request, lines: readonly HeaderLine[]): boolean =>
@@ -34,6 +41,7 @@ export function questionsOf({ name, identities }: System): Question[] {
     const { scheme, method, host, path: target, headers, token = "", client } = request;
     const claims = identities.identities[token.replace(/[!#].*$/, "")]?.claims;
     const lines = Object.entries(headers).flatMap(([n, all]) => [all].flat().map((value): HeaderLine => [n, value]));
+    if (request.websocket) lines.push(...HANDSHAKE);
     if (!canBeTyped(request, lines)) return [];
     const typed = {
       ...{ method, client, url: `${scheme}://${host}${target}`, claims: claims ? JSON.stringify(claims) : "" },

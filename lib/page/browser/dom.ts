@@ -23,8 +23,9 @@ export function table(caption: string, head: readonly string[], rows: readonly H
   return make("div", { class: "wide", tabindex: "0", role: "region", "aria-label": caption }, whole);
 }
 
-/** A place, in its colour and by its name. */
-export const placeCell = (place: string): HTMLElement => make("span", { class: `place ${place}` }, place);
+/** A place, in its colour and by its name, and what is to be known of it. */
+export const placeCell = (place: string, notes: readonly string[] = []): HTMLElement =>
+  make("span", {}, make("span", { class: `place ${place}` }, place), ...notes.map((note) => ` ${note}`));
 
 /** The one element of the page's own frame with that id. */
 export function byId<E extends HTMLElement>(id: string, type: new () => E): E {

@@ -1,6 +1,6 @@
 import type { Explanation } from "../../explain/explanation";
 import { unpack, type PackedSystem } from "../packed";
-import { ask, hasHost, Unreadable } from "./ask";
+import { ask, exampleOf, hasHost, Unreadable } from "./ask";
 import { byId, make, placeCell, row, table } from "./dom";
 import { routeList } from "./routes";
 
@@ -22,6 +22,8 @@ const routes = byId("routes", HTMLElement);
 const count = byId("count", HTMLElement);
 const form = byId("ask", HTMLFormElement);
 const url = byId("url", HTMLInputElement);
+const method = byId("method", HTMLSelectElement);
+const headers = byId("headers", HTMLTextAreaElement);
 const identity = byId("identity", HTMLSelectElement);
 const claims = byId("claims", HTMLTextAreaElement);
 const verdict = byId("verdict", HTMLElement);
@@ -35,8 +37,15 @@ function drawRoutes(): void {
   count.textContent = `${String(found)} ${found === 1 ? "route" : "routes"}`;
 }
 
-function ready(from: string): void {
-  url.value = from;
+function fill(example: ReturnType<typeof exampleOf>): void {
+  method.value = example.method;
+  url.value = example.url;
+  headers.value = example.headers;
+}
+
+function ready(example: ReturnType<typeof exampleOf>): void {
+  fill(example);
+  verdict.replaceChildren();
   url.focus();
   form.scrollIntoView();
 }
@@ -46,14 +55,12 @@ function draw(): void {
   list = routeList(systemOf(one), ready);
   drawRoutes();
   const names = Object.keys(one.identities);
-  identity.replaceChildren(
-    make("option", { value: "" }, "nobody"),
-    ...names.map((name) => make("option", { value: name }, name)),
-  );
+  identity.replaceChildren(make("option", {}, "nobody"), ...names.map((name) => make("option", {}, name)));
   claims.value = "";
   verdict.replaceChildren();
-  const [first] = one.hosts.hosts;
-  url.value = `https://${first?.name ?? ""}${first?.routes[0]?.match.paths[0]?.value ?? "/"}`;
+  const host = systemOf(one).gateway.hosts.find((h) => h.routes.length > 0);
+  const [route] = host?.routes ?? [];
+  if (host && route) fill(exampleOf(host, route));
 }
 
 function show({ route, steps, outcome, notes }: Explanation): void {
@@ -90,8 +97,10 @@ async function judge(): Promise<void> {
     const other = hasHost(system, hostname) ? undefined : packed.find((one) => hasHost(systemOf(one), hostname));
     if (other) verdict.append(make("p", { class: "note" }, `${other.system}, ${other.environment} has this host.`));
   } catch (error) {
-    if (!(error instanceof Unreadable)) throw error;
-    verdict.replaceChildren(make("p", { class: "outcome" }, error.message));
+    const known = error instanceof Unreadable;
+    const said = known ? error.message : `This is a bug in Gatewright: ${String(error)}`;
+    verdict.replaceChildren(make("p", { class: "outcome" }, said));
+    if (!known) throw error;
   }
 }
 
@@ -99,7 +108,7 @@ for (const { system, environment } of packed) chosen.append(make("option", {}, `
 chosen.addEventListener("change", draw);
 words.addEventListener("input", drawRoutes);
 identity.addEventListener("change", () => {
-  const named = current().identities[identity.value];
+  const named = Object.values(current().identities)[identity.selectedIndex - 1];
   claims.value = named ? JSON.stringify(named.claims, null, 2) : "";
 });
 form.addEventListener("submit", (event) => {

@@ -2,11 +2,16 @@ import { kindNamed, PHASES } from "../../policy";
 import type { Host, Route } from "../../decision/gateway";
 import { pathTexts, toOf, whoOf } from "../../explain/who";
 import { costsOf, type RouteCost } from "../../plan/costs";
+import { placeNotes } from "../../plan/matrix";
 import { placementsOf } from "../../plan/placement";
 import type { PageSystem } from "../packed";
+import { exampleOf } from "./ask";
 import { make, placeCell, row, table } from "./dom";
 
 /** Hosts, their routes, and where each promise is kept. */
+
+/** Takes a request over, to be tried. */
+type OnAsk = (example: ReturnType<typeof exampleOf>) => void;
 
 interface Shown {
   host: Host;
@@ -34,9 +39,10 @@ function promises({ plans }: PageSystem, host: string, route = ""): HTMLElement 
     (a, b) => PHASES[kindNamed(a).phase] - PHASES[kindNamed(b).phase],
   );
   const rows = kinds.map((kind) => {
-    const cells = all.map((own) => {
+    const cells = all.map((own, i) => {
       const placement = own.get(kind);
-      return placement ? placeCell(placement.place) : "-";
+      const plan = plans[i];
+      return placement && plan ? placeCell(placement.place, placeNotes(plan, placement)) : "-";
     });
     return row([String(PHASES[kindNamed(kind).phase]), kind, ...cells]);
   });
@@ -44,18 +50,12 @@ function promises({ plans }: PageSystem, host: string, route = ""): HTMLElement 
   return table(caption, ["phase", "promise", ...plans.map((p) => p.target)], rows);
 }
 
-function details(
-  system: PageSystem,
-  { host, route }: Shown,
-  cost: RouteCost | undefined,
-  onAsk: (url: string) => void,
-): Node[] {
+function details(system: PageSystem, { host, route }: Shown, cost: RouteCost | undefined, onAsk: OnAsk): Node[] {
   const targets = system.plans.map((p) => p.target);
   const costs = table("Beside the proxy itself", targets, [row(targets.map((target) => cost?.cells[target] ?? "-"))]);
-  const path = route.match.paths[0]?.value ?? "/";
   const button = make("button", { type: "button" }, "Try a request here");
   button.addEventListener("click", () => {
-    onAsk(`https://${host.name}${path.replace(/\{[^}]*\}/g, "1")}`);
+    onAsk(exampleOf(host, route));
   });
   return [promises(system, host.name, route.name), promises(system, host.name), costs, button];
 }
@@ -64,10 +64,7 @@ function details(
 const SHOWN = 200;
 
 /** Draws what fits the words into an element; gives how many routes do. */
-export function routeList(
-  system: PageSystem,
-  onAsk: (url: string) => void,
-): { draw(into: HTMLElement, words: string): number } {
+export function routeList(system: PageSystem, onAsk: OnAsk): { draw(into: HTMLElement, words: string): number } {
   const all = shownOf(system);
   const costs = new Map(costsOf(system.gateway, system.plans).map((c) => [`${c.host} ${c.route}`, c]));
   const item = (shown: Shown): HTMLElement => {
@@ -105,8 +102,11 @@ export function routeList(
       if (left <= 0) return;
       const more = make("button", { type: "button", class: "more" }, `${String(left)} more`);
       more.addEventListener("click", () => {
+        const drawn = into.querySelectorAll("summary").length;
         more.remove();
         drawFrom(from + SHOWN);
+        // Whoever goes on by keyboard goes on with the first of them.
+        into.querySelectorAll("summary")[drawn]?.focus();
       });
       into.append(more);
     };
