@@ -40,6 +40,8 @@ const JUDGE = `(typed) => {
 }`;
 const UNNAMED = `[...document.querySelectorAll("input, select, textarea")].filter((e) => e.labels.length === 0).length`;
 const PAINT = `performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0`;
+/** Which of the routes that are drawn has the focus. */
+const FOCUSED = `[...document.querySelectorAll("#routes summary")].indexOf(document.activeElement)`;
 /** How long it takes to draw what fits a letter, in milliseconds. */
 const LETTER = `{
   const words = document.querySelector("#words");
@@ -74,6 +76,7 @@ async function allCases(page: Page, folder: string, tally: Tally): Promise<void>
 async function byKeyboard(page: Page, file: string, tally: Tally): Promise<void> {
   await page.goto(`file://${file}`);
   await page.getByLabel("System").selectOption({ label: "serhafen, production" });
+  await page.getByLabel("Method").selectOption("GET");
   await page.getByLabel("URL").fill("https://api.serhafen.com/users");
   await page.getByLabel("URL").press("Enter");
   const refused = await page.locator("#verdict .outcome").textContent();
@@ -93,6 +96,8 @@ async function byKeyboard(page: Page, file: string, tally: Tally): Promise<void>
   tally.note("a route opens by keyboard", []);
   await page.getByRole("button", { name: "Try a request here" }).press("Enter");
   const url = await page.getByLabel("URL").inputValue();
+  const method = await page.getByLabel("Method").inputValue();
+  tally.note("with a method that it takes", method === "POST" ? [] : [method]);
   tally.note("and is taken to be tried", /^https:\/\/[\w.]+\/\S*$/.test(url) ? [] : [url]);
   const unnamed = await page.evaluate<number>(UNNAMED);
   tally.note("each field has a name", unnamed === 0 ? [] : [`${String(unnamed)} have none`]);
@@ -110,6 +115,9 @@ async function manyRoutes(page: Page, folder: string, tally: Tally): Promise<voi
   await page.getByRole("status").filter({ hasText: "10000 routes" }).waitFor();
   const shown = performance.now() - started;
   const drawn = await page.locator("#routes summary").count();
+  await page.getByRole("button", { name: /more$/ }).press("Enter");
+  const focused = await page.evaluate<number>(FOCUSED);
+  tally.note("who asks for more goes on with the first of them", focused === drawn ? [] : [String(focused)]);
   tally.note("of 10,000 routes a few are drawn", drawn > 0 && drawn <= 500 ? [] : [String(drawn)]);
   const typed = await page.evaluate<number>(LETTER);
   process.stdout.write(
