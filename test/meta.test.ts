@@ -112,7 +112,10 @@ describe("features", () => {
     backendTls: [{ backends: { a: { serverName: "a", clientCertificate: "b" } }, alike: false }],
     backendGrpc: [{ services: ["a", "b"], alike: false, tries: true, longNames: true }],
     respond: [{}, { redirect: {} }],
-    weights: [{ backends: [1, 2, 3], triesOthers: true, byTls: true }, { backends: [1, 2], rollout: {} }],
+    weights: [
+      { backends: [1, 2, 3], triesOthers: true, byTls: true },
+      { backends: [1, 2], rollout: {} },
+    ],
   };
   const required = new Set<Feature>(
     KINDS.flatMap((kind) => (configs[kind.kind] ?? [{}]).flatMap((config) => (kind as PolicyKind).requires(config))),

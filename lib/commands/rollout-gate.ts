@@ -34,10 +34,8 @@ async function ask(url: string, query: string, token: string | undefined): Promi
     const response = await fetch(asked, { headers, signal: AbortSignal.timeout(PATIENCE_MS), redirect: "error" });
     answer = (await response.json()) as Answer;
   } catch (error) {
-    const { cause, message } = error as Error;
-    throw new NoPrometheus(
-      `${asked.origin} does not answer as Prometheus does: ${cause instanceof Error ? cause.message : message}`,
-    );
+    const { cause, message } = error as { cause?: { message?: string }; message: string };
+    throw new NoPrometheus(`${asked.origin} does not answer as Prometheus does: ${cause?.message ?? message}`);
   }
   if (answer.status !== "success")
     throw new NoPrometheus(`${asked.origin} refuses "${query}": ${answer.error ?? "no reason"}`);
