@@ -52,7 +52,7 @@ export function queriesOf({ over }: Gate, service: string, selector: string): Re
     requests: all,
     // Without an answer 5xx there is no series of them.
     errorRatio: `(sum(increase(http_requests_total{${of},status=~"5.."}${window})) or vector(0)) / ${all}`,
-    p95: `histogram_quantile(0.95, sum by (le) (rate(http_request_duration_seconds_bucket{${of}}${window})))`,
+    p95: `histogram_quantile(0.95, sum by (le) (rate(gateway_service_duration_seconds_bucket{${of}}${window})))`,
   };
 }
 

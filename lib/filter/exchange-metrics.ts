@@ -18,32 +18,53 @@ interface Exchanges {
   buckets: number[];
 }
 
-/** The two metrics of every exchange in Prometheus' text format (version 0.0.4). */
+/** One histogram, by what tells its series apart. */
+function histogram(
+  name: string,
+  help: string,
+  all: readonly Exchanges[],
+  by: (e: Exchanges) => string,
+  bounds: readonly number[],
+): string[] {
+  const groups = new Map<string, Exchanges[]>();
+  for (const e of all) {
+    const known = groups.get(by(e));
+    if (known) known.push(e);
+    else groups.set(by(e), [e]);
+  }
+  const series = [...groups].flatMap(([labels, group]) => {
+    const sum = (of: (e: Exchanges) => number): string => String(group.reduce((total, e) => total + of(e), 0));
+    let under = 0;
+    const buckets = bounds.map((bound, i) => {
+      under += group.reduce((total, e) => total + (e.buckets[i] ?? 0), 0);
+      return `${name}_bucket{${labels},le="${boundLabel(bound)}"} ${String(under)}`;
+    });
+    return [
+      ...buckets,
+      `${name}_bucket{${labels},le="+Inf"} ${sum((e) => e.count)}`,
+      `${name}_sum{${labels}} ${sum((e) => e.seconds)}`,
+      `${name}_count{${labels}} ${sum((e) => e.count)}`,
+    ];
+  });
+  return [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`, ...series];
+}
+
+const DURATION = "Time to the end of the answer, or to a refusal; to decide where no proxy tells of the end.";
+
+/** The metrics of every exchange in Prometheus' text format (version 0.0.4). Names of the model need no escape. */
 function textOf(all: readonly Exchanges[], bounds: readonly number[]): string {
+  const ofService = ({ service }: Exchanges): string => `service="${service}"`;
+  const ofRoute = ({ method, route, status }: Exchanges): string =>
+    `method="${method}",route="${route}",status="${String(status)}"`;
   const lines = [
     "# HELP http_requests_total Requests, by route and status.",
     "# TYPE http_requests_total counter",
-    ...all.map((e) => `http_requests_total{${labelsOf(e)}} ${String(e.count)}`),
-    "# HELP http_request_duration_seconds Time to the end of the answer, or to a refusal; to decide where no proxy tells of the end.",
-    "# TYPE http_request_duration_seconds histogram",
+    ...all.map((e) => `http_requests_total{${ofService(e)},${ofRoute(e)}} ${String(e.count)}`),
+    ...histogram("http_request_duration_seconds", DURATION, all, ofRoute, bounds),
+    ...histogram("gateway_service_duration_seconds", "The same, by service.", all, ofService, bounds),
   ];
-  for (const e of all) {
-    const labels = labelsOf(e);
-    let under = 0;
-    bounds.forEach((bound, i) => {
-      under += e.buckets[i] ?? 0;
-      lines.push(`http_request_duration_seconds_bucket{${labels},le="${boundLabel(bound)}"} ${String(under)}`);
-    });
-    lines.push(`http_request_duration_seconds_bucket{${labels},le="+Inf"} ${String(e.count)}`);
-    lines.push(`http_request_duration_seconds_sum{${labels}} ${String(e.seconds)}`);
-    lines.push(`http_request_duration_seconds_count{${labels}} ${String(e.count)}`);
-  }
   return `${lines.join("\n")}\n`;
 }
-
-/** Names of the model need no escape. */
-const labelsOf = ({ service, method, route, status }: Exchanges): string =>
-  `service="${service}",method="${method}",route="${route}",status="${String(status)}"`;
 
 export type Ended = Pick<ExchangeRecord, "method" | "route" | "service" | "status" | "ms">;
 
