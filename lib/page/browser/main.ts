@@ -1,6 +1,7 @@
 import type { Explanation } from "../../explain/explanation";
 import { unpack, type PackedSystem } from "../packed";
-import { ask, exampleOf, hasHost, Unreadable } from "./ask";
+import { ask, hasHost, Unreadable } from "./ask";
+import { exampleOf } from "./example";
 import { byId, make, placeCell, row, table } from "./dom";
 import { routeList } from "./routes";
 

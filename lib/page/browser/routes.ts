@@ -5,7 +5,7 @@ import { costsOf, type RouteCost } from "../../plan/costs";
 import { placeNotes } from "../../plan/matrix";
 import { placementsOf } from "../../plan/placement";
 import type { PageSystem } from "../packed";
-import { exampleOf } from "./ask";
+import { exampleOf } from "./example";
 import { make, placeCell, row, table } from "./dom";
 
 /** Hosts, their routes, and where each promise is kept. */
