@@ -4,6 +4,7 @@ import type { GatewayModel } from "../model";
 import { kustomizations, workloads } from "../charts";
 import { dashboards, monitoring } from "../observability";
 import { nearest } from "../model/problems";
+import { shareOf } from "../model/rollouts";
 import { compile, DIFFERENCES, type Compiled, type OutputFile } from "../targets";
 import { APPLIED_BYTES, bytesOf, LARGEST_BYTES } from "../targets/object-size";
 import { loadModels } from "./models";
@@ -109,6 +110,18 @@ function filesOf(model: GatewayModel, environment: string, compiled: Compiled): 
   ];
 }
 
+/** What no target could keep once a rollout has begun: told before it does. */
+function ofRollouts(model: GatewayModel, environment: string): Diagnostic[] {
+  const waiting = Object.entries(model.rollouts).filter(([, r]) => shareOf(r, environment) === 0);
+  if (waiting.length === 0) return [];
+  const begun = waiting.map(([name, r]) => [name, { ...r, at: { [environment]: r.steps[0] ?? 100 } }] as const);
+  const { diagnostics } = compile({ ...model, rollouts: Object.fromEntries(begun) }, environment, "plans");
+  const names = waiting.map(([name]) => name).join(", ");
+  return diagnostics
+    .filter((d) => d.severity === "error")
+    .map((d) => ({ ...d, why: `Once it has begun (${names}): ${d.why}` }));
+}
+
 interface CompileOptions {
   target?: string;
   plansOnly?: boolean;
@@ -137,6 +150,7 @@ export function compileAll(
     const before = diagnostics.length;
     for (const environment of model.environments) {
       const result = compile(model, environment, plansOnly ? "plans" : "all");
+      diagnostics.push(...ofRollouts(model, environment).map((d) => ({ ...d, source: d.source ?? { file } })));
       onCompiled?.(++done, all);
       diagnostics.push(...result.diagnostics.map((d) => ({ ...d, source: d.source ?? { file } })));
       if (!result.value) continue;

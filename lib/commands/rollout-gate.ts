@@ -5,9 +5,9 @@ import type { GatewayModel } from "../model";
 export type Gate = GatewayModel["rollouts"][string]["gate"];
 
 export interface Measured {
-  /** Requests in the window. */
+  /** Calls in the window, each try for itself. */
   requests: number;
-  /** The part of them that was answered with 5xx. */
+  /** The part of them that was answered with 5xx, or not at all. */
   errorRatio: number;
   /** Seconds that 95 of a hundred did not exceed. */
   p95: number;
@@ -43,15 +43,14 @@ async function ask(url: string, query: string, token: string | undefined): Promi
   return Number(first?.value?.[1] ?? NaN);
 }
 
-/** What of a service is asked, in PromQL; the metrics are the filter's (docs/observability.md). `selector` goes beside the service. */
+/** What of a service is asked, in PromQL, of the calls that the filter has made (docs/observability.md). */
 export function queriesOf({ over }: Gate, service: string, selector: string): Record<keyof Measured, string> {
   const of = `service="${service}"${selector === "" ? "" : `,${selector}`}`;
   const window = `[${String(Math.round(over / 1000))}s]`;
-  const all = `sum(increase(http_requests_total{${of}}${window}))`;
+  const calls = (more = ""): string => `sum(increase(gateway_service_calls_total{${of}${more}}${window}))`;
   return {
-    requests: all,
-    // Without an answer 5xx there is no series of them.
-    errorRatio: `(sum(increase(http_requests_total{${of},status=~"5.."}${window})) or vector(0)) / ${all}`,
+    requests: calls(),
+    errorRatio: `${calls(',outcome="failed"')} / ${calls()}`,
     p95: `histogram_quantile(0.95, sum by (le) (rate(gateway_service_duration_seconds_bucket{${of}}${window})))`,
   };
 }
@@ -70,25 +69,28 @@ export async function measure(
 
 const percent = (ratio: number): string => `${(ratio * 100).toFixed(2)} %`;
 
+const slow = (p95: number, mostMs: number): string =>
+  Number.isNaN(p95)
+    ? "nobody knows how long it takes"
+    : `95 of a hundred take up to ${String(Math.round(p95 * 1000))} ms, and ${String(mostMs)} ms are allowed`;
+
 /** Why the gate does not hold; nothing where it does. What nobody can tell does not hold. */
 export function faultsOf(gate: Gate, { requests, errorRatio, p95 }: Measured): string[] {
   const minutes = `${String(gate.over / 60_000)} minutes`;
   if (!(requests >= gate.requests))
     return [
-      `it had ${String(Math.round(requests || 0))} requests in ${minutes}, and ${String(gate.requests)} are needed to say anything`,
+      `it had ${String(Math.round(requests || 0))} calls in ${minutes}, and ${String(gate.requests)} are needed to say anything`,
     ];
   return [
     ...(errorRatio <= gate.errorRatio
       ? []
-      : [`${percent(errorRatio)} of its answers are 5xx, and ${percent(gate.errorRatio)} may be`]),
-    ...(gate.p95 === undefined || p95 * 1000 <= gate.p95
-      ? []
-      : [`95 of a hundred take up to ${String(Math.round(p95 * 1000))} ms, and ${String(gate.p95)} ms are allowed`]),
+      : [`${percent(errorRatio)} of its calls failed, and ${percent(gate.errorRatio)} may be`]),
+    ...(gate.p95 === undefined || p95 * 1000 <= gate.p95 ? [] : [slow(p95, gate.p95)]),
   ];
 }
 
 /** In words. */
 export const measuredText = ({ requests, errorRatio, p95 }: Measured): string =>
   requests > 0
-    ? `${String(Math.round(requests))} requests, ${percent(errorRatio)} 5xx, p95 ${Number.isNaN(p95) ? "unknown" : `${String(Math.round(p95 * 1000))} ms`}`
-    : "no requests";
+    ? `${String(Math.round(requests))} calls, ${percent(errorRatio)} failed, p95 ${Number.isNaN(p95) ? "unknown" : `${String(Math.round(p95 * 1000))} ms`}`
+    : "no calls";

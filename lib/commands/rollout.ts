@@ -1,11 +1,11 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { hasErrors } from "../diagnostics";
 import type { GatewayModel } from "../model";
 import { ROLLOUTS_FILE, rolloutState, shareOf } from "../model/rollouts";
 import { report, UsageError, type Context } from "./context";
-import { compileAll, type CompiledModel } from "./load";
-import { modelFiles } from "./models";
+import { compileAll } from "./load";
+import { loadModels, modelFiles, type LoadedModel } from "./models";
 import { faultsOf, measure, measuredText, NoPrometheus, type Measured } from "./rollout-gate";
 import { writeFiles } from "./synth";
 
@@ -16,21 +16,27 @@ type Rollout = GatewayModel["rollouts"][string];
 interface Found {
   name: string;
   rollout: Rollout;
-  of: CompiledModel;
+  system: string;
+  file: string;
   environment: string;
   share: number;
+  /** When that was written, where the file beside the model says so. */
+  since?: string;
 }
 
 const ACTIONS = ["status", "next", "back"] as const;
 
-function allIn(compiled: readonly CompiledModel[]): Found[] {
-  return compiled.flatMap((of) =>
-    Object.entries(of.model.rollouts).map(([name, rollout]) => {
-      const { environment } = of.gateway;
-      return { name, rollout, of, environment, share: shareOf(rollout, environment) };
-    }),
-  );
-}
+const allIn = (models: readonly LoadedModel[]): Found[] =>
+  models.flatMap(({ file, model }) => {
+    const state = rolloutState(path.dirname(file))[model.name];
+    return model.environments.flatMap((environment) =>
+      Object.entries(model.rollouts).map(([name, rollout]): Found => {
+        const { since } = state?.[environment]?.[name] ?? {};
+        const share = shareOf(rollout, environment);
+        return { name, rollout, system: model.name, file, environment, share, ...(since !== undefined && { since }) };
+      }),
+    );
+  });
 
 /** The step behind the present one; nothing where it is at its end. */
 const nextOf = ({ rollout, share }: Found): number | undefined => rollout.steps.find((step) => step > share);
@@ -45,16 +51,16 @@ function measured({ values }: Context, { rollout }: Found): Promise<Measured> | 
   return measure(from, rollout.gate, rollout.to);
 }
 
-const placeOf = ({ name, of, environment }: Found): string => `${of.model.name}, ${environment}: ${name}`;
+const placeOf = ({ name, system, environment }: Found): string => `${system}, ${environment}: ${name}`;
 
 async function status(context: Context, all: readonly Found[]): Promise<number> {
   const rows = await Promise.all(
     all.map(async (found) => {
-      const { name, rollout, of, environment, share } = found;
+      const { name, rollout, system, environment, share } = found;
       const next = nextOf(found);
       const seen = share === 0 ? undefined : await measured(context, found);
-      const faults = seen && next !== undefined ? faultsOf(rollout.gate, seen) : [];
-      const at = { system: of.model.name, environment, rollout: name, from: rollout.from, to: rollout.to, share };
+      const faults = seen && next !== undefined ? [...tooSoon(found), ...faultsOf(rollout.gate, seen)] : [];
+      const at = { system, environment, rollout: name, from: rollout.from, to: rollout.to, share };
       return { found, row: { ...at, next: next ?? null, ...(seen && { measured: seen, faults }) } };
     }),
   );
@@ -84,35 +90,53 @@ function theOne(all: readonly Found[], action: string, name: string | undefined,
   return found;
 }
 
-/** Writes how far it is, and what follows from it for the system's output; where that cannot be, nothing. */
+/** Writes a file whole, or not at all. */
+function writeWhole(file: string, text: string | Buffer): void {
+  writeFileSync(`${file}.part`, text);
+  renameSync(`${file}.part`, file);
+}
+
+/** Writes how far it is, and what follows from it for the system's output; where that cannot be, it is as far as it was. */
 function move(context: Context, found: Found, share: number): number {
-  const { of, environment, name } = found;
-  const folder = path.dirname(of.file);
+  const { file: model, system, environment, name } = found;
+  const folder = path.dirname(model);
   const before = rolloutState(folder);
-  const own = before[of.model.name] ?? {};
-  const state = { ...before, [of.model.name]: { ...own, [environment]: { ...own[environment], [name]: share } } };
+  const own = before[system] ?? {};
+  const step = { at: share, since: new Date().toISOString() };
+  const state = { ...before, [system]: { ...own, [environment]: { ...own[environment], [name]: step } } };
   const file = path.join(folder, ROLLOUTS_FILE);
   const former = existsSync(file) ? readFileSync(file) : undefined;
-  writeFileSync(file, `${JSON.stringify(state, null, 2)}\n`);
-  const { compiled, diagnostics } = compileAll([of.file]);
-  if (hasErrors(diagnostics)) {
-    if (former) writeFileSync(file, former);
-    else rmSync(file);
-    return report(context, diagnostics);
+  const undo = (): void => {
+    if (former) writeWhole(file, former);
+    else rmSync(file, { force: true });
+  };
+  writeWhole(file, `${JSON.stringify(state, null, 2)}\n`);
+  let written: string[];
+  try {
+    const { compiled, diagnostics } = compileAll([model]);
+    if (hasErrors(diagnostics)) {
+      undo();
+      return report(context, diagnostics);
+    }
+    const files = compiled.flatMap((c) => c.files);
+    ({ written } = writeFiles(context.values.out ?? ".", files, [system]));
+  } catch (error) {
+    undo();
+    throw error;
   }
-  const out = context.values.out ?? ".";
-  const { written } = writeFiles(
-    out,
-    compiled.flatMap((c) => c.files),
-    [of.model.name],
-  );
-  const result = { system: of.model.name, environment, rollout: name, from: found.share, to: share, file, written };
+  const result = { system, environment, rollout: name, from: found.share, to: share, file, written };
   if (context.values.json) context.output.out(`${JSON.stringify({ formatVersion: 1, ...result }, null, 2)}\n`);
   else {
     const steps = `${String(found.share)} to ${String(share)} %`;
     context.output.out(`${placeOf(found)}: ${steps}; ${file} and ${String(written.length)} files written\n`);
   }
   return 0;
+}
+
+/** Why a step that was written a moment ago says nothing yet. */
+function tooSoon({ rollout, since }: Found): string[] {
+  const leftMs = since === undefined ? 0 : Date.parse(since) + rollout.gate.over - Date.now();
+  return leftMs > 0 ? [`its step was written at ${since ?? ""}, and its window is not over yet`] : [];
 }
 
 async function next(context: Context, found: Found): Promise<number> {
@@ -130,7 +154,7 @@ async function next(context: Context, found: Found): Promise<number> {
       throw new UsageError(
         "Say where Prometheus is, which knows whether the gate holds: --prometheus URL. --force asks nobody.",
       );
-    const faults = faultsOf(found.rollout.gate, seen);
+    const faults = [...tooSoon(found), ...faultsOf(found.rollout.gate, seen)];
     if (faults.length > 0) {
       context.output.err(`${placeOf(found)} stays at ${String(found.share)} %: ${faults.join("; ")}.\n`);
       return 1;
@@ -150,9 +174,10 @@ export async function rolloutCommand(context: Context): Promise<number> {
   const known = ACTIONS.find((a) => a === action);
   if (!known) throw new UsageError(`Write rollout ${ACTIONS.join(", rollout ")}.`);
   const [name, ...files] = known === "status" ? ["", ...words] : words;
-  const { compiled, diagnostics } = compileAll(modelFiles(files), { plansOnly: true });
-  if (hasErrors(diagnostics)) return report(context, diagnostics);
-  const all = allIn(compiled);
+  // The way back must not wait for somebody else's model.
+  const { models, diagnostics } = loadModels(modelFiles(files));
+  const all = allIn(models);
+  if (hasErrors(diagnostics) && !all.some((f) => f.name === name)) return report(context, diagnostics);
   const environment = context.values.environment ?? "production";
   try {
     if (known === "status")

@@ -38,13 +38,16 @@ async function tryAll(
     const service = services[at < services.length ? at : 1 + ((at - 1) % (services.length - 1))] ?? services[0] ?? "";
     const leftMs = untilMs - state.nowMs();
     if (leftMs <= 0) return noAnswer("timeout");
+    const startMs = state.nowMs();
     try {
       const answer = await transport.send(service, Math.min(perTryMs, leftMs), untilMs);
+      state.called?.(service, answer.status, state.nowMs() - startMs);
       if (left === 1 || !retryOn.has(String(answer.status))) return answer;
       transport.discard(answer);
     } catch (error) {
       if (error instanceof BodyRefused) return { by: "gateway", refusal: error.refusal };
       if (!(error instanceof NoAnswer)) throw error;
+      state.called?.(service, undefined, state.nowMs() - startMs);
       cause = error.kind === "timeout" ? "timeout" : "no-answer";
       if (!retryOn.has(error.kind)) break;
     }
@@ -54,6 +57,9 @@ async function tryAll(
 
 /** A number from 0 to 1 that is always the same for the same text. */
 const fixed = (text: string): number => createHash("sha256").update(text).digest().readUInt32BE() / 2 ** 32;
+
+const isRollout = ({ policies }: Route): boolean =>
+  (configOf(policies, "weights") as Partial<WeightsConfig> | undefined)?.rollout !== undefined;
 
 /** Where somebody stands among all who are shared: the same at each step of a rollout, so that he never goes back. */
 function placeOf({ policies }: Route, { identity, tenant }: Exchange): number | undefined {
@@ -84,7 +90,10 @@ export function callService(
   const service = chooseService(route, exchange);
   exchange.service = service;
   // What was not answered by one backend is asked of the others; those without a share are asked nothing.
-  const others = route.backends.filter((b) => b.weight > 0 && b.service !== service).map((b) => b.service);
+  // In a rollout each is asked again for itself: who is on one side stays there, and is told what it says.
+  const others = isRollout(route)
+    ? []
+    : route.backends.filter((b) => b.weight > 0 && b.service !== service).map((b) => b.service);
   const around = policies
     .map(({ kind, config }) => ({ kind: kindNamed(kind), config }))
     .filter(({ kind }) => kind.around !== undefined)

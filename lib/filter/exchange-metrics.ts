@@ -7,33 +7,54 @@ const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIO
 /** Seconds. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-interface Exchanges {
+interface Exchanges extends Lasted {
   service: string;
   method: string;
   route: string;
   status: number;
+}
+
+/** Counts and seconds of what lasts, by how long. */
+export interface Lasted {
   count: number;
   seconds: number;
   /** How many took no longer than each bound, and longer than the one before. */
   buckets: number[];
 }
 
+export const newLasted = (bounds: readonly number[]): Lasted => ({
+  count: 0,
+  seconds: 0,
+  buckets: bounds.map(() => 0),
+});
+
+export function note(lasted: Lasted, bounds: readonly number[], ms: number): void {
+  lasted.count += 1;
+  lasted.seconds += ms / 1000;
+  const at = bounds.findIndex((most) => ms <= most * 1000);
+  if (at >= 0) lasted.buckets[at] = (lasted.buckets[at] ?? 0) + 1;
+}
+
+/** The bounds of all histograms of ours, with others beside the usual ones. */
+export const boundsWith = (more: readonly number[]): number[] =>
+  [...new Set([...BUCKETS, ...more])].sort((a, b) => a - b);
+
 /** One histogram, by what tells its series apart. */
-function histogram(
+export function histogram<E extends Lasted>(
   name: string,
   help: string,
-  all: readonly Exchanges[],
-  by: (e: Exchanges) => string,
+  all: readonly E[],
+  by: (e: E) => string,
   bounds: readonly number[],
 ): string[] {
-  const groups = new Map<string, Exchanges[]>();
+  const groups = new Map<string, E[]>();
   for (const e of all) {
     const known = groups.get(by(e));
     if (known) known.push(e);
     else groups.set(by(e), [e]);
   }
   const series = [...groups].flatMap(([labels, group]) => {
-    const sum = (of: (e: Exchanges) => number): string => String(group.reduce((total, e) => total + of(e), 0));
+    const sum = (of: (e: E) => number): string => String(group.reduce((total, e) => total + of(e), 0));
     let under = 0;
     const buckets = bounds.map((bound, i) => {
       under += group.reduce((total, e) => total + (e.buckets[i] ?? 0), 0);
@@ -61,7 +82,6 @@ function textOf(all: readonly Exchanges[], bounds: readonly number[]): string {
     "# TYPE http_requests_total counter",
     ...all.map((e) => `http_requests_total{${ofService(e)},${ofRoute(e)}} ${String(e.count)}`),
     ...histogram("http_request_duration_seconds", DURATION, all, ofRoute, bounds),
-    ...histogram("gateway_service_duration_seconds", "The same, by service.", all, ofService, bounds),
   ];
   return `${lines.join("\n")}\n`;
 }
@@ -75,7 +95,7 @@ export class ExchangeTable {
 
   /** `bounds`: times in seconds beside the usual ones, of which somebody wants to know how many exchanges took longer. */
   constructor(bounds: readonly number[] = []) {
-    this.#bounds = [...new Set([...BUCKETS, ...bounds])].sort((a, b) => a - b);
+    this.#bounds = boundsWith(bounds);
   }
 
   note({ method, route, service, status, ms }: Ended): void {
@@ -83,13 +103,10 @@ export class ExchangeTable {
     const key = `${service} ${known} ${route} ${String(status)}`;
     let exchanges = this.#exchanges.get(key);
     if (!exchanges) {
-      exchanges = { service, method: known, route, status, count: 0, seconds: 0, buckets: this.#bounds.map(() => 0) };
+      exchanges = { service, method: known, route, status, ...newLasted(this.#bounds) };
       this.#exchanges.set(key, exchanges);
     }
-    exchanges.count += 1;
-    exchanges.seconds += ms / 1000;
-    const at = this.#bounds.findIndex((most) => ms <= most * 1000);
-    if (at >= 0) exchanges.buckets[at] = (exchanges.buckets[at] ?? 0) + 1;
+    note(exchanges, this.#bounds, ms);
   }
 
   text(): string {

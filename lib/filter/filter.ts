@@ -138,6 +138,9 @@ export class Filter implements Running {
       count: (event) => {
         this.#metrics.count(event);
       },
+      called: (service, status, ms) => {
+        this.#metrics.called(service, status, ms);
+      },
     });
   }
 

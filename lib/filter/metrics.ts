@@ -4,6 +4,7 @@ import type { FilterPlan } from "../decision/filter-plan";
 import type { State } from "../policy";
 import type { ExchangeRecord } from "./audit";
 import { ExchangeTable, type Ended } from "./exchange-metrics";
+import { ServiceCalls } from "./service-calls";
 
 /** Reasons of which one alone is worth an alert (lib/observability). */
 export const WATCHED_REASONS = ["internal", "keys-away", "locked-out", "route-mismatch", "secrets-away"];
@@ -29,6 +30,7 @@ export class Metrics {
   readonly registry = new Registry();
   readonly #registers = [this.registry];
   readonly #exchanges: ExchangeTable;
+  readonly #calls: ServiceCalls;
   /** Since the last look: a label costs more than a refusal may. */
   readonly #refused = new Map<string, number>();
   readonly #wouldRefuse = new Map<string, number>();
@@ -92,8 +94,14 @@ export class Metrics {
     registers: this.#registers,
   });
 
-  constructor({ issuers, reports, latencyBounds = [] }: Pick<FilterPlan, "issuers" | "reports" | "latencyBounds">) {
+  constructor({
+    issuers,
+    reports,
+    services,
+    latencyBounds = [],
+  }: Pick<FilterPlan, "issuers" | "reports" | "latencyBounds" | "services">) {
     this.#exchanges = new ExchangeTable(latencyBounds);
+    this.#calls = new ServiceCalls(Object.keys(services), latencyBounds);
     collectDefaultMetrics({ register: this.registry });
     // Gauges by the names of counters, which promtool calls wrong; their like by type stay.
     for (const what of ["handles", "requests", "resources"])
@@ -139,6 +147,10 @@ export class Metrics {
     const { decision, reason = "", wouldRefuse } = ended;
     if (wouldRefuse) this.noteShadow(wouldRefuse);
     if (decision === "refuse") this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
+  }
+
+  called(...[service, status, ms]: Parameters<NonNullable<State["called"]>>): void {
+    this.#calls.note(service, status, ms);
   }
 
   count(event: Parameters<State["count"]>[0]): void {
@@ -197,6 +209,6 @@ export class Metrics {
     for (const { service, state: breaker } of state.breakers.states(state.nowMs())) {
       this.#breakers.set({ service }, BREAKER[breaker]);
     }
-    return (await this.registry.metrics()) + this.#exchanges.text();
+    return (await this.registry.metrics()) + this.#exchanges.text() + this.#calls.text();
   }
 }

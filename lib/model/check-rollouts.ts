@@ -2,6 +2,7 @@ import { diagnostic, type Diagnostic } from "../diagnostics";
 import { configOf } from "../decision/gateway";
 import type { JwtConfig } from "../policy/kinds/jwt";
 import type { WeightsConfig } from "../policy/kinds/route-shape";
+import { modelIn } from "./overlay";
 import type { RawModel } from "./read";
 import { resolveGateway } from "./resolve";
 import type { GatewayModel } from "./schema";
@@ -45,13 +46,24 @@ export function checkRollouts(raw: RawModel, model: GatewayModel): Diagnostic[] 
         raw.locate(["rollouts", rolloutName, field]),
       );
     const found: Diagnostic[] = [];
-    const [source, target] = [model.services[from], model.services[to]];
     const known = Object.keys(model.services).join(", ");
-    if (!source) found.push(say("from", `There is no service "${from}".`, `Use one of: ${known}.`));
-    if (!target) found.push(say("to", `There is no service "${to}".`, `Use one of: ${known}.`));
-    if (source && target && JSON.stringify(source.policies) !== JSON.stringify(target.policies)) {
-      const why = `${from} and ${to} have different policies: what is promised would change with the part of the requests.`;
-      found.push(say("to", why, "Give both the same policies, or write them on the routes."));
+    for (const [field, service] of Object.entries({ from, to }))
+      if (!Object.hasOwn(model.services, service))
+        found.push(say(field, `There is no service "${service}".`, `Use one of: ${known}.`));
+    if (found.length > 0) return found;
+    for (const environment of model.environments) {
+      // As they are when nothing of it has begun.
+      const { services } = modelIn({ ...model, rollouts: {} }, environment);
+      const [source, target] = [services[from], services[to]];
+      const isThere = (s: typeof source): boolean => s?.environments?.includes(environment) ?? true;
+      if (isThere(source) && !isThere(target)) {
+        const why = `${to} is not in ${environment}, where ${from} is: what it took over would be gone.`;
+        found.push(say("to", why, `Have ${to} in each environment of ${from}.`));
+      } else if (JSON.stringify(source?.policies) !== JSON.stringify(target?.policies)) {
+        const why = `In ${environment}, ${from} and ${to} have different policies: what is promised would change with the part of the requests.`;
+        found.push(say("to", why, "Give both the same policies, or write them on the routes."));
+      }
+      if (found.length > 0) break;
     }
     const other = all.find(([n, r]) => n !== rolloutName && [r.from, r.to].includes(from));
     if (other)

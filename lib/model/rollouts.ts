@@ -9,10 +9,16 @@ import type { GatewayModel, RouteModel } from "./schema";
 
 /** How far the rollouts of a model are, and what follows from it for its routes. */
 
-/** How far rollouts are, by system, environment and name. */
-export type RolloutState = Record<string, Record<string, Record<string, number>>>;
+const step = z.strictObject({
+  at: z.int().min(0).max(100),
+  /** When it was written. */
+  since: z.iso.datetime(),
+});
 
-const stateSchema = z.record(name, z.record(name, z.record(name, z.int().min(0).max(100))));
+const stateSchema = z.record(name, z.record(name, z.record(name, step)));
+
+/** How far rollouts are, by system, environment and name. */
+export type RolloutState = z.output<typeof stateSchema>;
 
 /** Beside the models. */
 export const ROLLOUTS_FILE = "rollouts.json";
@@ -46,12 +52,12 @@ export function withRolloutState(raw: RawModel): { raw: RawModel; diagnostics: D
   const rollouts: Record<string, { at?: object }> = { ...value.rollouts };
   const diagnostics: Diagnostic[] = [];
   for (const [environment, all] of Object.entries(own))
-    for (const [rolloutName, at] of Object.entries(all)) {
+    for (const [rolloutName, { at }] of Object.entries(all)) {
       const known = Object.hasOwn(rollouts, rolloutName) ? rollouts[rolloutName] : undefined;
       if (known) rollouts[rolloutName] = { ...known, at: { ...known.at, [environment]: at } };
       else {
         const why = `${file} says how far "${rolloutName}" is, and ${value.name ?? ""} has no such rollout.`;
-        const fix = "Take it out of the file, or write the rollout into the model.";
+        const fix = "Take it out of the file as well, or write the rollout into the model.";
         diagnostics.push(
           diagnostic("model/invalid-value", `${value.name ?? ""}/rollouts/${rolloutName}`, why, fix, { file }),
         );

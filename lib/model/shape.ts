@@ -152,7 +152,7 @@ export function shapeOf(
     ...(backends && {
       weights: {
         backends,
-        triesOthers: triesOthers(backends, policies),
+        triesOthers: !rollout && triesOthers(backends, policies),
         byTls: backends.some(({ service }) => model.services[service]?.tls !== undefined),
         ...(rollout && { rollout: { to: rollout.to, sticky: rollout.sticky } }),
       },

@@ -184,6 +184,8 @@ export interface State {
   drops: PendingDrops;
   /** Told of what is worth counting beside decisions. */
   count(event: "cache-hit" | "cache-miss"): void;
+  /** Told of each try at a service: the status of its answer, nothing where it gave none, and how long that took. */
+  called?(service: string, status: number | undefined, ms: number): void;
 }
 
 export interface PolicyKind<S extends z.ZodType = z.ZodType> {

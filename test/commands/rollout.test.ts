@@ -10,7 +10,14 @@ import { run, type Ran } from "./run";
 
 afterAll(removeTemporaryDirectories);
 
-function repository(): { folder: string; rollout: (...words: string[]) => Promise<Ran>; state: () => unknown } {
+const LONG_AGO = "2026-11-01T00:00:00.000Z";
+
+function repository(): {
+  folder: string;
+  rollout: (...words: string[]) => Promise<Ran>;
+  shares: () => unknown;
+  wait: () => void;
+} {
   const folder = temporaryDirectory();
   mkdirSync(path.join(folder, "policies"));
   const services = {
@@ -24,10 +31,21 @@ function repository(): { folder: string; rollout: (...words: string[]) => Promis
     rollouts: { move: { from: "old", to: "fresh" } },
   });
   const file = writeIn(path.join(folder, "policies"), "shop.json", JSON.stringify(model));
+  const stateFile = path.join(folder, "policies/rollouts.json");
   return {
     folder,
-    rollout: (...words) => run("rollout", ...words, file, "--out", folder),
-    state: () => JSON.parse(readFileSync(path.join(folder, "policies/rollouts.json"), "utf8")) as unknown,
+    rollout: (...words) => run("rollout", ...words, file, ...(words.includes("--out") ? [] : ["--out", folder])),
+    shares: () =>
+      JSON.parse(readFileSync(stateFile, "utf8"), (key, value: unknown) =>
+        key !== "" && typeof value === "object" && value !== null && "at" in value ? value.at : value,
+      ) as unknown,
+    /** As if its last step had been written long ago. */
+    wait: () => {
+      writeFileSync(
+        stateFile,
+        readFileSync(stateFile, "utf8").replaceAll(/"since": "[^"]*"/g, `"since": "${LONG_AGO}"`),
+      );
+    },
   };
 }
 
@@ -58,14 +76,17 @@ const vector = (value: string | undefined): { body: string } => ({
 });
 
 test("forwards, back, and what is written of it; others' rollouts stay", async () => {
-  const { folder, rollout, state } = repository();
-  writeFileSync(path.join(folder, "policies/rollouts.json"), JSON.stringify({ other: { production: { a: 10 } } }));
+  const { folder, rollout, shares } = repository();
+  writeFileSync(
+    path.join(folder, "policies/rollouts.json"),
+    JSON.stringify({ other: { production: { a: { at: 10, since: LONG_AGO } } } }),
+  );
   expect(await rollout("status")).toMatchObject({
     code: 0,
     out: "shop, production: move: old to fresh, at 0 %, next 10 %\n",
   });
   expect(await rollout("next", "move")).toMatchObject({ code: 0, err: "" });
-  expect(state()).toEqual({ other: { production: { a: 10 } }, shop: { production: { move: 10 } } });
+  expect(shares()).toEqual({ other: { production: { a: 10 } }, shop: { production: { move: 10 } } });
   const plan = readFileSync(path.join(folder, "kubernetes/shop/production/node-gateway/plan.json"), "utf8");
   expect(plan).toContain('"service": "fresh"');
   expect(await rollout("next", "move")).toMatchObject({
@@ -104,20 +125,62 @@ test.each<[string, Parameters<typeof at>[0], string]>([
   ["says no", () => ({ status: 400, body: '{"status":"error","error":"bad query"}' }), "bad query"],
   ["is no Prometheus", () => ({ body: "<html>" }), "does not answer as Prometheus does"],
   ["leads elsewhere", () => ({ status: 302, body: "" }), "does not answer as Prometheus does"],
-  ["knows no series", () => vector(undefined), "it had 0 requests"],
-  ["has no number", () => vector("NaN"), "it had 0 requests"],
-  ["saw too few", () => vector("99"), "it had 99 requests in 10 minutes, and 100 are needed"],
+  ["knows no series", () => vector(undefined), "it had 0 calls"],
+  ["has no number", () => vector("NaN"), "it had 0 calls"],
+  ["saw too few", () => vector("99"), "it had 99 calls in 10 minutes, and 100 are needed"],
   [
     "saw failures",
-    (query) => vector(query.includes("5..") ? "0.02" : "1000"),
-    "2.00 % of its answers are 5xx, and 1.00 % may be",
+    (query) => vector(query.includes("failed") ? "0.02" : "1000"),
+    "2.00 % of its calls failed, and 1.00 % may be",
   ],
 ])("what %s lets nothing go on", async (_, answer, said) => {
-  const { rollout, state } = repository();
+  const { rollout, shares, wait } = repository();
   await rollout("next", "move");
+  wait();
   const { code, err } = await rollout("next", "move", "--prometheus", await at(answer));
   expect([code, err.includes(said), err]).toEqual([1, true, err]);
-  expect(state()).toEqual({ shop: { production: { move: 10 } } });
+  expect(shares()).toEqual({ shop: { production: { move: 10 } } });
+});
+
+test("a step that was written a moment ago says nothing yet", async () => {
+  const { rollout, shares, wait } = repository();
+  await rollout("next", "move");
+  const url = await at((query) => vector(query.includes("failed") ? "0" : "1000"));
+  const { code, err } = await rollout("next", "move", "--prometheus", url);
+  expect([code, err]).toEqual([1, expect.stringContaining("its window is not over yet")]);
+  wait();
+  expect(await rollout("next", "move", "--prometheus", url)).toMatchObject({ code: 0 });
+  expect(shares()).toEqual({ shop: { production: { move: 50 } } });
+});
+
+test("where its output cannot be written it is as far as it was", async () => {
+  const { folder, rollout, shares } = repository();
+  await rollout("next", "move");
+  writeFileSync(path.join(folder, "blocked"), "");
+  const { code } = await rollout("back", "move", "--out", path.join(folder, "blocked"));
+  expect([code, shares()]).toEqual([2, { shop: { production: { move: 10 } } }]);
+});
+
+test("the way back waits for no other model, and for no step", async () => {
+  const { folder, rollout, shares } = repository();
+  await rollout("next", "move");
+  const file = path.join(folder, "policies/rollouts.json");
+  writeFileSync(file, readFileSync(file, "utf8").replace('"at": 10', '"at": 33'));
+  const other = writeIn(path.join(folder, "policies"), "broken.yaml", "name: [");
+  expect(await rollout("back", "move", other)).toMatchObject({ code: 0 });
+  expect(shares()).toEqual({ shop: { production: { move: 10 } } });
+});
+
+test("one that no target could keep is told before it begins", async () => {
+  const grpc = (name: string): object => ({ address: `${name}.shop.svc.cluster.local:80`, protocol: "grpc" });
+  const model = small({
+    targets: ["istio"],
+    services: { old: grpc("old"), fresh: grpc("fresh") } as never,
+    routes: [{ name: "all", match: { prefix: ["/"] }, service: "old" }],
+    rollouts: { move: { from: "old", to: "fresh" } },
+  });
+  const { code, err } = await run("check", writeIn(temporaryDirectory(), "shop.json", JSON.stringify(model)));
+  expect([code, err.includes("Once it has begun (move): ")]).toEqual([1, true]);
 });
 
 test("one that nobody answers at, too", async () => {
@@ -132,12 +195,13 @@ test("one that nobody answers at, too", async () => {
 });
 
 test("the query names the new side, the window and the selector, and a token goes along", async () => {
-  const { rollout } = repository();
+  const { rollout, wait } = repository();
   await rollout("next", "move");
+  wait();
   const seen: string[] = [];
   const url = await at((query, { headers }) => {
     seen.push(`${String(headers.authorization)} ${query}`);
-    return vector(query.includes("5..") ? "0" : "1000");
+    return vector(query.includes("failed") ? "0" : "1000");
   });
   process.env["PROMETHEUS_TOKEN"] = "t0";
   try {

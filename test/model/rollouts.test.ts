@@ -12,6 +12,7 @@ afterAll(removeTemporaryDirectories);
 const POLICIES = { timeouts: { firstByte: "3s" } };
 const base = (rollout: object, more: Partial<GatewayInput> = {}): GatewayInput =>
   small({
+    environments: ["production", "development"],
     targets: ["nginx", "istio", "node-gateway"],
     services: {
       old: { address: "old.shop.svc.cluster.local:80", policies: POLICIES },
@@ -58,17 +59,21 @@ test("another environment is where it was", () => {
   expect(route?.backends).toEqual([{ service: "old", weight: 100 }]);
 });
 
+const at = (share: number): object => ({ at: share, since: "2026-11-30T10:00:00.000Z" });
+const inFile = (name: string, share: number, environment = "production"): string =>
+  JSON.stringify({ shop: { [environment]: { [name]: at(share) } } });
+
 test("the file beside the model comes first, and other systems in it are nobody's business", () => {
-  const state = JSON.stringify({ shop: { production: { move: 50 } }, other: { production: { move: 10 } } });
+  const state = JSON.stringify({ shop: { production: { move: at(50) } }, other: { production: { move: at(10) } } });
   expect(routeAt(10, state).backends?.[0]).toEqual({ service: "new", weight: 50 });
 });
 
 test.each([
   ["is no JSON", "{", "model/unparsable-file"],
   ["has another form", '{"shop":{"production":10}}', "model/unparsable-file"],
-  ["names a rollout that is not there", '{"shop":{"production":{"gone":10}}}', "model/invalid-value"],
-  ["is at no step", '{"shop":{"production":{"move":33}}}', "model/invalid-value"],
-  ["names an environment that is not there", '{"shop":{"moon":{"move":10}}}', "model/invalid-value"],
+  ["names a rollout that is not there", inFile("gone", 10), "model/invalid-value"],
+  ["is above all", inFile("move", 101), "model/unparsable-file"],
+  ["names an environment that is not there", inFile("move", 10, "moon"), "model/invalid-value"],
 ])("a file beside the model that %s is refused", (_, state, code) => {
   const { value, diagnostics } = load(base({}), state);
   expect(value).toBeUndefined();
@@ -76,12 +81,25 @@ test.each([
 });
 
 const OTHER = { third: { from: "new", to: "newer" } };
-const SERVICES = (base({}) as { services: object }).services;
+const SERVICES = (base({}) as { services: Record<string, object> }).services;
 
 test.each<[string, object, Partial<GatewayInput>, string]>([
   ["from nowhere", { from: "gone" }, {}, "from"],
   ["to nowhere", { to: "gone" }, {}, "to"],
   ["to one with other policies", {}, { services: { ...SERVICES, new: { address: "n.s.svc.cluster.local:80" } } }, "to"],
+  [
+    "to one that an environment lacks",
+    {},
+    { services: { ...SERVICES, new: { ...SERVICES["new"], environments: ["development"] } } as never },
+    "to",
+  ],
+  [
+    "to one that has other policies in an environment",
+    {},
+    { overlays: { production: { services: { new: { policies: { timeouts: { firstByte: "9s" } } } } } } },
+    "to",
+  ],
+  ["to one that every object has", { to: "constructor" }, {}, "to"],
   [
     "beside weights of a route's own",
     {},
@@ -100,6 +118,17 @@ test("two rollouts in a row are refused", () => {
   const services = { ...SERVICES, newer: { address: "newer.shop.svc.cluster.local:80", policies: POLICIES } };
   const { diagnostics } = load(base({}, { services, rollouts: { move: { from: "old", to: "new" }, ...OTHER } }));
   expect(diagnostics.map((d) => d.at)).toEqual(["shop/rollouts/third/from"]);
+});
+
+test("a share between two steps is one, so that steps can be edited", () => {
+  expect(routeAt(33).backends?.[0]).toEqual({ service: "new", weight: 33 });
+});
+
+test("tries stay on their side", () => {
+  const retries = { policies: { retries: { tries: 3 } } };
+  const { value } = load(base({ at: { production: 50 } }, retries as never));
+  const [route] = value ? (resolveGateway(value, "production").hosts[0]?.routes ?? []) : [];
+  expect(configOf(route?.policies ?? [], "weights")).toMatchObject({ triesOthers: false, rollout: { to: "new" } });
 });
 
 test.each([[[50, 10]], [[10, 50]], [[0, 100]], [[]]])("steps %j are none", (steps) => {

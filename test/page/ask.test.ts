@@ -1,7 +1,7 @@
 import vm from "node:vm";
 import { explain, type Explanation } from "../../lib/explain/explanation";
 import type { Host, Route } from "../../lib/decision/gateway";
-import type { Typed } from "../../lib/page/browser/ask";
+import type { Typed } from "../../lib/page/browser/typed";
 import { buildScript } from "../../lib/page/build";
 import { pack, type PackedSystem, type PageSystem } from "../../lib/page/packed";
 import { compile } from "../../lib/targets";

@@ -3,7 +3,7 @@ import { readCases, type Case } from "../../lib/conformance/case";
 import { hostName } from "../../lib/decision/request-target";
 import type { ExplainQuestion } from "../../lib/explain/explanation";
 import type { HeaderLine } from "../../lib/policy";
-import type { Typed } from "../../lib/page/browser/ask";
+import type { Typed } from "../../lib/page/browser/typed";
 import type { System } from "../../lib/conformance/system";
 
 /** Every request of the suite that somebody could type into a page, as a page has it and as `explain` has it. */

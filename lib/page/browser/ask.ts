@@ -4,17 +4,7 @@ import { namesOfHost } from "../../decision/gateway";
 import { hostName } from "../../decision/request-target";
 import type { HeaderLine } from "../../policy";
 import type { PageSystem } from "../packed";
-
-/** A request as somebody types it. */
-export interface Typed {
-  method: string;
-  url: string;
-  /** A line each, `name: value`. */
-  headers: string;
-  client: string;
-  /** Claims as JSON; nothing: no token. */
-  claims: string;
-}
+import type { Typed } from "./typed";
 
 export class Unreadable extends Error {}
 

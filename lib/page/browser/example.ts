@@ -2,7 +2,7 @@ import type { Host, Route } from "../../decision/gateway";
 import { RouteTable } from "../../decision/route-table";
 import { once } from "../../once";
 import type { HeaderLine } from "../../policy";
-import type { Typed } from "./ask";
+import type { Typed } from "./typed";
 
 /** A request to try a route with. */
 

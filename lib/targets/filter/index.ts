@@ -94,9 +94,11 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
   ]);
   const { kind, networks, healthPath } = model.front;
   const tls = servicesTls(model);
-  const bounds = [model.slo, ...model.routes.map(({ slo }) => slo)].flatMap((slo) =>
+  const gates = Object.values(model.rollouts).flatMap(({ gate: { p95 } }) => (p95 === undefined ? [] : [p95 / 1000]));
+  const slos = [model.slo, ...model.routes.map(({ slo }) => slo)].flatMap((slo) =>
     latenciesOf(slo).map(({ bound }) => bound),
   );
+  const bounds = [...slos, ...gates];
   return {
     formatVersion: FORMAT_VERSION,
     system: gateway.system,
