@@ -36,7 +36,7 @@ async function startService(run: Run): Promise<{ port: number; status: number }>
 }
 
 const gate: Drill = {
-  name: "52 a rollout goes on while its gate holds, by a real Prometheus",
+  name: "53 a rollout goes on while its gate holds, by a real Prometheus",
   async run(run) {
     const programs = await prometheusPrograms();
     if (!programs) throw new Skip("Prometheus cannot be had");

@@ -120,7 +120,7 @@ const nodeGateway: Begin = async (run, { keysUrl, one, next }) => {
 };
 
 const drill = (target: string, begin: Begin): Drill => ({
-  name: `51 a rollout under load, to its end and back, on ${target}`,
+  name: `52 a rollout under load, to its end and back, on ${target}`,
   async run(run) {
     const issuer = new Issuer();
     const keys = await startKeyServer(issuer.keySet);

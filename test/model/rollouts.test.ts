@@ -126,7 +126,7 @@ test("a share between two steps is one, so that steps can be edited", () => {
 
 test("tries stay on their side", () => {
   const retries = { policies: { retries: { tries: 3 } } };
-  const { value } = load(base({ at: { production: 50 } }, retries as never));
+  const { value } = load(base({ at: { production: 50 } }, retries));
   const [route] = value ? (resolveGateway(value, "production").hosts[0]?.routes ?? []) : [];
   expect(configOf(route?.policies ?? [], "weights")).toMatchObject({ triesOthers: false, rollout: { to: "new" } });
 });
