@@ -6,7 +6,7 @@ import { faultsOf, type Gate } from "../../lib/commands/rollout-gate";
 import { removeTemporaryDirectories, small, temporaryDirectory, writeIn } from "../support";
 import { run, type Ran } from "./run";
 
-/** A rollout on the command line; drill 52 asks a real Prometheus, here are the answers that a healthy one does not give. */
+/** A rollout on the command line; drill 53 asks a real Prometheus, here are the answers that a healthy one does not give. */
 
 afterAll(removeTemporaryDirectories);
 
