@@ -16,22 +16,22 @@ const FOLDER = "policies";
 /** Where `schema --write` puts the JSON Schema of a model. */
 export const SCHEMA_FILE = path.join(FOLDER, "gatewright.schema.json");
 
-function filesOf(folder: string): string[] {
+/** The models in a repository's policies/, from its root. */
+function filesOf(root: string): string[] {
+  const folder = path.join(root, FOLDER);
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
     .filter((file) => /\.(ts|ya?ml|json)$/.test(file) && !NO_MODEL.test(file))
     .sort()
-    .map((file) => path.join(folder, file));
+    .map((file) => path.join(FOLDER, file));
 }
 
-/** Whether a folder of models has one. */
-export const hasModels = (folder: string): boolean => filesOf(folder).length > 0;
-
 /** The models that a command works on: files, or names of those in policies/; all of them where none is named. */
-export function modelFiles(named: readonly string[]): string[] {
-  const all = filesOf(FOLDER);
+export function modelFiles(named: readonly string[], root = "."): string[] {
+  const all = filesOf(root);
   if (named.length === 0) return all;
-  return named.map((name) => all.find((file) => !existsSync(name) && path.parse(file).name === name) ?? name);
+  const isFile = (name: string): boolean => existsSync(path.resolve(root, name));
+  return named.map((name) => all.find((file) => !isFile(name) && path.parse(file).name === name) ?? name);
 }
 
 /** Loads every model; one that is wrong does not hide what is wrong in another. */

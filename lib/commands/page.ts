@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { hasErrors } from "../diagnostics";
 import { modelIn } from "../model";
-import { pageHtml, type Change as Shown } from "../page/html";
+import { pageHtml, type ShownChange } from "../page/html";
 import { pack, type Named } from "../page/packed";
 import { accessOf, groundsOf } from "./access";
 import { changesOf, NOTHING, type AccessResult, type Change } from "./diff";
@@ -18,7 +18,7 @@ const FILE = "gatewright.html";
 
 const HEAD = ["host", "methods", "path", "who", "to"] as const;
 
-function shownOf({ name, before, after, otherwise, grounds }: Change): Shown {
+function shownOf({ name, before, after, otherwise, grounds }: Change): ShownChange {
   const rows = (all: Change["before"]): string[][] => all.map((row) => HEAD.map((column) => row[column]));
   const tables = [
     { caption: "Before", head: HEAD, rows: rows(before) },
@@ -44,6 +44,7 @@ export async function pageCommand(context: Context): Promise<number> {
   const models = modelsOf(compiled);
   const before = values.diff === undefined ? undefined : await atRevision(values.diff, "access", args);
   if (before && "problem" in before) return report(context, [...diagnostics, before.problem]);
+  // Secrets that no case knows are made up, and of no matter in a page.
   const known = systemsOf({ ...context, output: { ...output, err: () => undefined } }, models);
   const chosen = selected(compiled, values.system, values.environment);
   const shown = new Set(chosen.map(({ gateway }) => `${gateway.system}, ${gateway.environment}`));

@@ -5,15 +5,9 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { diagnostic, type Diagnostic } from "../diagnostics";
 import { programArguments } from "../program";
-import { hasModels } from "./models";
+import { modelFiles } from "./models";
 
 const run = promisify(execFile);
-
-/** What a revision has of the models that are named, or any at all where none is: files, or names of those in policies/. */
-const thatAreThere = (tree: string, files: readonly string[]): string[] =>
-  files.filter((file) =>
-    [file, ...ENDINGS.map((e) => path.join("policies", file + e))].some((f) => existsSync(path.join(tree, f))),
-  );
 
 /** The first error that the command has told as JSON. */
 function faultIn(stdout: string): string | undefined {
@@ -25,8 +19,6 @@ function faultIn(stdout: string): string | undefined {
     return undefined;
   }
 }
-
-const ENDINGS = [".ts", ".yaml", ".yml", ".json"];
 
 /**
  * What a command prints as JSON of the models at another revision of this repository, nothing where it has none of them; or why
@@ -46,9 +38,10 @@ export async function atRevision(
     mkdirSync(tree);
     await run("tar", ["-xf", archive, "-C", tree]);
     if (existsSync("node_modules")) symlinkSync(path.resolve("node_modules"), path.join(tree, "node_modules"));
-    const there = thatAreThere(tree, files);
-    if (there.length === 0 && (files.length > 0 || !hasModels(path.join(tree, "policies"))))
-      return { result: undefined };
+    // The same files there: one that is named from the root of this machine would be the one of today.
+    const named = files.map((file) => (path.isAbsolute(file) ? path.relative(process.cwd(), file) : file));
+    const there = modelFiles(named, tree).filter((file) => existsSync(path.join(tree, file)));
+    if (there.length === 0) return { result: undefined };
     const argv = [...programArguments("gatewright"), command, "--json", "--", ...there];
     const { stdout } = await run(process.execPath, argv, { cwd: tree, maxBuffer: 64 * 1024 * 1024 });
     return { result: JSON.parse(stdout) };

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { hasErrors } from "../diagnostics";
 import type { GatewayModel } from "../model";
@@ -7,7 +7,7 @@ import { report, UsageError, type Context } from "./context";
 import { compileAll } from "./load";
 import { loadModels, modelFiles, type LoadedModel } from "./models";
 import { faultsOf, measure, measuredText, NoPrometheus, type Measured } from "./rollout-gate";
-import { writeFiles } from "./synth";
+import { writeFiles, writeWhole } from "./synth";
 
 /** The steps of a rollout, forwards while its gate holds, and back: `rollout`. */
 
@@ -90,12 +90,6 @@ function theOne(all: readonly Found[], action: string, name: string | undefined,
   return found;
 }
 
-/** Writes a file whole, or not at all. */
-function writeWhole(file: string, text: string | Buffer): void {
-  writeFileSync(`${file}.part`, text);
-  renameSync(`${file}.part`, file);
-}
-
 /** Writes how far it is, and what follows from it for the system's output; where that cannot be, it is as far as it was. */
 function move(context: Context, found: Found, share: number): number {
   const { file: model, system, environment, name } = found;
@@ -144,7 +138,7 @@ async function next(context: Context, found: Found): Promise<number> {
   if (step === undefined) {
     const { from, to } = found.rollout;
     throw new UsageError(
-      `${found.name} is at its end: write ${to} in place of ${from} in the model, and take the rollout out.`,
+      `${found.name} is at its end: write ${to} in place of ${from} in the model, and take the rollout out, of ${ROLLOUTS_FILE} too.`,
     );
   }
   // Before the first step the new side has had no request to be judged by.
@@ -156,6 +150,9 @@ async function next(context: Context, found: Found): Promise<number> {
       );
     const faults = [...tooSoon(found), ...faultsOf(found.rollout.gate, seen)];
     if (faults.length > 0) {
+      const { system, environment, name, share } = found;
+      const result = { system, environment, rollout: name, from: share, to: share, measured: seen, faults };
+      if (context.values.json) context.output.out(`${JSON.stringify({ formatVersion: 1, ...result }, null, 2)}\n`);
       context.output.err(`${placeOf(found)} stays at ${String(found.share)} %: ${faults.join("; ")}.\n`);
       return 1;
     }

@@ -29,6 +29,12 @@ function filesBelow(folder: string): string[] {
     .map((entry) => path.join(entry.parentPath, entry.name));
 }
 
+/** The file is whole at every moment. */
+export function writeWhole(file: string, content: string | Buffer): void {
+  writeFileSync(`${file}.part`, content);
+  renameSync(`${file}.part`, file);
+}
+
 /**
  * Writes all files and takes away those that these systems do not make any more; each file is whole at every moment.
  * What stands beside the systems' folders is nobody's business here.
@@ -44,8 +50,7 @@ export function writeFiles(
     const file = path.join(root, name);
     if (existsSync(file) && readFileSync(file, "utf8") === content) continue;
     mkdirSync(path.dirname(file), { recursive: true });
-    writeFileSync(`${file}.part`, content);
-    renameSync(`${file}.part`, file);
+    writeWhole(file, content);
     written.push(name);
   }
   const folders = GENERATED.flatMap((folder) => systems.map((system) => path.join(root, folder, system)));

@@ -1,4 +1,4 @@
-import { boundsWith, histogram, newLasted, note, type Lasted } from "./exchange-metrics";
+import { boundsWith, histogram, newLasted, note, type Lasted } from "./histogram";
 
 interface Calls extends Lasted {
   service: string;

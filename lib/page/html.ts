@@ -6,8 +6,8 @@ import type { PackedSystem } from "./packed";
 
 const TEMPLATES = path.join(__dirname, "../../templates/page");
 
-/** What a branch changes of a system's environment. */
-export interface Change {
+/** What a branch changes of a system's environment, as tables. */
+export interface ShownChange {
   name: string;
   tables: readonly { caption: string; head: readonly string[]; rows: readonly (readonly string[])[] }[];
   lines: readonly string[];
@@ -16,7 +16,7 @@ export interface Change {
 export interface PageOptions {
   title: string;
   revision?: string;
-  changes?: readonly Change[];
+  changes?: readonly ShownChange[];
 }
 
 /** What stands in a package already, and is made of the sources here. */

@@ -29,6 +29,22 @@ export interface Upstream {
   stop(): Promise<void>;
 }
 
+/** A server on a port of its own, for as long as the drill runs. */
+export async function startServer(run: Run, answer: http.RequestListener): Promise<number> {
+  const server = http.createServer((message, response) => {
+    message.resume();
+    answer(message, response);
+  });
+  server.keepAliveTimeout = 120_000;
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  run.after(() => {
+    server.closeAllConnections();
+    server.close();
+    return Promise.resolve();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
 export async function startUpstream(): Promise<Upstream> {
   const upstream = { port: 0, requests: 0, stop: () => Promise.resolve() };
   const server = http.createServer((message, response) => {

@@ -1,6 +1,4 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { pino } from "pino";
 import { runCommand } from "../../lib/commands";
@@ -9,6 +7,7 @@ import { readPlan } from "../../lib/decision/plan-text";
 import { startFilter } from "../../lib/filter/server";
 import { Prometheus, prometheusPrograms } from "../parts/prometheus";
 import { Connection } from "./connection";
+import { startServer } from "./gateways";
 import { Skip, type Drill, type Run } from "./drill";
 import { sleep } from "./wait";
 
@@ -21,17 +20,9 @@ const TRAFFIC_MS = 8_000;
 /** A service that answers with what it is told to. */
 async function startService(run: Run): Promise<{ port: number; status: number }> {
   const service = { port: 0, status: 200 };
-  const server = createServer((message, response) => {
-    message.resume();
+  service.port = await startServer(run, (_, response) => {
     response.writeHead(service.status, { "content-length": 0 }).end();
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  run.after(() => {
-    server.closeAllConnections();
-    server.close();
-    return Promise.resolve();
-  });
-  service.port = (server.address() as AddressInfo).port;
   return service;
 }
 

@@ -1,19 +1,21 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { pino } from "pino";
+import { chooseService } from "../../lib/decision/call";
 import type { FilterPlan } from "../../lib/decision/filter-plan";
 import { readPlan } from "../../lib/decision/plan-text";
 import { startFilter } from "../../lib/filter/server";
+import { until } from "../../lib/conformance/parts/process";
+import type { Exchange } from "../../lib/policy";
 import { startKeyServer } from "../../lib/conformance/parts/key-server";
 import { rollout } from "../../lib/model/rollout-schema";
 import { Connection } from "./connection";
 import type { Drill, Run } from "./drill";
 import { compiledFiles, FilterProcess, planOf } from "./filter-process";
-import { startIstioOf, startNginx, type Addresses, type Change, type ChangeableGateway } from "./gateways";
+import { startIstioOf, startNginx, startServer, type Addresses, type Change, type ChangeableGateway } from "./gateways";
 import { Issuer } from "./issuer";
 import { startLoad } from "./load";
+import { METRICS } from "./metrics";
 import { HOST } from "./question";
-import { sleep, timeUntil } from "./wait";
+import { timeUntil } from "./wait";
 
 /** A rollout under load, to its end and back: nobody is refused, and who is on the new side stays there. */
 
@@ -25,21 +27,9 @@ const OFF = 2;
 /** Until all parts have another configuration. */
 const SETTLED_MS = 10_000;
 
-/** Says who it is, to whom. */
-async function startService(run: Run, name: string): Promise<number> {
-  const server = createServer((message, response) => {
-    message.resume();
-    response.writeHead(200, { "content-length": name.length }).end(name);
-  });
-  server.keepAliveTimeout = 120_000;
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  run.after(() => {
-    server.closeAllConnections();
-    server.close();
-    return Promise.resolve();
-  });
-  return (server.address() as AddressInfo).port;
-}
+/** Says who it is. */
+const startService = (run: Run, name: string): Promise<number> =>
+  startServer(run, (_, response) => response.writeHead(200, { "content-length": name.length }).end(name));
 
 const at =
   (share: number, next: string, filterPort: number): Change =>
@@ -53,6 +43,20 @@ const at =
     services: { ...model.services, next: { ...model.services["one"], address: next } as never },
     rollouts: { move: rollout.parse({ from: "one", to: "next", sticky: "user", at: { production: share } }) },
   });
+
+/** On which side a user is, by the model's own meaning. */
+function sideOf(n: number, share: number): string {
+  const backends = [
+    { service: "next", weight: share },
+    { service: "one", weight: 100 - share },
+  ];
+  const policies = [{ kind: "weights" as const, config: { rollout: { to: "next", sticky: "user" } } }];
+  const route = { name: "read", match: { paths: [] }, backends, policies };
+  return chooseService(route, { identity: { issuer: "main", user: `user-${String(n)}` } } as Exchange);
+}
+
+/** Who is asked about whether a step is there. */
+const SAMPLE = Array.from({ length: 40 }, (_, n) => n * 7);
 
 /** All that carries a request, and takes another plan. */
 interface Stand {
@@ -87,12 +91,15 @@ const behind =
       serviceAddress: `127.0.0.1:${String(one)}`,
     };
     const gateway = await begin(run, addresses, proxied(0), next);
+    let taken = 0;
     return {
       port: gateway.port,
       async update(share) {
         filter.take(plan(share, filter.port));
-        // It says when it is ready to be asked by the new plan: then the proxy follows.
-        await sleep(1_000);
+        taken += 1;
+        await until("the filter's plan", async () => {
+          return (await filter.metrics()).sum(METRICS.planReloads, { outcome: "ok" }) === taken;
+        });
         gateway.update(proxied(share));
       },
     };
@@ -154,8 +161,11 @@ const drill = (target: string, begin: Begin): Drill => ({
         statusOf: (a) => a.status,
       });
       await stand.update(share);
-      // Whoever is on one side alone at both steps tells nothing of when the step is there.
-      await sleep(2_000);
+      const settled = await timeUntil(async () => {
+        const some = await Promise.all(SAMPLE.map(ask));
+        return some.every(({ side }, n) => side === sideOf(SAMPLE[n] ?? 0, share));
+      }, SETTLED_MS);
+      run.atMost(`ms until ${String(share)} % is there`, settled, SETTLED_MS);
       const now = new Map<number, string>();
       let asked = 0;
       while (asked < CALLS) {
@@ -163,7 +173,7 @@ const drill = (target: string, begin: Begin): Drill => ({
           const n = (asked + i) % USERS;
           const { status, side } = await ask(n);
           run.check(`at ${String(share)} %: a user's status`, status === 200, String(status));
-          run.check(`at ${String(share)} %: a user changes sides`, (now.get(n) ?? side) === side);
+          run.check(`at ${String(share)} %: a user's side`, side === sideOf(n, share), `${side}, user ${String(n)}`);
           now.set(n, side);
         });
         await Promise.all(batch);

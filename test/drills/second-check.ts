@@ -4,26 +4,15 @@ import { startKeyServer } from "../../lib/conformance/parts/key-server";
 import { Connection } from "./connection";
 import type { Drill, Run } from "./drill";
 import { compiledFiles, FilterProcess, planOf } from "./filter-process";
-import { startIstio, startUpstream } from "./gateways";
+import { startIstio, startUpstream, startServer } from "./gateways";
 import { Issuer, newKey } from "./issuer";
 import { HOST } from "./question";
 
 /** Envoy verifies what the filter has admitted: seen with one that admits everybody, which is what the second lock is for. */
 
 /** A filter gone wrong: it says yes to whoever asks, and what else a test wants. */
-async function startYes(run: Run, words: Record<string, string>): Promise<number> {
-  const server = http.createServer((message, response) => {
-    message.resume();
-    response.writeHead(200, words).end();
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  run.after(() => {
-    server.closeAllConnections();
-    server.close();
-    return Promise.resolve();
-  });
-  return (server.address() as AddressInfo).port;
-}
+const startYes = (run: Run, words: Record<string, string>): Promise<number> =>
+  startServer(run, (_, response) => response.writeHead(200, words).end());
 
 async function statusOf(port: number, path: string, headers: Record<string, string> = {}): Promise<number> {
   const lines = [`GET ${path} HTTP/1.1`, `Host: ${HOST}`, "X-Forwarded-For: 198.51.100.7", "Connection: close"];

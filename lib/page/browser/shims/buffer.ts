@@ -5,8 +5,9 @@ import { Buffer as Plain } from "buffer/";
 type Encoding = BufferEncoding | undefined;
 
 const from = Plain.from.bind(Plain) as (...args: unknown[]) => Plain;
-// eslint-disable-next-line @typescript-eslint/unbound-method -- it is called on whoever is asked
-const { toString } = Plain.prototype;
+const { toString } = Plain.prototype as {
+  toString: (this: Plain, encoding?: Encoding, start?: number, end?: number) => string;
+};
 
 Plain.from = ((value: unknown, ...more: unknown[]) =>
   typeof value === "string" && more[0] === "base64url"
