@@ -109,6 +109,7 @@ describe("features", () => {
     circuitBreaker: [{ amongBackends: true, longExchanges: true }],
     fallback: [{ status: 200 }],
     audit: [{ fields: ["referer"] }],
+    backendAddresses: [{ byTls: true, triesOthers: true }],
     backendTls: [{ backends: { a: { serverName: "a", clientCertificate: "b" } }, alike: false }],
     backendGrpc: [{ services: ["a", "b"], alike: false, tries: true, longNames: true }],
     respond: [{}, { redirect: {} }],

@@ -52,9 +52,15 @@ export function gatewayPlan(
   if (unknown !== undefined) {
     throw new UsageError(`${gateway.system} has no service "${unknown}"; there are ${known.join(", ") || "none"}.`);
   }
-  // What stands in for a service here speaks no TLS.
-  const tls = Object.entries(plan.servicesTls ?? {}).filter(([name]) => !(name in elsewhere));
-  return { ...plan, services: { ...plan.services, ...elsewhere }, servicesTls: Object.fromEntries(tls) };
+  const others = <T>(services: Readonly<Record<string, T>> = {}): Record<string, T> =>
+    Object.fromEntries(Object.entries(services).filter(([name]) => !(name in elsewhere)));
+  return {
+    ...plan,
+    services: { ...plan.services, ...elsewhere },
+    // What stands in for a service here is at one address, and speaks no TLS.
+    servicesSeveral: others(plan.servicesSeveral),
+    servicesTls: others(plan.servicesTls),
+  };
 }
 
 /** The certificate's files; nothing where TLS ends in front. */

@@ -1,4 +1,5 @@
 import { modelIn, type GatewayModel } from "../model";
+import { instancesOf } from "./upstreams";
 import type { Trust } from "./certificates";
 import type { SystemIdentities } from "./identity-file";
 
@@ -44,12 +45,21 @@ export const STRANGERS = "192.0.2.0/24";
 /** Environment variable in which a run gives a secret to the filter. */
 export const secretVariable = (name: string): string => `SECRET_${name.toUpperCase().replace(/-/g, "_")}`;
 
+type Service = GatewayModel["services"][string];
+
+/** A service at these addresses, as many as it has. */
+export const placedService = (service: Service, addresses: readonly string[]): Service => ({
+  ...service,
+  address: addresses[0] ?? "",
+  ...(service.addresses && { addresses: [...addresses] }),
+});
+
 export function placedModel(model: GatewayModel, at: Addresses): GatewayModel {
   const local = (port: number | undefined): string => `127.0.0.1:${String(port ?? 1)}`;
-  const services = Object.entries(model.services).map(([name, service]) => [
-    name,
-    { ...service, address: local(at.services.get(name)) },
-  ]);
+  const services = Object.entries(model.services).map(([name, service]) => {
+    const addresses = instancesOf(name, service).map((instance) => local(at.services.get(instance)));
+    return [name, placedService(service, addresses)];
+  });
   const issuers = Object.entries(model.issuers).map(([name, issuer]) => [
     name,
     { ...issuer, ...(issuer.jwks && { jwks: { url: `http://${local(at.keyServer)}/${name}`, allowHttp: true } }) },

@@ -107,9 +107,13 @@ const rawLines = (message: IncomingMessage): HeaderLine[] =>
     return [name === ":authority" ? "host" : name, message.rawHeaders[2 * i + 1] as string];
   }).filter(([name]) => !name.startsWith(":"));
 
-type Service = Pick<GatewayModel["services"][string], "tls" | "protocol">;
+type Service = Pick<GatewayModel["services"][string], "tls" | "protocol" | "addresses">;
 
-/** Real echo servers, one for each service, on loopback. */
+/** What stands for a service: itself, or an instance for each of its addresses. */
+export const instancesOf = (name: string, { addresses }: { addresses?: readonly string[] | undefined }): string[] =>
+  addresses ? addresses.map((_, i) => `${name}-${String(i + 1)}`) : [name];
+
+/** Real echo servers, one for each service or instance, on loopback. */
 export class EchoServers {
   readonly ports = new Map<string, number>();
   readonly #servers = new Map<string, Server>();
@@ -122,7 +126,10 @@ export class EchoServers {
   ) {}
 
   async start(services: Readonly<Record<string, Service>>): Promise<void> {
-    for (const [name, spoken] of Object.entries(services)) {
+    const instances = Object.entries(services).flatMap(([name, spoken]) =>
+      instancesOf(name, spoken).map((instance) => [instance, spoken] as const),
+    );
+    for (const [name, spoken] of instances) {
       const server = this.#create(name, spoken);
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
       this.ports.set(name, (server.address() as AddressInfo).port);

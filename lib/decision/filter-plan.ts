@@ -41,13 +41,22 @@ export interface FilterPlan {
   latencyBounds?: readonly number[];
   /** The largest head of a service's answer; 32 KiB where a plan of an older build has none. */
   upstream?: { headBytes: number };
-  /** Addresses of the services, `host:port`. */
+  /** Addresses of the services, `host:port`; of several the first. */
   services: Readonly<Record<string, string>>;
+  /** Those that are at several. */
+  servicesSeveral?: Readonly<Record<string, SeveralAddresses>>;
   /** Those that are called by TLS. */
   servicesTls?: Readonly<Record<string, BackendTls>>;
   /** Hosts with their routes; `policies` holds only what the filter decides. */
   hosts: readonly PlannedHost[];
   otherHosts?: PlannedHost;
+}
+
+/** Where a service is, and after how many failures in a row one address is left alone, for how long in milliseconds. */
+export interface SeveralAddresses {
+  addresses: readonly string[];
+  failures: number;
+  ejectionMs: number;
 }
 
 /** A time's bound as a label of a histogram: as Prometheus 3 keeps whole numbers, whoever collects. */

@@ -22,6 +22,7 @@ import { RedisStore } from "./redis-store";
 import { Secrets, type SecretTimes } from "./secrets";
 import type { Running } from "./through";
 import type { Trace, Tracing } from "./tracing";
+import { Balancer } from "../decision/balancer";
 import { Connections } from "./upstream/connections";
 
 /** What a filter decides by, wherever it listens. */
@@ -57,6 +58,7 @@ const hashOf = (plan: FilterPlan): string =>
 /** The service behind all listeners. */
 export class Filter implements Running {
   readonly connections: Connections;
+  balancer = new Balancer();
   state: State;
   plan: FilterPlan;
   #keys: RemoteKeys;
@@ -206,6 +208,7 @@ export class Filter implements Running {
       this.state = { ...this.state, ...fresh, tokens, keys: this.#keys, secrets: this.#secrets };
       this.#startSources();
     }
+    this.balancer = new Balancer();
     this.plan = plan;
     this.#planHash = hashOf(plan);
   }

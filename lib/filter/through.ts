@@ -15,6 +15,7 @@ import { within } from "./deadline";
 import { Departure } from "./departure";
 import { join, replyTo, write, writeRaw, type Reply } from "./reply";
 import type { Trace } from "./tracing";
+import type { Balancer } from "../decision/balancer";
 import type { Connections } from "./upstream/connections";
 import { HttpTransport, type UpgradedAnswer } from "./upstream/transport";
 
@@ -26,6 +27,7 @@ export interface Running {
   plan: FilterPlan;
   state: State;
   connections: Connections;
+  balancer: Balancer;
   /** How long a decision and the service's answer may take together, in milliseconds. */
   patienceMs: number;
   /** Begins the span of an exchange, where spans are collected. */
@@ -61,7 +63,7 @@ async function judge(
   trace: Trace | undefined,
   told: Told,
 ): Promise<Judged> {
-  const { plan, state, connections } = running;
+  const { plan, state, connections, balancer } = running;
   const verdict = await decideRequest(plan, request, state, randomUUID, { chosen: route });
   told.verdict = verdict;
   const host = verdict.host as PlannedHost | undefined;
@@ -85,6 +87,8 @@ async function judge(
   const transport = new HttpTransport({
     exchange,
     addresses: plan.services,
+    several: plan.servicesSeveral ?? {},
+    balancer,
     tls: plan.servicesTls ?? {},
     headBytes: plan.upstream?.headBytes ?? 32_768,
     ofHost: verdict.host as PlannedHost,

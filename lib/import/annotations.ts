@@ -15,7 +15,7 @@ const all = (loss: Loss, why: string, ...names: string[]): [string, { loss: Loss
 
 const SIGN_IN = "the model has no question to a service of one's own; jwt verifies the tokens of an identity provider";
 const CLIENT_CERTIFICATE = "the model asks for no client certificates";
-const STICKY = "a service is one address, and keeps nobody to one of its pods";
+const STICKY = "a service keeps nobody to one of its pods";
 const TUNING = "it tunes the proxy, which the output does for itself";
 
 export const NOT_TAKEN: ReadonlyMap<string, { loss: Loss; why: string }> = new Map([

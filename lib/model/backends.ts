@@ -1,6 +1,13 @@
-import type { BackendGrpcConfig, BackendTls, BackendTlsConfig } from "../policy/kinds/route-shape";
+import type {
+  BackendAddressesConfig,
+  BackendGrpcConfig,
+  BackendTls,
+  BackendTlsConfig,
+} from "../policy/kinds/route-shape";
+import type { SeveralAddresses } from "../decision/filter-plan";
 import { once } from "../once";
 import type { GatewayModel } from "./schema";
+import { health } from "./service-schema";
 
 /** How services are called by TLS that are; each is asked for by its address's name where none is said. */
 export const servicesTls = once(({ services }: GatewayModel): Record<string, BackendTls> => {
@@ -10,12 +17,33 @@ export const servicesTls = once(({ services }: GatewayModel): Record<string, Bac
   return Object.fromEntries(entries);
 });
 
+/** Where services are that are at several addresses. */
+export function servicesSeveral({ services }: GatewayModel): Record<string, SeveralAddresses> {
+  const entries = Object.entries(services).flatMap(([name, { addresses, health: own }]) => {
+    if (!addresses) return [];
+    const { failures, ejectionTime } = own ?? health.parse({});
+    return [[name, { addresses, failures, ejectionMs: ejectionTime }] as const];
+  });
+  return Object.fromEntries(entries);
+}
+
 /** What a route to these services asks of a target: TLS. */
 export function backendTlsOf(model: GatewayModel, services: readonly string[]): { backendTls?: BackendTlsConfig } {
   const all = servicesTls(model);
   const backends = Object.fromEntries(services.flatMap((name) => (all[name] ? [[name, all[name]]] : [])));
   if (Object.keys(backends).length === 0) return {};
   return { backendTls: { backends, alike: new Set(services.map((name) => JSON.stringify(all[name]))).size === 1 } };
+}
+
+/** What a route to these services asks of a target where some are at several addresses. */
+export function backendAddressesOf(
+  { services }: GatewayModel,
+  names: readonly string[],
+  triesOthers: boolean,
+): { backendAddresses?: BackendAddressesConfig } {
+  const several = names.filter((name) => services[name]?.addresses);
+  if (several.length === 0) return {};
+  return { backendAddresses: { byTls: several.some((name) => services[name]?.tls !== undefined), triesOthers } };
 }
 
 /** nginx has a table of one size for the names of headers of gRPC (ngx_http_grpc_module): a longer one does not fit. */
@@ -49,10 +77,12 @@ export function backendGrpcOf(
 export function calledTwoWays({ services }: GatewayModel, used: readonly string[]): [string, string] | undefined {
   const ways = new Map<string, string>();
   for (const name of used) {
-    const { address, protocol, tls } = services[name] ?? {};
-    const other = ways.get(address ?? "");
+    const { address = "", addresses, protocol, tls } = services[name] ?? {};
+    // Several addresses are a host of their own.
+    if (addresses) continue;
+    const other = ways.get(address);
     const way = JSON.stringify([protocol, tls]);
-    if (other === undefined) ways.set(address ?? "", name);
+    if (other === undefined) ways.set(address, name);
     else if (JSON.stringify([services[other]?.protocol, services[other]?.tls]) !== way) return [other, name];
   }
   return undefined;

@@ -268,8 +268,9 @@ function checkEnvironment(raw: RawModel, model: GatewayModel, environment: strin
 
 /** Who may call is kept at a workload: without its labels nobody would be kept out. */
 function checkCallers(raw: RawModel, { name, services }: GatewayModel): Diagnostic[] {
-  return Object.entries(services).flatMap(([service, { address, workload, callers }]) => {
+  return Object.entries(services).flatMap(([service, { address, addresses = [address], workload, callers }]) => {
     const [, namespace, kind] = address.split(/[.:]/);
+    const elsewhere = addresses.find((other) => other.split(/[.:]/).slice(1, 3).join() !== `${namespace ?? ""},svc`);
     if (callers.length === 0 && !workload) return [];
     const field = workload ? "workload" : "callers";
     const say = (code: "model/missing-value" | "model/invalid-value", why: string, fix: string): Diagnostic[] => [
@@ -278,6 +279,10 @@ function checkCallers(raw: RawModel, { name, services }: GatewayModel): Diagnost
     if (!workload) {
       const why = "It names callers, and no labels of the pods that they may call.";
       return say("model/missing-value", why, "Add workload with the labels of its pods.");
+    }
+    if (elsewhere !== undefined && namespace !== undefined && kind === "svc") {
+      const why = `${elsewhere} is not in ${namespace}, where its pods are looked for.`;
+      return say("model/invalid-value", why, "Make a service of each namespace, or leave workload out.");
     }
     if (namespace === undefined || kind !== "svc") {
       const why = `${address} has no namespace, in which its pods would be looked for.`;

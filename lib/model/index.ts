@@ -14,7 +14,7 @@ export function loadModel(file: string): Result<GatewayModel> {
   return hasErrors(all) || !checked.value ? { diagnostics: all } : { value: checked.value, diagnostics: all };
 }
 
-export { servicesTls } from "./backends";
+export { servicesSeveral, servicesTls } from "./backends";
 export { checkModel } from "./check";
 export { trustedHops } from "./front";
 export { edgeTargetOf, systemNameOf, userOf, workloadOf } from "./names";

@@ -7,7 +7,7 @@ import { infrastructure } from "./infrastructure";
 import { hostPolicies, routePolicies } from "./policy-shapes";
 import { rollout } from "./rollout-schema";
 import { route } from "./route-schema";
-import { address, environments, service } from "./service-schema";
+import { address, environments, otherPlaces, service } from "./service-schema";
 import { unique, cidr, timer, hostPattern, label, name, path, size } from "../policy/values";
 
 /** The routing model as people write it. Every default is stated here; docs/model.md says what inherits from what. */
@@ -144,9 +144,7 @@ const overlay = z.strictObject({
   front: front.optional(),
   policies: hostPolicies.prefault({}),
   hosts: z.record(hostPattern, z.strictObject({ policies: hostPolicies })).default({}),
-  services: z
-    .record(name, z.strictObject({ address: address.optional(), policies: routePolicies.prefault({}) }))
-    .default({}),
+  services: z.record(name, otherPlaces).default({}),
   issuers: z.record(name, issuerSchema).default({}),
   routes: z.record(name, z.strictObject({ policies: routePolicies })).default({}),
 });

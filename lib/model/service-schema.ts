@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { unique, hostname, name } from "../policy/values";
+import { unique, hostname, name, timer } from "../policy/values";
 import { routePolicies } from "./policy-shapes";
 
 /** Services as people write them. */
@@ -37,9 +37,46 @@ const serviceTls = z.strictObject({
   clientCertificate: name.optional(),
 });
 
+/** More than one, each of which serves the same. */
+const addresses = z.array(address).min(2).max(64).refine(unique, "name each once");
+
+/** Where a service is, once it is read: `address` is the first of several. */
+interface Places {
+  address: string;
+  addresses?: readonly string[];
+}
+
+const isOne = (s: { address?: unknown; addresses?: unknown }): boolean =>
+  (s.address === undefined) !== (s.addresses === undefined);
+
+/** What an overlay says in place of where a service is: whole, as everywhere. */
+export const otherPlaces = z
+  .strictObject({ address: address.optional(), addresses: addresses.optional(), policies: routePolicies.prefault({}) })
+  .refine((s) => isOne(s) || s.address === undefined, "write either address or addresses")
+  .transform(({ address: one, addresses: several, ...others }) => ({
+    ...others,
+    ...(one !== undefined && { address: one, addresses: undefined }),
+    ...(several && { address: several[0] as string, addresses: several }),
+  }));
+
+/** Everywhere that a service is. */
+export const addressesOf = ({ address: one, addresses: several }: Places): readonly string[] => several ?? [one];
+
+/** When one of several addresses is left alone (Envoy: outlier detection; nginx: `max_fails`). */
+export const health = z.strictObject({
+  /** Tries in a row that have failed: connections that failed or broke, tries that ran out, and 502, 503 and 504. */
+  failures: z.int().min(1).max(100).default(3),
+  /** For how long it is asked only where no other is left. */
+  ejectionTime: timer.prefault("10s"),
+});
+
 export const service = z
   .strictObject({
-    address,
+    /** Exactly one of these two. */
+    address: address.optional(),
+    /** Several, each of which serves the same: they take turns, and a try that one has not answered goes to another. */
+    addresses: addresses.optional(),
+    health: health.optional(),
     /**
      * What it speaks: `http`, HTTP/1.1; `grpc`, HTTP/2 with trailers, by prior knowledge or, with `tls`, as agreed in the handshake
      * (Kubernetes: `appProtocol`).
@@ -57,7 +94,21 @@ export const service = z
     /** Service accounts that call it beside the gateway, as `namespace/name`; with `workload` nobody else does. */
     callers: z.array(serviceAccount).refine(unique, "name each once").default([]),
   })
+  .refine(isOne, "write either address, or several addresses")
   .refine(
-    ({ address, tls }) => !tls || tls.serverName !== undefined || !/^[\d.]+:\d+$/.test(address),
+    ({ addresses: several, health: own }) => several !== undefined || own === undefined,
+    "health chooses among several addresses: leave it out where there is one",
+  )
+  .refine(
+    ({ addresses: several, tls }) => !several || !tls || tls.serverName !== undefined,
+    "name tls.serverName, by which all addresses are asked for their certificates",
+  )
+  .refine(
+    ({ address: one = "", tls }) => !tls || tls.serverName !== undefined || !/^[\d.]+:\d+$/.test(one),
     "name tls.serverName: an address of numbers is no name that a certificate has",
-  );
+  )
+  .transform(({ address: one, addresses: several, health: own, ...others }) => ({
+    ...others,
+    address: one ?? several?.[0] ?? "",
+    ...(several && { addresses: several, health: own ?? health.parse({}) }),
+  }));

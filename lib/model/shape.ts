@@ -6,7 +6,7 @@ import type { MatchingConfig } from "../policy/kinds/route-shape";
 import { IDEMPOTENT, type HeaderChangeConfig, type RetriesConfig } from "../policy/kinds/upstream";
 import { once } from "../once";
 import { rolloutOf } from "./rollouts";
-import { backendGrpcOf, backendTlsOf } from "./backends";
+import { backendAddressesOf, backendGrpcOf, backendTlsOf } from "./backends";
 import type { GatewayModel, RouteModel } from "./schema";
 
 /** Policies that follow from what else a model has: what a route's own shape asks of a target, and which headers are an identity's. */
@@ -140,6 +140,7 @@ export function shapeOf(
     byTemplate: match.template.length > 0,
     byUpgrade: match.upgrade !== undefined,
   };
+  const othersTried = backends !== undefined && !rollout && triesOthers(backends, policies);
   return {
     ...(bodySize && { bodyCount: { max: bodySize.max } }),
     ...((match.methods ?? match.headers ?? (matching.byTemplate || matching.byUpgrade)) && { matching }),
@@ -147,12 +148,13 @@ export function shapeOf(
     ...(Object.keys(route.labels).length > 0 && { auditLabels: { labels: sorted(route.labels) } }),
     ...headersOf(policies),
     ...ownersOf(policies, route, basePath),
+    ...backendAddressesOf(model, servicesOf(route), othersTried),
     ...backendTlsOf(model, servicesOf(route)),
     ...backendGrpcOf(model, servicesOf(route), grpcRouteOf(model, policies, ofHost, route)),
     ...(backends && {
       weights: {
         backends,
-        triesOthers: !rollout && triesOthers(backends, policies),
+        triesOthers: othersTried,
         byTls: backends.some(({ service }) => model.services[service]?.tls !== undefined),
         ...(rollout && { rollout: { to: rollout.to, sticky: rollout.sticky } }),
       },

@@ -25,7 +25,15 @@ import { audit, auditLabels, errorBody, requestId, responseHeaders, securityHead
 import { signature } from "./kinds/signature";
 import { streaming } from "./kinds/streaming";
 import { tenant } from "./kinds/tenant";
-import { backendGrpc, backendTls, hostTenants, matching, respond, weights } from "./kinds/route-shape";
+import {
+  backendAddresses,
+  backendGrpc,
+  backendTls,
+  hostTenants,
+  matching,
+  respond,
+  weights,
+} from "./kinds/route-shape";
 import { requestHeaders, retries, rewrite, timeouts } from "./kinds/upstream";
 import { webSocket } from "./kinds/web-socket";
 
@@ -62,6 +70,7 @@ export const KINDS = [
   retries,
   streaming,
   weights,
+  backendAddresses,
   backendTls,
   backendGrpc,
   fallback,

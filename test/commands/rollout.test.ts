@@ -175,7 +175,7 @@ test("one that no target could keep is told before it begins", async () => {
   const grpc = (name: string): object => ({ address: `${name}.shop.svc.cluster.local:80`, protocol: "grpc" });
   const model = small({
     targets: ["istio"],
-    services: { old: grpc("old"), fresh: grpc("fresh") } as never,
+    services: { old: grpc("old"), fresh: grpc("fresh") },
     routes: [{ name: "all", match: { prefix: ["/"] }, service: "old" }],
     rollouts: { move: { from: "old", to: "fresh" } },
   });

@@ -90,6 +90,14 @@ export default defineGateway({
   services: {
     one: { address: "one.lab.svc.cluster.local:8080" },
     two: { address: "two.lab.svc.cluster.local:8080" },
+    pair: {
+      addresses: ["pair-a.lab.svc.cluster.local:8080", "pair-b.lab.svc.cluster.local:8080"],
+      health: { ejectionTime: "1s" },
+    },
+    "sealed-pair": {
+      addresses: ["sealed-a.lab.internal:8443", "sealed-b.lab.internal:8443"],
+      tls: { serverName: SERVER_NAME, ca: CA },
+    },
     before: { address: "before.lab.svc.cluster.local:8080" },
     after: { address: "after.lab.svc.cluster.local:8080" },
     "old-home": { address: "old-home.lab.svc.cluster.local:8080" },
@@ -432,6 +440,36 @@ export default defineGateway({
         { service: "two", weight: 50 },
       ],
       policies: { retries: { tries: 3, perTry: "1s" } },
+    },
+    {
+      name: "pair",
+      match: { prefix: ["/pair"] },
+      service: "pair",
+      policies: { retries: { tries: 2, perTry: "1s" }, webSocket: { allowed: true } },
+    },
+    { name: "pair-once", match: { prefix: ["/pair/once"] }, service: "pair" },
+    {
+      name: "pair-shared",
+      match: { prefix: ["/pair/shared"] },
+      backends: [
+        { service: "pair", weight: 100 },
+        { service: "one", weight: 0 },
+      ],
+    },
+    {
+      name: "pair-or-one",
+      match: { prefix: ["/pair/or-one"] },
+      backends: [
+        { service: "pair", weight: 50 },
+        { service: "one", weight: 50 },
+      ],
+      policies: { retries: { tries: 2, perTry: "1s" } },
+    },
+    {
+      name: "sealed-pair",
+      match: { prefix: ["/pair/sealed"] },
+      service: "sealed-pair",
+      policies: { retries: { tries: 2, perTry: "1s" } },
     },
     {
       name: "moved",

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { runDrill, type Drill, type Outcome } from "./drill";
+import { addressDrills } from "./addresses";
 import { auditDrills } from "./audit";
 import { breakerDrills } from "./breakers";
 import { cacheDrills } from "./cache-fuzz";
@@ -46,6 +47,7 @@ const DRILLS: readonly Drill[] = [
   ...auditDrills,
   ...reloadDrills,
   ...proxyDrills,
+  ...addressDrills,
   ...rolloutDrills,
   ...rolloutGateDrills,
   ...breakerDrills,

@@ -1,6 +1,7 @@
 import { PassThrough } from "node:stream";
 import { Departure } from "../../lib/filter/departure";
 import { IncomingBody } from "../../lib/filter/incoming-body";
+import { Balancer } from "../../lib/decision/balancer";
 import type { Connections } from "../../lib/filter/upstream/connections";
 import { HttpTransport, type UpgradedAnswer } from "../../lib/filter/upstream/transport";
 import type { Exchange } from "../../lib/policy";
@@ -49,6 +50,8 @@ export function send(connections: Connections, port: number, what: What = {}): S
   const transport = new HttpTransport({
     exchange,
     tls: {},
+    several: {},
+    balancer: new Balancer(),
     addresses: { s: `127.0.0.1:${String(port)}` },
     ofHost: { identityHeaders: [], passedHeaders: [] },
     body: incoming,

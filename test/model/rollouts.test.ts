@@ -90,7 +90,7 @@ test.each<[string, object, Partial<GatewayInput>, string]>([
   [
     "to one that an environment lacks",
     {},
-    { services: { ...SERVICES, new: { ...SERVICES["new"], environments: ["development"] } } as never },
+    { services: { ...SERVICES, new: { ...SERVICES["new"], environments: ["development"] } } },
     "to",
   ],
   [

@@ -124,7 +124,7 @@ test("Istio's gateway is told by one DestinationRule for a host, whatever its po
 test("a namespace stays mutual TLS' where the pods that speak their own are known", () => {
   const peers = (change: object): string[] => {
     const input = model(TLS);
-    const billing = { ...input.services?.["billing"], ...change } as NonNullable<GatewayInput["services"]>[string];
+    const billing = { ...input.services?.["billing"], ...change };
     const all = manifests(
       filesOf({
         ...input,

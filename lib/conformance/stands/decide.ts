@@ -1,6 +1,6 @@
 import { createSecretKey, randomUUID, type KeyObject } from "node:crypto";
 import { hostName, originForm } from "../../decision/request-target";
-import { resolveGateway, type GatewayModel } from "../../model";
+import { resolveGateway, servicesSeveral, type GatewayModel } from "../../model";
 import type { HeaderLine, Refusal, RequestBody, ServiceAnswer, SharedStore, State } from "../../policy";
 import {
   answerHeaders,
@@ -15,13 +15,15 @@ import { canonicalAddress } from "../../policy/client-address";
 import { decideRequest, Findings, policiesInOrder, type Verdict } from "../../decision/decide";
 import { configOf, type Gateway, type Host, type Route } from "../../decision/gateway";
 import { aloneState } from "../../decision/alone-state";
+import type { SeveralAddresses } from "../../decision/filter-plan";
+import { Balancer } from "../../decision/balancer";
 import { MemoryStore } from "../../state/memory-store";
 import type { ErrorBodyConfig } from "../../policy/kinds/response";
 import { hostHeaders } from "../../targets/identity-headers";
 import { Identities } from "../identities";
 import { isTrusted } from "../certificates";
 import { STRANGERS, type System } from "../system";
-import { echoOf, Services, type Seen } from "../upstreams";
+import { echoOf, instancesOf, Services, type Seen } from "../upstreams";
 import { headBytes, withForwardedFor, type WireAnswer, type WireRequest } from "../wire";
 import type { Case } from "../case";
 import type { Held, Stand, StandFactory } from "./stand";
@@ -35,6 +37,7 @@ export interface OracleAnswer extends WireAnswer {
 interface Replica {
   state: State;
   passed: number;
+  balancer: Balancer;
 }
 
 class WireBody implements RequestBody {
@@ -74,6 +77,7 @@ class DecideStand implements Stand {
 
   readonly headBytes: number;
   readonly #services: GatewayModel["services"];
+  readonly #several: Readonly<Record<string, SeveralAddresses>>;
 
   constructor(
     readonly system: System,
@@ -84,6 +88,11 @@ class DecideStand implements Stand {
     this.#gateway = resolveGateway(model, environment);
     this.headBytes = model.upstream.headBytes;
     this.#services = model.services;
+    const several = Object.entries(servicesSeveral(model)).map(([name, places]) => [
+      name,
+      { ...places, addresses: instancesOf(name, places) },
+    ]);
+    this.#several = Object.fromEntries(several) as Record<string, SeveralAddresses>;
     this.#trusted = model.front.networks.length > 0 && !model.front.networks.includes(STRANGERS);
   }
 
@@ -105,7 +114,7 @@ class DecideStand implements Stand {
     const versions = new Map(Object.entries(values).map(([name, text]) => [name, [text]]));
     const secrets = { versions: (name: string) => versions.get(name), generation: () => 0 };
     this.#replicas = Array.from({ length: testCase.replicas }, () => {
-      const replica = { passed: 0 } as Replica;
+      const replica = { passed: 0, balancer: new Balancer() } as Replica;
       const nowMs = (): number => Date.now() + replica.passed;
       replica.state = aloneState({ nowMs, keys, secrets, shared: testCase.away.includes("redis") ? away : shared });
       return replica;
@@ -198,8 +207,14 @@ class DecideStand implements Stand {
       return this.#answer(verdict, refusal.status, headers, Buffer.from(body));
     }
     const start = replica.state.nowMs();
+    const tried = new Set<string>();
     const transport: Transport = {
-      send: (service, firstByteMs, untilMs) => this.#send(service, firstByteMs, untilMs, verdict, request, replica),
+      send: (service, firstByteMs, untilMs) => {
+        const ask = (instance: string): Promise<ServiceAnswer> =>
+          this.#send(service, instance, firstByteMs, untilMs, verdict, request, replica);
+        const several = this.#several[service];
+        return several ? replica.balancer.ask(service, several, tried, ask) : ask(service);
+      },
       discard: () => undefined,
     };
     const policies = policiesInOrder(host as Host, route);
@@ -214,6 +229,7 @@ class DecideStand implements Stand {
   /** One try; the clock of the replica goes on by what it would have taken. */
   #send(
     service: string,
+    instance: string,
     firstByteMs: number,
     untilMs: number,
     verdict: Verdict,
@@ -221,12 +237,12 @@ class DecideStand implements Stand {
     replica: Replica,
   ): Promise<ServiceAnswer> {
     const tls = this.#services[service]?.tls;
-    if (this.services.isDown(service) || (tls && !isTrusted(tls, this.system.trust)))
+    if (this.services.isDown(instance) || (tls && !isTrusted(tls, this.system.trust)))
       return Promise.reject(new NoAnswer("connect-failure"));
     const { exchange } = verdict;
     const ofHost = hostHeaders(verdict.host as Host);
     const seen: Seen = {
-      service,
+      service: instance,
       method: request.method,
       path: exchange.upstream.target,
       headers: serviceHeaders(exchange, ofHost),

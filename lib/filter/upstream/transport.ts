@@ -5,9 +5,11 @@ import type { Transport } from "../../decision/call";
 import { NoAnswer } from "../../policy/no-answer";
 import { BodyRefused, type Exchange, type HeaderLine, type ServiceAnswer } from "../../policy";
 import type { BackendTls } from "../../policy/kinds/route-shape";
+import type { SeveralAddresses } from "../../decision/filter-plan";
 import type { Departure } from "../departure";
 import { ClientGone, type BodySink, type IncomingBody, type PassingBody } from "../incoming-body";
 import type { AnswerHead } from "./answer-reader";
+import type { Balancer } from "../../decision/balancer";
 import type { Connections } from "./connections";
 import type { Caller, ServiceConnection } from "./service-connection";
 
@@ -20,6 +22,9 @@ export interface UpgradedAnswer extends ServiceAnswer {
 interface Call {
   exchange: Exchange;
   addresses: Readonly<Record<string, string>>;
+  /** Services that are at several. */
+  several: Readonly<Record<string, SeveralAddresses>>;
+  balancer: Balancer;
   /** Services that are called by TLS. */
   tls: Readonly<Record<string, BackendTls>>;
   /** The largest head of an answer. */
@@ -39,6 +44,8 @@ interface Times {
 
 /** Sends one exchange to its service over HTTP/1.1. */
 export class HttpTransport implements Transport {
+  readonly #tried = new Set<string>();
+
   constructor(private readonly call: Call) {}
 
   /** A body that may be sent again must be had whole. */
@@ -48,10 +55,17 @@ export class HttpTransport implements Transport {
   }
 
   async send(service: string, firstByteMs: number, untilMs: number): Promise<UpgradedAnswer> {
-    const { body, addresses, tls, connections, client } = this.call;
+    const several = this.call.several[service];
+    if (!several) return this.#ask(service, this.call.addresses[service] ?? "", firstByteMs, untilMs);
+    const { balancer } = this.call;
+    return balancer.ask(service, several, this.#tried, (address) => this.#ask(service, address, firstByteMs, untilMs));
+  }
+
+  async #ask(service: string, address: string, firstByteMs: number, untilMs: number): Promise<UpgradedAnswer> {
+    const { body, tls, connections, client } = this.call;
     const content = await body.passOn();
     if (client.hasLeft) throw new ClientGone();
-    const pool = connections.to(addresses[service] ?? "", tls[service]);
+    const pool = connections.to(address, tls[service]);
     if (!pool) throw new NoAnswer("connect-failure");
     const head = requestHead(this.call, content);
     const attempt = new Attempt(this.call, pool.take(), content, { firstByteMs, untilMs });

@@ -82,6 +82,25 @@ export const weights = policyKind({
   ],
 });
 
+/** Backends that are at several addresses: these take turns, and a try that one has not answered goes to another. */
+export const backendAddresses = policyKind({
+  kind: "backendAddresses",
+  schema: z.strictObject({
+    /** Some are called by TLS. */
+    byTls: z.boolean(),
+    /** A try that one backend has not answered goes to another backend, and not to another address. */
+    triesOthers: z.boolean(),
+  }),
+  phase: "upstream",
+  sees: "head",
+  perHost: false,
+  requires: ({ byTls, triesOthers }): Feature[] => [
+    "BackendAddresses",
+    ...(byTls ? (["BackendAddressesByTls"] as const) : []),
+    ...(triesOthers ? (["BackendAddressesOfSeveral"] as const) : []),
+  ],
+});
+
 const backend = z.strictObject({
   serverName: z.string(),
   ca: z.string().optional(),
@@ -138,6 +157,7 @@ export const backendGrpc = policyKind({
   },
 });
 
+export type BackendAddressesConfig = z.output<(typeof backendAddresses)["schema"]>;
 export type BackendGrpcConfig = z.output<(typeof backendGrpc)["schema"]>;
 export type BackendTlsConfig = z.output<(typeof backendTls)["schema"]>;
 export type MatchingConfig = z.output<(typeof matching)["schema"]>;
@@ -150,6 +170,7 @@ export const SHAPE_KINDS: readonly string[] = [
   matching.kind,
   respond.kind,
   weights.kind,
+  backendAddresses.kind,
   backendTls.kind,
   backendGrpc.kind,
   "auditLabels",

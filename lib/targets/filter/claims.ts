@@ -84,6 +84,7 @@ export const THROUGH: Claims = {
   timeouts: ["TimeoutFirstByte", "TimeoutTotal", "TimeoutIdle", "TimeoutIdleBelowFirstByte", "TimeoutIdleBelowMinute"],
   retries: ["RetryIdempotent"],
   streaming: ["AnswerStreaming"],
+  backendAddresses: ["BackendAddresses", "BackendAddressesByTls", "BackendAddressesOfSeveral"],
   backendTls: ["BackendTls", "BackendTlsOwnAuthority", "BackendTlsSeveral"],
   weights: ["BackendRollout", "BackendWeights", "BackendWeightsSeveral", "RetryOtherBackend", "RetryOtherBackendByTls"],
   fallback: ["FallbackAnswer", "FallbackAnswerOk"],

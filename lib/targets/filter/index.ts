@@ -1,4 +1,4 @@
-import { secretsOf, servicesTls } from "../../model";
+import { secretsOf, servicesSeveral, servicesTls } from "../../model";
 import { latenciesOf } from "../../model/slo";
 import { placementsOf, type Capabilities, type Claim } from "../../plan";
 import { configOf, type ConfiguredPolicy, type Host } from "../../decision/gateway";
@@ -94,6 +94,7 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
   ]);
   const { kind, networks, healthPath } = model.front;
   const tls = servicesTls(model);
+  const several = servicesSeveral(model);
   const gates = Object.values(model.rollouts).flatMap(({ gate: { p95 } }) => (p95 === undefined ? [] : [p95 / 1000]));
   const slos = [model.slo, ...model.routes.map(({ slo }) => slo)].flatMap((slo) =>
     latenciesOf(slo).map(({ bound }) => bound),
@@ -119,6 +120,7 @@ export function filterPlan({ model, gateway, plan }: TargetInput): FilterPlan {
     ...(bounds.length > 0 && { latencyBounds: [...new Set(bounds)].sort((a, b) => a - b) }),
     upstream: model.upstream,
     services: Object.fromEntries(Object.entries(model.services).map(([name, s]) => [name, s.address])),
+    ...(Object.keys(several).length > 0 && { servicesSeveral: several }),
     ...(Object.keys(tls).length > 0 && { servicesTls: tls }),
     ...(SERVES_ALL_HOSTS.includes(plan.target) &&
       gateway.otherHosts && { otherHosts: { ...formOf(gateway.otherHosts), ...gateway.otherHosts } }),

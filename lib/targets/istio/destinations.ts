@@ -6,18 +6,22 @@ import {
   type DestinationRuleSpecTrafficPolicyPortLevelSettingsTls as ClientTls,
 } from "../../../imports/networking.istio.io";
 import type { BackendTls } from "../../policy/kinds/route-shape";
+import { addressesOf } from "../../model/service-schema";
 import { once } from "../../once";
 import type { IstioDraft } from "./draft";
 import { duration, metadata, splitAddress } from "./names";
 
-/** Services of the cluster by their namespaces: `name.namespace.svc…`. */
+/** Services of the cluster by their namespaces: `name.namespace.svc…`; one at several addresses stands there for each. */
 export function clusterServices(draft: IstioDraft): { name: string; namespace: string; host: string }[] {
   const { gateway, model } = draft.input;
   const used = new Set(gateway.hosts.flatMap((h) => h.routes.flatMap((r) => r.backends.map((b) => b.service))));
   return [...used].sort().flatMap((name) => {
-    const { host } = splitAddress(model.services[name]?.address ?? "");
-    const [, namespace, svc] = host.split(".");
-    return namespace !== undefined && svc === "svc" ? [{ name, namespace, host }] : [];
+    const service = model.services[name];
+    return (service ? addressesOf(service) : []).flatMap((address) => {
+      const { host } = splitAddress(address);
+      const [, namespace, svc] = host.split(".");
+      return namespace !== undefined && svc === "svc" ? [{ name, namespace, host }] : [];
+    });
   });
 }
 
@@ -36,11 +40,13 @@ function destinationsOf(draft: IstioDraft): Destination[] {
     if (known) known.names.push(name);
     else found.set(host, { host, namespace, names: [name] });
   };
-  for (const { name, namespace, host } of clusterServices(draft)) add(name, host, namespace);
+  // What is at several addresses is called as a host of its own (joint-backends.ts).
+  const atOne = (name: string): boolean => services[name]?.addresses === undefined;
+  for (const { name, namespace, host } of clusterServices(draft)) if (atOne(name)) add(name, host, namespace);
   const inCluster = new Set([...found.values()].flatMap(({ names }) => names));
   for (const name of new Set([...draft.backendTls.keys(), ...draft.backendGrpc])) {
     const { host } = splitAddress(services[name]?.address ?? "");
-    if (!inCluster.has(name)) add(name, host, kubernetes.istioGateway.namespace);
+    if (!inCluster.has(name) && atOne(name)) add(name, host, kubernetes.istioGateway.namespace);
   }
   return [...found.values()];
 }

@@ -36,6 +36,8 @@ export interface RouteDraft {
   retries?: { tries: number; perTryMs: number; statuses: readonly string[] };
   weights?: WeightsConfig["backends"];
   /** Its tries go on at another of them. */
+  /** Services at several addresses are called at all of them. */
+  takesTurns?: true;
   joint?: WeightsConfig["backends"];
   compression?: CompressionConfig;
   /** The filter is asked. */

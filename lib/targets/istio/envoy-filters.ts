@@ -13,8 +13,9 @@ import { inObjects } from "../object-size";
 import { filterHeadKiB, throughAddress } from "../through";
 import { connectionManager } from "./connection-manager";
 import type { IstioDraft } from "./draft";
+import { destinationOf, JOINT_PORT, joints } from "./joint-backends";
 import { guardScript } from "./guard";
-import { duration, metadata, splitAddress } from "./names";
+import { duration, metadata } from "./names";
 import { insertFirst, lua, TYPE } from "./patches";
 import { ticketPatch } from "./reports";
 import { ACCEL, routeExceptions, virtualHosts } from "./virtual-hosts";
@@ -87,24 +88,31 @@ function filterChain(draft: IstioDraft): Patch[] {
 }
 
 /** The largest head of an answer, of services and of the filter. Envoy alone bounds the number of lines as well: to no effect. */
-function upstreamHeads({ input: { gateway, model }, backendGrpc }: IstioDraft): Patch[] {
+function upstreamHeads(draft: IstioDraft): Patch[] {
+  const { input: { gateway, model }, backendGrpc } = draft;
   const used = gateway.hosts.flatMap((h) => h.routes.flatMap((r) => r.backends.map((b) => b.service)));
+  const kib = model.upstream.headBytes / 1024;
   const services = [...new Set(used)].sort().map((service) => {
-    const { host, port } = splitAddress(model.services[service]?.address ?? "");
-    return { host, port, kib: model.upstream.headBytes / 1024, grpc: backendGrpc.has(service) };
+    return { ...destinationOf(draft, service), kib, grpc: backendGrpc.has(service), ejects: false };
   });
-  const filter = { ...throughAddress(model), kib: filterHeadKiB(model), grpc: false };
-  const places = new Map([...services, filter].map((place) => [`${place.host}:${String(place.port)}`, place]));
-  return [...places.values()].map(({ host, port, kib, grpc }) => ({
+  const joint = joints(draft).map(({ host, services: own, outlierDetection }) => ({
+    ...{ host, port: JOINT_PORT, kib, grpc: own.every((service) => backendGrpc.has(service)) },
+    ejects: outlierDetection !== undefined,
+  }));
+  const filter = { ...throughAddress(model), kib: filterHeadKiB(model), grpc: false, ejects: false };
+  const places = new Map([...services, ...joint, filter].map((place) => [`${place.host}:${String(place.port)}`, place]));
+  return [...places.values()].map(({ host, port, kib: most, grpc, ejects }) => ({
     applyTo: ApplyTo.CLUSTER,
     match: { context: Context.GATEWAY, cluster: { service: host, portNumber: port } },
     patch: {
       operation: Operation.MERGE,
       value: {
+        // What is ejected soon after it was let in again would be called for a second more.
+        ...(ejects && { common_lb_config: { update_merge_window: "0s" } }),
         typed_extension_protocol_options: {
           "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
             "@type": `${TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions`,
-            common_http_protocol_options: { max_headers_count: 32_768, max_response_headers_kb: kib },
+            common_http_protocol_options: { max_headers_count: 32_768, max_response_headers_kb: most },
             explicit_http_config: grpc ? { http2_protocol_options: {} } : { http_protocol_options: {} },
           },
         },

@@ -58,6 +58,15 @@ export const weights: Enforcer<IstioDraft> = {
   },
 };
 
+/** As endpoints of one host. */
+export const backendAddresses: Enforcer<IstioDraft> = {
+  supports: ["BackendAddresses"],
+  stage: "afterExtAuth",
+  apply(placement, draft) {
+    routeOf(draft, placement).takesTurns = true;
+  },
+};
+
 /** Told to the gateway alone, by the DestinationRule of the service's host. */
 export const backendTls: Enforcer<IstioDraft> = {
   supports: ["BackendTls", "BackendTlsSeveral"],

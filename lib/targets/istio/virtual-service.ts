@@ -18,9 +18,9 @@ import { IDEMPOTENT } from "../../policy/kinds/upstream";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { heardHeaders, longestPauseMs, throughAddress } from "../through";
 import { regexText } from "./patches";
-import { duration, formatText, metadata, hasHandshakes, MISSING, nowhere, ONCE, PREFLIGHT, REDIRECT, routeName, TOLD, UPGRADE, splitAddress } from "./names";
+import { duration, formatText, metadata, hasHandshakes, MISSING, nowhere, ONCE, PREFLIGHT, REDIRECT, routeName, TOLD, UPGRADE } from "./names";
 import { inServices, merged, reachable } from "./divided-routes";
-import { jointHost } from "./joint-backends";
+import { destinationOf, jointHost } from "./joint-backends";
 
 type Part<K extends keyof VirtualServiceSpecHttp> = Pick<VirtualServiceSpecHttp, K>;
 
@@ -98,27 +98,22 @@ function rewrite({ rewrite: config }: RouteDraft): Part<"rewrite"> {
 }
 
 function destinations(draft: IstioDraft, { route, weights, joint, through }: RouteDraft): Part<"route"> {
-  const { services } = draft.input.model;
-  if (through) {
-    const { host, port } = throughAddress(draft.input.model);
-    return { route: [{ destination: { host, port: { number: port } } }] };
-  }
-  const to = (service: string): { destination: { host: string; port: { number: number } } } => {
-    const { host, port } = splitAddress(services[service]?.address ?? "");
-    return { destination: { host, port: { number: port } } };
-  };
-  if (joint) return { route: [{ destination: { host: jointHost(draft, joint), port: { number: 80 } } }] };
+  const to = ({ host, port }: { host: string; port: number }): { destination: { host: string; port: { number: number } } } => ({
+    destination: { host, port: { number: port } },
+  });
+  if (through) return { route: [to(throughAddress(draft.input.model))] };
+  if (joint) return { route: [to(jointHost(draft, joint))] };
   if (weights) {
     const sum = weights.reduce((total, b) => total + b.weight, 0);
     let left = 100;
     const shares = weights.map((b, i) => {
       const share = i === weights.length - 1 ? left : Math.round((b.weight / sum) * 100);
       left -= share;
-      return { ...to(b.service), weight: share };
+      return { ...to(destinationOf(draft, b.service)), weight: share };
     });
     return { route: shares };
   }
-  return { route: [to(route.backends[0]?.service ?? "")] };
+  return { route: [to(destinationOf(draft, route.backends[0]?.service ?? ""))] };
 }
 
 /** `retriable-headers` names no header: the time-out of a try holds without a second try. */

@@ -40,6 +40,8 @@ export interface RouteDraft {
   target: string;
   backend?: string;
   /** What one backend has not answered is asked of the others. */
+  /** Services at several addresses are called at all of them. */
+  takesTurns?: true;
   triesOthers?: boolean;
   requestHeaders: HeaderExpression[];
   responseHeaders: HeaderExpression[];

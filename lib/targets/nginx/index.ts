@@ -14,7 +14,7 @@ import { httpsRedirect } from "./https-redirect";
 import { pathHygiene } from "./path-hygiene";
 import { requestLine } from "./request-line";
 import { audit, auditLabels, errorBody, requestId, responseHeaders, securityHeaders } from "./response";
-import { backendGrpc, backendTls, fallback, idleTime, matching, requestHeaders, respond, retries, rewrite, streaming, timeouts, totalTime, weights } from "./upstream";
+import { backendAddresses, backendGrpc, backendTls, fallback, idleTime, matching, requestHeaders, respond, retries, rewrite, streaming, timeouts, totalTime, weights } from "./upstream";
 import { viewOf } from "./view";
 import { webSocket } from "./web-socket";
 
@@ -59,6 +59,7 @@ export const nginx: Target<NginxDraft> = {
     streaming,
     fallback,
     compression: [brotli, gzip],
+    backendAddresses,
     backendTls,
     backendGrpc,
     weights,

@@ -94,6 +94,15 @@ export const streaming: Enforcer<NginxDraft> = {
   },
 };
 
+/** As servers of its upstream. */
+export const backendAddresses: Enforcer<NginxDraft> = {
+  supports: ["BackendAddresses", "BackendAddressesByTls"],
+  stage: "afterExtAuth",
+  apply(placement, draft) {
+    routeOf(draft, placement).takesTurns = true;
+  },
+};
+
 export const backendTls: Enforcer<NginxDraft> = {
   supports: ["BackendTls", "BackendTlsOwnAuthority"],
   stage: "afterExtAuth",

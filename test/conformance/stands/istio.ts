@@ -9,6 +9,8 @@ import { startIstiod } from "../../parts/istiod";
 import { secretOf, startKubeStub } from "../../parts/kube-stub";
 import { freePair, freePorts, portOpen, until } from "../../../lib/conformance/parts/process";
 import { wheels } from "../../../lib/conformance/parts/wheels";
+import { placedService } from "../../../lib/conformance/system";
+import { instancesOf } from "../../../lib/conformance/upstreams";
 import { Around } from "../../../lib/conformance/stands/around";
 import { renderFor } from "../../../lib/conformance/stands/nginx";
 import { RealStand, type Instance } from "../../../lib/conformance/stands/real-stand";
@@ -90,10 +92,11 @@ async function startInstance(
   const files = renderFor(around, "istio", environment, { ...at, certificates: "/nowhere" }, (model) => ({
     ...change(model),
     services: Object.fromEntries(
-      Object.entries(model.services).map(([name, s]) => [
-        name,
-        { ...s, address: `${name}.stand.internal:${String(around.echoes.ports.get(name) ?? 1)}` },
-      ]),
+      Object.entries(model.services).map(([name, s]) => {
+        const at = (instance: string): string =>
+          `${instance}.stand.internal:${String(around.echoes.ports.get(instance) ?? 1)}`;
+        return [name, placedService(s, instancesOf(name, s).map(at))];
+      }),
     ),
     filter: { ...model.filter, address: `filter.stand.internal:${String(filter)}` },
   }));
