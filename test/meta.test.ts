@@ -58,7 +58,7 @@ describe("features", () => {
   /** Configurations that ask for everything a kind can ask for. */
   const configs: Partial<Record<KindName, unknown[]>> = {
     pathHygiene: [{ except: ["/a"] }],
-    matching: [{ byMethod: true, byHeader: true, byHeaderSet: true, byTemplate: true, byUpgrade: true }],
+    matching: [{ byMethod: true, byHeader: true, byHeaderSet: true, byTemplate: true, byQuery: true, byUpgrade: true }],
     headerHygiene: [{ drop: ["a"], single: ["a"], pass: ["x-real-ip"] }],
     cors: [{ credentials: true, origins: ["https://*.a.test"] }],
     addresses: [{ allow: ["::1"], deny: ["::1"] }],

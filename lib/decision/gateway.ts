@@ -3,7 +3,7 @@ import type { KindName } from "../policy";
 import { once } from "../once";
 import type { RouteMatch } from "./route-match";
 
-export type { HeaderMatch, PathMatch } from "./route-match";
+export type { HeaderMatch, PathMatch, QueryMatch } from "./route-match";
 
 /**
  * A gateway as it runs in one environment: all inheritance done, all names resolved. The model makes it, the plan places

@@ -3,7 +3,7 @@ import { headerValues } from "../policy/kind";
 import { segmentsOf, variablesIn } from "../policy/path-template";
 import { asksForWebSocket } from "../policy/kinds/web-socket";
 
-/** How requests are told apart: by path, then method, then headers and a handshake. In Gateway API's terms. */
+/** How requests are told apart: by path, then method, then headers, query and a handshake. In Gateway API's terms. */
 
 export interface PathMatch {
   /** `PathTemplate`: `{name}` stands for one segment, whatever is in it. */
@@ -14,11 +14,16 @@ export interface PathMatch {
 /** A header's value as text is `Exact`. A header without a value is absent. */
 export type HeaderMatch = string | { type: "In"; values: readonly string[] } | { type: "Present" } | { type: "Absent" };
 
+/** A parameter's value as text is `Exact`. A parameter without a value is absent. */
+export type QueryMatch = Exclude<HeaderMatch, { type: "Absent" }>;
+
 export interface RouteMatch {
   paths: readonly PathMatch[];
   methods?: readonly string[];
   /** Names in lower case. */
   headers?: Readonly<Record<string, HeaderMatch>>;
+  /** Names of parameters as they are written. */
+  query?: Readonly<Record<string, QueryMatch>>;
   /** WebSocket handshakes alone. */
   upgrade?: "websocket";
 }
@@ -68,10 +73,29 @@ function headerFits(wanted: HeaderMatch, values: readonly string[]): boolean {
   return values.length === 1 && wanted.values.includes(values[0] as string);
 }
 
+/** The first parameter of that name, as the client has written it. */
+function parameterOf(target: string, name: string): string | undefined {
+  const at = target.indexOf("?");
+  if (at < 0) return undefined;
+  const parameter = target
+    .slice(at + 1)
+    .split("&")
+    .find((text) => text === name || text.startsWith(`${name}=`));
+  return parameter?.slice(name.length + 1);
+}
+
+function queryFits(wanted: Readonly<Record<string, QueryMatch>>, target: string): boolean {
+  return Object.entries(wanted).every(([name, match]) => {
+    const value = parameterOf(target, name) ?? "";
+    return headerFits(match, value === "" ? [] : [value]);
+  });
+}
+
 /** Whether a request, whose path fits, is the route's. */
-export function requestFits({ methods, headers, upgrade }: RouteMatch, request: GatewayRequest): boolean {
+export function requestFits({ methods, headers, query, upgrade }: RouteMatch, request: GatewayRequest): boolean {
   if (methods && !methods.includes(request.method)) return false;
   if (upgrade && !(request.method === "GET" && asksForWebSocket(request))) return false;
+  if (query && !queryFits(query, request.target)) return false;
   return Object.entries(headers ?? {}).every(([name, wanted]) =>
     headerFits(
       wanted,
@@ -84,19 +108,23 @@ const PATH_RANK = { Exact: 0, PathTemplate: 1, PathPrefix: 2 } as const;
 
 /**
  * Gateway API's order: exact paths, then templates with the fewest variables, then the longest prefix; then handshakes, routes
- * with a method, those with more headers, and of those with as many the ones that name values. What is still equal keeps the
- * model's order.
+ * with a method, those with more headers, and of those with as many the ones that name values; then, in the same way, those with
+ * more parameters. What is still equal keeps the model's order.
  */
-export function rankOf(path: PathMatch, { methods, headers = {}, upgrade }: RouteMatch): number[] {
-  const wanted = Object.values(headers);
+export function rankOf(path: PathMatch, { methods, headers = {}, query = {}, upgrade }: RouteMatch): number[] {
   return [
     PATH_RANK[path.type],
     segmentsOf(path.value).filter(({ variable }) => variable !== undefined).length,
     -path.value.length,
     upgrade ? 0 : 1,
     methods ? 0 : 1,
-    -wanted.length,
-    wanted.filter((w) => typeof w !== "string").length,
-    wanted.filter((w) => typeof w !== "string" && w.type !== "In").length,
+    ...rankOfWanted(Object.values(headers)),
+    ...rankOfWanted(Object.values(query)),
   ];
 }
+
+const rankOfWanted = (wanted: readonly HeaderMatch[]): number[] => [
+  -wanted.length,
+  wanted.filter((w) => typeof w !== "string").length,
+  wanted.filter((w) => typeof w !== "string" && w.type !== "In").length,
+];

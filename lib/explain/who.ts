@@ -70,7 +70,8 @@ function headerText(wanted: HeaderMatch): string {
 /** What requests a route is for, path by path. */
 export const pathTexts = ({ match }: Route): string[] => {
   const headers = Object.entries(match.headers ?? {}).map(([name, wanted]) => ` ${name}: ${headerText(wanted)}`);
-  const more = `${headers.join("")}${match.upgrade ? " (WebSocket)" : ""}`;
+  const query = Object.entries(match.query ?? {}).map(([name, wanted]) => ` ?${name}=${headerText(wanted)}`);
+  const more = `${query.join("")}${headers.join("")}${match.upgrade ? " (WebSocket)" : ""}`;
   return match.paths.map(
     ({ type, value }) => `${type === "PathPrefix" ? `${value.replace(/\/$/, "")}/*` : value}${more}`,
   );

@@ -1,8 +1,9 @@
+import { METHODS } from "../policy/values";
 import type { ExchangeRecord } from "./audit";
 import { boundsWith, histogram, newLasted, note, type Lasted } from "./histogram";
 
 /** Labels are bounded: what no route or list names is one word. */
-const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+const KNOWN = new Set(METHODS);
 
 interface Exchanges extends Lasted {
   service: string;
@@ -40,7 +41,7 @@ export class ExchangeTable {
   }
 
   note({ method, route, service, status, ms }: Ended): void {
-    const known = METHODS.has(method) ? method : "other";
+    const known = KNOWN.has(method) ? method : "other";
     const key = `${service} ${known} ${route} ${String(status)}`;
     let exchanges = this.#exchanges.get(key);
     if (!exchanges) {

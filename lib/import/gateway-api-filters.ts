@@ -40,7 +40,7 @@ export interface RawRule {
 export interface RawMatch {
   path?: { type?: string; value?: string };
   headers?: { type?: string; name: string; value: string }[];
-  queryParams?: object[];
+  queryParams?: { name: string; value: string; type?: string }[];
   /** Of an HTTPRoute a name, of a GRPCRoute a service and a method of it. */
   method?: string | { type?: string; service?: string; method?: string };
 }

@@ -10,6 +10,9 @@ interface Taken {
   isWider: boolean;
 }
 
+/** Bytes that clients need not escape: what is compared is not decoded. */
+const QUERY_NAME = /^[\w.~-]{1,64}$/;
+const QUERY_VALUE = /^[\w.~-]{1,256}$/;
 const HEADER_NAME = /^[a-z\d-]+$/i;
 
 /** The plain segments that a path begins with. */
@@ -40,7 +43,11 @@ function pathOf({ path, method }: RawMatch, say: Say): { exact?: string[]; prefi
 export function matchOf(raw: RawMatch, say: Say): Taken {
   const { headers = [], queryParams = [], method } = raw;
   const { isWider, ...path } = pathOf(raw, say);
-  if (queryParams.length > 0) say("lost", "queryParams", "routes are not chosen by the query");
+  const asked = queryParams.filter(
+    ({ type, name, value }) => type !== "RegularExpression" && QUERY_NAME.test(name) && QUERY_VALUE.test(value),
+  );
+  const unasked = queryParams.filter((parameter) => !asked.includes(parameter)).map(({ name }) => name);
+  if (unasked.length > 0) say("lost", "queryParams", `routes are not chosen by ${unasked.join(", ")} so`);
   const sayable = headers.filter(({ type, name }) => type !== "RegularExpression" && HEADER_NAME.test(name));
   const others = headers.filter((header) => !sayable.includes(header)).map(({ name }) => name);
   if (others.length > 0) say("lost", "matches", `routes are not chosen by ${others.join(", ")} so`);
@@ -51,8 +58,9 @@ export function matchOf(raw: RawMatch, say: Say): Taken {
       ...path,
       ...(typeof method === "string" && { methods: [method.toUpperCase()] }),
       ...(sayable.length > 0 && { headers: own }),
+      ...(asked.length > 0 && { query: Object.fromEntries([...asked].reverse().map((q) => [q.name, q.value])) }),
     },
-    isWider: isWider || queryParams.length > 0 || others.length > 0,
+    isWider: isWider || unasked.length > 0 || others.length > 0,
   };
 }
 

@@ -13,6 +13,7 @@ export interface ImportedRoute {
     prefix?: string[];
     methods?: string[];
     headers?: Record<string, string>;
+    query?: Record<string, string>;
   };
   service?: string;
   backends?: { service: string; weight: number }[];

@@ -1,3 +1,4 @@
+import { METHODS } from "../policy/values";
 import type { Annotated } from "./annotated";
 
 /** Policies of our kinds, from annotations of ingress-nginx. */
@@ -106,7 +107,6 @@ export function rateLimit(a: Annotated): Policies {
   return limits.length > 0 ? { rateLimit: { limits } } : {};
 }
 
-const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 const CORS_HEADERS =
   "DNT,Keep-Alive,User-Agent,X-Requested-With,If-Modified-Since,Cache-Control,Content-Type,Range,Authorization";
 

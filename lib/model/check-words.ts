@@ -100,6 +100,13 @@ function openSecrets(model: GatewayModel): [at: string, path: Place, what: strin
     if (hasUserinfo(issuer ?? "")) found.push([`issuers/${name}/issuer`, ["issuers", name, "issuer"], "A password"]);
   }
   model.routes.forEach(({ name, match }, i) => {
+    for (const [parameter, wanted] of Object.entries(match.query ?? {})) {
+      if (
+        !valuesOf(wanted).some((value) => SECRET_PARAMETER.test(`?${parameter}=${value}`) || SECRET_VALUES.test(value))
+      )
+        continue;
+      found.push([`routes/${name}/match/query/${parameter}`, ["routes", i, "match", "query", parameter], parameter]);
+    }
     for (const [header, wanted] of Object.entries(match.headers ?? {})) {
       if (!valuesOf(wanted).some((value) => SECRET_NAMES.test(header) || SECRET_VALUES.test(value))) continue;
       found.push([`routes/${name}/match/headers/${header}`, ["routes", i, "match", "headers", header], header]);
@@ -120,14 +127,16 @@ export function checkWords(raw: RawModel, model: GatewayModel): Diagnostic[] {
       const fix = "Write a segment that stands for any under match.template, as {id}, or the prefix in front of it.";
       add("model/pattern-as-text", `${at}/match`, ["routes", i, "match"], `In ${path} ${said}.`, fix);
     }
-    const texts = Object.entries(match.headers ?? {}).flatMap(([header, wanted]) =>
-      valuesOf(wanted).map((v) => [header, v] as const),
+    const texts = (["headers", "query"] as const).flatMap((of) =>
+      Object.entries(match[of] ?? {}).flatMap(([header, wanted]) =>
+        valuesOf(wanted).map((v) => [of, header, v] as const),
+      ),
     );
-    for (const [header, value] of texts) {
+    for (const [of, header, value] of texts) {
       if (!VALUE_PATTERNS.test(value)) continue;
       const why = `${header} is compared with ${value} as it stands: this is no regular expression.`;
       const fix = "Write a value as clients send it; a route for each, where there are several.";
-      add("model/pattern-as-text", `${at}/match/headers`, ["routes", i, "match", "headers"], why, fix);
+      add("model/pattern-as-text", `${at}/match/${of}`, ["routes", i, "match", of], why, fix);
     }
     const path = ["routes", i, "respond"];
     if (respond)

@@ -11,6 +11,7 @@ import type { KindName } from "../policy";
 import { configOf, type Gateway, type HeaderMatch, type Host, type Route } from "../decision/gateway";
 import { routeEntries, type RouteEntry } from "../decision/route-table";
 import type { authorization } from "../policy/kinds/authorization";
+import type { RequestLineConfig } from "../policy/kinds/request-line";
 import type { JwtConfig } from "../policy/kinds/jwt";
 import { calledTwoWays } from "./backends";
 import { checkCautions } from "./check-cautions";
@@ -110,15 +111,24 @@ function overlaps(a: RouteEntry, b: RouteEntry): boolean {
   const methods = (r: RouteEntry): string[] | undefined => r.route.match.methods as string[] | undefined;
   const [am, bm] = [methods(a), methods(b)];
   const shared = am && bm ? am.some((m) => bm.includes(m)) : am === bm;
-  const { headers: left = {}, upgrade } = a.route.match;
-  const { headers: right = {} } = b.route.match;
-  const alike = Object.keys(left).length === Object.keys(right).length && upgrade === b.route.match.upgrade;
-  return shared && alike && Object.entries(left).every(([name, match]) => sameValues(match, right[name]));
+  const [left, right] = [a.route.match, b.route.match];
+  return (
+    shared &&
+    left.upgrade === right.upgrade &&
+    sameOnes(left.headers ?? {}, right.headers ?? {}) &&
+    sameOnes(left.query ?? {}, right.query ?? {})
+  );
 }
+
+type Wanted = Readonly<Record<string, HeaderMatch>>;
+
+const sameOnes = (a: Wanted, b: Wanted): boolean =>
+  Object.keys(a).length === Object.keys(b).length &&
+  Object.entries(a).every(([name, match]) => sameValues(match, b[name]));
 
 const pathForm = ({ path: { type, value } }: RouteEntry): string => `${type} ${value.replace(/\{\w+\}/g, "{}")}`;
 
-/** Two ways to match a header that rank alike and share a value. */
+/** Two ways to match a header or a parameter that rank alike and share a value. */
 function sameValues(a: HeaderMatch, b: HeaderMatch | undefined): boolean {
   if (typeof a === "string" || typeof b === "string" || b === undefined) return a === b;
   if (a.type === "In" && b.type === "In") return a.values.some((value) => b.values.includes(value));
@@ -153,6 +163,23 @@ function unnamedOwners(model: GatewayModel, route: Route, source: SourcePosition
     const why = `The path ${without.value} has no {${owner.path}}, so nobody could be its owner.`;
     const fix = `Write {${owner.path}} as a segment of each path under match.template, and name other paths in a route of their own.`;
     return [diagnostic("model/invalid-value", at, why, fix, source)];
+  });
+}
+
+/** Routes all of whose methods every host of theirs refuses, before it looks for a route. */
+function untakenMethods(gateway: Gateway, source: (route: string) => SourcePosition): Diagnostic[] {
+  const takes = ({ policies }: Host, { match }: Route): boolean => {
+    const { methods } = (configOf(policies, "requestLine") ?? {}) as Partial<RequestLineConfig>;
+    return !methods || !match.methods || match.methods.some((method) => (methods as string[]).includes(method));
+  };
+  const all = gateway.hosts.flatMap((host) => host.routes.map((route) => ({ host, route, taken: takes(host, route) })));
+  const taken = new Set(all.filter((way) => way.taken).map(({ route }) => route.name));
+  const lost = new Map(all.filter(({ route }) => !taken.has(route.name)).map((way) => [way.route.name, way]));
+  return [...lost.values()].map(({ host, route }) => {
+    const at = `${gateway.system}/routes/${route.name}/match/methods`;
+    const why = `${host.name} answers ${(route.match.methods ?? []).join(", ")} with 405: its requestLine.methods has none of them.`;
+    const fix = "Add them to requestLine.methods of a host of the route.";
+    return diagnostic("model/invalid-value", at, why, fix, source(route.name));
   });
 }
 
@@ -230,6 +257,7 @@ function checkEnvironment(raw: RawModel, model: GatewayModel, environment: strin
   const found: Diagnostic[] = twoWays(raw, model, environment, gateway);
   const places = new Map(model.routes.map(({ name }, i) => [name, i]));
   const source = (name: string) => raw.locate(["routes", places.get(name) ?? -1]);
+  found.push(...untakenMethods(gateway, source));
   for (const host of gateway.hosts) {
     const entries = routeEntries(host.routes);
     const byPath = new Map<string, RouteEntry[]>();
@@ -240,7 +268,7 @@ function checkEnvironment(raw: RawModel, model: GatewayModel, environment: strin
       if (!other) continue;
       const at = `${model.name}/routes/${entry.route.name}`;
       const why = `On ${host.name} it takes ${entry.path.type} ${entry.path.value} as ${other.route.name} does.`;
-      const fix = "Give one of them another path, other methods or other headers.";
+      const fix = "Give one of them another path, other methods, headers or query.";
       found.push(diagnostic("model/overlapping-routes", at, why, fix, source(entry.route.name)));
     }
     found.push(...dividedPrefixes(raw, model, host, entries));

@@ -58,7 +58,9 @@ const exists = (item: { environments?: string[] | undefined }, environment: stri
 const ofAllRoutes = once((model: GatewayModel) => {
   const passedOn = claimHeadersOf(model).map((headers) => JSON.stringify(Object.entries(headers).sort()));
   return {
-    amongHeaderRoutes: model.routes.some(({ match }) => match.headers !== undefined || match.upgrade !== undefined),
+    amongHeaderRoutes: model.routes.some(
+      ({ match }) => match.headers !== undefined || match.query !== undefined || match.upgrade !== undefined,
+    ),
     claimHeadersDiffer: new Set(passedOn).size > 1,
   };
 });
@@ -170,7 +172,7 @@ function resolveRoute(model: GatewayModel, hostName: string, ofHost: Policies, r
   const layers = [defaults, model.policies, host?.policies ?? {}, servicePolicies ?? {}, base, own];
   const policies = ofHandshakes(inherit(ROUTE_KINDS, ...layers), route);
   const shadow = shadowOf(layers);
-  const { methods, headers, upgrade } = route.match;
+  const { methods, headers, query, upgrade } = route.match;
   const responds = respondOf(route);
   return {
     name: route.name,
@@ -178,6 +180,7 @@ function resolveRoute(model: GatewayModel, hostName: string, ofHost: Policies, r
       paths: pathsOf(route, host?.basePath),
       ...(methods && { methods }),
       ...(headers && { headers }),
+      ...(query && { query }),
       ...(upgrade && { upgrade }),
     },
     backends: route.backends ?? services.map((service) => ({ service, weight: 100 })),

@@ -31,6 +31,23 @@ const headerMatch = z.union([
   ]),
 ]);
 
+/** As a client writes it: nothing is decoded. */
+const queryName = z.string().regex(/^[\w.~-]{1,64}$/, "write letters, digits and . _ ~ -");
+const queryValue = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,256}$/, "write visible ASCII without spaces")
+  .regex(/^[^&#]*$/, "write it as clients send it: & and # end a parameter");
+
+/** A text is `Exact`. */
+const queryMatch = z.union([
+  queryValue,
+  z.discriminatedUnion("type", [
+    z.strictObject({ type: z.literal("Exact"), value: queryValue }).transform(({ value }) => value),
+    z.strictObject({ type: z.literal("In"), values: z.array(queryValue).min(1).refine(unique, "name each once") }),
+    z.strictObject({ type: z.literal("Present") }),
+  ]),
+]);
+
 const match = z
   .strictObject({
     exact: z.array(exactPath).default([]),
@@ -40,6 +57,11 @@ const match = z
     methods: z.array(method).min(1).optional(),
     /** By header: a value, `{ type: In, values }`, `{ type: Present }` or `{ type: Absent }`. An empty header is absent. */
     headers: z.record(matchHeaderName, headerMatch).optional(),
+    /**
+     * By parameter of the query: a value, `{ type: In, values }` or `{ type: Present }`. The first of its name counts, byte for
+     * byte; an empty one is absent.
+     */
+    query: z.record(queryName, queryMatch).optional(),
     /** Handshakes alone: the route takes WebSockets, and nothing else. */
     upgrade: z.literal("websocket").optional(),
   })

@@ -138,12 +138,13 @@ export function shapeOf(
     byHeader: divided && byOne,
     byHeaderSet: wanted.some((w) => typeof w !== "string"),
     byTemplate: match.template.length > 0,
+    ...(match.query && { byQuery: true }),
     byUpgrade: match.upgrade !== undefined,
   };
   const othersTried = backends !== undefined && !rollout && triesOthers(backends, policies);
   return {
     ...(bodySize && { bodyCount: { max: bodySize.max } }),
-    ...((match.methods ?? match.headers ?? (matching.byTemplate || matching.byUpgrade)) && { matching }),
+    ...((match.methods ?? match.headers ?? match.query ?? (matching.byTemplate || matching.byUpgrade)) && { matching }),
     ...(respond && { respond }),
     ...(Object.keys(route.labels).length > 0 && { auditLabels: { labels: sorted(route.labels) } }),
     ...headersOf(policies),

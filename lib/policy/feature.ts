@@ -109,6 +109,7 @@ export const FEATURES = {
   RouteByHeader: "routes to different places on one path, by header",
   RouteByHeaderSet: "routes to different places on one path, by a header being there, absent, or one of several",
   RouteByMethod: "routes to different places on one path, by method",
+  RouteByQuery: "routes to different places on one path, by a parameter of the query",
   RouteByTemplate: "paths with a variable segment",
   RouteByUpgrade: "routes for WebSocket handshakes alone",
   RouteRedirect: "routes that send clients elsewhere",

@@ -239,7 +239,23 @@ export const originPattern = z.union(
   "write scheme://host[:port] without a path, or scheme://*.host[:port] for what is below it",
 );
 
-export const method = z.enum(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+/** What hosts take where nothing is said. */
+export const USUAL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+/** WebDAV (RFC 4918), its reports (RFC 3253) and its search (RFC 5323). */
+const WEBDAV_METHODS = [
+  "COPY",
+  "LOCK",
+  "MKCOL",
+  "MOVE",
+  "PROPFIND",
+  "PROPPATCH",
+  "UNLOCK",
+  "REPORT",
+  "SEARCH",
+] as const;
+export const METHODS: readonly string[] = [...USUAL_METHODS, ...WEBDAV_METHODS];
+
+export const method = z.enum([...USUAL_METHODS, ...WEBDAV_METHODS]);
 
 /** Path of a member, names joined by dots: `user.name`. */
 export const memberPath = z

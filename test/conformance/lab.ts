@@ -25,6 +25,27 @@ export default defineGateway({
     "flood.lab.test": {
       policies: { floodGuard: { requests: 5, per: "1s", burst: 9 }, cors: null, httpsRedirect: null },
     },
+    "dav.lab.test": {
+      policies: {
+        requestLine: {
+          methods: [
+            "OPTIONS",
+            "GET",
+            "HEAD",
+            "PUT",
+            "PROPFIND",
+            "PROPPATCH",
+            "MKCOL",
+            "COPY",
+            "MOVE",
+            "LOCK",
+            "UNLOCK",
+            "REPORT",
+            "SEARCH",
+          ],
+        },
+      },
+    },
     "raw.lab.test": {
       policies: {
         pathHygiene: { except: ["/files"] },
@@ -98,6 +119,10 @@ export default defineGateway({
       addresses: ["sealed-a.lab.internal:8443", "sealed-b.lab.internal:8443"],
       tls: { serverName: SERVER_NAME, ca: CA },
     },
+    third: { address: "third.lab.svc.cluster.local:8080" },
+    fourth: { address: "fourth.lab.svc.cluster.local:8080" },
+    fifth: { address: "fifth.lab.svc.cluster.local:8080" },
+    sixth: { address: "sixth.lab.svc.cluster.local:8080" },
     before: { address: "before.lab.svc.cluster.local:8080" },
     after: { address: "after.lab.svc.cluster.local:8080" },
     "old-home": { address: "old-home.lab.svc.cluster.local:8080" },
@@ -406,6 +431,36 @@ export default defineGateway({
       service: "one",
       policies: { streaming: true, timeouts: { firstByte: "1s", idle: null } },
     },
+    {
+      name: "files-of-dav",
+      hosts: ["dav.lab.test"],
+      match: { prefix: ["/dav"] },
+      service: "one",
+      policies: { jwt: { issuers: ["main"] }, retries: { tries: 2, perTry: "1s" } },
+    },
+    {
+      name: "properties-of-dav",
+      hosts: ["dav.lab.test"],
+      match: { prefix: ["/dav"], methods: ["PROPFIND", "REPORT", "SEARCH"] },
+      service: "two",
+      policies: { retries: { tries: 2, perTry: "1s" } },
+    },
+    { name: "asked", match: { prefix: ["/asked"] }, service: "one" },
+    { name: "asked-two", match: { prefix: ["/asked"], query: { version: "2" } }, service: "two" },
+    {
+      name: "asked-some",
+      match: { prefix: ["/asked"], query: { version: { type: "In", values: ["b.c", "a%20b", "x=y", "d+e"] } } },
+      service: "third",
+    },
+    { name: "asked-any", match: { prefix: ["/asked"], query: { "pre-view": { type: "Present" } } }, service: "fourth" },
+    {
+      name: "asked-both",
+      match: { prefix: ["/asked"], query: { version: "2", "pre-view": "yes" } },
+      service: "fifth",
+      policies: { jwt: { issuers: ["main"] } },
+    },
+    { name: "asked-by-header", match: { prefix: ["/asked"], headers: { "x-version": "2" } }, service: "sixth" },
+    { name: "asked-posts", match: { prefix: ["/asked"], methods: ["POST"], query: { version: "2" } }, service: "pair" },
     { name: "version-two", match: { prefix: ["/version"], headers: { "x-version": "2" } }, service: "two" },
     {
       name: "editions",

@@ -2,7 +2,7 @@ import type { KindName } from "../../lib/policy";
 
 /** The case files that prove a kind of promise, where its own name is not the file's. */
 const SUBJECTS: Readonly<Partial<Record<KindName, readonly string[]>>> = {
-  matching: ["matching", "routing"],
+  matching: ["matching", "query", "dav", "routing"],
   hostTenants: ["tenant"],
   tenant: ["tenant", "tenancy"],
   rewrite: ["rewrite", "bff"],

@@ -307,7 +307,12 @@ test.each<[string, object[], string]>([
     rule({ matches: [{ headers: [{ type: "RegularExpression", name: "a", value: "b" }] }] }),
     "matches",
   ],
-  ["a match by query", rule({ matches: [{ queryParams: [{ name: "a", value: "b" }] }] }), "queryParams"],
+  [
+    "a regular expression of a parameter",
+    rule({ matches: [{ queryParams: [{ type: "RegularExpression", name: "a", value: "b" }] }] }),
+    "queryParams",
+  ],
+  ["a parameter that is escaped", rule({ matches: [{ queryParams: [{ name: "a", value: "b c" }] }] }), "queryParams"],
   ["a path that proxies read differently", rule({ matches: [{ path: { value: "/a//b" } }] }), "path"],
   [
     "a prefix to one path",

@@ -31,6 +31,10 @@ export function exampleOf(host: Host, route: Route): Pick<Typed, "method" | "url
     if (typeof of === "string") return [[header, of]];
     return of.type === "Absent" ? [] : [[header, of.type === "In" ? (of.values[0] ?? "") : "1"]];
   });
+  const query = Object.entries(match.query ?? {}).map(([parameter, of]) => {
+    const value = typeof of === "string" ? of : of.type === "In" ? (of.values[0] ?? "") : "1";
+    return `${parameter}=${value}`;
+  });
   const headers = [...wanted, ...(match.upgrade ? HANDSHAKE : [])];
   const targets = match.paths.flatMap(({ type, value }) => {
     const filled = ["1", "a"].map((word) => value.replace(/\{[^}]*\}/g, word));
@@ -38,7 +42,9 @@ export function exampleOf(host: Host, route: Route): Pick<Typed, "method" | "url
       ? [...filled, `${value.replace(/\/$/, "")}/1`, `${value.replace(/\/$/, "")}/1/a`]
       : filled;
   });
-  const all = (match.methods ?? METHODS).flatMap((method) => targets.map((target) => ({ method, target })));
+  const all = (match.methods ?? METHODS).flatMap((method) =>
+    targets.map((path) => ({ method, target: [path, ...(query.length > 0 ? [query.join("&")] : [])].join("?") })),
+  );
   const body = { limit: () => false, read: () => Promise.resolve(undefined) };
   const found = all.find((one) => tableOf(host).find({ ...BARE, ...one, headers, body }, false)?.name === route.name);
   const { method, target } = found ?? all[0] ?? { method: "GET", target: "/" };

@@ -1,13 +1,16 @@
 import { z } from "zod";
 import type { Feature } from "../feature";
 import { policyKind } from "../kind";
-import { method, size } from "../values";
+import { method, size, USUAL_METHODS } from "../values";
 
 /** Methods, size of the request target, size of the whole head (RFC 9110 15.5.6, 15.5.15; RFC 6585 5). */
 export const requestLine = policyKind({
   kind: "requestLine",
   schema: z.strictObject({
-    methods: z.array(method).min(1).default(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
+    methods: z
+      .array(method)
+      .min(1)
+      .default([...USUAL_METHODS]),
     maxUri: size.refine((n) => n <= 31 * 1024, "write at most 31KiB").prefault("8KiB"),
     maxHead: size.refine((n) => n <= 64 * 1024, "write at most 64KiB").prefault("16KiB"),
   }),

@@ -16,6 +16,7 @@ export const matching = policyKind({
     /** By whether a header is there, or is one of several. */
     byHeaderSet: z.boolean().default(false),
     byTemplate: z.boolean().default(false),
+    byQuery: z.boolean().optional(),
     byUpgrade: z.boolean().default(false),
   }),
   phase: "route",
@@ -27,6 +28,7 @@ export const matching = policyKind({
     if (config.byHeader) features.push("RouteByHeader");
     if (config.byHeaderSet) features.push("RouteByHeaderSet");
     if (config.byTemplate) features.push("RouteByTemplate");
+    if (config.byQuery) features.push("RouteByQuery");
     if (config.byUpgrade) features.push("RouteByUpgrade");
     return features;
   },

@@ -104,7 +104,7 @@ export const EDGE: Claims = {
   httpsRedirect: ["HttpsRedirect"],
   hostTenants: ["HostTenants"],
   pathHygiene: ["PathHygiene", "PathHygieneException"],
-  matching: ["RouteByMethod", "RouteByHeader", "RouteByHeaderSet", "RouteByTemplate", "RouteByUpgrade"],
+  matching: ["RouteByMethod", "RouteByHeader", "RouteByHeaderSet", "RouteByQuery", "RouteByTemplate", "RouteByUpgrade"],
   respond: ["RouteRespond", "RouteRedirect"],
   headerHygiene: ["HeaderMalformedNames", "HeaderNamedRemoval", "HeaderForwardedPass", "HeaderSingleValue"],
   cors: ["CorsPreflight", "CorsOnRefusals", "CorsCredentials", "CorsOriginPatterns"],

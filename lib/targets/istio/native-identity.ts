@@ -10,6 +10,7 @@ import { PathTree } from "../../decision/shared-paths";
 import { mayShare, pathFits } from "../../decision/route-match";
 import { claimMembers, type ClaimPath } from "../../identity/claims";
 import type { IssuerRules } from "../../identity/token";
+import { METHODS } from "../../policy/values";
 import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { metadata } from "./names";
 
@@ -17,8 +18,6 @@ import { metadata } from "./names";
  * Tokens and roles by Istio alone: one ALLOW policy that says of every way into every route who may take it. A request
  * that no rule admits is 403, so each rule leaves out what a better match has for itself.
  */
-
-export const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
 export const patterns = ({ path: { type, value } }: RouteEntry): string[] =>
   type === "PathTemplate" ? [value.replace(/\{\w+\}/g, "{*}")] : type === "Exact" ? [value] : value === "/" ? ["/*"] : [value, `${value}/*`];
@@ -39,13 +38,15 @@ function isInside(inner: RouteEntry, outer: RouteEntry): boolean {
 export interface RankedWays {
   entries: readonly RouteEntry[];
   tree: PathTree<number>;
+  /** What the guard lets in. */
+  methods: readonly string[];
 }
 
-export function rankedWays({ host }: HostDraft): RankedWays {
+export function rankedWays({ host, methods = METHODS }: HostDraft): RankedWays {
   const entries = routeEntries(host.routes);
   const tree = new PathTree<number>();
   for (const [i, { path }] of entries.entries()) tree.add(path, i);
-  return { entries, tree };
+  return { entries, tree, methods };
 }
 
 /** Methods of a way in, grouped by what better matches take from it. */
@@ -57,7 +58,7 @@ export function operations(ways: RankedWays, at: number): { methods: string[]; n
     .map((i) => ways.entries[i] as RouteEntry)
     .filter((e) => isInside(e, own));
   const groups = new Map<string, { methods: string[]; notPaths: string[] }>();
-  for (const method of METHODS) {
+  for (const method of ways.methods) {
     if (!takes(own, method)) continue;
     const taken = better.filter((e) => takes(e, method));
     if (taken.some((e) => isInside(own, e))) continue;

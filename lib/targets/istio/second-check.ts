@@ -9,7 +9,7 @@ import type { RouteEntry } from "../../decision/route-table";
 import type { Issuer, JwtConfig } from "../../policy/kinds/jwt";
 import { hasDoor, type HostDraft, type IstioDraft, type RouteDraft } from "./draft";
 import { metadata } from "./names";
-import { METHODS, named, operations, patterns, rankedWays, type RankedWays } from "./native-identity";
+import { named, operations, patterns, rankedWays, type RankedWays } from "./native-identity";
 
 /**
  * What the filter has admitted, verified once more by code that is not ours: the filter hands the token on in a header that no
@@ -50,7 +50,7 @@ export const againRules = (draft: IstioDraft): { jwksUri: string; issuer: string
   }));
 
 const byPathAlone = ({ path, route: { match } }: RouteEntry): boolean =>
-  path.type !== "PathTemplate" && match.upgrade === undefined && Object.keys(match.headers ?? {}).length === 0;
+  path.type !== "PathTemplate" && match.upgrade === undefined && match.query === undefined && Object.keys(match.headers ?? {}).length === 0;
 
 /** Whether a path and methods say for certain that a request takes this way: Istio's rules know neither templates nor the order of routes. */
 const isPlain = (entry: RouteEntry, { entries, tree }: RankedWays): boolean =>
@@ -77,7 +77,7 @@ function operationsOf(draft: IstioDraft, host: HostDraft, of: (rules: JwtConfig[
       // Istio looks at no token of what may be a preflight: where none is answered, it is a request as any other.
       const methods = host.cors ? taken : taken.filter((method) => method !== "OPTIONS");
       if (methods.length === 0) continue;
-      const some = { ...(methods.length < METHODS.length && { methods }), ...(notPaths.length > 0 && { notPaths }) };
+      const some = { ...(methods.length < ways.methods.length && { methods }), ...(notPaths.length > 0 && { notPaths }) };
       const key = JSON.stringify(some);
       const known = all.get(key);
       all.set(key, { hosts: named(host), ports, paths: [...(known?.paths ?? []), ...patterns(entry)], ...some });

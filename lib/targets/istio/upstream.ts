@@ -155,7 +155,7 @@ export const auditLabels: Enforcer<IstioDraft> = {
 };
 
 export const matching: Enforcer<IstioDraft> = {
-  supports: ["RouteByMethod", "RouteByHeader", "RouteByHeaderSet", "RouteByTemplate", "RouteByUpgrade"],
+  supports: ["RouteByMethod", "RouteByHeader", "RouteByHeaderSet", "RouteByQuery", "RouteByTemplate", "RouteByUpgrade"],
   stage: "beforeExtAuth",
   apply(placement, draft) {
     routeOf(draft, placement).chosenByMatch = true;

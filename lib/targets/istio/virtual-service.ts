@@ -47,8 +47,12 @@ function matches(
   };
   // Empty is absent.
   const without = Object.fromEntries(wanted.filter(isAbsent).map(([name]) => [name, { regex: ".+" }]));
+  // Envoy reads the first parameter of a name, and decodes none.
+  const query = route.chosenByMatch ? Object.entries(entry.route.match.query ?? {}) : [];
+  const queryParams = Object.fromEntries(query.map(([name, match]) => [name, headerText(match)]));
   return uris(entry).map((uri) => ({
     uri,
+    ...(query.length > 0 && { queryParams }),
     ...(methods && { method: methods.length === 1 ? { exact: methods[0] as string } : { regex: methods.join("|") } }),
     ...(Object.keys(headers).length > 0 && { headers }),
     ...(Object.keys(without).length > 0 && { withoutHeaders: without }),
@@ -178,7 +182,7 @@ const isPreflight = { origin: { regex: ".+" }, "access-control-request-method": 
 /** Paths whose routes all name methods would lose their preflights. */
 function preflights(host: HostDraft, entries: readonly RouteEntry[], to: Part<"route">): VirtualServiceSpecHttp[] {
   if (!host.cors) return [];
-  const open = entries.filter(({ route: { match, respond } }) => !match.methods && !match.headers && !match.upgrade && !respond);
+  const open = entries.filter(({ route: { match, respond } }) => !match.methods && !match.headers && !match.query && !match.upgrade && !respond);
   const known = new Set(open.map(({ path }) => `${path.type} ${path.value}`));
   const isCovered = ({ path: { type, value } }: RouteEntry): boolean =>
     known.has(`${type} ${value}`) || (type !== "PathTemplate" && pathsAbove(value).some((path) => known.has(`PathPrefix ${path}`)));

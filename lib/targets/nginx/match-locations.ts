@@ -3,7 +3,7 @@ import { routeEntries, type RouteEntry } from "../../decision/route-table";
 import { literalPrefix, mayShare, pathFits, pathsAbove } from "../../decision/route-match";
 import { segmentsOf } from "../../policy/path-template";
 import { headerVariable, regexText, text } from "../nginx-syntax";
-import { addMap, type NginxDraft, type ServerDraft } from "./draft";
+import { addMap, nameFor, type NginxDraft, type ServerDraft } from "./draft";
 
 export interface LocationView {
   comment: string;
@@ -61,11 +61,21 @@ function valueOf(draft: NginxDraft, name: string): string {
   return addMap(draft, { from: `$http_${header}`, variable: `gateway_header_${header}`, lines });
 }
 
-function headerCondition(draft: NginxDraft, name: string, wanted: HeaderMatch): string {
-  const variable = valueOf(draft, name);
+function valueCondition(variable: string, wanted: HeaderMatch): string {
   if (typeof wanted === "string") return `${variable} = ${text(wanted)}`;
   if (wanted.type === "In") return `${variable} ~ "^(${wanted.values.map(regexText).join("|")})$"`;
   return `${variable} ${wanted.type === "Present" ? "!=" : "="} ""`;
+}
+
+/** The first parameter of a name, as the client has written it: `$arg_…` knows no case of a name. */
+function parameterOf(draft: NginxDraft, name: string): string {
+  const own = regexText(name);
+  const variable = nameFor(draft.names, "gateway_query", name);
+  const lines: (readonly [string, string])[] = [
+    ["default", '""'],
+    [`"~^[^?]*\\?(?:(?!${own}(?:=|&|$))[^&]*&)*${own}=(?<${variable}_value>[^&]+)"`, `$${variable}_value`],
+  ];
+  return addMap(draft, { from: "$request_uri", variable, lines });
 }
 
 /** A path as a regular expression over the raw one. */
@@ -81,7 +91,9 @@ function conditionsOf(draft: NginxDraft, server: ServerDraft, { route: { name, m
   if (server.routes.get(name)?.chosenByMatch !== true) return conditions;
   if (match.methods) conditions.push(`$request_method ~ "^(${match.methods.join("|")})$"`);
   if (match.upgrade) conditions.push("$gateway_handshake");
-  return [...conditions, ...Object.entries(match.headers ?? {}).map(([header, wanted]) => headerCondition(draft, header, wanted))];
+  for (const [name, wanted] of Object.entries(match.query ?? {})) conditions.push(valueCondition(parameterOf(draft, name), wanted));
+  for (const [name, wanted] of Object.entries(match.headers ?? {})) conditions.push(valueCondition(valueOf(draft, name), wanted));
+  return conditions;
 }
 
 export const routeLocation = (name: string): string => `/.gateway/routes/${name}`;

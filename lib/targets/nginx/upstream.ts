@@ -171,7 +171,7 @@ export const weights: Enforcer<NginxDraft> = {
 };
 
 export const matching: Enforcer<NginxDraft> = {
-  supports: ["RouteByMethod", "RouteByHeader", "RouteByHeaderSet", "RouteByTemplate", "RouteByUpgrade"],
+  supports: ["RouteByMethod", "RouteByHeader", "RouteByHeaderSet", "RouteByQuery", "RouteByTemplate", "RouteByUpgrade"],
   stage: "beforeExtAuth",
   apply(placement, draft) {
     routeOf(draft, placement).chosenByMatch = true;
