@@ -1,3 +1,4 @@
+import { STORE_ADDRESS } from "../policy/values";
 import { isIP } from "node:net";
 import type { FilterPlan } from "../decision/filter-plan";
 import type { FilterOptions } from "./server";
@@ -41,7 +42,7 @@ export function isListenAddress(host: string): boolean {
 
 /** True for the address of a shared store. */
 export function isStoreAddress(url: string): boolean {
-  return /^rediss?:\/\/\S+$/.test(url);
+  return STORE_ADDRESS.test(url);
 }
 
 /** Everything that a filter reads from its environment; docs/filter.md says what it is for. */
@@ -56,7 +57,10 @@ export const VARIABLES = {
   TLS_CERTIFICATE: text("a PEM file"),
   TLS_KEY: text("a PEM file"),
   CERTIFICATES_DIR: text("a folder"),
-  REDIS_URL: { ...text("redis://host:port or rediss://host:port", isStoreAddress), secret: true as const },
+  REDIS_URL: {
+    ...text("redis://host:port, rediss://host:port or redis+cluster://host:port,host:port", isStoreAddress),
+    secret: true as const,
+  },
   STORE_TIMEOUT_MS: milliseconds(1),
   DRAIN_MS: milliseconds(0),
   KEYS_CACHE_DIR: text("a folder"),

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { Redis } from "ioredis";
+import { Cluster, Redis, type RedisOptions } from "ioredis";
 import type { AttemptOutcome, Counter, SharedStore, Taken } from "../policy";
 import { InFlight } from "./in-flight";
 
@@ -27,6 +27,14 @@ for i, key in ipairs(KEYS) do
   redis.call('SET', key, string.format('%.0f', tats[i]), 'PX', math.ceil((tats[i] - now) / 1000) + 1)
 end
 return used
+`;
+
+/** Takes back what was counted, where another key has refused. */
+const UNDO = `
+local tat = redis.call('GET', KEYS[1])
+if not tat then return 0 end
+redis.call('SET', KEYS[1], string.format('%.0f', tonumber(tat) - ARGV[1]), 'KEEPTTL')
+return 1
 `;
 
 /** A version outlives what was kept under it, by far. */
@@ -81,6 +89,7 @@ return redis.call('DEL', KEYS[1])
 
 interface Commands {
   gcra(keys: number, ...rest: string[]): Promise<number[]>;
+  undo(key: string, intervalUs: string): Promise<number>;
   lease(key: string, id: string, max: number, ttlMs: number): Promise<number>;
   attempt(count: string, block: string, attempts: number, perMs: number): Promise<number>;
   attempted(count: string, block: string, outcome: string, attempts: number, blockMs: number): Promise<number>;
@@ -96,11 +105,59 @@ const versionKey = (group: string): string => `cache:{${group}}`;
 const entryKey = (group: string, key: string): string =>
   `cache:{${group}}:${createHash("sha256").update(key).digest("base64url")}`;
 
-const blockKey = (key: string): string => `${key}:blocked`;
+/** Two keys of one slot: a name may have braces of its own, by which a cluster would choose. */
+function attemptKeys(key: string, inCluster: boolean): [count: string, block: string] {
+  if (!inCluster) return [key, `${key}:blocked`];
+  const bare = key.replace(/[{}]/g, (brace) => (brace === "{" ? "%7B" : "%7D"));
+  return [bare, `{${bare}}:blocked`];
+}
+
+/** What of a key says its slot in a cluster. */
+const tagOf = (key: string): string => /\{([^}]+)\}/.exec(key)?.[1] ?? key;
+
+/** `redis+cluster://user:password@host:port,host:port`: any of its nodes, or the address that stands for all. */
+const CLUSTER = /^redis(s?)\+cluster:\/\/(?:([^:@/]*):([^@/]*)@)?([^@/?]+)\/?$/;
+
+const OPTIONS = {
+  // A queue would send counts late, into another window, and a resend would count twice.
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 0,
+  connectTimeout: 500,
+} satisfies RedisOptions;
+
+const SCRIPTS = {
+  gcra: { lua: SCRIPT },
+  undo: { lua: UNDO, numberOfKeys: 1 },
+  keep: { lua: KEEP, numberOfKeys: 2 },
+  lease: { lua: LEASE, numberOfKeys: 1 },
+  attempt: { lua: ATTEMPT, numberOfKeys: 2 },
+  attempted: { lua: ATTEMPTED, numberOfKeys: 2 },
+};
+
+const pauseMs = (attempt: number): number => Math.min(100 * attempt, 1_000);
+
+function clientOf(url: string): Redis | Cluster {
+  const [cluster, secure, username, password, nodes = ""] = CLUSTER.exec(url) ?? [];
+  const scripts = SCRIPTS;
+  if (cluster === undefined) return new Redis(url, { ...OPTIONS, lazyConnect: true, retryStrategy: pauseMs, scripts });
+  const login =
+    username === undefined
+      ? {}
+      : { username: decodeURIComponent(username), password: decodeURIComponent(password ?? "") };
+  return new Cluster(nodes.split(","), {
+    ...{ scripts, lazyConnect: true, enableOfflineQueue: false, clusterRetryStrategy: pauseMs },
+    // A node that is being replaced is looked for anew, and not waited for.
+    ...{ retryDelayOnFailover: 0, retryDelayOnClusterDown: 0, slotsRefreshInterval: 5_000 },
+    // Certificates are of the name that was given.
+    ...(secure === "s" && { dnsLookup: (host, found) => found(null, host) }),
+    redisOptions: { ...OPTIONS, ...login, ...(secure === "s" && { tls: {} }) },
+  });
+}
 
 /** What all replicas share. While the store is away every call fails at once or within the time stated. */
 export class RedisStore implements SharedStore {
-  readonly #redis: Redis & Commands;
+  readonly #redis: (Redis | Cluster) & Commands;
   #restUntilMs = 0;
   #answers = false;
   #lateTurns = 0;
@@ -111,22 +168,11 @@ export class RedisStore implements SharedStore {
     url: string,
     private readonly timeoutMs = 50,
   ) {
-    this.#redis = new Redis(url, {
-      lazyConnect: true,
-      // A queue would send counts late, into another window, and a resend would count twice.
-      enableOfflineQueue: false,
-      autoResendUnfulfilledCommands: false,
-      maxRetriesPerRequest: 0,
-      connectTimeout: 500,
-      retryStrategy: (attempt) => Math.min(100 * attempt, 1_000),
-      scripts: {
-        gcra: { lua: SCRIPT },
-        keep: { lua: KEEP, numberOfKeys: 2 },
-        lease: { lua: LEASE, numberOfKeys: 1 },
-        attempt: { lua: ATTEMPT, numberOfKeys: 2 },
-        attempted: { lua: ATTEMPTED, numberOfKeys: 2 },
-      },
-    }) as Redis & Commands;
+    this.#redis = clientOf(url) as (Redis | Cluster) & Commands;
+  }
+
+  get #inCluster(): boolean {
+    return this.#redis instanceof Cluster;
   }
 
   get ready(): boolean {
@@ -147,7 +193,24 @@ export class RedisStore implements SharedStore {
     this.#redis.connect().catch(() => undefined);
   }
 
+  /** In a cluster each owner's counters are one step, and what has counted where another refuses is taken back. */
   async take(counters: readonly Counter[]): Promise<Taken> {
+    const tags = this.#inCluster ? [...new Set(counters.map(({ key }) => tagOf(key)))] : [];
+    if (tags.length < 2) return this.#takeAtOnce(counters);
+    const groups = tags.map((tag) => counters.filter(({ key }) => tagOf(key) === tag));
+    const taken = await Promise.all(groups.map((group) => this.#takeAtOnce(group)));
+    const waitMs = Math.max(...taken.map((t) => t.waitMs));
+    const admitted = waitMs > 0 ? groups.filter((_, i) => taken[i]?.waitMs === 0).flat() : [];
+    for (const { key, perMs, requests } of admitted)
+      this.#ask(() => this.#redis.undo(key, String((perMs * 1000) / requests))).catch(() => undefined);
+    const usedMs = counters.map((c) => {
+      const at = tags.indexOf(tagOf(c.key));
+      return taken[at]?.usedMs[groups[at]?.indexOf(c) ?? -1] ?? 0;
+    });
+    return { waitMs, usedMs };
+  }
+
+  async #takeAtOnce(counters: readonly Counter[]): Promise<Taken> {
     const keys = counters.map((c) => c.key);
     const rates = counters.flatMap((c) => [String((c.perMs * 1000) / c.requests), String(c.burst)]);
     const [wait = 0, ...used] = await this.#ask(() => this.#redis.gcra(keys.length, ...keys, ...rates));
@@ -190,11 +253,11 @@ export class RedisStore implements SharedStore {
   }
 
   attempt(key: string, attempts: number, perMs: number): Promise<number> {
-    return this.#ask(() => this.#redis.attempt(key, blockKey(key), attempts, perMs));
+    return this.#ask(() => this.#redis.attempt(...attemptKeys(key, this.#inCluster), attempts, perMs));
   }
 
   async attempted(key: string, outcome: AttemptOutcome, attempts: number, blockMs: number): Promise<void> {
-    await this.#ask(() => this.#redis.attempted(key, blockKey(key), outcome, attempts, blockMs));
+    await this.#ask(() => this.#redis.attempted(...attemptKeys(key, this.#inCluster), outcome, attempts, blockMs));
   }
 
   /** Writes fields of a hash, and gives all of them; nobody writes for `ttlMs`, and it is gone. */
@@ -238,11 +301,11 @@ export class RedisStore implements SharedStore {
   /** All questions of one turn of the loop are one write, and have one timer. */
   #beginTurn(): InFlight<(error: Error) => void> {
     const waiting = new InFlight<(error: Error) => void>();
-    const { stream } = this.#redis;
-    stream.cork();
+    const stream = this.#redis instanceof Cluster ? undefined : this.#redis.stream;
+    stream?.cork();
     setImmediate(() => {
       this.#turn = undefined;
-      stream.uncork();
+      stream?.uncork();
     });
     const refuse = (): void => {
       if (waiting.size === 0) return;

@@ -8,7 +8,7 @@ import { hostPolicies, routePolicies } from "./policy-shapes";
 import { rollout } from "./rollout-schema";
 import { route } from "./route-schema";
 import { address, environments, otherPlaces, service } from "./service-schema";
-import { unique, cidr, timer, hostPattern, label, name, path, size } from "../policy/values";
+import { STORE_ADDRESS, unique, cidr, timer, hostPattern, label, name, path, size } from "../policy/values";
 
 /** The routing model as people write it. Every default is stated here; docs/model.md says what inherits from what. */
 
@@ -93,7 +93,7 @@ const filter = z
     timeout: timer.prefault("500ms"),
     redis: z
       .string()
-      .regex(/^rediss?:\/\/\S+$/, "write redis://host:port or rediss://host:port")
+      .regex(STORE_ADDRESS, "write redis://host:port, rediss://host:port or redis+cluster://host:port,host:port")
       .default("redis://redis.gateway.svc.cluster.local:6379"),
   })
   .refine(({ address: door, throughPort, reportPort, adminPort }) => {

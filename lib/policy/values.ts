@@ -268,5 +268,8 @@ export const memberPath = z
  */
 export const claimPath = z.union([memberPath, z.array(z.string().min(1).max(256)).min(1).max(16)]);
 
+/** The address of a shared store, or of some nodes of a cluster of such. */
+export const STORE_ADDRESS = /^(rediss?:\/\/\S+|rediss?\+cluster:\/\/[^\s/?#]+\/?)$/;
+
 /** Whether a URL has user or password in it (RFC 3986 section 3.2.1). */
 export const hasUserinfo = (url: string): boolean => /^[^/]*\/\/[^/?#]*@/.test(url);

@@ -23,6 +23,7 @@ import { secondCheckDrills } from "./second-check";
 import { secretsDrills } from "./secrets";
 import { shutdownDrills } from "./shutdown";
 import { storeAwayDrills } from "./store-away";
+import { storeClusterDrills } from "./store-cluster";
 import { storeIllDrills } from "./store-ill";
 
 /**
@@ -35,6 +36,7 @@ const DRILLS: readonly Drill[] = [
   ...coldStartDrills,
   ...storeAwayDrills,
   ...storeIllDrills,
+  ...storeClusterDrills,
   ...secretsDrills,
   ...overloadDrills,
   ...oneCallerDrills,

@@ -16,25 +16,38 @@ const byClaim = z.strictObject({
   rates: z.record(z.string().min(1).max(128), z.strictObject(rateShape)),
 });
 
-const limit = z.strictObject({
-  /** Routes that name the same limit share its counters. */
-  name,
-  ...rateShape,
-  /** The first of these that the request has; a request that has none is not counted. IPv6 addresses count by network. */
-  key: z
-    .array(
-      z.union([
-        z.enum(["apiKey", "user", "tenant", "clientAddress"]),
-        z.strictObject({ clientAddress: ipv6Network }),
-        claimKey,
-      ]),
-    )
-    .min(1)
-    .default(["user", "clientAddress"]),
-  /** Plans: `{ claim: plan, rates: { free: …, pro: … } }`. Who has none of these values has the limit's own rate. */
-  byClaim: byClaim.optional(),
-  scope: z.enum(["cluster", "replica"]).default("cluster"),
-});
+const limit = z
+  .strictObject({
+    /** Routes that name the same limit share its counters. */
+    name,
+    ...rateShape,
+    /** The first of these that the request has; a request that has none is not counted. IPv6 addresses count by network. */
+    key: z
+      .array(
+        z.union([
+          z.enum(["apiKey", "user", "tenant", "clientAddress"]),
+          z.strictObject({ clientAddress: ipv6Network }),
+          claimKey,
+        ]),
+      )
+      .min(1)
+      .default(["user", "clientAddress"]),
+    /** Plans: `{ claim: plan, rates: { free: …, pro: … } }`. Who has none of these values has the limit's own rate. */
+    byClaim: byClaim.optional(),
+    scope: z.enum(["cluster", "replica"]).default("cluster"),
+    /** Key in the store, `{owner}` being who is counted, escaped as in a URL; one of the gateway's own by default. */
+    storeKey: z
+      .string()
+      .regex(
+        /^[\x21-\x7a|~]{0,128}\{owner\}[\x21-\x7a|~]{0,64}$/,
+        "write a key with {owner} in it, and no other braces",
+      )
+      .optional(),
+  })
+  .refine(
+    ({ storeKey, key, scope }) => storeKey === undefined || (key.length === 1 && scope === "cluster"),
+    "name one kind of key beside storeKey, for a limit of the cluster",
+  );
 
 type Limit = z.output<typeof limit>;
 
@@ -63,7 +76,10 @@ function countersOf({ limits }: { limits: Limit[] }, scope: Limit["scope"], exch
     const named = plan !== undefined && Object.hasOwn(rates, plan) ? rates[plan] : undefined;
     const rate = named ?? limit;
     // Another plan is another counter: what is left of one says nothing of the other.
-    const key = `limit:{${system}:${environment}:${owner}}:${limit.name}${named ? `:${plan ?? ""}` : ""}`;
+    const ofPlan = named ? `:${plan ?? ""}` : "";
+    const bare = owner.slice(owner.indexOf(":") + 1);
+    const own = `limit:{${system}:${environment}:${owner}}:${limit.name}`;
+    const key = (limit.storeKey?.replace("{owner}", () => bare) ?? own) + ofPlan;
     return [{ key, requests: rate.requests, perMs: rate.per, burst: burstOf(rate) }];
   });
 }
