@@ -27,7 +27,14 @@ const OF_BFF = { source: "internal", client: "web" };
 const OF_PAGES = { source: "external", client: "web" };
 const OF_MOBILE = { source: "external", client: "mobile" };
 const WEB_LIMIT = { name: "web", requests: 100, per: "1m", burst: 20, key: ["clientAddress" as const] };
-const MOBILE_LIMIT = { name: "mobile", requests: 60, per: "1m", burst: 10, key: ["apiKey" as const] };
+const MOBILE_LIMIT = {
+  name: "mobile",
+  requests: 60,
+  per: "1m",
+  burst: 10,
+  key: ["apiKey" as const],
+  storeKey: "rate_limit:api_key:{owner}",
+};
 const QUERIES = {
   name: "graphql",
   requests: 30,

@@ -130,7 +130,9 @@ function optionsOf({ values }: Context): ServeOptions {
   const { host, redis, certificate, key, plain = false } = values;
   if (host !== undefined && !isListenAddress(host)) throw new UsageError("Write --host as an address.");
   if (redis !== undefined && !isStoreAddress(redis)) {
-    throw new UsageError("Write --redis as redis://host:port, rediss://host:port or redis+cluster://host:port,host:port.");
+    throw new UsageError(
+      "Write --redis as redis://host:port, rediss://host:port or redis+cluster://host:port,host:port.",
+    );
   }
   return {
     ...{ host, redis, certificate, key, plain },

@@ -1,3 +1,5 @@
+import { isInexact } from "./exact-decimals";
+
 /** What one parser may read differently from another, or what would take too long to read. */
 export class AmbiguousJson extends Error {}
 
@@ -10,6 +12,8 @@ export interface JsonBounds {
   maxEscapes?: number;
   /** Whether members of one object may differ in nothing but case: many readers do not tell them apart. */
   caseMatters?: boolean;
+  /** Takes the numbers, as they are read, that were written as others. */
+  inexact?: Set<number>;
   /** Names that the reader looks for: the same name in another case is no other name. */
   knownNames?: ReadonlySet<string>;
 }
@@ -19,6 +23,8 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** Members that some languages take for the parts of an object itself. */
 const TRAPS = new Set(["__proto__", "constructor", "prototype"]);
 
+const NUMBER = /-?\d[\d.eE+-]*/y;
+const [MINUS, ZERO, NINE] = [0x2d, 0x30, 0x39];
 const [QUOTE, BACKSLASH, COLON, COMMA, LETTER_U] = [0x22, 0x5c, 0x3a, 0x2c, 0x75];
 const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d];
 
@@ -45,7 +51,7 @@ function endOf(text: string, from: number): number {
 
 /** One pass over text that may be anything: it ends at the first bound that is met, before anybody has parsed it. */
 function scan(text: string, bounds: JsonBounds): void {
-  const { maxDepth = 64, maxTokens = 100_000, maxEscapes = 500_000, caseMatters = false, knownNames } = bounds;
+  const { maxDepth = 64, maxTokens = 100_000, maxEscapes = 500_000, caseMatters = false, knownNames, inexact } = bounds;
   /** Names of each open object so far; nothing for an array. */
   const open: (Set<string> | undefined)[] = [];
   let tokens = 0;
@@ -69,6 +75,11 @@ function scan(text: string, bounds: JsonBounds): void {
       const value = hex || (isName && raw.includes("\\")) ? (JSON.parse(`"${raw}"`) as string) : raw;
       if (hex && !isPlain(value)) throw new AmbiguousJson("A text has a character that not every reader takes.");
       if (isName) note(open.at(-1), value, caseMatters, knownNames);
+    } else if (inexact && (code === MINUS || (code >= ZERO && code <= NINE))) {
+      NUMBER.lastIndex = at;
+      const [number = " "] = NUMBER.exec(text) ?? [];
+      at += number.length - 1;
+      if (isInexact(number)) inexact.add(Number(number));
     } else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
       tokens += 1;
       open.push(code === OPEN_BRACE ? new Set() : undefined);

@@ -150,7 +150,11 @@ function clientOf(url: string): Redis | Cluster {
     // A node that is being replaced is looked for anew, and not waited for.
     ...{ retryDelayOnFailover: 0, retryDelayOnClusterDown: 0, slotsRefreshInterval: 5_000 },
     // Certificates are of the name that was given.
-    ...(secure === "s" && { dnsLookup: (host, found) => found(null, host) }),
+    ...(secure === "s" && {
+      dnsLookup: (host, found) => {
+        found(null, host);
+      },
+    }),
     redisOptions: { ...OPTIONS, ...login, ...(secure === "s" && { tls: {} }) },
   });
 }

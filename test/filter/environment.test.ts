@@ -99,7 +99,9 @@ describe("variables", () => {
 
   test("an address that may hold a password is not repeated", () => {
     const said = refusal({ REDIS_URL: "redis:/u:geheim@store" });
-    expect(said).toBe("REDIS_URL is not good: write redis://host:port or rediss://host:port.");
+    expect(said).toBe(
+      "REDIS_URL is not good: write redis://host:port, rediss://host:port or redis+cluster://host:port,host:port.",
+    );
   });
 
   test.each([

@@ -40,6 +40,11 @@ interface Replica {
   balancer: Balancer;
 }
 
+const HANDSHAKE: readonly HeaderLine[] = [
+  ["connection", "Upgrade"],
+  ["upgrade", "websocket"],
+];
+
 class WireBody implements RequestBody {
   #max = Infinity;
 
@@ -245,7 +250,7 @@ class DecideStand implements Stand {
       service: instance,
       method: request.method,
       path: exchange.upstream.target,
-      headers: serviceHeaders(exchange, ofHost),
+      headers: [...serviceHeaders(exchange, ofHost), ...(request.websocket ? HANDSHAKE : [])],
       body: request.body ?? Buffer.alloc(0),
     };
     const answering = this.services.next(seen);

@@ -4,7 +4,7 @@ import type * as AjvFormats from "ajv-formats";
 import { z } from "zod";
 import { policyKind, TOO_LARGE, type Refusal } from "../kind";
 import { plainMediaType } from "../media-type";
-import { exactMultiples } from "../../content/exact-decimals";
+import { exactKeywords, exactNumbers, type NumbersRead } from "../../content/exact-decimals";
 import { missingBounds } from "../../content/schema-bounds";
 import { AmbiguousJson, parseStrictJson } from "../../content/strict-json";
 import { judgedBody } from "../values";
@@ -41,17 +41,28 @@ const validation = (): { ajv: typeof Ajv; formats: typeof AjvFormats } => ({
   formats: require("ajv-formats") as typeof AjvFormats,
 });
 
+/** As RFC 9562 section 4 writes it: no URN, as JSON Schema means by `uuid` (Validation 7.3.5). */
+const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
+
 function compiler(allErrors: boolean): (schema: Schema) => ValidateFunction {
   const { ajv: library, formats } = validation();
-  const ajv = new library.Ajv2020({ allErrors, strict: true, allowUnionTypes: true, messages: true });
+  const ajv = new library.Ajv2020({
+    allErrors,
+    strict: true,
+    allowUnionTypes: true,
+    messages: true,
+    passContext: true,
+  });
   formats.default(ajv);
-  exactMultiples(ajv);
+  exactKeywords(ajv);
+  ajv.addFormat("uuid", UUID);
   return (schema) => {
+    const exact = exactNumbers(schema);
     try {
-      return ajv.compile(schema);
+      return ajv.compile(exact);
     } finally {
       // Another model may have another schema of the same id.
-      ajv.removeSchema(schema);
+      ajv.removeSchema(exact);
     }
   };
 }
@@ -142,15 +153,17 @@ export const bodySchema = policyKind({
       return refusal({ path: "", message: "must be application/json in UTF-8, not encoded" });
     }
     let value: unknown;
+    const inexact = new Set<number>();
     try {
-      value = parseStrictJson(bytes, { knownNames: namesIn(config.schema) });
+      value = parseStrictJson(bytes, { knownNames: namesIn(config.schema), inexact });
     } catch (error) {
       const message = error instanceof AmbiguousJson ? error.message : "must be JSON";
       return refusal({ path: "", message });
     }
     const { first, all } = validatorsOf(config.schema);
-    if (first(value)) return undefined;
-    const validator = bytes.length <= LIST_ALL_BELOW && !all(value) ? all : first;
+    const read: NumbersRead = { inexact };
+    if (first.call(read, value)) return undefined;
+    const validator = bytes.length <= LIST_ALL_BELOW && !all.call(read, value) ? all : first;
     return refusal(...(validator.errors ?? []).map(detailOf));
   },
 });

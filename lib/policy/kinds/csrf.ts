@@ -25,8 +25,9 @@ export const csrf = policyKind({
   sees: "head",
   perHost: false,
   requires: () => ["CsrfDoubleSubmit"],
-  decide(config, { request, tokenFrom }) {
-    if (tokenFrom !== "cookie" || SAFE.includes(request.method)) return undefined;
+  decide(config, { request, tokenFrom, identity }) {
+    // Whose token is refused is told so.
+    if (!identity || tokenFrom !== "cookie" || SAFE.includes(request.method)) return undefined;
     const said = headerValues(request, config.header);
     const [cookie = "", ...others] = cookieValues(request, config.cookie);
     const agrees = cookie !== "" && others.length === 0 && said.length === 1 && isSame(said[0] ?? "", cookie);

@@ -11,6 +11,20 @@ import type { HostDraft, IstioDraft, RouteDraft } from "./draft";
 import { luaTable } from "./lua";
 import { CODING, COUNTED, REFUSED_HEAD } from "./names";
 
+/** Of what the guard refuses by itself, as nginx names them. */
+const NATIVE_REASONS = {
+  "301": "https-redirect",
+  "400": "unclean-path",
+  "403": "upgrade-not-allowed",
+  "404": "unknown-path",
+  "405": "method-not-allowed",
+  "413": "body-too-large",
+  "414": "uri-too-long",
+  "431": "head-too-large",
+  "500": "internal",
+  "503": "route-mismatch",
+} as const;
+
 const TEMPLATE = path.join(__dirname, "../../../templates/istio/guard.lua.hbs");
 
 /** The script of one gateway. */
@@ -26,6 +40,7 @@ export function guardScript(draft: IstioDraft): string {
     plainPort: luaTable(String(listeners.http.containerPort)),
     hops: String(trustedHops(front)),
     networks: luaTable(front.networks.map(networkRule)),
+    reasons: luaTable(NATIVE_REASONS),
     refusedHead: REFUSED_HEAD,
     coding: CODING,
     counted: COUNTED,

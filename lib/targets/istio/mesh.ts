@@ -27,7 +27,7 @@ const ACCESS_LOG = {
   client: "%DYNAMIC_METADATA(gatewright:client)%",
   peer: "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%",
   upstream: "%UPSTREAM_HOST%",
-  reason: "%RESP(X-GATEWAY-REASON)%",
+  reason: "%DYNAMIC_METADATA(gatewright:reason)%",
   details: "%RESPONSE_CODE_DETAILS%",
 };
 
