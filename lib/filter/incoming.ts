@@ -5,6 +5,7 @@ import { canonicalAddress } from "../policy/client-address";
 import type { FilterPlan } from "../decision/filter-plan";
 import type { GatewayRequest, HeaderLine } from "../policy";
 import { IncomingBody } from "./incoming-body";
+import { announcedClient } from "./proxy-protocol";
 
 /** A request that comes in on one of our listeners, as policies see it. */
 
@@ -103,7 +104,7 @@ export function forwardedClient(peer: string, told: readonly string[], { hops, n
 }
 
 function clientOf(message: IncomingMessage, lines: readonly HeaderLine[], front: TrustedFront): string {
-  if (front.hops === 0) return peerOf(message);
+  if (front.hops === 0) return announcedClient(message.socket) ?? peerOf(message);
   const forwarded = lines.filter(([name]) => name.toLowerCase() === "x-forwarded-for").map(([, value]) => value);
   return forwardedClient(peerOf(message), forwarded.join(",").split(","), front);
 }

@@ -22,6 +22,7 @@ import {
 } from "./listeners";
 import { filesOfSecret, OwnCertificates, type CertificateFiles } from "./own-certificates";
 import { notFound } from "./plain-answer";
+import { expectAnnouncements } from "./proxy-protocol";
 import { Reports } from "./reports";
 import type { Arrived } from "./through";
 import type { Tracing } from "./tracing";
@@ -148,10 +149,14 @@ export async function startFilter(options: FilterOptions): Promise<RunningFilter
       };
     const limits = { ...clientLimits(plan), IncomingMessage: ClientMessage };
     const toClients = (listener: RequestListener): Server => createServer(limits, listener);
-    const http = await open(exchanges(filter, toClients, from("http")), gateway.http);
+    const ofBalancer = (server: AnyServer): AnyServer => {
+      if (plan.front.kind === "nlb") expectAnnouncements(server, HANDSHAKE_MS);
+      return server;
+    };
+    const http = await open(ofBalancer(exchanges(filter, toClients, from("http"))), gateway.http);
     const secure = (listener: RequestListener): AnyServer =>
       shown ? tlsServer(limits, shown, listener) : toClients(listener);
-    const https = await open(exchanges(filter, secure, from("https"), isHealthCheck(plan)), gateway.https);
+    const https = await open(ofBalancer(exchanges(filter, secure, from("https"), isHealthCheck(plan))), gateway.https);
     bound = { http, https };
   }
   filter.start();

@@ -19,7 +19,7 @@ const FRONTS: Readonly<Record<string, NonNullable<GatewayInput["front"]>>> = {
 function behind(name: string, front: NonNullable<GatewayInput["front"]>): GatewayInput {
   return {
     name: `fronts-${name}`,
-    targets: ["nginx", "istio"],
+    targets: ["nginx", "istio", "node-gateway"],
     environments: ["production"],
     front,
     hosts: { "api.front.test": {}, "plain.front.test": { policies: { httpsRedirect: null } } },

@@ -1,37 +1,26 @@
 import { resolveGateway } from "../../lib/model";
 import { compile } from "../../lib/targets";
 import { balancerIdleMs } from "../../lib/targets/front";
-import { expectDiagnostics, goodModel, small } from "../support";
+import { goodModel, small } from "../support";
 
-/** The PROXY protocol of an NLB is read by nginx and Envoy, and by no listener of the filter's own. */
-describe("an NLB in front", () => {
-  const codes = (kind: "nlb" | "alb", targets: string[]): string[] =>
-    compile(goodModel(small({ front: { kind, networks: ["10.0.0.0/16"] }, targets })), "production").diagnostics.map(
-      (d) => `${d.code} ${d.at}`,
-    );
+/** The controller believes one hop, and CloudFront with a balancer is two. */
+describe("CloudFront in front", () => {
+  const codes = (kind: "nlb" | "alb" | "cloudfront-alb", targets: string[]): string[] =>
+    compile(goodModel(small({ front: { kind, networks: ["10.0.0.0/16"] }, targets })), "production")
+      .diagnostics.filter((d) => d.code !== "plan/retired-target")
+      .map((d) => `${d.code} ${d.at}`);
 
-  test("is refused where the filter is the gateway itself", () => {
-    const { value, diagnostics } = compile(
-      goodModel(small({ front: { kind: "nlb" }, targets: ["node-gateway"] })),
-      "production",
-    );
-    expect(value).toBeUndefined();
-    expectDiagnostics(diagnostics, [{ code: "plan/unsupported-front", at: "shop/targets/node-gateway" }]);
-    expect(diagnostics[0]?.severity).toBe("error");
-    expect(diagnostics[0]?.fix).toContain("ALB");
-  });
-
-  test("is refused for that target alone, and hides no fault of another", () => {
-    expect(codes("nlb", ["nginx", "node-gateway"])).toEqual(["plan/unsupported-front shop/targets/node-gateway"]);
-    expect(codes("nlb", ["node-gateway", "no-such-proxy"])).toEqual([
-      "plan/unsupported-front shop/targets/node-gateway",
+  test("is refused for a target that cannot stand behind it, and hides no fault of another", () => {
+    expect(codes("cloudfront-alb", ["nginx", "ingress-nginx", "no-such-proxy"])).toEqual([
+      "plan/unsupported-front shop/targets/ingress-nginx",
       "plan/unknown-target shop/targets/no-such-proxy",
     ]);
   });
 
-  test("is fine before the others, and so is any other balancer before this one", () => {
-    expect(codes("nlb", ["nginx", "istio"])).toEqual([]);
-    expect(codes("alb", ["node-gateway"])).toEqual([]);
+  test("is fine before the others, and so are other balancers", () => {
+    expect(codes("cloudfront-alb", ["nginx", "istio", "node-gateway"])).toEqual([]);
+    expect(codes("alb", ["ingress-nginx"])).toEqual([]);
+    expect(codes("nlb", ["nginx", "istio", "node-gateway"])).toEqual([]);
   });
 });
 
