@@ -20,7 +20,7 @@ import { sleep, timeUntil } from "./wait";
 const EJECTION_MS = 2_000;
 const PER_TRY_MS = 500;
 /** How long each state lasts. */
-const PHASE_MS = 6_000;
+const PHASE_MS = 4_000;
 
 type State = "well" | "dead" | "hangs" | "breaks-off";
 

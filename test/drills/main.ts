@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { runDrill, type Drill, type Outcome } from "./drill";
 import { addressDrills } from "./addresses";
 import { auditDrills } from "./audit";
+import { changingKeyDrills } from "./changing-keys";
 import { breakerDrills } from "./breakers";
 import { cacheDrills } from "./cache-fuzz";
 import { coldStartDrills } from "./cold-start";
@@ -38,6 +39,7 @@ const DRILLS: readonly Drill[] = [
   ...storeIllDrills,
   ...storeClusterDrills,
   ...secretsDrills,
+  ...changingKeyDrills,
   ...overloadDrills,
   ...oneCallerDrills,
   ...neverEndingDrills,
