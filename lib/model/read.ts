@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { isMap, isPair, isScalar, LineCounter, parseDocument, visit, type Document } from "yaml";
+import { placesIn } from "./source-places";
 import { diagnostic, type Diagnostic, type SourcePosition } from "../diagnostics";
 
 /** A model as it stands in its file, not yet checked, and the way from an address in it to a line. */
@@ -109,7 +110,10 @@ function readModule(file: string, shown: string): RawModel {
   forget(file);
   // eslint-disable-next-line @typescript-eslint/no-require-imports
   const loaded = require(file) as { default?: unknown };
-  return { file: shown, value: loaded.default, locate: () => ({ file: shown }) };
+  const value = loaded.default;
+  const placeOf = placesIn(file, value);
+  const locate: RawModel["locate"] = (address, key) => Object.assign(placeOf(address, key), { file: shown });
+  return { file: shown, value, locate };
 }
 
 /** Reads a model from `.ts`, `.js`, `.yaml`, `.yml` or `.json`. */
@@ -128,8 +132,13 @@ export function readModel(file: string): { raw?: RawModel; diagnostics: Diagnost
   } catch (error) {
     // esbuild says in its first line how many faults there are, and what they are below.
     const [first = "", second = ""] = error instanceof Error ? error.message.split("\n") : [String(error)];
-    const why = first.endsWith(":") ? second.replace(`${absolute}:`, `${shown}:`) : first;
-    return { diagnostics: [diagnostic("model/unparsable-file", shown, why, FIX_PARSE, { file: shown })] };
+    const said = first.endsWith(":") ? second : first;
+    // Its columns count from 0.
+    const [, line, column, fault] = /^.*?:(\d+):(\d+): ERROR: (.*)$/.exec(said) ?? [];
+    const place = line === undefined ? {} : { line: Number(line), column: Number(column) + 1 };
+    const inFile = said.startsWith(`${absolute}:`) ? place : {};
+    const why = "line" in inFile ? (fault ?? said) : said;
+    return { diagnostics: [diagnostic("model/unparsable-file", shown, why, FIX_PARSE, { file: shown, ...inFile })] };
   }
   const why = "Its name ends in none of .ts, .js, .yaml, .yml, .json.";
   return {
