@@ -1,3 +1,4 @@
+import { instancesOf } from "./upstreams";
 import { nearest } from "../model/problems";
 import { CLIENT, type Case, type ExchangeStep } from "./case";
 import type { System } from "./system";
@@ -28,7 +29,8 @@ function stranger(kind: string, name: string, known: readonly string[]): string 
 
 /** What is wrong with the names in a case; `orders` means `orders-1` and `orders-2` as well. */
 export function unknownNames(testCase: Case, { model, identities }: System): string[] {
-  const services = [...Object.keys(model.services), "nothing"];
+  const instances = Object.entries(model.services).flatMap(([name, service]) => instancesOf(name, service));
+  const services = [...new Set([...Object.keys(model.services), ...instances]), "nothing"];
   const known = Object.keys(identities.identities);
   const revoked = testCase.steps.flatMap((step) => ("revoke" in step ? [step.revoke] : []));
   const tokens = [
