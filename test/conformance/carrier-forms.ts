@@ -47,6 +47,8 @@ const OF_TRAEFIK = [
   "the prefix is replaced, the rest stays byte for byte",
   "path and query are signed byte for byte",
   "a signature for the same path spelled otherwise is refused",
+  // It divides a query by semicolons as well.
+  "a semicolon divides nothing",
   // No TLS for a name with the dot of the root (RFC 6066 section 3).
   "a host is known in any case, with a port and with a trailing dot",
   "a sub-domain with a trailing dot is the same tenant",
