@@ -1,4 +1,4 @@
-import { isInexact } from "./exact-decimals";
+import { isInexact, type Inexact } from "./exact-decimals";
 
 /** What one parser may read differently from another, or what would take too long to read. */
 export class AmbiguousJson extends Error {}
@@ -13,7 +13,7 @@ export interface JsonBounds {
   /** Whether members of one object may differ in nothing but case: many readers do not tell them apart. */
   caseMatters?: boolean;
   /** Takes the numbers, as they are read, that were written as others. */
-  inexact?: Set<number>;
+  inexact?: Inexact;
   /** Names that the reader looks for: the same name in another case is no other name. */
   knownNames?: ReadonlySet<string>;
 }
@@ -49,6 +49,20 @@ function endOf(text: string, from: number): number {
   }
 }
 
+/** What is compared digit by digit is short enough for that, and is not written in many ways. */
+const MOST_DIGITS = 400;
+const MOST_WAYS = 8;
+
+function noteNumber(inexact: Inexact, number: string): void {
+  if (number.length > MOST_DIGITS) throw new AmbiguousJson("A number is too long.");
+  if (!isInexact(number)) return;
+  const value = Number(number);
+  const ways = inexact.get(value) ?? new Set();
+  ways.add(number);
+  if (ways.size > MOST_WAYS) throw new AmbiguousJson("A number is written in too many ways.");
+  inexact.set(value, ways);
+}
+
 /** One pass over text that may be anything: it ends at the first bound that is met, before anybody has parsed it. */
 function scan(text: string, bounds: JsonBounds): void {
   const { maxDepth = 64, maxTokens = 100_000, maxEscapes = 500_000, caseMatters = false, knownNames, inexact } = bounds;
@@ -79,7 +93,7 @@ function scan(text: string, bounds: JsonBounds): void {
       NUMBER.lastIndex = at;
       const [number = " "] = NUMBER.exec(text) ?? [];
       at += number.length - 1;
-      if (isInexact(number)) inexact.add(Number(number));
+      noteNumber(inexact, number);
     } else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
       tokens += 1;
       open.push(code === OPEN_BRACE ? new Set() : undefined);

@@ -1,4 +1,5 @@
 import { Cluster, Redis, type RedisOptions } from "ioredis";
+import { CLUSTER_ADDRESS } from "../policy/values";
 
 /** The client of a store, or of a cluster of such, with the steps that it does at once. */
 
@@ -95,9 +96,6 @@ export interface Commands {
   keep(version: string, entry: string, name: string, value: Buffer, ttlMs: number): Promise<number>;
 }
 
-/** `redis+cluster://user:password@host:port,host:port`: any of its nodes, or the address that stands for all. */
-const CLUSTER = /^redis(s?)\+cluster:\/\/(?:([^:@/]*):([^@/]*)@)?([^@/?]+)\/?$/;
-
 const OPTIONS = {
   // A queue would send counts late, into another window, and a resend would count twice.
   enableOfflineQueue: false,
@@ -118,7 +116,7 @@ const SCRIPTS = {
 const pauseMs = (attempt: number): number => Math.min(100 * attempt, 1_000);
 
 export function clientOf(url: string): Redis | Cluster {
-  const [cluster, secure, username, password, nodes = ""] = CLUSTER.exec(url) ?? [];
+  const [cluster, secure, username, password, nodes = ""] = CLUSTER_ADDRESS.exec(url) ?? [];
   const scripts = SCRIPTS;
   if (cluster === undefined) return new Redis(url, { ...OPTIONS, lazyConnect: true, retryStrategy: pauseMs, scripts });
   const login =

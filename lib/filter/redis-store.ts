@@ -66,11 +66,15 @@ export class RedisStore implements SharedStore {
     const tags = this.#inCluster ? [...new Set(counters.map(({ key }) => tagOf(key)))] : [];
     if (tags.length < 2) return this.#takeAtOnce(counters);
     const groups = tags.map((tag) => counters.filter(({ key }) => tagOf(key) === tag));
-    const taken = await Promise.all(groups.map((group) => this.#takeAtOnce(group)));
-    const waitMs = Math.max(...taken.map((t) => t.waitMs));
-    const admitted = waitMs > 0 ? groups.filter((_, i) => taken[i]?.waitMs === 0).flat() : [];
+    const asked = await Promise.allSettled(groups.map((group) => this.#takeAtOnce(group)));
+    const taken = asked.map((one) => (one.status === "fulfilled" ? one.value : undefined));
+    const away = asked.find((one) => one.status === "rejected");
+    const waitMs = Math.max(...taken.map((t) => t?.waitMs ?? 0));
+    const admitted = waitMs > 0 || away ? groups.filter((_, i) => taken[i]?.waitMs === 0).flat() : [];
     for (const { key, perMs, requests } of admitted)
       this.#ask(() => this.#redis.undo(key, String((perMs * 1000) / requests))).catch(() => undefined);
+    // Who is refused is refused, whatever cannot be asked.
+    if (away && waitMs === 0) throw away.reason;
     const usedMs = counters.map((c) => {
       const at = tags.indexOf(tagOf(c.key));
       return taken[at]?.usedMs[groups[at]?.indexOf(c) ?? -1] ?? 0;

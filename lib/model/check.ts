@@ -294,6 +294,17 @@ function checkEnvironment(raw: RawModel, model: GatewayModel, environment: strin
   return found;
 }
 
+/** The name of a certificate, where the addresses say none: an overlay may have brought them. */
+function checkNames(raw: RawModel, { name, services }: GatewayModel): Diagnostic[] {
+  return Object.entries(services).flatMap(([service, { address, addresses, tls }]) => {
+    if (!tls || tls.serverName !== undefined || !(addresses ?? /^[\d.]+:\d+$/.test(address))) return [];
+    const why = `No name is said by which ${(addresses ?? [address]).join(" and ")} would be asked for a certificate.`;
+    const fix = "Name tls.serverName.";
+    const at = `${name}/services/${service}/tls`;
+    return [diagnostic("model/missing-value", at, why, fix, raw.locate(["services", service, "tls"]))];
+  });
+}
+
 /** Who may call is kept at a workload: without its labels nobody would be kept out. */
 function checkCallers(raw: RawModel, { name, services }: GatewayModel): Diagnostic[] {
   return Object.entries(services).flatMap(([service, { address, addresses = [address], workload, callers }]) => {
@@ -347,8 +358,13 @@ export function checkModel(raw: RawModel): Result<GatewayModel> {
   if (!parsed.success || problems.length > 0) return { diagnostics };
   const { data: model } = parsed;
   const overlaid = Object.keys(model.overlays).map((environment) => modelIn(model, environment));
-  const words = [model, ...overlaid].flatMap((m) => [...checkFront(raw, m), ...checkWords(raw, m)]);
-  diagnostics.push(...new Map(words.map((d) => [JSON.stringify(d), d])).values(), ...checkCallers(raw, model));
+  const words = [model, ...overlaid].flatMap((m) => [
+    ...checkFront(raw, m),
+    ...checkWords(raw, m),
+    ...checkCallers(raw, m),
+    ...checkNames(raw, m),
+  ]);
+  diagnostics.push(...new Map(words.map((d) => [JSON.stringify(d), d])).values());
   const rollouts = checkRollouts(raw, model);
   // What is shared with a service that is not there has no meaning.
   if (hasErrors(rollouts)) return { diagnostics: [...diagnostics, ...rollouts] };

@@ -32,7 +32,10 @@ const headerMatch = z.union([
 ]);
 
 /** As a client writes it: nothing is decoded. */
-const queryName = z.string().regex(/^[\w.~-]{1,64}$/, "write letters, digits and . _ ~ -");
+const queryName = z
+  .string()
+  .regex(/^[\w.~-]{1,64}$/, "write letters, digits and . _ ~ -")
+  .refine((text) => text !== "constructor", "every object of JavaScript has a member of that name");
 const queryValue = z
   .string()
   .regex(/^[\x21-\x7e]{1,256}$/, "write visible ASCII without spaces")
@@ -61,7 +64,10 @@ const match = z
      * By parameter of the query: a value, `{ type: In, values }` or `{ type: Present }`. The first of its name counts, byte for
      * byte; an empty one is absent.
      */
-    query: z.record(queryName, queryMatch).optional(),
+    query: z
+      .record(queryName, queryMatch)
+      .refine((all) => Object.keys(all).length > 0, "name at least one parameter, or leave it out")
+      .optional(),
     /** Handshakes alone: the route takes WebSockets, and nothing else. */
     upgrade: z.literal("websocket").optional(),
   })

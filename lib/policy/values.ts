@@ -50,13 +50,15 @@ export const headerName = z
   .transform((name) => name.toLowerCase());
 
 /** A header that routes may be chosen by: none of the connection's own, which proxies take before they choose. */
-export const matchHeaderName = headerName.refine(
-  (name) =>
-    !/^(connection|keep-alive|te|trailer|transfer-encoding|upgrade|host|content-length|expect|proxy-.*|x-gateway-.*|x-envoy-.*)$/.test(
-      name,
-    ),
-  "write a header that belongs to no connection and no proxy: not connection, te, upgrade, host, content-length or the like",
-);
+export const matchHeaderName = headerName
+  .refine((text) => text !== "constructor", "every object of JavaScript has a member of that name")
+  .refine(
+    (name) =>
+      !/^(connection|keep-alive|te|trailer|transfer-encoding|upgrade|host|content-length|expect|proxy-.*|x-gateway-.*|x-envoy-.*)$/.test(
+        name,
+      ),
+    "write a header that belongs to no connection and no proxy: not connection, te, upgrade, host, content-length or the like",
+  );
 
 /** What frames a message, belongs to one connection, or is a word between proxies: nobody's to set. */
 const NOT_OURS =
@@ -255,6 +257,9 @@ const WEBDAV_METHODS = [
 ] as const;
 export const METHODS: readonly string[] = [...USUAL_METHODS, ...WEBDAV_METHODS];
 
+/** Methods that change nothing (RFC 9110 section 9.2.1, RFC 4918, RFC 3253, RFC 5323). */
+export const SAFE_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT", "SEARCH"];
+
 export const method = z.enum([...USUAL_METHODS, ...WEBDAV_METHODS]);
 
 /** Path of a member, names joined by dots: `user.name`. */
@@ -268,8 +273,10 @@ export const memberPath = z
  */
 export const claimPath = z.union([memberPath, z.array(z.string().min(1).max(256)).min(1).max(16)]);
 
-/** The address of a shared store, or of some nodes of a cluster of such. */
-export const STORE_ADDRESS = /^(rediss?:\/\/\S+|rediss?\+cluster:\/\/[^\s/?#]+\/?)$/;
+/** Some nodes of a cluster of stores, with user and password escaped; then the address of any store. */
+export const CLUSTER_ADDRESS =
+  /^redis(s?)\+cluster:\/\/(?:([^\s:@/,]*):((?:[^\s@/%]|%[\da-fA-F]{2})*)@)?([\w.-]+:\d{1,5}(?:,[\w.-]+:\d{1,5})*)\/?$/;
+export const STORE_ADDRESS = new RegExp(`^rediss?:\\/\\/\\S+$|${CLUSTER_ADDRESS.source}`);
 
 /** Whether a URL has user or password in it (RFC 3986 section 3.2.1). */
 export const hasUserinfo = (url: string): boolean => /^[^/]*\/\/[^/?#]*@/.test(url);

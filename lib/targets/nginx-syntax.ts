@@ -15,9 +15,9 @@ export function escapeText(value: string): string {
   return value.replace(/["\\]/g, "\\$&").replace(/\$/g, `\${${DOLLAR}}`);
 }
 
-/** A text as a part of a regular expression (PCRE2) inside a quoted nginx string. */
+/** A text as a part of a regular expression (PCRE2) inside a quoted nginx string, which halves backslashes. */
 export function regexText(value: string): string {
-  return value.replace(/[\\^$.*+?()[\]{}|"/]/g, (c) => (c === '"' ? '\\"' : c === "/" ? "/" : `\\${c}`));
+  return value.replace(/[\\^$.*+?()[\]{}|"]/g, (c) => (c === '"' ? '\\"' : c === "\\" ? "\\\\\\\\" : `\\${c}`));
 }
 
 /** What `Connection` may name: options of a connection. Whatever else is named is a header that would go missing on the way. */

@@ -449,7 +449,10 @@ export default defineGateway({
     { name: "asked-two", match: { prefix: ["/asked"], query: { version: "2" } }, service: "two" },
     {
       name: "asked-some",
-      match: { prefix: ["/asked"], query: { version: { type: "In", values: ["b.c", "a%20b", "x=y", "d+e"] } } },
+      match: {
+        prefix: ["/asked"],
+        query: { version: { type: "In", values: ["b.c", "a%20b", "x=y", "d+e", "\\Qz\\E"] } },
+      },
       service: "third",
     },
     { name: "asked-any", match: { prefix: ["/asked"], query: { "pre-view": { type: "Present" } } }, service: "fourth" },
@@ -458,6 +461,11 @@ export default defineGateway({
       match: { prefix: ["/asked"], query: { version: "2", "pre-view": "yes" } },
       service: "fifth",
       policies: { jwt: { issuers: ["main"] } },
+    },
+    {
+      name: "asked-by-long-name",
+      match: { prefix: ["/asked"], query: { "subscription-id.of_a~b": { type: "In", values: ["1", "2"] } } },
+      service: "fifth",
     },
     { name: "asked-by-header", match: { prefix: ["/asked"], headers: { "x-version": "2" } }, service: "sixth" },
     { name: "asked-posts", match: { prefix: ["/asked"], methods: ["POST"], query: { version: "2" } }, service: "pair" },

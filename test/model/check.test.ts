@@ -522,6 +522,34 @@ describe("values that no proxy can keep are refused by the model", () => {
     ["methods that no host takes", { routes: [{ ...route, match: { prefix: ["/r"], methods: ["PROPFIND"] } }] }],
     ["a parameter that ends another", { routes: [{ ...route, match: { prefix: ["/r"], query: { a: "b&c" } } }] }],
     ["a parameter's name with brackets", { routes: [{ ...route, match: { prefix: ["/r"], query: { "a[]": "b" } } }] }],
+    [
+      "a parameter that is a member of every object",
+      { routes: [{ ...route, match: { prefix: ["/r"], query: { constructor: "a" } } }] },
+    ],
+    ["no parameter", { routes: [{ ...route, match: { prefix: ["/r"], query: {} } }] }],
+    [
+      "addresses by TLS without a name, in an overlay",
+      {
+        services: { orders: { address: "orders.test:443", tls: {} } },
+        overlays: { production: { services: { orders: { addresses: ["a.test:443", "b.test:443"] } } } },
+      },
+    ],
+    [
+      "an address of numbers by TLS, in an overlay",
+      {
+        services: { orders: { address: "orders.test:443", tls: {} } },
+        overlays: { production: { services: { orders: { address: "10.0.0.1:443" } } } },
+      },
+    ],
+    [
+      "pods in another namespace, in an overlay",
+      {
+        services: { orders: { address: "orders.one.svc.cluster.local:80", workload: { app: "orders" } } },
+        overlays: { production: { services: { orders: { address: "orders.test:80" } } } },
+      },
+    ],
+    ["a store's address without a port", { filter: { redis: "redis+cluster://a" } }],
+    ["a store's password that is not escaped", { filter: { redis: "redis+cluster://u:p%ZZ@a:1" } }],
     ["an address with a zone", { routes: [{ ...route, policies: { addresses: { deny: ["fe80::1%eth0"] } } }] }],
     ["a part of a second as Max-Age of CORS", { policies: { cors: { origins: ["https://a.test"], maxAge: "500ms" } } }],
     ["a part of a second as max-age of HSTS", { policies: { securityHeaders: { hsts: { maxAge: "1500ms" } } } }],

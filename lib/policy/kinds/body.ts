@@ -4,7 +4,7 @@ import type * as AjvFormats from "ajv-formats";
 import { z } from "zod";
 import { policyKind, TOO_LARGE, type Refusal } from "../kind";
 import { plainMediaType } from "../media-type";
-import { exactKeywords, exactNumbers, type NumbersRead } from "../../content/exact-decimals";
+import { exactKeywords, exactNumbers, type Inexact, type NumbersRead } from "../../content/exact-decimals";
 import { missingBounds } from "../../content/schema-bounds";
 import { AmbiguousJson, parseStrictJson } from "../../content/strict-json";
 import { judgedBody } from "../values";
@@ -44,11 +44,13 @@ const validation = (): { ajv: typeof Ajv; formats: typeof AjvFormats } => ({
 /** As RFC 9562 section 4 writes it: no URN, as JSON Schema means by `uuid` (Validation 7.3.5). */
 const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
-function compiler(allErrors: boolean): (schema: Schema) => ValidateFunction {
+/** `strictTypes` is for whoever writes a schema: what is added to it has no type beside it. */
+function compiler(allErrors: boolean, strictTypes: boolean): (schema: Schema) => ValidateFunction {
   const { ajv: library, formats } = validation();
   const ajv = new library.Ajv2020({
     allErrors,
     strict: true,
+    strictTypes,
     allowUnionTypes: true,
     messages: true,
     passContext: true,
@@ -57,7 +59,7 @@ function compiler(allErrors: boolean): (schema: Schema) => ValidateFunction {
   exactKeywords(ajv);
   ajv.addFormat("uuid", UUID);
   return (schema) => {
-    const exact = exactNumbers(schema);
+    const exact = strictTypes ? schema : exactNumbers(schema);
     try {
       return ajv.compile(exact);
     } finally {
@@ -68,10 +70,11 @@ function compiler(allErrors: boolean): (schema: Schema) => ValidateFunction {
 }
 
 /** One of each: the schema of schemas is dear to compile. */
-let compilers: Record<"first" | "all", ReturnType<typeof compiler>> | undefined;
+let compilers: Record<"written" | "first" | "all", ReturnType<typeof compiler>> | undefined;
 
 function compile(schema: Schema): Validators {
-  compilers ??= { first: compiler(false), all: compiler(true) };
+  compilers ??= { written: compiler(false, true), first: compiler(false, false), all: compiler(true, false) };
+  compilers.written(schema);
   return { first: compilers.first(schema), all: compilers.all(schema) };
 }
 
@@ -153,7 +156,7 @@ export const bodySchema = policyKind({
       return refusal({ path: "", message: "must be application/json in UTF-8, not encoded" });
     }
     let value: unknown;
-    const inexact = new Set<number>();
+    const inexact: Inexact = new Map();
     try {
       value = parseStrictJson(bytes, { knownNames: namesIn(config.schema), inexact });
     } catch (error) {
@@ -162,7 +165,9 @@ export const bodySchema = policyKind({
     }
     const { first, all } = validatorsOf(config.schema);
     const read: NumbersRead = { inexact };
-    if (first.call(read, value)) return undefined;
+    const fits = first.call(read, value);
+    if (read.isAmbiguous) return refusal({ path: "", message: "A number has more digits than every reader keeps." });
+    if (fits) return undefined;
     const validator = bytes.length <= LIST_ALL_BELOW && !all.call(read, value) ? all : first;
     return refusal(...(validator.errors ?? []).map(detailOf));
   },

@@ -2,9 +2,7 @@ import { timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import { cookieValues } from "../cookies";
 import { headerValues, policyKind } from "../kind";
-import { headerName } from "../values";
-
-const SAFE = ["GET", "HEAD", "OPTIONS"];
+import { headerName, SAFE_METHODS } from "../values";
 
 function isSame(a: string, b: string): boolean {
   const [left, right] = [Buffer.from(a), Buffer.from(b)];
@@ -27,7 +25,7 @@ export const csrf = policyKind({
   requires: () => ["CsrfDoubleSubmit"],
   decide(config, { request, tokenFrom, identity }) {
     // Whose token is refused is told so.
-    if (!identity || tokenFrom !== "cookie" || SAFE.includes(request.method)) return undefined;
+    if (!identity || tokenFrom !== "cookie" || SAFE_METHODS.includes(request.method)) return undefined;
     const said = headerValues(request, config.header);
     const [cookie = "", ...others] = cookieValues(request, config.cookie);
     const agrees = cookie !== "" && others.length === 0 && said.length === 1 && isSame(said[0] ?? "", cookie);

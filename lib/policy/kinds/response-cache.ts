@@ -21,7 +21,7 @@ import {
   type Kept,
 } from "../kept-answer";
 import { NoAnswer, noAnswer } from "../no-answer";
-import { duration, name, size } from "../values";
+import { duration, name, SAFE_METHODS, size } from "../values";
 
 const schema = z.strictObject({
   ttl: duration.prefault("5m"),
@@ -43,8 +43,6 @@ type CacheConfig = z.output<typeof schema> & {
   /** Request headers that belong to an answer's key. */
   variesBy?: readonly string[];
 };
-
-const SAFE = ["GET", "HEAD", "OPTIONS"];
 
 const part = (text: string): string => encodeURIComponent(text);
 
@@ -224,7 +222,7 @@ export const cache = policyKind({
     const group = groupOf(config, exchange);
     if (group === undefined) return call();
     const { request, upstream } = exchange;
-    if (!SAFE.includes(request.method)) {
+    if (!SAFE_METHODS.includes(request.method)) {
       try {
         return await call();
       } finally {

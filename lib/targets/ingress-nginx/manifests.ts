@@ -117,7 +117,7 @@ const LOGS = {
     host: "$host",
     path: "$uri",
     status: "$status",
-    ms: "$request_time",
+    seconds: "$request_time",
     client: "$remote_addr",
     ingress: "$ingress_name",
   }),

@@ -15,7 +15,10 @@ const BUFFER = "envoy.filters.http.buffer";
 const SCRIPT = `function envoy_on_request(handle)
   local limit = tonumber(handle:headers():get("${COUNTED}") or "")
   local length = tonumber(handle:headers():get("content-length") or "0")
-  if limit and length and length > limit then handle:respond({ [":status"] = "413" }, "") end
+  if limit and length and length > limit then
+    handle:streamInfo():dynamicMetadata():set("gatewright", "reason", "body-too-large")
+    handle:respond({ [":status"] = "413" }, "")
+  end
 end
 `;
 

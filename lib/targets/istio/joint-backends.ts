@@ -75,7 +75,8 @@ export function joints(draft: IstioDraft): Joint[] {
   const ofServices = Object.entries(servicesSeveral(draft.input.model))
     .filter(([service]) => called.includes(service))
     .map(([service, several]): Joint => ({
-      name: `addresses-of-${service}`,
+      // No service has a name with a dot.
+      name: `${service}.addresses`,
       host: destinationOf(draft, service).host,
       services: [service],
       endpoints: several.addresses.map((address) => ({ address })),
@@ -113,8 +114,9 @@ export function jointBackends(scope: Construct, draft: IstioDraft): void {
         }),
       },
     });
-    // Istio does not know whose pods these are, and speaks mutual TLS of itself with none.
-    const mutual = kubernetes.mtls === "strict" || services.some((service) => known[service]?.workload);
+    // Istio does not know whose pods these are, and speaks mutual TLS of itself with none; outside of the cluster nobody does.
+    const inMesh = endpoints.every(({ address }) => splitAddress(address).host.split(".")[2] === "svc");
+    const mutual = inMesh && (kubernetes.mtls === "strict" || services.some((service) => known[service]?.workload));
     new DestinationRule(scope, `destination-${name}`, {
       metadata: metadata(draft, name),
       spec: {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { configOf, type HeaderMatch, type PathMatch } from "../../decision/gateway";
 import { routeEntries, type RouteEntry } from "../../decision/route-table";
 import { literalPrefix, mayShare, pathFits, pathsAbove } from "../../decision/route-match";
@@ -61,9 +62,15 @@ function valueOf(draft: NginxDraft, name: string): string {
   return addMap(draft, { from: `$http_${header}`, variable: `gateway_header_${header}`, lines });
 }
 
-function valueCondition(variable: string, wanted: HeaderMatch): string {
+function valueCondition(draft: NginxDraft, variable: string, wanted: HeaderMatch): string {
   if (typeof wanted === "string") return `${variable} = ${text(wanted)}`;
-  if (wanted.type === "In") return `${variable} ~ "^(${wanted.values.map(regexText).join("|")})$"`;
+  // In lines of their own: nginx bounds the length of one. Its texts have no case, its expressions have.
+  if (wanted.type === "In") {
+    const digest = createHash("sha256").update(JSON.stringify([variable, wanted.values])).digest("hex").slice(0, 12);
+    const lines = wanted.values.map((value) => [`"~^${regexText(value)}$"`, "1"] as const);
+    const isOne = addMap(draft, { from: variable, variable: `gateway_is_one_${digest}`, lines: [["default", '""'], ...lines] });
+    return `${isOne} = 1`;
+  }
   return `${variable} ${wanted.type === "Present" ? "!=" : "="} ""`;
 }
 
@@ -71,9 +78,10 @@ function valueCondition(variable: string, wanted: HeaderMatch): string {
 function parameterOf(draft: NginxDraft, name: string): string {
   const own = regexText(name);
   const variable = nameFor(draft.names, "gateway_query", name);
+  // Without a way back: what is left of a match that has no room more is none, and another route.
   const lines: (readonly [string, string])[] = [
     ["default", '""'],
-    [`"~^[^?]*\\?(?:(?!${own}(?:=|&|$))[^&]*&)*${own}=(?<${variable}_value>[^&]+)"`, `$${variable}_value`],
+    [`"~^[^?]*+\\?(?:(?!${own}(?:=|&|$))[^&]*+&)*+${own}=(?<gateway_parameter>[^&]++)"`, "$gateway_parameter"],
   ];
   return addMap(draft, { from: "$request_uri", variable, lines });
 }
@@ -91,8 +99,8 @@ function conditionsOf(draft: NginxDraft, server: ServerDraft, { route: { name, m
   if (server.routes.get(name)?.chosenByMatch !== true) return conditions;
   if (match.methods) conditions.push(`$request_method ~ "^(${match.methods.join("|")})$"`);
   if (match.upgrade) conditions.push("$gateway_handshake");
-  for (const [name, wanted] of Object.entries(match.query ?? {})) conditions.push(valueCondition(parameterOf(draft, name), wanted));
-  for (const [name, wanted] of Object.entries(match.headers ?? {})) conditions.push(valueCondition(valueOf(draft, name), wanted));
+  for (const [name, wanted] of Object.entries(match.query ?? {})) conditions.push(valueCondition(draft, parameterOf(draft, name), wanted));
+  for (const [name, wanted] of Object.entries(match.headers ?? {})) conditions.push(valueCondition(draft, valueOf(draft, name), wanted));
   return conditions;
 }
 
