@@ -113,6 +113,11 @@ export default defineGateway({
     two: { address: "two.lab.svc.cluster.local:8080" },
     pair: {
       addresses: ["pair-a.lab.svc.cluster.local:8080", "pair-b.lab.svc.cluster.local:8080"],
+      // Who is left alone for one case may be so still in the next.
+      health: { failures: 100 },
+    },
+    frail: {
+      addresses: ["frail-a.lab.svc.cluster.local:8080", "frail-b.lab.svc.cluster.local:8080"],
       health: { ejectionTime: "1s" },
     },
     "sealed-pair": {
@@ -510,6 +515,13 @@ export default defineGateway({
       service: "pair",
       policies: { retries: { tries: 2, perTry: "1s" }, webSocket: { allowed: true } },
     },
+    {
+      name: "frail",
+      match: { prefix: ["/frail"] },
+      service: "frail",
+      policies: { retries: { tries: 2, perTry: "1s" } },
+    },
+    { name: "frail-once", match: { prefix: ["/frail/once"] }, service: "frail" },
     { name: "pair-once", match: { prefix: ["/pair/once"] }, service: "pair" },
     {
       name: "pair-shared",
