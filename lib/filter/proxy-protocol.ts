@@ -80,7 +80,7 @@ export function expectAnnouncements(server: Server, withinMs: number): void {
   const listeners = server.listeners("connection") as ((this: Server, socket: Socket) => void)[];
   server.removeAllListeners("connection");
   server.on("connection", (socket: Socket) => {
-    const late = setTimeout(() => socket.destroy(), withinMs);
+    const late = setTimeout(() => socket.destroy(), withinMs).unref();
     const broken = (): void => {
       clearTimeout(late);
       socket.destroy();
@@ -92,7 +92,8 @@ export function expectAnnouncements(server: Server, withinMs: number): void {
       held = Buffer.concat([held, more]);
       const found = readAnnouncement(held);
       if (found === undefined) return;
-      socket.off("readable", onReadable).off("error", broken).off("end", broken);
+      // Errors stay heard: a reset before the server listens would be nobody's, and end the process.
+      socket.off("readable", onReadable).off("end", broken);
       clearTimeout(late);
       if (found === "none") {
         socket.destroy();
@@ -106,6 +107,7 @@ export function expectAnnouncements(server: Server, withinMs: number): void {
       socket.unshift(held.subarray(found.length));
       // Only then does the stream wait for whoever reads it next.
       setImmediate(() => {
+        if (socket.destroyed) return;
         for (const listener of listeners) listener.call(server, socket);
       });
     };

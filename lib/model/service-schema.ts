@@ -99,16 +99,9 @@ export const service = z
     ({ addresses: several, health: own }) => several !== undefined || own === undefined,
     "health chooses among several addresses: leave it out where there is one",
   )
-  .refine(
-    ({ addresses: several, tls }) => !several || !tls || tls.serverName !== undefined,
-    "name tls.serverName, by which all addresses are asked for their certificates",
-  )
-  .refine(
-    ({ address: one = "", tls }) => !tls || tls.serverName !== undefined || !/^[\d.]+:\d+$/.test(one),
-    "name tls.serverName: an address of numbers is no name that a certificate has",
-  )
   .transform(({ address: one, addresses: several, health: own, ...others }) => ({
     ...others,
     address: one ?? several?.[0] ?? "",
-    ...(several && { addresses: several, health: own ?? health.parse({}) }),
+    ...(several && { addresses: several }),
+    ...(own && { health: own }),
   }));

@@ -1,5 +1,6 @@
 import http from "node:http";
 import net, { type AddressInfo } from "node:net";
+import { Duplex } from "node:stream";
 import fc from "fast-check";
 import { announcedClient, expectAnnouncements, readAnnouncement } from "../../lib/filter/proxy-protocol";
 
@@ -117,6 +118,16 @@ describe("a server behind a balancer", () => {
     const kept = Buffer.from("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     const text = await send([Buffer.concat([header, kept, kept]), question]);
     expect(text.match(/203\.0\.113\.9/g)).toHaveLength(3);
+  });
+
+  test("outlives a connection that is reset behind its header, before the server has it", async () => {
+    const connection = new Duplex({ read: () => undefined });
+    server.emit("connection", connection);
+    connection.once("readable", () => process.nextTick(() => connection.destroy(new Error("reset"))));
+    connection.push(header);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(connection.destroyed).toBe(true);
+    expect(await send([header, question])).toContain("203.0.113.9");
   });
 
   test("forgets a client whose connection has ended", async () => {

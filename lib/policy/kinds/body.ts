@@ -70,11 +70,12 @@ function compiler(allErrors: boolean, strictTypes: boolean): (schema: Schema) =>
 }
 
 /** One of each: the schema of schemas is dear to compile. */
-let compilers: Record<"written" | "first" | "all", ReturnType<typeof compiler>> | undefined;
+let compilers: Record<"first" | "all", ReturnType<typeof compiler>> | undefined;
+/** As strict as whoever writes a schema wants it; for models alone. */
+let strictly: ReturnType<typeof compiler> | undefined;
 
 function compile(schema: Schema): Validators {
-  compilers ??= { written: compiler(false, true), first: compiler(false, false), all: compiler(true, false) };
-  compilers.written(schema);
+  compilers ??= { first: compiler(false, false), all: compiler(true, false) };
   return { first: compilers.first(schema), all: compilers.all(schema) };
 }
 
@@ -91,6 +92,7 @@ function validatorsOf(schema: Schema): Validators {
 
 const jsonSchema = z.record(z.string(), z.unknown()).superRefine((schema, context) => {
   try {
+    (strictly ??= compiler(false, true))(schema);
     validatorsOf(schema);
   } catch (error) {
     context.addIssue({ code: "custom", message: `write a JSON Schema (2020-12): ${(error as Error).message}` });
