@@ -123,7 +123,9 @@ describe("a server behind a balancer", () => {
   test("outlives a connection that is reset behind its header, before the server has it", async () => {
     const connection = new Duplex({ read: () => undefined });
     server.emit("connection", connection);
-    connection.once("readable", () => process.nextTick(() => connection.destroy(new Error("reset"))));
+    connection.once("readable", () => {
+      process.nextTick(() => connection.destroy(new Error("reset")));
+    });
     connection.push(header);
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(connection.destroyed).toBe(true);
