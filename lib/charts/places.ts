@@ -92,9 +92,18 @@ const IN_CLUSTER: Readonly<Record<ClusterTarget, EdgePlace>> = {
 const OF_OTHERS: Readonly<Record<string, Place>> = {
   "gateway-api": {
     plan: (system, environment) => `gateway-api/${system}/${environment}/filter.json`,
-    proxyNamespace: (model) => model.kubernetes.gatewayApi.namespace ?? workloadOf(model, false).namespace,
-    proxyLabels: ({ name, kubernetes }) =>
-      kubernetes.gatewayApi.labels ?? { "gateway.networking.k8s.io/gateway-name": name },
+    proxyNamespace: (model) => {
+      const { namespace, implementation } = model.kubernetes.gatewayApi;
+      if (namespace !== undefined) return namespace;
+      return implementation === "envoy-gateway" ? "envoy-gateway-system" : workloadOf(model, false).namespace;
+    },
+    proxyLabels: (model) => {
+      const { labels, implementation } = model.kubernetes.gatewayApi;
+      if (labels) return labels;
+      if (implementation === undefined) return { "gateway.networking.k8s.io/gateway-name": model.name };
+      const owner = "gateway.envoyproxy.io/owning-gateway";
+      return { [`${owner}-name`]: model.name, [`${owner}-namespace`]: workloadOf(model, false).namespace };
+    },
   },
 };
 

@@ -17,7 +17,7 @@ export function loadModel(file: string): Result<GatewayModel> {
 export { servicesSeveral, servicesTls } from "./backends";
 export { checkModel } from "./check";
 export { trustedHops } from "./front";
-export { edgeTargetOf, systemNameOf, userOf, workloadOf } from "./names";
+export { edgeTargetOf, gatewayClassOf, systemNameOf, userOf, workloadOf } from "./names";
 export { modelIn } from "./overlay";
 export { resolveGateway, secretsOf } from "./resolve";
 export { defineGateway, gatewaySchema, type GatewayInput, type GatewayModel } from "./schema";

@@ -34,3 +34,9 @@ export function workloadOf(
   const [name = "gateway-filter", namespace = kubernetes.namespace] = filter.address.slice(0, colon).split(".");
   return { name, namespace };
 }
+
+/** Name of the GatewayClass: what the implementation's own documentation calls it, unless the model says otherwise. */
+export const gatewayClassOf = ({ kubernetes }: Pick<GatewayModel, "kubernetes">): string => {
+  const { className, implementation } = kubernetes.gatewayApi;
+  return className ?? (implementation === "envoy-gateway" ? "eg" : "istio");
+};

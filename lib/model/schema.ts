@@ -121,10 +121,12 @@ const kubernetes = z.strictObject({
   /** The class of the Gateway API's Gateway, whose implementation carries requests, and where the pods are that do. */
   gatewayApi: z
     .strictObject({
-      className: name.default("istio"),
-      /** Namespace of the pods; that of the filter by default, as Istio has it. */
+      className: name.optional(),
+      /** Whose own policies say what the Gateway API has no word for, beside it. */
+      implementation: z.enum(["envoy-gateway"]).optional(),
+      /** Namespace of the pods; by default that of the filter, as Istio has it, or Envoy Gateway's. */
       namespace: name.optional(),
-      /** Labels of the pods; by default the one of GEP-1762, which names the Gateway. */
+      /** Labels of the pods; by default the one of GEP-1762, which names the Gateway, or Envoy Gateway's. */
       labels: z.record(z.string(), z.string()).optional(),
     })
     .prefault({}),

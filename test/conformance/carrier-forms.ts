@@ -64,19 +64,25 @@ const OF_TRAEFIK = [
   "a list with other protocols asks for one as well",
 ];
 
-/** And Istio's Gateway mode, which our own Istio objects are not there to change. */
-const OF_ISTIO = [
+/** Those that are Envoy. */
+const OF_ENVOY = [
   ...OF_ALL,
-  // Envoy takes a hundred lines of a service's head, no HTTP/1.0, and joins lines of Authorization.
+  // It takes a hundred lines of a service's head, and joins lines of Authorization.
   "an answer with 150 headers is passed on, on /public",
   "an answer with 150 headers is passed on, on /zipped",
-  "HTTP/1.0 is answered like any other version",
-  "HTTP/1.0 gets no chunks, even where the filter makes the answer",
-  "a body of HTTP/1.0 has a length",
   "Authorization may come once, also where no token is asked",
   // Its own answers have no form of a system's.
   "header lines that are too large get the envelope",
   "security headers on header lines that are too large",
+];
+
+/** And Istio's Gateway mode, which our own Istio objects are not there to change. */
+const OF_ISTIO = [
+  ...OF_ENVOY,
+  // No HTTP/1.0.
+  "HTTP/1.0 is answered like any other version",
+  "HTTP/1.0 gets no chunks, even where the filter makes the answer",
+  "a body of HTTP/1.0 has a length",
   // It refuses offers of protocols that it does not know.
   "an offer of another protocol is passed over",
   "and with a body, which arrives",
@@ -100,6 +106,7 @@ export const kongCases = but([...OF_NGINX, ...OF_KONG]);
 export const ingressNginxCases = but(OF_NGINX);
 export const traefikCases = but(OF_TRAEFIK);
 export const istioGatewayCases = but(OF_ISTIO);
+export const envoyGatewayCases = but(OF_ENVOY);
 
 /** The system whose target it is. */
 const SYSTEMS = {
@@ -107,6 +114,7 @@ const SYSTEMS = {
   "ingress-nginx": "serhafen",
   "gateway-api-traefik": "mmr",
   "gateway-api-istio": "mmr",
+  "gateway-api-envoy-gateway": "mmr",
 };
 export const CARRIERS: readonly string[] = Object.keys(SYSTEMS);
 

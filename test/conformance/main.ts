@@ -5,7 +5,7 @@ import { TARGETS } from "../../lib/targets";
 import { readCases, type Case } from "../../lib/conformance/case";
 import { isApart, networkToBeHad, runApart, writeResults } from "./apart";
 import { istioNativeCases } from "./istio-native-form";
-import { CARRIERS, inFullRun, ingressNginxCases, istioGatewayCases, kongCases, traefikCases } from "./carrier-forms";
+import { CARRIERS, envoyGatewayCases, inFullRun, ingressNginxCases, istioGatewayCases, kongCases, traefikCases } from "./carrier-forms";
 import { nginxCases, nginxNativeCases } from "./nginx-native-form";
 import { formatResults } from "../../lib/conformance/report";
 import { runCases } from "../../lib/conformance/run";
@@ -22,6 +22,7 @@ const http2Cases = (cases: readonly Case[]): Case[] =>
 /** Targets by their own near forms have the cases whose promises they keep so. */
 const OF_FORM: Readonly<Record<string, (cases: readonly Case[]) => Case[]>> = {
   "gateway-api-istio": istioGatewayCases,
+  "gateway-api-envoy-gateway": envoyGatewayCases,
   "gateway-api-traefik": traefikCases,
   "ingress-nginx": ingressNginxCases,
   "istio-http2": http2Cases,

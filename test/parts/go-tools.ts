@@ -14,6 +14,7 @@ const TOOLS = {
   istioctl: { module: "istio", package: "istio.io/istio/istioctl/cmd/istioctl" },
   "kube-apiserver": { module: "apiserver", package: "k8s.io/kubernetes/cmd/kube-apiserver" },
   "nginx-ingress-controller": { module: "ingress-nginx", package: "k8s.io/ingress-nginx/cmd/nginx" },
+  "envoy-gateway": { module: "envoy-gateway", package: "github.com/envoyproxy/gateway/cmd/envoy-gateway" },
 } as const;
 
 export type GoTool = keyof typeof TOOLS;
@@ -86,6 +87,13 @@ export const istioCrds = async (): Promise<string> =>
 /** The Gateway API's, of the Standard channel, in the version that the pinned Istio reads. */
 export const gatewayApiCrds = async (): Promise<string> =>
   path.join(await sourcesOf("istio", "sigs.k8s.io/gateway-api"), "config/crd/standard");
+
+/** Envoy Gateway's own. */
+export const envoyGatewayCrds = async (): Promise<string> =>
+  path.join(
+    await sourcesOf("envoy-gateway", "github.com/envoyproxy/gateway"),
+    "charts/gateway-helm/charts/crds/crds/generated",
+  );
 
 /** The External Secrets operator's definitions, by the sum of its module. */
 const EXTERNAL_SECRETS = {

@@ -1,6 +1,6 @@
 import { ApiObject } from "cdk8s";
 import type { Construct } from "constructs";
-import { workloadOf } from "../../model";
+import { gatewayClassOf, workloadOf } from "../../model";
 import { objectName } from "../object-size";
 import type { TargetInput } from "../target";
 
@@ -46,6 +46,11 @@ export function listeners({ model, gateway }: Pick<TargetInput, "model" | "gatew
   ];
 }
 
+export const labelsOf = ({ gateway }: Pick<TargetInput, "gateway">): Record<string, string> => ({
+  "app.kubernetes.io/managed-by": "gatewright",
+  "app.kubernetes.io/part-of": gateway.system,
+});
+
 /**
  * A Gateway, and HTTPRoutes for all hosts and paths, one for what is plain and one for what comes by TLS: the filter knows hosts as RFC 9110
  * does, and those that nobody has named too. They live where the filter does, so that nothing has to be granted. Source:
@@ -53,15 +58,14 @@ export function listeners({ model, gateway }: Pick<TargetInput, "model" | "gatew
  */
 export function gatewayObjects(scope: Construct, input: TargetInput): void {
   const { model, gateway } = input;
-  const { gatewayApi } = model.kubernetes;
   const { name: filter, namespace } = workloadOf(model, false);
-  const labels = { "app.kubernetes.io/managed-by": "gatewright", "app.kubernetes.io/part-of": gateway.system };
+  const labels = labelsOf(input);
   const add = (kind: string, name: string, spec: object): void => {
     new ApiObject(scope, `${kind} ${name}`, { apiVersion: API, kind, metadata: { name, namespace, labels }, spec });
   };
   const all = listeners(input);
   add("Gateway", gateway.system, {
-    gatewayClassName: gatewayApi.className,
+    gatewayClassName: gatewayClassOf(model),
     listeners: all.map((listener) => ({ ...listener, allowedRoutes: { namespaces: { from: "Same" } } })),
   });
   const route = (name: string, scheme: "http" | "https", from: readonly Listener[]): void => {

@@ -10,7 +10,7 @@ import { Around } from "../../../lib/conformance/stands/around";
 import { renderFor } from "../../../lib/conformance/stands/nginx";
 import { RealStand } from "../../../lib/conformance/stands/real-stand";
 import type { StandFactory, StandOptions } from "../../../lib/conformance/stands/stand";
-import type { GatewayModel } from "../../../lib/model";
+import { gatewayClassOf, type GatewayModel } from "../../../lib/model";
 import { goTool } from "../../parts/go-tools";
 import { startApiServer, type ApiServer } from "../../parts/api-server";
 import { POD } from "../apart";
@@ -42,6 +42,8 @@ export interface Cluster {
 export interface Gateway {
   /** Why it cannot be run here, if it cannot. */
   lacks: () => Promise<string | undefined>;
+  /** The model as it is for this gateway. */
+  change?: (model: GatewayModel) => GatewayModel;
   /** Starts it, and waits until it serves; gives what stops it. */
   start: (cluster: Cluster) => Promise<() => Promise<void>>;
 }
@@ -57,8 +59,9 @@ const named = (placed: GatewayModel, { filter }: GatewayModel): GatewayModel => 
 });
 
 /** Of what is deployed for a Gateway (GEP-1762). */
-export const deployedName = ({ name, kubernetes }: GatewayModel): string =>
-  `${name}-${kubernetes.gatewayApi.className}`;
+export const deployedName = (model: GatewayModel): string => `${model.name}-${gatewayClassOf(model)}`;
+
+const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
 /** What is in a cluster beside what we write: namespaces, certificates, and the filter's Service with its one pod. */
 async function surroundings(model: GatewayModel, filterPorts: readonly number[]): Promise<object[]> {
@@ -72,8 +75,8 @@ async function surroundings(model: GatewayModel, filterPorts: readonly number[])
     async ([name, hosts]) => {
       const { cert, key } = await pair(hosts);
       const metadata = { name, namespace };
-      const stringData = { "tls.crt": cert, "tls.key": key };
-      return { apiVersion: "v1", kind: "Secret", type: "kubernetes.io/tls", metadata, stringData };
+      const data = { "tls.crt": base64(cert), "tls.key": base64(key) };
+      return { apiVersion: "v1", kind: "Secret", type: "kubernetes.io/tls", metadata, data };
     },
   );
   const ports = filterPorts.map((port) => ({ name: `p${String(port)}`, port, protocol: "TCP" }));
@@ -159,8 +162,8 @@ export function inCluster(target: string, column: string, gateway: Gateway): Sta
     if (!programs) return { unavailable: "the store cannot be installed" };
     const lacks = await gateway.lacks();
     if (lacks !== undefined) return { unavailable: lacks };
-    return Around.with(options.system, column, programs.valkey, (around) =>
-      begin(target, column, around, options, gateway),
-    );
+    const { system } = options;
+    const changed = { ...system, model: gateway.change?.(system.model) ?? system.model };
+    return Around.with(changed, column, programs.valkey, (around) => begin(target, column, around, options, gateway));
   };
 }

@@ -6,24 +6,31 @@ import { stringify } from "yaml";
 import { writeFileSync } from "node:fs";
 import { freePorts, portOpen, until } from "../../../lib/conformance/parts/process";
 import { wheels } from "../../../lib/conformance/parts/wheels";
+import { gatewayClassOf, type GatewayModel } from "../../../lib/model";
 import { startEnvoy } from "../../parts/envoy";
+import { startEnvoyGateway } from "../../parts/envoy-gateway";
 import { startIstiod } from "../../parts/istiod";
 import { trustedHops, usesProxyProtocol } from "../../../lib/targets/front";
-import { gatewayApiCrds, goTool } from "../../parts/go-tools";
+import { envoyGatewayCrds, gatewayApiCrds, goTool } from "../../parts/go-tools";
 import { lacksTraefik, startTraefik } from "../../parts/traefik";
 import { deployedName, inCluster, type Cluster } from "./cluster";
 
 const run = promisify(execFile);
 
 /** The definitions of the Standard channel, and who implements the model's class. */
-async function begin({ around, server, manifests, apply }: Cluster, controllerName: string): Promise<void> {
+async function begin(
+  { around, server, manifests, apply }: Cluster,
+  controllerName: string,
+  definitions: readonly string[] = [],
+): Promise<void> {
   const common = ["--kubeconfig", server.kubeconfig, "--cache-dir", path.join(around.directory, "kubectl-cache")];
-  await run("kubectl", [...common, "apply", "--server-side", "-f", await gatewayApiCrds()]);
+  for (const folder of [await gatewayApiCrds(), ...definitions])
+    await run("kubectl", [...common, "apply", "--server-side", "-f", folder]);
   await run("kubectl", [...common, "wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"]);
   const gatewayClass = {
     apiVersion: "gateway.networking.k8s.io/v1",
     kind: "GatewayClass",
-    metadata: { name: around.model.kubernetes.gatewayApi.className },
+    metadata: { name: gatewayClassOf(around.model) },
     spec: { controllerName },
   };
   await apply([gatewayClass, ...manifests]);
@@ -109,6 +116,39 @@ async function startWithIstio(cluster: Cluster): Promise<() => Promise<void>> {
     await control.stop();
   };
 }
+
+async function startWithEnvoyGateway(cluster: Cluster): Promise<() => Promise<void>> {
+  const { around, server, ports, folder, apply } = cluster;
+  await begin(cluster, "gateway.envoyproxy.io/gatewayclass-controller", [await envoyGatewayCrds()]);
+  const programs = await wheels();
+  const part = await startEnvoyGateway({
+    folder,
+    envoy: programs?.envoy ?? "",
+    logFile: around.logFile("envoy-gateway.log"),
+    kubeconfig: server.kubeconfig,
+    apply,
+    // Where TLS ends in front there is but one.
+    ports: around.model.front.tls === "gateway" ? Object.values(ports) : [ports.http],
+  });
+  return () => part.stop();
+}
+
+/** The system for another implementation. */
+const implementedBy =
+  (implementation: "envoy-gateway") =>
+  (model: GatewayModel): GatewayModel => ({
+    ...model,
+    kubernetes: { ...model.kubernetes, gatewayApi: { ...model.kubernetes.gatewayApi, implementation } },
+  });
+
+export const gatewayApiByEnvoyGateway = inCluster("gateway-api", "gateway-api-envoy-gateway", {
+  lacks: async () => {
+    await Promise.all([gatewayApiCrds(), envoyGatewayCrds()]);
+    return (await goTool("envoy-gateway")) === undefined ? "Envoy Gateway cannot be built" : undefined;
+  },
+  change: implementedBy("envoy-gateway"),
+  start: startWithEnvoyGateway,
+});
 
 export const gatewayApiByIstio = inCluster("gateway-api", "gateway-api-istio", {
   lacks: async () => {

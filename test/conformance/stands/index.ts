@@ -2,7 +2,7 @@ import { STANDS as EVERYBODYS } from "../../../lib/conformance/stands";
 import { nginxStand } from "../../../lib/conformance/stands/nginx";
 import type { StandFactory } from "../../../lib/conformance/stands/stand";
 import { stableNginx as withModules } from "../../parts/nginx-stable";
-import { gatewayApiByIstio, gatewayApiByTraefik } from "./gateway-api";
+import { gatewayApiByEnvoyGateway, gatewayApiByIstio, gatewayApiByTraefik } from "./gateway-api";
 import { ingressNginxStand } from "./ingress-nginx";
 import { kongStandIn } from "./kong";
 import { istioHttp2Stand, istioNativeStand, istioStand } from "./istio";
@@ -32,5 +32,6 @@ export const STANDS: Readonly<Record<string, StandFactory>> = {
   "ingress-nginx": ingressNginxStand,
   "gateway-api-traefik": gatewayApiByTraefik,
   "gateway-api-istio": gatewayApiByIstio,
+  "gateway-api-envoy-gateway": gatewayApiByEnvoyGateway,
   "kong-by-nginx": kongStandIn,
 };
