@@ -26,7 +26,7 @@ const body = z.union([
 /** Who calls where a case does not say (RFC 5737). */
 export const CLIENT = "198.51.100.7";
 
-const request = z.strictObject({
+export const request = z.strictObject({
   scheme: z.enum(["https", "http"]).default("https"),
   httpVersion: z.enum(["1.0", "1.1"]).default("1.1"),
   method: z.string().default("GET"),
@@ -114,7 +114,7 @@ const behaviourItem = z.union([
     times: z.int().default(1),
   }),
 ]);
-const behaviour = z.strictObject({ down: z.boolean().default(false), respond: z.array(behaviourItem).optional() });
+export const behaviour = z.strictObject({ down: z.boolean().default(false), respond: z.array(behaviourItem).optional() });
 
 const testCase = z.strictObject({
   name: z.string(),

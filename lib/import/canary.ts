@@ -31,6 +31,12 @@ export function addCanary(one: OneIngress, routes: ImportedRoute[], services: Se
       });
     };
     const stable = main.service as string;
+    if (routes.some((r) => r.service === stable && r.comment !== main.comment))
+      a.note(
+        "changed",
+        "canary",
+        `the controller takes from every Ingress that leads to ${stable}; here from this path alone`,
+      );
     if (header !== undefined && value !== undefined) twin(value, next, "canary");
     else if (header !== undefined) {
       twin("always", next, "canary");

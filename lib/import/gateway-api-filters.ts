@@ -62,7 +62,7 @@ export interface RuleForm {
   policies: Record<string, unknown>;
   redirect?: { status: number; scheme?: string; host?: string; path?: string };
   /** Plain http is sent to https, and nothing else is done. */
-  toHttps?: boolean;
+  toHttps?: number;
   rewriteHost?: string;
   rewritePath?: { full?: string; prefix?: string };
   /** Something that may have refused is not taken. */
@@ -88,8 +88,9 @@ function modified({ set = [], add = [], remove = [] }: Modifier, name: string, s
 function redirected(redirect: NonNullable<RawFilter["requestRedirect"]>, say: Say): Partial<RuleForm> {
   const { scheme, hostname, port, path, statusCode = 302 } = redirect;
   if (scheme === "https" && hostname === undefined && path === undefined && (port ?? 443) === 443) {
-    if (statusCode !== 301) say("changed", "RequestRedirect", `${String(statusCode)} to https is 301 here`);
-    return { toHttps: true };
+    const isKept = statusCode === 301 || statusCode === 308;
+    if (!isKept) say("changed", "RequestRedirect", `${String(statusCode)} to https is 301 here`);
+    return { toHttps: isKept ? statusCode : 301 };
   }
   const lost = (what: string): Partial<RuleForm> => {
     say("lost", "RequestRedirect", what);

@@ -33,7 +33,8 @@ interface TargetRef {
 /** What is known of a host: what becomes of its requests without TLS among it. */
 interface Found {
   certificate?: { secret: string };
-  redirects: boolean;
+  /** The status of its redirect to https, if it has one. */
+  redirects: number | undefined;
   serves: boolean;
   /** The listeners of its routes, as far as they are served there. */
   listeners?: string;
@@ -60,8 +61,10 @@ class Importer {
     const routes = own.filter(isImportedRoute).sort((a, b) => (order(a) < order(b) ? -1 : 1));
     for (const object of routes) this.#route(object);
     const hosts = [...this.#hosts].map(([name, { certificate, redirects, serves }]) => {
-      const policies = { httpsRedirect: null, securityHeaders: { hsts: null } };
-      return [name, { ...(certificate && { certificate }), ...(serves && !redirects && { policies }) }] as const;
+      const plain = { httpsRedirect: null, securityHeaders: { hsts: null } };
+      const moved = redirects === 308 ? { httpsRedirect: { status: redirects } } : undefined;
+      const policies = redirects === undefined ? (serves ? plain : undefined) : moved;
+      return [name, { ...(certificate && { certificate }), ...(policies && { policies }) }] as const;
     });
     return {
       ...{ hosts: new Map(hosts), services: this.#services.services, notes: this.#notes },
@@ -143,17 +146,17 @@ class Importer {
       const { redirect } = form;
       const self = [...served.keys()];
       if (redirect?.scheme === "https" && redirect.path === undefined && self.length === 1 && redirect.host === self[0])
-        form.toHttps = true;
+        form.toHttps = redirect.status === 308 ? 308 : 301;
       const asks = [...served.values()].flat().some(({ asksCertificates }) => asksCertificates);
       form.isClosed ||= isGuarded || asks;
-      for (const [host, all] of served) this.#host(host, all, form.toHttps === true, say);
+      for (const [host, all] of served) this.#host(host, all, form.toHttps, say);
       // A host does so by itself.
       if (!form.toHttps && self.length > 0) this.#rule(object, rule, form, self, ofRule, i);
     }
   }
 
-  #host(name: string, listeners: readonly Listener[], toHttps: boolean, say: Say): void {
-    const known: Found = this.#hosts.get(name) ?? { redirects: false, serves: false };
+  #host(name: string, listeners: readonly Listener[], toHttps: number | undefined, say: Say): void {
+    const known: Found = this.#hosts.get(name) ?? { redirects: undefined, serves: false };
     const secrets = [...new Set(listeners.flatMap((one) => one.secrets))];
     const [secret] = secrets;
     if (!known.certificate && secrets.length > 1)
@@ -164,8 +167,8 @@ class Importer {
     const serving = toHttps ? known.listeners : ids;
     const found: Found = {
       ...(certificate && { certificate }),
-      redirects: known.redirects || (isPlain && toHttps),
-      serves: known.serves || (isPlain && !toHttps),
+      redirects: known.redirects ?? (isPlain ? toHttps : undefined),
+      serves: known.serves || (isPlain && toHttps === undefined),
       ...(serving !== undefined && { listeners: serving }),
     };
     if (found.redirects && found.serves && !(known.redirects && known.serves))

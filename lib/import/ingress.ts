@@ -96,7 +96,9 @@ class Importer {
         "ssl-redirect",
         `the Ingresses of ${host} differ in it: the host redirects to https whole`,
       );
-    if (!redirects.some(Boolean)) Object.assign(policies, { httpsRedirect: null, securityHeaders: { hsts: null } });
+    // The controller's own status, which its ConfigMap can change.
+    if (redirects.some(Boolean)) policies["httpsRedirect"] = { status: 308 };
+    else Object.assign(policies, { httpsRedirect: null, securityHeaders: { hsts: null } });
     const answers = own.map(({ a }) => ({ a, cors: cors(a) }));
     const [first] = answers.filter((x) => x.cors);
     if (first?.cors) {

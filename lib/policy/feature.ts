@@ -59,7 +59,7 @@ export const FEATURES = {
   HeaderForwardedPass: "pass on X-Forwarded-For and its kin, X-Real-IP or X-Scheme as a client has them",
   HeaderSingleValue: "refuse lists in headers that routes are chosen by",
   HmacSignature: "requests signed by a shared key, each once",
-  HttpsRedirect: "port 80 answers 301 to the same host, path and query",
+  HttpsRedirect: "port 80 answers 301 or 308 to the same host, path and query",
   JwtAlgorithmBinding: "a key verifies only the algorithm it was published for",
   JwtAmongHeaderRoutes: "identity on a host whose routes are chosen by headers as well",
   JwtAudience: "audience checked, refusal 401",

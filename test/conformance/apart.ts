@@ -27,7 +27,7 @@ export async function networkToBeHad(): Promise<boolean> {
 }
 
 /** Runs this program again, with its arguments, in a network of its own; what it finds is in a file afterwards. */
-export async function runApart(args: readonly string[]): Promise<CaseResult[]> {
+export async function runApart<T = CaseResult>(args: readonly string[]): Promise<T[]> {
   const results = path.join(temporaryFolder("gatewright-apart-"), "results.json");
   const program = [process.execPath, ...process.execArgv, process.argv[1] ?? "", ...args];
   const unshare = [...asRoot(), "--net", "/bin/sh", "-euc", IN_NETWORK, "sh"];
@@ -39,12 +39,12 @@ export async function runApart(args: readonly string[]): Promise<CaseResult[]> {
     child.once("close", resolve);
   });
   if (code !== 0) throw new Error(`The run in a network of its own ended with ${String(code)}.`);
-  return JSON.parse(readFileSync(results, "utf8")) as CaseResult[];
+  return JSON.parse(readFileSync(results, "utf8")) as T[];
 }
 
 /** Whether this is such a run; then its results go to the file. */
 export const isApart = (): boolean => process.env[RESULTS] !== undefined;
 
-export function writeResults(results: readonly CaseResult[]): void {
+export function writeResults(results: readonly unknown[]): void {
   writeFileSync(process.env[RESULTS] ?? "", JSON.stringify(results));
 }

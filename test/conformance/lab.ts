@@ -27,6 +27,7 @@ export default defineGateway({
     },
     "dav.lab.test": {
       policies: {
+        httpsRedirect: { status: 308 },
         requestLine: {
           methods: [
             "OPTIONS",

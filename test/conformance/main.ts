@@ -36,7 +36,7 @@ const OF_FORM: Readonly<Record<string, (cases: readonly Case[]) => Case[]>> = {
 /** Whether the target takes what the case's system has in front; `compile` refuses it otherwise, which has a test. */
 function isFor(target: string, testCase: Case): boolean {
   const model = modelOf(testCase.system);
-  const proxy = target.replace(/-(http2|native|by-nginx|traefik|istio)$/, "");
+  const proxy = target.replace(/-(http2|native|by-nginx|traefik|istio|envoy-gateway)$/, "");
   if (OF_OWN_TARGETS.has(testCase.system) && target !== "decide" && !model?.targets.includes(proxy)) return false;
   const front = model?.front;
   return !front || TARGETS.find((t) => t.name === proxy)?.refusesFront?.(front) === undefined;

@@ -141,7 +141,10 @@ describe("what is taken", () => {
     const plain = await imported([ingress({})]);
     expect(plain.model?.hosts["api.example.com"]?.policies).toMatchObject({ httpsRedirect: null });
     const secure = await imported([ingress({ tls: "api-tls" })]);
-    expect(secure.model?.hosts["api.example.com"]).toEqual({ certificate: { secret: "api-tls" } });
+    expect(secure.model?.hosts["api.example.com"]).toEqual({
+      certificate: { secret: "api-tls" },
+      policies: { httpsRedirect: { status: 308 } },
+    });
   });
 
   test.each<[string, string, string | undefined, object, object | undefined]>([

@@ -10,10 +10,10 @@ import { freePorts, startPart, until, type Part } from "../../lib/conformance/pa
 
 const run = promisify(execFile);
 
-/** Namespaces that no generated file makes, but that every cluster we install to has. */
 /** Its own definitions are in no registry: by hand, after the reference of the AWS Load Balancer Controller. */
 const TARGET_GROUP_BINDING = path.join(__dirname, "target-group-binding.yaml");
 
+/** Namespaces that no generated file makes, but that every cluster we install to has. */
 const NAMESPACES = ["istio-system", "gateway"];
 
 export interface ApiServer {

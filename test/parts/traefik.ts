@@ -26,11 +26,21 @@ export interface TraefikOptions {
   networks: readonly string[];
   /** Whether they speak the PROXY protocol. */
   proxyProtocol: boolean;
+  /** What it reads: the Gateway API's objects, or Ingresses as ingress-nginx does. */
+  provider: keyof typeof PROVIDERS;
 }
 
-/** Starts it as an implementation of the Gateway API, and waits until it serves a route by each listener. */
+const PROVIDERS = {
+  kubernetesgateway: [],
+  kubernetesingressnginx: [
+    "--providers.kubernetesingressnginx.httpentrypoint=web",
+    "--providers.kubernetesingressnginx.httpsentrypoint=websecure",
+  ],
+};
+
+/** Starts it, and waits until it serves a route. */
 export async function startTraefik(options: TraefikOptions): Promise<Part> {
-  const { ports } = options;
+  const { ports, provider } = options;
   const kubeconfig = readFileSync(options.kubeconfig, "utf8");
   const [endpoint = ""] = /https:\/\/127\.0\.0\.1:\d+/.exec(kubeconfig) ?? [];
   const [, token = ""] = /token: (\w+)/.exec(kubeconfig) ?? [];
@@ -41,18 +51,23 @@ export async function startTraefik(options: TraefikOptions): Promise<Part> {
       ? [`--entrypoints.${name}.${believed}.trustedIPs=${options.networks.join(",")}`]
       : []),
     // What the filter is to judge it must see as it came.
-    `--entrypoints.${name}.http.sanitizePath=false`,
-    `--entrypoints.${name}.transport.respondingTimeouts.readTimeout=0`,
+    ...(provider === "kubernetesgateway"
+      ? [
+          `--entrypoints.${name}.http.sanitizePath=false`,
+          `--entrypoints.${name}.transport.respondingTimeouts.readTimeout=0`,
+        ]
+      : []),
   ];
   const args = [
     ...entryPoint("web", ports.http),
     ...entryPoint("websecure", ports.https),
     `--entrypoints.traefik.address=127.0.0.1:${String(ports.api)}`,
     ...["--api.insecure=true", "--global.checknewversion=false", "--global.sendanonymoususage=false"],
-    "--providers.kubernetesgateway=true",
-    `--providers.kubernetesgateway.endpoint=${endpoint}`,
-    `--providers.kubernetesgateway.token=${token}`,
-    `--providers.kubernetesgateway.certauthfilepath=${options.ca}`,
+    `--providers.${provider}=true`,
+    `--providers.${provider}.endpoint=${endpoint}`,
+    `--providers.${provider}.token=${token}`,
+    `--providers.${provider}.certauthfilepath=${options.ca}`,
+    ...PROVIDERS[provider],
     "--providers.providersthrottleduration=100ms",
   ];
   const found = await program();
@@ -62,7 +77,7 @@ export async function startTraefik(options: TraefikOptions): Promise<Part> {
   const routers = async (): Promise<boolean> => {
     const answer = await fetch(`http://127.0.0.1:${String(ports.api)}/api/http/routers?per_page=1000`);
     const all = (await answer.json()) as { name: string; status: string }[];
-    return all.some(({ name, status }) => name.includes("@kubernetesgateway") && status === "enabled");
+    return all.some(({ name, status }) => name.includes(`@${provider}`) && status === "enabled");
   };
   try {
     await until("Traefik's routes", routers, part, 60_000);

@@ -5,7 +5,7 @@ import { UNCLEAN } from "./path-hygiene";
 /** Plain http is answered with a redirect to the same host, path and query; nobody is asked who they are. */
 export const httpsRedirect = policyKind({
   kind: "httpsRedirect",
-  schema: z.strictObject({ status: z.literal(301).default(301) }),
+  schema: z.strictObject({ status: z.union([z.literal(301), z.literal(308)]).default(301) }),
   phase: "listener",
   sees: "head",
   perHost: true,

@@ -43,14 +43,23 @@ const services = {
   circuitBreaker: { maxConnections: UNBOUND, maxPendingRequests: UNBOUND, maxParallelRequests: UNBOUND },
 };
 
-/** Envoy Gateway makes paths its own and has no setting for it. Those listeners that share a port are one of Envoy's, with the name of the first. */
-function pathsAsTheyCame(input: TargetInput, namespace: string): object[] {
+/**
+ * Envoy Gateway makes paths its own and lets Envoy refuse methods that it does not know, and has no settings for it. Those listeners that
+ * share a port are one of Envoy's, with the name of the first.
+ */
+function asTheyCame(input: TargetInput, namespace: string): object[] {
   const first = new Map(listeners(input).map(({ port, name }) => [port, name]).reverse() as [number, string][]);
-  return [...first.values()].reverse().map((name) => ({
-    type: LISTENER,
-    name: `${namespace}/${input.gateway.system}/${name}`,
-    operation: { op: "replace", jsonPath: "..normalize_path", value: false },
-  }));
+  const operations = [
+    { op: "replace", jsonPath: "..normalize_path", value: false },
+    { op: "add", jsonPath: "..http_protocol_options", path: "allow_custom_methods", value: true },
+  ];
+  return [...first.values()].reverse().flatMap((name) =>
+    operations.map((operation) => ({
+      type: LISTENER,
+      name: `${namespace}/${input.gateway.system}/${name}`,
+      operation,
+    })),
+  );
 }
 
 export function envoyGatewayObjects(scope: Construct, input: TargetInput): void {
@@ -63,5 +72,5 @@ export function envoyGatewayObjects(scope: Construct, input: TargetInput): void 
   };
   add("ClientTrafficPolicy", { targetRefs: [target], ...clients(input) });
   add("BackendTrafficPolicy", { targetRefs: [target], ...services });
-  add("EnvoyPatchPolicy", { targetRef: target, type: "JSONPatch", jsonPatches: pathsAsTheyCame(input, namespace) });
+  add("EnvoyPatchPolicy", { targetRef: target, type: "JSONPatch", jsonPatches: asTheyCame(input, namespace) });
 }

@@ -59,7 +59,7 @@ export interface HostDraft {
   host: Host;
   /** Labels in the place of the star: other names are no hosts. */
   tenants?: readonly string[];
-  redirect: boolean;
+  redirect: number | undefined;
   methods?: readonly string[];
   maxUri?: number;
   maxHead?: number;
@@ -106,7 +106,7 @@ export function beginDraft(input: TargetInput): IstioDraft {
     host.name,
     {
       host,
-      redirect: false,
+      redirect: undefined,
       cleanPaths: false,
       exempt: [],
       dropMalformed: false,

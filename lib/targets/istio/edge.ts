@@ -10,7 +10,7 @@ export const httpsRedirect: Enforcer<IstioDraft> = {
   supports: ["HttpsRedirect"],
   stage: "beforeExtAuth",
   apply(placement, draft) {
-    hostOf(draft, placement).redirect = true;
+    hostOf(draft, placement).redirect = (placement.config as { status: number }).status;
   },
 };
 

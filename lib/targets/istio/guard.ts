@@ -14,6 +14,7 @@ import { CODING, COUNTED, REFUSED_HEAD } from "./names";
 /** Of what the guard refuses by itself, as nginx names them. */
 const NATIVE_REASONS = {
   "301": "https-redirect",
+  "308": "https-redirect",
   "400": "unclean-path",
   "403": "upgrade-not-allowed",
   "404": "unknown-path",
@@ -62,6 +63,7 @@ function hostRules(host: HostDraft): object {
   const patterns = (host.cors?.origins ?? []).filter(isOriginPattern);
   return {
     tenants: host.tenants && Object.fromEntries(host.tenants.map((label) => [label, true])),
+    moved: host.tenants && host.redirect,
     methods: host.methods && Object.fromEntries(host.methods.map((m) => [m, true])),
     allow: host.methods?.join(", "),
     max_uri: host.maxUri,

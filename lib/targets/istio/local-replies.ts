@@ -77,7 +77,7 @@ const quote = (text: string): string => JSON.stringify(text);
 
 /** A redirect carries the CORS headers too, which the CORS filter does not add there. */
 function corsOnRedirects({ host, cors, redirect }: HostDraft): object[] {
-  if (!cors || !redirect) return [];
+  if (!cors || redirect === undefined) return [];
   const whole = cors.origins.filter((origin) => !isOriginPattern(origin));
   const said = 'request.headers["origin"]';
   const isListed = [

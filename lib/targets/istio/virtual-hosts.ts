@@ -125,7 +125,7 @@ export function virtualHosts(draft: IstioDraft): Patch[] {
     return [
       ...on(https, [...(host.cors ? [vary] : []), ...set], true),
       // A host that redirects has nothing but the redirect on the plain port.
-      ...on(http, [...(host.cors ? [vary] : []), ...onHttp], !host.redirect),
+      ...on(http, [...(host.cors ? [vary] : []), ...onHttp], host.redirect === undefined),
     ];
   });
 }
@@ -179,7 +179,7 @@ export function routeExceptions(draft: IstioDraft): Patch[] {
   return [...draft.hosts.values()].flatMap((host) => {
     const usually = usual(draft, host);
     return [
-      ...(host.redirect ? patch(routeName(host.host.name, REDIRECT), { ...noDoor, ...noTokens, ...noRoles }) : []),
+      ...(host.redirect !== undefined ? patch(routeName(host.host.name, REDIRECT), { ...noDoor, ...noTokens, ...noRoles }) : []),
       ...waysInto(host).flatMap(({ route, name }) =>
         patch(
           name,

@@ -213,10 +213,10 @@ export function virtualService(scope: Construct, draft: IstioDraft, host: HostDr
     ...merged(entries.flatMap((entry) => forwarding(draft, host, entry))),
     { name: routeName(name, MISSING), ...lost },
   ]);
-  inServices(scope, draft, { id, name, hosts: [name], gateways: host.redirect ? [secure] : [secure, plain], http: all });
-  if (!host.redirect) return;
+  inServices(scope, draft, { id, name, hosts: [name], gateways: host.redirect !== undefined ? [secure] : [secure, plain], http: all });
+  if (host.redirect === undefined) return;
   // With the host's own name: a Host header may hold more than a name and a port. Of tenants the guard knows the names.
-  const redirect = host.tenants ? lost : { redirect: { scheme: "https", authority: name, redirectCode: 301 } };
+  const redirect = host.tenants ? lost : { redirect: { scheme: "https", authority: name, redirectCode: host.redirect } };
   new VirtualService(scope, `redirect-${name.replace("*", "any")}`, {
     // No host's own name: the last label of one is no number.
     metadata: metadata(draft, `${name}.80`),

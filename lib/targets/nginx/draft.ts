@@ -76,7 +76,7 @@ export interface ServerDraft {
   unknownHost?: string;
   /** Name of this host inside variables and zones. */
   id: string;
-  redirect: boolean;
+  redirect: number | undefined;
   checks: Check[];
   answersPreflights: boolean;
   requestHeaders: HeaderExpression[];
@@ -161,7 +161,7 @@ export function beginDraft(input: TargetInput): NginxDraft {
       host,
       id: nameFor(names, "", host.name),
       names: [host, ...others].map(({ name }) => name),
-      redirect: false,
+      redirect: undefined,
       checks: [],
       answersPreflights: false,
       requestHeaders: [],

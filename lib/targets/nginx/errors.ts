@@ -31,6 +31,7 @@ const MESSAGES: Readonly<Record<number, string>> = {
 const NATIVE_REASONS: Readonly<Record<number, string>> = {
   204: "preflight",
   301: "https-redirect",
+  308: "https-redirect",
   400: "unclean-path",
   403: "not-allowed-here",
   404: "unknown-path",

@@ -5,6 +5,6 @@ export const httpsRedirect: Enforcer<NginxDraft> = {
   supports: ["HttpsRedirect"],
   stage: "beforeExtAuth",
   apply(placement, draft) {
-    serverOf(draft, placement).redirect = true;
+    serverOf(draft, placement).redirect = (placement.config as { status: number }).status;
   },
 };

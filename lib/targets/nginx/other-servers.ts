@@ -8,14 +8,20 @@ import { errorText, securityLines } from "./response";
 
 const NOT_ON_REDIRECTS = new RegExp(`^(${HTTPS_ONLY}|Allow|Access-Control-(Allow-Methods|Allow-Headers|Max-Age))$`);
 
+interface Redirect {
+  status: number;
+  unknownHost: string;
+  lines: string[];
+}
+
 /** Hosts whose plain http is redirected, by what the redirect carries. */
-export function redirects(draft: NginxDraft): { names: string; unknownHost: string; lines: string[] }[] {
-  const groups = new Map<string, { names: string[]; unknownHost: string; lines: string[] }>();
+export function redirects(draft: NginxDraft): (Redirect & { names: string })[] {
+  const groups = new Map<string, Redirect & { names: string[] }>();
   for (const { names, unknownHost = "", redirect, responseHeaders } of draft.servers.values()) {
-    if (!redirect) continue;
+    if (redirect === undefined) continue;
     const lines = responseHeaderLines(responseHeaders.filter(([name]) => !NOT_ON_REDIRECTS.test(name)));
-    const key = [unknownHost, ...lines].join("\n");
-    const group = groups.get(key) ?? { names: [], unknownHost, lines };
+    const key = [redirect, unknownHost, ...lines].join("\n");
+    const group = groups.get(key) ?? { names: [], status: redirect, unknownHost, lines };
     groups.set(key, { ...group, names: [...group.names, ...names] });
   }
   return [...groups.values()].map(({ names, ...group }) => ({ names: names.join(" "), ...group }));

@@ -35,7 +35,7 @@ export const securityHeaders: Enforcer<NginxDraft> = {
   stage: "afterExtAuth",
   apply(placement, draft) {
     const server = serverOf(draft, placement);
-    const lines = securityLines(draft, placement.config as SecurityHeadersConfig, server.redirect);
+    const lines = securityLines(draft, placement.config as SecurityHeadersConfig, server.redirect !== undefined);
     server.responseHeaders.push(...lines);
     server.hiddenHeaders.push(...lines.map(([name]) => name));
   },

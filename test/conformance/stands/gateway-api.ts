@@ -44,6 +44,7 @@ async function startWithTraefik(cluster: Cluster): Promise<() => Promise<void>> 
   await begin(cluster, "traefik.io/gateway-controller");
   const [api = 0] = await freePorts(1);
   const part = await startTraefik({
+    provider: "kubernetesgateway",
     logFile: around.logFile("traefik.log"),
     kubeconfig: server.kubeconfig,
     ca: path.join(around.directory, "api-server/certificates/apiserver.crt"),
