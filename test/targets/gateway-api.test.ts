@@ -12,17 +12,20 @@ interface Manifest {
     gatewayClassName?: string;
     listeners?: { name: string; protocol: string; hostname?: string; tls?: { certificateRefs: { name: string }[] } }[];
     parentRefs?: { sectionName: string }[];
+    jsonPatches?: { name: string }[];
+    proxyProtocol?: object;
+    http1?: { ignoredUpgradeTypes: { value: string }[] };
     rules?: { filters: { requestHeaderModifier: { set: { name: string; value: string }[] } }[] }[];
   };
 }
 
-function objectsOf(input: GatewayInput): Manifest[] {
+function objectsOf(input: GatewayInput, name = "gateway.yaml"): Manifest[] {
   const { value, diagnostics } = compile(goodModel({ ...input, targets: ["gateway-api"] }), "production");
   expectDiagnostics(
     diagnostics.filter((d) => d.severity === "error"),
     [],
   );
-  const files = value?.files.filter((f) => f.path.endsWith("gateway.yaml")) ?? [];
+  const files = value?.files.filter((f) => f.path.endsWith(`/${name}`)) ?? [];
   return files.flatMap((f) => loadAll(f.content) as Manifest[]);
 }
 
@@ -67,6 +70,45 @@ test("a host with a certificate of its own has a listener of its own", () => {
 test("the class is the model's", () => {
   const objects = objectsOf({ ...small(), kubernetes: { gatewayApi: { className: "traefik" } } });
   expect(objects.find(({ kind }) => kind === "Gateway")?.spec.gatewayClassName).toBe("traefik");
+  const ofEnvoyGateway = objectsOf({ ...small(), kubernetes: { gatewayApi: { implementation: "envoy-gateway" } } });
+  expect(ofEnvoyGateway.find(({ kind }) => kind === "Gateway")?.spec.gatewayClassName).toBe("eg");
+});
+
+describe("Envoy Gateway", () => {
+  const gatewayApi = { implementation: "envoy-gateway" } as const;
+  const filesOf = (input: GatewayInput): string[] =>
+    (compile(goodModel({ ...input, targets: ["gateway-api"] }), "production").value?.files ?? []).map((f) => f.path);
+
+  test("has policies of its own where it is named, and nobody else has", () => {
+    const file = "gateway-api/shop/production/envoy-gateway.yaml";
+    expect(filesOf(small())).not.toContain(file);
+    expect(filesOf({ ...small(), kubernetes: { gatewayApi } })).toContain(file);
+  });
+
+  const policiesOf = (input: GatewayInput): Manifest[] =>
+    objectsOf({ ...input, kubernetes: { gatewayApi } }, "envoy-gateway.yaml");
+
+  test("patches the listener of each port, which has the name of the first there", () => {
+    const patches = policiesOf(withCertificates(2)).find(({ kind }) => kind === "EnvoyPatchPolicy")?.spec.jsonPatches;
+    const names = patches?.map(({ name }) => name);
+    expect([...new Set(names)]).toEqual(["gateway/shop/http", "gateway/shop/https"]);
+  });
+
+  test("speaks the PROXY protocol where the front does", () => {
+    const proxyProtocol = (input: GatewayInput): unknown =>
+      policiesOf(input).find(({ kind }) => kind === "ClientTrafficPolicy")?.spec.proxyProtocol;
+    expect(proxyProtocol(small())).toBeUndefined();
+    expect(proxyProtocol(small({ front: { kind: "nlb", networks: ["10.0.0.0/16"] } }))).toEqual({});
+  });
+
+  test("passes over offers of every protocol but WebSocket", () => {
+    const [policy] = policiesOf(small());
+    const [ignored] = policy?.spec.http1?.ignoredUpgradeTypes ?? [];
+    const isIgnored = (word: string): boolean => new RegExp(`^(?:${ignored?.value ?? ""})$`).test(word);
+    expect(["websocket", "WebSocket", "WEBSOCKET"].filter(isIgnored)).toEqual([]);
+    const others = ["h2c", "TLS/1.0", "websocke", "websockets", "webs0cket", "xebsocket", ""];
+    expect(others.filter((word) => !isIgnored(word))).toEqual([]);
+  });
 });
 
 const withCertificates = (count: number): GatewayInput => {

@@ -13,11 +13,16 @@ import type { TargetInput } from "../target";
 const API = "gateway.envoyproxy.io/v1alpha1";
 const LISTENER = "type.googleapis.com/envoy.config.listener.v3.Listener";
 
+const WORD = "websocket";
+
 /** What is no WebSocket's, in the regular expressions of RE2, which know no negation: another length, or another letter at some place. */
 const NO_WEBSOCKET = [
-  ".{0,8}",
-  ".{10,}",
-  ...[..."websocket"].map((letter, at, word) => `.{${String(at)}}[^${letter}${letter.toUpperCase()}].{${String(word.length - 1 - at)}}`),
+  `.{0,${String(WORD.length - 1)}}`,
+  `.{${String(WORD.length + 1)},}`,
+  ...Array.from(WORD, (letter, at) => {
+    const other = `[^${letter}${letter.toUpperCase()}]`;
+    return `.{${String(at)}}${other}.{${String(WORD.length - 1 - at)}}`;
+  }),
 ].join("|");
 
 /** Envoy gives up a quiet connection before the filter, which closes it after two minutes, does under a request. */
