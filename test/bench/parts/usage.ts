@@ -25,8 +25,8 @@ export function cpuUs(pid: number): number {
   return childrenOf(pid).reduce((sum, child) => sum + cpuUs(child), own);
 }
 
-/** All that a process has started and that still runs, by what programs are called: CPU time in seconds, resident MiB. */
-export function programsOf(pid: number): Map<string, { cpu: number; mib: number }> {
+/** All that a process has started and that still runs, with `itself` where asked for, by what programs are called: CPU time in seconds, resident MiB. */
+export function programsOf(pid: number, itself = false): Map<string, { cpu: number; mib: number }> {
   const found = new Map<string, { cpu: number; mib: number }>();
   const add = (child: number): void => {
     const name = readFileSync(`/proc/${String(child)}/comm`, "utf8").trim();
@@ -36,7 +36,8 @@ export function programsOf(pid: number): Map<string, { cpu: number; mib: number 
     found.set(name, { cpu: cpu + own, mib: mib + rssMib(child) });
     childrenOf(child).forEach(add);
   };
-  childrenOf(pid).forEach(add);
+  if (itself) add(pid);
+  else childrenOf(pid).forEach(add);
   return found;
 }
 
