@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { diagnostic, hasErrors, type Diagnostic, type DiagnosticCode } from "../diagnostics";
+import { firstCases } from "../import/first-cases";
 import { importIngresses } from "../import/ingress";
 import type { Imported } from "../import/imported";
 import { importGatewayApi, isImportedRoute } from "../import/gateway-api";
@@ -125,6 +126,13 @@ function fromOpenApi({ args, values }: Context): Read | undefined {
   return { imported, origin: OPENAPI, unread: [] };
 }
 
+function writeCases(file: string, { text, count, without }: ReturnType<typeof firstCases>, context: Context): void {
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, text);
+  const left = without.length === 0 ? "" : `; yours to write: ${without.join(", ")}`;
+  if (!context.values.json) context.output.out(`${file}: ${String(count)} cases${left}\n`);
+}
+
 /** `import` on the command line. Nothing is written while something is not taken that nobody has accepted. */
 export function importCommand(context: Context): number {
   const { args, values, output } = context;
@@ -148,6 +156,9 @@ export function importCommand(context: Context): number {
   if (code !== 0) return code;
   if (imported.routes.length === 0) throw new UsageError(`There is no route left to write to ${file}.`);
   if (existsSync(file)) throw new UsageError(`There is a ${file} already: name another with --out.`);
+  const casesFile = values.cases === undefined ? undefined : path.join(values.cases, `${name}.yaml`);
+  if (casesFile !== undefined && existsSync(casesFile))
+    throw new UsageError(`There is a ${casesFile} already: name another folder with --cases.`);
   mkdirSync(path.dirname(file), { recursive: true });
   const comments = imported.routes.map(({ comment }) => comment);
   writeFileSync(file, modelText(model, origin, comments));
@@ -156,5 +167,6 @@ export function importCommand(context: Context): number {
     output.out(
       `${file}: ${String(imported.hosts.size)} hosts, ${String(imported.services.size)} services, ${String(imported.routes.length)} routes\n`,
     );
+  if (casesFile !== undefined) writeCases(casesFile, firstCases(name, imported), context);
   return 0;
 }

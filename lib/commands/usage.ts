@@ -44,6 +44,7 @@ export const USAGES = {
       name: ["of the system; imported by default", "NAME"],
       target: ["that the model is for; nginx by default, several times for several", "NAME"],
       out: ["the model's file; policies/NAME.yaml by default", "FILE"],
+      cases: ["writes a first case for each route into this folder, as NAME.yaml", "DIR"],
       accept: ["leaves out what has this name in the report; several times for several", "NAME"],
       class: ["of Ingresses; nginx by default, others are left alone", "NAME"],
       service: ["of OpenAPI: where it is served", "HOST:PORT"],
@@ -51,7 +52,10 @@ export const USAGES = {
       issuer: ["of OpenAPI: who signs its tokens", "URL"],
       json,
     },
-    examples: ["kubectl get ingress -A -o yaml > ingresses.yaml", "gatewright import ingresses.yaml --name shop"],
+    examples: [
+      "kubectl get ingress -A -o yaml > ingresses.yaml",
+      "gatewright import ingresses.yaml --name shop --cases cases",
+    ],
   },
   check: {
     summary: "checks models: every fault of form, then every fault of meaning",
