@@ -5,7 +5,7 @@ import { TARGETS } from "../../lib/targets";
 import { readCases, type Case } from "../../lib/conformance/case";
 import { isApart, networkToBeHad, runApart, writeResults } from "./apart";
 import { istioNativeCases } from "./istio-native-form";
-import { CARRIERS, envoyGatewayCases, inFullRun, ingressNginxCases, istioGatewayCases, kongCases, traefikCases } from "./carrier-forms";
+import { asDifference, carriedCases, CARRIERS, differs, inFullRun } from "./carrier-forms";
 import { nginxCases, nginxNativeCases } from "./nginx-native-form";
 import { formatResults } from "../../lib/conformance/report";
 import { runCases } from "../../lib/conformance/run";
@@ -21,13 +21,9 @@ const http2Cases = (cases: readonly Case[]): Case[] =>
 
 /** Targets by their own near forms have the cases whose promises they keep so. */
 const OF_FORM: Readonly<Record<string, (cases: readonly Case[]) => Case[]>> = {
-  "gateway-api-istio": istioGatewayCases,
-  "gateway-api-envoy-gateway": envoyGatewayCases,
-  "gateway-api-traefik": traefikCases,
-  "ingress-nginx": ingressNginxCases,
+  ...Object.fromEntries(CARRIERS.map((target) => [target, carriedCases])),
   "istio-http2": http2Cases,
   "istio-native": istioNativeCases,
-  "kong-by-nginx": kongCases,
   nginx: nginxCases,
   "nginx-http2": (cases) => nginxCases(http2Cases(cases)),
   "nginx-native": nginxNativeCases,
@@ -43,7 +39,7 @@ function isFor(target: string, testCase: Case): boolean {
 }
 
 /** Runs cases on one target. */
-export function runTarget(
+export async function runTarget(
   target: string,
   all: readonly Case[],
   options: { untilFailure?: boolean } = {},
@@ -51,7 +47,8 @@ export function runTarget(
   const factory = STANDS[target];
   if (!factory) throw new Error(`There is no target "${target}"; use ${Object.keys(STANDS).join(", ")}.`);
   const cases = (OF_FORM[target]?.(all) ?? all).filter((c) => isFor(target, c));
-  return runCases(factory, cases, systemOf, options);
+  const results = await runCases(factory, cases, systemOf, options);
+  return results.map((result) => (differs(target, result.case) ? asDifference(result) : result));
 }
 
 /** In a network of its own where a target needs one. */
@@ -75,6 +72,8 @@ async function main(): Promise<void> {
       name: { type: "string" },
       subject: { type: "string", multiple: true },
       support: { type: "string" },
+      // Of carriers what they are known to say otherwise, alone.
+      differences: { type: "boolean" },
       // Of each carrier what a run of all targets asks.
       full: { type: "boolean" },
     },
@@ -90,7 +89,8 @@ async function main(): Promise<void> {
   const runAll = (some: readonly string[]): Promise<(readonly [string, CaseResult[]])[]> =>
     Promise.all(
       some.map(async (target) => {
-        const asked = isFull && CARRIERS.includes(target) ? cases.filter((c) => inFullRun(target, c)) : cases;
+        const carried = isFull && CARRIERS.includes(target) ? cases.filter((c) => inFullRun(target, c)) : cases;
+        const asked = values.differences ? carried.filter((c) => differs(target, c)) : carried;
         // A stand that breaks down must not take the others' results along.
         const results = await resultsOf(target, asked, isFull).catch((error: unknown): CaseResult[] =>
           asked.slice(0, 1).map((c) => ({ case: c, outcome: "failed", details: [String(error)] })),

@@ -2,6 +2,7 @@ import { KINDS } from "../../lib/policy";
 import { TARGETS } from "../../lib/targets";
 import type { Claim } from "../../lib/plan";
 import type { CaseResult } from "../../lib/conformance/run-case";
+import { differs } from "./carrier-forms";
 import { subjectsOf } from "./subjects";
 
 /** Where each target keeps each kind of promise, and how many cases have proven it in this run: docs/support.md. */
@@ -22,7 +23,7 @@ function passedOf(
 ): number {
   const counted = (COLUMNS[target] ?? [target]).map((column) => {
     const passed = (results.get(column) ?? []).filter(
-      (r) => r.outcome === "passed" && subjects.includes(r.case.subject),
+      (r) => r.outcome === "passed" && subjects.includes(r.case.subject) && !differs(column, r.case),
     );
     return new Set(passed.map((r) => `${r.case.system} ${r.case.subject} ${r.case.name}`));
   });
