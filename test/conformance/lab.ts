@@ -25,6 +25,7 @@ export default defineGateway({
     "flood.lab.test": {
       policies: { floodGuard: { requests: 5, per: "1s", burst: 9 }, cors: null, httpsRedirect: null },
     },
+    "rooted.lab.test": {},
     "dav.lab.test": {
       policies: {
         httpsRedirect: { status: 308 },
@@ -383,6 +384,20 @@ export default defineGateway({
       service: "two",
     },
     {
+      name: "rooted-blue",
+      hosts: ["rooted.lab.test"],
+      match: { prefix: ["/"], headers: { "x-experiment-group-of-the-client": "blue" } },
+      service: "two",
+      policies: { rewrite: { prefix: "/", replacement: "/" } },
+    },
+    {
+      name: "rooted",
+      hosts: ["rooted.lab.test"],
+      match: { prefix: ["/"] },
+      service: "one",
+      policies: { rewrite: { prefix: "/", replacement: "/app" } },
+    },
+    {
       name: "tiers-other",
       match: { prefix: ["/tiers"], headers: { "x-tier": { type: "Present" } } },
       respond: { status: 400, body: '{"error":"no such tier"}' },
@@ -614,6 +629,9 @@ export default defineGateway({
       respond: { status: 200, body: "{}" },
       policies: { responseHeaders: { set: { "x-success": "d" } } },
     },
+    { name: "answers-failed", match: { exact: ["/answers/failed"] }, respond: { status: 500, body: "" } },
+    { name: "answers-gone", match: { exact: ["/answers/gone"] }, respond: { status: 410, body: "" } },
+    { name: "answers-absent", match: { exact: ["/answers/absent"] }, respond: { status: 404, body: "" } },
     { name: "answers-nothing", match: { exact: ["/answers/nothing"] }, respond: { status: 204, body: "" } },
     { name: "no-handshakes", match: { prefix: ["/no-handshakes"] }, service: "one", policies: { webSocket: null } },
     { name: "answers-below", match: { prefix: ["/public/answer"] }, respond: { status: 200, body: "{}" } },

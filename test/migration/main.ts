@@ -48,7 +48,8 @@ async function ask(
       return opened?.answer;
     }),
   );
-  const seen = stand.services.seen.slice(from).filter(({ service }) => service !== "auth");
+  const isAsked = ({ service }: { service: string }): boolean => service !== "auth" || !("auth-url" in one.annotations);
+  const seen = stand.services.seen.slice(from).filter(isAsked);
   const [answer] = answers;
   if (!answer) return "no answer";
   if (times > 1) {

@@ -208,6 +208,7 @@ class DecideStand implements Stand {
     const { exchange, route, host } = verdict;
     if (route?.respond) {
       const refusal = routeAnswer(route.respond, exchange.request);
+      this.#reasons.set(exchange.requestId, refusal.reason);
       const { headers, body } = refusalContent(undefined, "", refusal);
       return this.#answer(verdict, refusal.status, headers, Buffer.from(body));
     }

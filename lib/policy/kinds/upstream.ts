@@ -27,9 +27,11 @@ export const rewrite = policyKind({
 
 function rewriteTarget(config: { prefix: string; replacement: string }, target: string): string {
   const raw = pathOf(target);
-  if (raw !== config.prefix && !raw.startsWith(`${config.prefix}/`)) return target;
+  // The root is before every path, its slash included.
+  const prefix = config.prefix === "/" ? "" : config.prefix;
+  if (raw !== prefix && !raw.startsWith(`${prefix}/`)) return target;
   const base = config.replacement === "/" ? "" : config.replacement;
-  const rest = target.slice(config.prefix.length);
+  const rest = target.slice(prefix.length);
   return base + (rest.startsWith("/") || base !== "" ? rest : `/${rest}`);
 }
 

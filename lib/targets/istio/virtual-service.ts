@@ -95,7 +95,7 @@ function headerChanges({ requestHeaders, responseHeaders, through, door, route, 
 
 function rewrite({ rewrite: config }: RouteDraft): Part<"rewrite"> {
   if (!config) return {};
-  const prefix = regexText(config.prefix);
+  const prefix = config.prefix === "/" ? "" : regexText(config.prefix);
   const [rest, base] = config.replacement === "/" ? ["/?(.*)", "/"] : ["(/.*)?", config.replacement];
   const uriRegexRewrite = { match: `^${prefix}${rest}$`, rewrite: `${base}\\1` };
   return { rewrite: { uriRegexRewrite, ...(config.host !== undefined && { authority: config.host }) } };

@@ -54,7 +54,8 @@ function candidates(draft: NginxDraft, server: ServerDraft, possible: readonly R
 /** A header's value without the tabs around it that nginx leaves there, and that are no part of it (RFC 9110 section 5.5). */
 function valueOf(draft: NginxDraft, name: string): string {
   const header = headerVariable(name);
-  const inside = `gateway_value_of_${header}`;
+  // PCRE bounds the length of a name.
+  const inside = `gateway_value_${createHash("sha256").update(header).digest("hex").slice(0, 12)}`;
   const lines: (readonly [string, string])[] = [
     ["default", '""'],
     [`"~^[\\t ]*(?<${inside}>[^\\t ](?:.*[^\\t ])?)[\\t ]*$"`, `$${inside}`],

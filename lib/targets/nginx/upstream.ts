@@ -16,7 +16,7 @@ export const rewrite: Enforcer<NginxDraft> = {
     const route = routeOf(draft, placement);
     if (host !== undefined) route.requestHeaders.push(["Host", text(host)]);
     const base = replacement === "/" ? "" : escapeText(replacement);
-    const from = regexText(prefix);
+    const from = prefix === "/" ? "" : regexText(prefix);
     route.target = addMap(draft, {
       from: "$request_uri",
       variable: nameFor(draft.names, "gateway_target", prefix, replacement),

@@ -45,7 +45,7 @@ function answerLines(draft: NginxDraft, server: ServerDraft, route: RouteDraft, 
     const to = path === undefined ? "$request_uri" : `${escapeText(path)}$gateway_query`;
     return [`error_page ${String(respond.status)} @gateway_moved;`, `return ${String(respond.status)} "${scheme}://${host ?? "$host"}${to}";`];
   }
-  if (respond) return [`default_type ${text(respond.contentType)};`, `return ${String(respond.status)} ${text(respond.body)};`];
+  if (respond) return [`default_type ${text(respond.contentType)};`, ...returned(respond.status, respond.body)];
   const ownHeaders = headers("proxy_set_header", lastOfEach([...baseRequestHeaders(server), ...route.requestHeaders]));
   const service = route.backend ?? backends[0]?.service ?? "";
   const lines = [
@@ -61,6 +61,12 @@ function answerLines(draft: NginxDraft, server: ServerDraft, route: RouteDraft, 
   if (route.grpc) return grpcLines(draft, route, lines, service);
   return [...lines, `proxy_pass ${route.tls ? "https" : "http"}://${service}${route.target};`];
 }
+
+/** An error without a text would be one of nginx' own pages; a text that is a variable is one, though empty. */
+const returned = (status: number, body: string): string[] =>
+  status >= 400 && body === ""
+    ? ['set $gateway_nothing "";', `return ${String(status)} $gateway_nothing;`]
+    : [`return ${String(status)} ${text(body)};`];
 
 /** The filter gets the request as it came, and is told what nginx has found out about it. */
 function throughLines(model: GatewayModel, server: ServerDraft, route: RouteDraft, variant: Variant): string[] {
