@@ -10,7 +10,8 @@ import { GATEWAY_API, INGRESS_NGINX, modelOf, modelText, OPENAPI, type Origin } 
 import type { Note } from "../import/notes";
 import { openApiIn } from "../import/openapi";
 import { readObjects, UnreadableFile, type KubernetesObject } from "../import/objects";
-import { checkModel } from "../model";
+import { IDENTITIES } from "../conformance/case";
+import { checkModel, resolveGateway } from "../model";
 import { compile } from "../targets";
 import { report, UsageError, type Context } from "./context";
 
@@ -126,11 +127,24 @@ function fromOpenApi({ args, values }: Context): Read | undefined {
   return { imported, origin: OPENAPI, unread: [] };
 }
 
+/** Where first cases are to be, which must be nobody else's place. */
+function casesFileOf(folder: string | undefined, name: string, model: string): string | undefined {
+  if (folder === undefined) return undefined;
+  const file = path.join(folder, `${name}.yaml`);
+  if (folder === "" || !(statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? true))
+    throw new UsageError(`--cases names a folder: "${folder}" is none.`);
+  if (path.basename(file) === IDENTITIES) throw new UsageError(`${file} is for who calls: name the system otherwise.`);
+  if (existsSync(file) || path.resolve(file) === path.resolve(model))
+    throw new UsageError(`${file} is there already, or is the model: name another folder with --cases.`);
+  return file;
+}
+
 function writeCases(file: string, { text, count, without }: ReturnType<typeof firstCases>, context: Context): void {
   mkdirSync(path.dirname(file), { recursive: true });
   writeFileSync(file, text);
   const left = without.length === 0 ? "" : `; yours to write: ${without.join(", ")}`;
-  if (!context.values.json) context.output.out(`${file}: ${String(count)} cases${left}\n`);
+  if (!context.values.json)
+    context.output.out(`${file}: ${count === 1 ? "1 case" : `${String(count)} cases`}${left}\n`);
 }
 
 /** `import` on the command line. Nothing is written while something is not taken that nobody has accepted. */
@@ -146,8 +160,8 @@ export function importCommand(context: Context): number {
   const diagnostics = imported.notes.map((note) => diagnosticOf(note, accepted));
   const file = values.out ?? path.join("policies", `${name}.yaml`);
   const model = modelOf(name, values.target ?? ["nginx"], origin, imported);
+  const checked = checkModel({ file, value: model, locate: () => ({ file }) });
   if (imported.routes.length > 0) {
-    const checked = checkModel({ file, value: model, locate: () => ({ file }) });
     diagnostics.push(...checked.diagnostics);
     if (checked.value && !hasErrors(checked.diagnostics))
       diagnostics.push(...compile(checked.value, "production").diagnostics.map((d) => ({ source: { file }, ...d })));
@@ -156,9 +170,7 @@ export function importCommand(context: Context): number {
   if (code !== 0) return code;
   if (imported.routes.length === 0) throw new UsageError(`There is no route left to write to ${file}.`);
   if (existsSync(file)) throw new UsageError(`There is a ${file} already: name another with --out.`);
-  const casesFile = values.cases === undefined ? undefined : path.join(values.cases, `${name}.yaml`);
-  if (casesFile !== undefined && existsSync(casesFile))
-    throw new UsageError(`There is a ${casesFile} already: name another folder with --cases.`);
+  const casesFile = casesFileOf(values.cases, name, file);
   mkdirSync(path.dirname(file), { recursive: true });
   const comments = imported.routes.map(({ comment }) => comment);
   writeFileSync(file, modelText(model, origin, comments));
@@ -167,6 +179,7 @@ export function importCommand(context: Context): number {
     output.out(
       `${file}: ${String(imported.hosts.size)} hosts, ${String(imported.services.size)} services, ${String(imported.routes.length)} routes\n`,
     );
-  if (casesFile !== undefined) writeCases(casesFile, firstCases(name, imported), context);
+  if (casesFile !== undefined && checked.value)
+    writeCases(casesFile, firstCases(name, imported, resolveGateway(checked.value, "production")), context);
   return 0;
 }

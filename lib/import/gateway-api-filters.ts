@@ -85,12 +85,17 @@ function modified({ set = [], add = [], remove = [] }: Modifier, name: string, s
   };
 }
 
+/** The status of a host's redirect to https. */
+export function keptStatus(status: number, say: Say): number {
+  if (status === 301 || status === 308) return status;
+  say("changed", "RequestRedirect", `${String(status)} to https is 301 here`);
+  return 301;
+}
+
 function redirected(redirect: NonNullable<RawFilter["requestRedirect"]>, say: Say): Partial<RuleForm> {
   const { scheme, hostname, port, path, statusCode = 302 } = redirect;
   if (scheme === "https" && hostname === undefined && path === undefined && (port ?? 443) === 443) {
-    const isKept = statusCode === 301 || statusCode === 308;
-    if (!isKept) say("changed", "RequestRedirect", `${String(statusCode)} to https is 301 here`);
-    return { toHttps: isKept ? statusCode : 301 };
+    return { toHttps: keptStatus(statusCode, say) };
   }
   const lost = (what: string): Partial<RuleForm> => {
     say("lost", "RequestRedirect", what);

@@ -1,5 +1,5 @@
 import { named, type Imported, type ImportedRoute } from "./imported";
-import { formOf, type RawBackend, type RawRule, type RuleForm, type Say } from "./gateway-api-filters";
+import { formOf, keptStatus, type RawBackend, type RawRule, type RuleForm, type Say } from "./gateway-api-filters";
 import { isGatewayApi, listenersOf, meet, type Listener } from "./gateway-api-listeners";
 import { matchOf, rewriteOf } from "./gateway-api-matches";
 import { BackendTable } from "./gateway-api-services";
@@ -146,7 +146,7 @@ class Importer {
       const { redirect } = form;
       const self = [...served.keys()];
       if (redirect?.scheme === "https" && redirect.path === undefined && self.length === 1 && redirect.host === self[0])
-        form.toHttps = redirect.status === 308 ? 308 : 301;
+        form.toHttps = keptStatus(redirect.status, ofRule);
       const asks = [...served.values()].flat().some(({ asksCertificates }) => asksCertificates);
       form.isClosed ||= isGuarded || asks;
       for (const [host, all] of served) this.#host(host, all, form.toHttps, say);
@@ -171,6 +171,8 @@ class Importer {
       serves: known.serves || (isPlain && toHttps === undefined),
       ...(serving !== undefined && { listeners: serving }),
     };
+    if (isPlain && toHttps !== undefined && found.redirects !== toHttps)
+      say("changed", "RequestRedirect", `${name} is sent to https by ${String(found.redirects)}, by this rule too`);
     if (found.redirects && found.serves && !(known.redirects && known.serves))
       say(
         "lost",

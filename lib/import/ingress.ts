@@ -51,7 +51,8 @@ class Importer {
     for (const one of main) this.#begin(one);
     for (const [host] of this.hosts) this.#hostPolicies(host, main);
     for (const one of main) this.#add(one);
-    for (const one of this.#ingresses.filter(({ isCanary }) => isCanary)) addCanary(one, this.routes, this.#services);
+    for (const one of this.#ingresses.filter(({ isCanary }) => isCanary))
+      addCanary(one, this.routes, this.#services, main, (host, path) => this.#form(one, host, path));
     const { notes, hosts, routes } = this;
     return { notes, hosts, routes: named(joined(routes)), services: this.#services.services };
   }
@@ -126,7 +127,7 @@ class Importer {
       const guarded = "floodGuard" in (this.hosts.get(host)?.policies ?? {});
       const policies = { ...common, ...(!guarded && rateLimit(a)) };
       const mine = pathsOf(one).filter((p) => p.host === host || (aliased && p.host === firstHost));
-      this.routes.push(...appRoot(one, host), ...fromWww(one, host, this.hosts));
+      this.routes.push(...appRoot(one, host, this.hosts), ...fromWww(one, host, this.hosts));
       for (const { path } of mine) this.#path(one, host, path, policies);
       const fallback = one.spec.defaultBackend ?? one.spec.backend;
       if (fallback && !mine.some(({ path }) => (path.path ?? "/") === "/"))

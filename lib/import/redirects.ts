@@ -24,15 +24,19 @@ export function redirectOf(a: Annotated): Record<string, unknown> | undefined {
   return { status, scheme, host, path };
 }
 
+/** Where nobody is sent to https nothing listens there. */
+const schemeOf = (hosts: Imported["hosts"], host: string): { scheme?: "http" } =>
+  hosts.get(host)?.policies?.["httpsRedirect"] === null ? { scheme: "http" } : {};
+
 /** The start page of a host. */
-export function appRoot(one: OneIngress, host: string): ImportedRoute[] {
+export function appRoot(one: OneIngress, host: string, hosts: Imported["hosts"]): ImportedRoute[] {
   const path = one.a.text("app-root");
   if (path === undefined) return [];
   if (!isPlainPath(path)) {
     one.a.note("lost", "app-root", `"${path}" is no plain path`);
     return [];
   }
-  const redirect = { status: 302, path };
+  const redirect = { status: 302, ...schemeOf(hosts, host), path };
   const name = nameOf(one.a.object.namespace, one.a.object.name, "app-root");
   return [{ name, hosts: [host], match: { exact: ["/"] }, redirect, comment: commentOf(one) }];
 }
@@ -44,6 +48,6 @@ export function fromWww(one: OneIngress, host: string, hosts: Imported["hosts"])
   if (hosts.has(other)) return [];
   hosts.set(other, { ...hosts.get(host) });
   const name = nameOf(one.a.object.namespace, one.a.object.name, "www");
-  const redirect = { status: 308, host };
+  const redirect = { status: 308, ...schemeOf(hosts, host), host };
   return [{ name, hosts: [other], match: { prefix: ["/"] }, redirect, comment: commentOf(one) }];
 }

@@ -1,4 +1,5 @@
 import { BlockList } from "node:net";
+import { configOf } from "../decision/gateway";
 import { diagnostic, type Diagnostic, type DiagnosticCode } from "../diagnostics";
 import { CLUSTER_TARGETS, type Infrastructure } from "./infrastructure";
 import { clusterTargetOf, systemNameOf, userOf, workloadOf } from "./names";
@@ -182,6 +183,19 @@ function nameFaults({ model, environment, infrastructure, hosts }: Deployed): Fa
   ];
 }
 
+/** The balancer's own redirect has one status. */
+function redirectFaults({ model, environment }: Deployed): Fault[] {
+  const moved = resolveGateway(model, environment).hosts.filter(
+    ({ policies }) => (configOf(policies, "httpsRedirect") as { status: number } | undefined)?.status === 308,
+  );
+  return moved.map(({ name }): Fault => ({
+    ...{ code: "model/front-disagrees", at: "edge" },
+    why: `An Application Load Balancer sends plain http to https by 301, and "${name}" says 308.`,
+    fix: "Take status out of the host's httpsRedirect.",
+    place: { below: ["edge"] },
+  }));
+}
+
 /** `front` that is not the balancer that will stand there. */
 function frontFaults({ model: { front }, infrastructure: { network } }: Deployed): Fault[] {
   const balancers = balancerNetwork(network.cidr);
@@ -213,6 +227,7 @@ export function checkInfrastructure(raw: RawModel, model: GatewayModel): Diagnos
       ...accessFaults(deployed),
       ...nameFaults(deployed),
       ...frontFaults(deployed),
+      ...redirectFaults(deployed),
     ];
     return faults.map(({ code, at, why, fix, place = { below: [] } }) => {
       const source = raw.locate("top" in place ? [place.top] : [...path, ...place.below]);

@@ -29,6 +29,9 @@ async function written(text: string): Promise<{ cases: Written[]; said: string; 
 test("each route has a case, which the model's own decision passes", async () => {
   const { cases, tested } = await written(INGRESS);
   expect(cases.map(({ request, expect: { status, reaches } }) => [request["path"], status, reaches])).toEqual([
+    ["/", 308, "nothing"],
+    ["/", 308, "nothing"],
+    ["/", 308, "nothing"],
     ["/", 302, "nothing"],
     ["/", 308, "nothing"],
     ["/1", 200, "shop-web-80"],
@@ -42,7 +45,7 @@ test("each route has a case, which the model's own decision passes", async () =>
 
 test("what a rewrite makes of a path is asked of the service", async () => {
   const { cases } = await written(INGRESS);
-  expect(cases[3]?.expect["upstream"]).toEqual({ path: "/" });
+  expect(cases.find(({ request }) => request["path"] === "/orders")?.expect["upstream"]).toEqual({ path: "/" });
 });
 
 test("routes that ask who calls are left to who knows it", async () => {
@@ -50,7 +53,67 @@ test("routes that ask who calls are left to who knows it", async () => {
     INGRESS.replace("app-root: /start", "allowlist-source-range: 10.0.0.0/8").replace(/.*from-to-www.*\n/, ""),
   );
   expect(said).toMatch(/yours to write: .*shop-site/);
-  expect(cases.map(({ request }) => request["host"])).toEqual(["api.shop.example", "api.shop.example"]);
+  const { length } = cases.filter(({ request }) => request["host"] === "shop.example" && !("scheme" in request));
+  expect(length).toBe(0);
+});
+
+test("a request is one that no other route is meant by", async () => {
+  const rule = (match: object, name: string, filters: object[] = []): object => ({
+    matches: [match],
+    filters,
+    backendRefs: [{ name, port: 80 }],
+  });
+  const path = (value: string, type = "PathPrefix"): object => ({ path: { type, value } });
+  const rules = [
+    rule({ ...path("/m"), method: "GET" }, "gets"),
+    rule(path("/m"), "others"),
+    rule(path("/", "Exact"), "start"),
+    rule(path("/1"), "one"),
+    rule(path("/"), "rest", [
+      { type: "URLRewrite", urlRewrite: { path: { type: "ReplacePrefixMatch", replacePrefixMatch: "/app" } } },
+    ]),
+    rule({ ...path("/q"), queryParams: [{ name: "v", value: "a~b" }] }, "asked"),
+  ];
+  const api = "gateway.networking.k8s.io/v1";
+  const objects = [
+    {
+      apiVersion: api,
+      kind: "Gateway",
+      metadata: { name: "g" },
+      spec: { gatewayClassName: "x", listeners: [{ name: "http", port: 80, protocol: "HTTP" }] },
+    },
+    {
+      apiVersion: api,
+      kind: "HTTPRoute",
+      metadata: { name: "r" },
+      spec: { parentRefs: [{ name: "g" }], hostnames: ["own.example"], rules },
+    },
+  ];
+  const { cases, tested } = await written(objects.map((object) => JSON.stringify(object)).join("\n---\n"));
+  expect(tested).toContain(`${String(cases.length)} passed, 0 failed`);
+  const asked = cases.map(({ request, expect: { reaches } }) => [request["method"], request["path"], reaches]);
+  expect(asked).toEqual([
+    [undefined, "/m", "default-gets-80"],
+    ["POST", "/m", "default-others-80"],
+    [undefined, "/", "default-start-80"],
+    [undefined, "/1", "default-one-80"],
+    [undefined, "/other", "default-rest-80"],
+    [undefined, "/q?v=a~b", "default-asked-80"],
+  ]);
+});
+
+test("a folder that is none, and the model's own place, are refused", async () => {
+  const folder = temporaryDirectory();
+  const file = writeIn(folder, "objects.yaml", INGRESS);
+  const importing = (...words: string[]): Promise<{ code: number }> => run("import", file, ...words);
+  const model = path.join(folder, "own.yaml");
+  for (const words of [
+    ["--name", "own", "--out", model, "--cases", folder],
+    ["--name", "own", "--out", model, "--cases", file],
+    ["--name", "identities", "--out", model, "--cases", path.join(folder, "cases")],
+  ])
+    expect((await importing(...words)).code).toBe(2);
+  expect(existsSync(model)).toBe(false);
 });
 
 test("cases are not written over, nor is a model written without them", async () => {
@@ -69,6 +132,6 @@ test("cases are not written over, nor is a model written without them", async ()
     "--cases",
     path.join(folder, "cases"),
   );
-  expect([code, err]).toEqual([2, expect.stringContaining("There is a")]);
+  expect([code, err]).toEqual([2, expect.stringContaining("is there already")]);
   expect([existsSync(model), readFileSync(cases, "utf8")]).toEqual([false, "mine"]);
 });

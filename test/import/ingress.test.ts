@@ -192,6 +192,31 @@ describe("what is taken", () => {
     });
   });
 
+  const canary = { canary: "true", "canary-weight": "10" };
+  const notesOf = async (...objects: string[]): Promise<number> =>
+    (await imported(objects)).err.split("\n").filter((line) => line.includes("controller gives it requests")).length;
+
+  test("a canary takes from whoever leads to the same port, which is told", async () => {
+    const main = ingress({ paths: [{ path: "/a" }] });
+    const next = ingress({ name: "next", annotations: canary, paths: [{ path: "/a", service: "next" }] });
+    expect(await notesOf(main, next)).toBe(0);
+    expect(await notesOf(main, next, ingress({ name: "other", host: "other.example.com" }))).toBe(1);
+    // Of the same Ingress, another path.
+    expect(await notesOf(ingress({ paths: [{ path: "/a" }, { path: "/b" }] }), next)).toBe(1);
+    expect(await notesOf(main, next, ingress({ name: "other", paths: [{ path: "/b", service: "else" }] }))).toBe(0);
+  });
+
+  test("a canary of a regular expression hangs on its main Ingress", async () => {
+    const annotations = { "use-regex": "true", "rewrite-target": "/$2" };
+    const paths = [{ path: "/api(/|$)(.*)", pathType: "ImplementationSpecific" }];
+    const next = ingress({ name: "next", annotations: canary, paths: [{ ...paths[0], service: "next" }] });
+    const { code, model } = await imported([ingress({ annotations, paths }), next]);
+    expect([code, model?.routes[0]]).toMatchObject([
+      0,
+      { backends: [{ service: "shop-web-80" }, { service: "shop-next-80" }] },
+    ]);
+  });
+
   test("a canary, by header and by weight", async () => {
     const annotations = { canary: "true", "canary-by-header": "X-Canary", "canary-weight": "10" };
     const { model } = await imported([
@@ -253,8 +278,12 @@ describe("what is taken", () => {
         match: { prefix: ["/"] },
         redirect: { status: 301, scheme: "https", host: "example.com", path: "/archive" },
       },
-      { hosts: ["example.com"], match: { exact: ["/"] }, redirect: { status: 302, path: "/home" } },
-      { hosts: ["www.example.com"], match: { prefix: ["/"] }, redirect: { status: 308, host: "example.com" } },
+      { hosts: ["example.com"], match: { exact: ["/"] }, redirect: { status: 302, scheme: "http", path: "/home" } },
+      {
+        hosts: ["www.example.com"],
+        match: { prefix: ["/"] },
+        redirect: { status: 308, scheme: "http", host: "example.com" },
+      },
       { hosts: ["example.com"], match: { prefix: ["/"] }, service: "shop-web-80" },
     ]);
   });

@@ -169,9 +169,8 @@ function page(rows: readonly Row[], entries: readonly Entry[], why: Readonly<Rec
 
 async function main(): Promise<void> {
   const { ingresses, why } = readEntries();
-  const chosen = process.argv[2] === undefined ? ingresses : ingresses.filter(({ name }) => name === process.argv[2]);
   if (isApart()) {
-    writeResults(await withGateways(chosen, (gateways) => rowsOf(chosen, gateways)));
+    writeResults(await withGateways(ingresses, (gateways) => rowsOf(ingresses, gateways)));
     process.exit(0);
   }
   const programs = await wheels();
@@ -185,9 +184,14 @@ async function main(): Promise<void> {
     process.stdout.write(`${lacks}\n0 passed, 0 failed, 1 skipped\n`);
     return;
   }
-  const rows = await runApart<Row>(process.argv.slice(2));
-  const problems = problemsOf(rows, chosen, why);
-  if (chosen === ingresses) writeFileSync(PAGE, page(rows, ingresses, why));
+  const rows = await runApart<Row>([]);
+  const used = new Set(ingresses.flatMap((one) => one.ask.flatMap(({ ours, traefik }) => [ours, traefik])));
+  const idle = Object.keys(why).filter((reason) => !used.has(reason));
+  const problems = [
+    ...problemsOf(rows, ingresses, why),
+    ...idle.map((reason) => `nothing differs by the reason "${reason}"`),
+  ];
+  if (problems.length === 0) writeFileSync(PAGE, page(rows, ingresses, why));
   for (const problem of problems) process.stdout.write(`FAIL ${problem}\n`);
   process.stdout.write(
     `${String(2 * rows.length - problems.length)} passed, ${String(problems.length)} failed, 0 skipped\n`,

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { stringify } from "yaml";
 import { pair } from "../../lib/conformance/certificates";
 import { NOBODY } from "../../lib/conformance/identity-file";
-import { freePorts } from "../../lib/conformance/parts/process";
+import { freePorts, temporaryFolder, until, type Part } from "../../lib/conformance/parts/process";
 import { nginxStand } from "../../lib/conformance/stands/nginx";
 import { RealStand } from "../../lib/conformance/stands/real-stand";
 import { importIngresses } from "../../lib/import/ingress";
@@ -15,7 +15,6 @@ import { INGRESS_NGINX, modelOf } from "../../lib/import/model-text";
 import { readObjects } from "../../lib/import/objects";
 import { checkModel, type GatewayModel } from "../../lib/model";
 import { formatDiagnostic, hasErrors } from "../../lib/diagnostics";
-import { temporaryFolder } from "../../lib/conformance/parts/process";
 import { POD } from "../conformance/apart";
 import { startApiServer } from "../parts/api-server";
 import { startIngressNginx } from "../parts/ingress-nginx";
@@ -111,8 +110,22 @@ async function surroundings(ports: ReadonlyMap<string, number>, hosts: readonly 
   ];
 }
 
-/** Its routes are there before their endpoints are, and Lua takes what the controller posts once a second. */
-const SETTLED_MS = 2_500;
+/** Lua takes what the controller posts once a second. */
+const SETTLED_MS = 1_500;
+
+/** Routes are there before their endpoints are, and before certificates, without which nobody is redirected. */
+async function serves(stand: RealStand, part: Part): Promise<void> {
+  const ask = async (scheme: "http" | "https", host: string): Promise<number> => {
+    const line = { scheme, httpVersion: "1.1", method: "GET", host, target: "/", headers: [], chunked: false } as const;
+    const wire = { ...line, headers: [...line.headers], body: undefined, client: "127.0.0.1", websocket: false };
+    const opened = await stand.send(wire, 0).catch(() => undefined);
+    opened?.socket.destroy();
+    return opened?.answer.status ?? 0;
+  };
+  const isReady = async (): Promise<boolean> =>
+    (await ask("http", "plain.example")) === 200 && (await ask("http", "ssl-redirect.example")) === 308;
+  await until(`${stand.target}'s endpoints and certificates`, isReady, part, 30_000);
+}
 
 export interface Gateways {
   controller: RealStand;
@@ -178,12 +191,15 @@ export async function withGateways<T>(entries: readonly Entry[], use: (gateways:
       proxyProtocol: false,
     });
     stops.push(() => traefik.stop());
-    await sleep(SETTLED_MS);
-    return await use({
+    const gateways = {
       ours,
       controller: new RealStand("controller", around, [{ http, https }]),
       traefik: new RealStand("traefik", around, [{ http: web, https: secure }]),
-    });
+    };
+    await serves(gateways.controller, controller);
+    await serves(gateways.traefik, traefik);
+    await sleep(SETTLED_MS);
+    return await use(gateways);
   } finally {
     for (const stop of stops.reverse()) await stop();
   }

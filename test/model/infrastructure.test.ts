@@ -45,6 +45,16 @@ test("a website on a host that the model does not have", () => {
   );
 });
 
+test("a redirect by a status that the balancer does not know", () => {
+  expectDiagnostics(
+    faults(
+      { production: { cluster, edge: { hostedZone: "shop.test" } } },
+      { policies: { httpsRedirect: { status: 308 } } },
+    ),
+    [{ code: "model/front-disagrees", at: "shop/infrastructure/production/edge" }],
+  );
+});
+
 test.each([
   ["is none", { kind: "none" as const }, "10.0.0.0/16"],
   ["trusts another network", { kind: "alb" as const, networks: ["10.1.0.0/16"] }, "10.0.0.0/16"],
