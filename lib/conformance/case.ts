@@ -114,7 +114,10 @@ const behaviourItem = z.union([
     times: z.int().default(1),
   }),
 ]);
-export const behaviour = z.strictObject({ down: z.boolean().default(false), respond: z.array(behaviourItem).optional() });
+export const behaviour = z.strictObject({
+  down: z.boolean().default(false),
+  respond: z.array(behaviourItem).optional(),
+});
 
 const testCase = z.strictObject({
   name: z.string(),

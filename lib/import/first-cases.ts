@@ -100,8 +100,7 @@ export function firstCases(
   const { hosts, services, routes } = imported;
   const without = new Set<string>();
   const policiesOf = (host: string): Record<string, unknown> => hosts.get(host)?.policies ?? {};
-  const movesOf = (host: string): { status?: number } | null =>
-    (policiesOf(host)["httpsRedirect"] ?? {});
+  const movesOf = (host: string): { status?: number } | null => policiesOf(host)["httpsRedirect"] ?? {};
   const isPlain = (host: string): boolean => policiesOf(host)["httpsRedirect"] === null;
   const tables = new Map(gateway.hosts.map((host) => [host.name, new RouteTable(host.routes)]));
   const ofRoute = (route: ImportedRoute, host: string): Written[] => {

@@ -68,18 +68,19 @@ const OF_TRAEFIK = [
 /** Those that are Envoy. */
 const OF_ENVOY = [
   ...OF_ALL,
-  // It takes a hundred lines of a service's head, and joins lines of Authorization.
-  "an answer with 150 headers is passed on, on /public",
-  "an answer with 150 headers is passed on, on /zipped",
+  // It joins lines of Authorization.
   "Authorization may come once, also where no token is asked",
-  // Its own answers have no form of a system's.
-  "header lines that are too large get the envelope",
-  "security headers on header lines that are too large",
 ];
 
 /** And Istio's Gateway mode, which our own Istio objects are not there to change. */
 const OF_ISTIO = [
   ...OF_ENVOY,
+  // It takes a hundred lines of a service's head.
+  "an answer with 150 headers is passed on, on /public",
+  "an answer with 150 headers is passed on, on /zipped",
+  // Its own answers have no form of a system's.
+  "header lines that are too large get the envelope",
+  "security headers on header lines that are too large",
   // No HTTP/1.0.
   "HTTP/1.0 is answered like any other version",
   "HTTP/1.0 gets no chunks, even where the filter makes the answer",

@@ -21,6 +21,8 @@ export interface EnvoyGatewayOptions {
   logFile: string;
   kubeconfig: string;
   apply: (objects: readonly object[]) => Promise<void>;
+  /** What has no good condition yet, by name and reason. */
+  unsettled: () => Promise<readonly string[]>;
   /** The Gateway's listeners. */
   ports: readonly number[];
 }
@@ -34,7 +36,12 @@ const configuration = (home: Record<string, string>): object => ({
     custom: { resource: { type: "Kubernetes" }, infrastructure: { type: "Host", host: home } },
   },
   // Without a version it asks for the newest one, by network.
-  envoyProxy: { provider: { type: "Host", host: { envoyVersion: ENVOY_VERSION } } },
+  envoyProxy: {
+    provider: { type: "Host", host: { envoyVersion: ENVOY_VERSION } },
+    // As the run's other Envoys are.
+    concurrency: 1,
+    telemetry: { accessLog: { disable: true } },
+  },
   extensionApis: { enableEnvoyPatchPolicy: true },
 });
 
@@ -97,10 +104,11 @@ export async function startEnvoyGateway(options: EnvoyGatewayOptions): Promise<P
   try {
     const allOpen = async (): Promise<boolean> => (await Promise.all(options.ports.map(portOpen))).every(Boolean);
     await until("Envoy Gateway's listeners", allOpen, part, 60_000);
-    // A Gateway outside of a cluster has no address.
-    const [bad] =
-      /message:.*\n *reason: (?!AddressNotAssigned).*\n *status: "False"/.exec(readFileSync(logFile, "utf8")) ?? [];
-    if (bad !== undefined) throw new Error(`Envoy Gateway refuses an object: ${bad}`);
+    let missing: readonly string[] = [];
+    const isSettled = async (): Promise<boolean> => (missing = await options.unsettled()).length === 0;
+    await until("Envoy Gateway's objects", isSettled, part, 30_000).catch((error: unknown) => {
+      throw new Error(`${String(error)} ${missing.join("; ")}`);
+    });
     const refused = await rejected(home.runtimeDir);
     if (refused.length > 0) throw new Error(`Envoy has not taken what Envoy Gateway says: ${refused.join("; ")}`);
   } catch (error) {

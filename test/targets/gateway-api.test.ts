@@ -12,7 +12,9 @@ interface Manifest {
     gatewayClassName?: string;
     listeners?: { name: string; protocol: string; hostname?: string; tls?: { certificateRefs: { name: string }[] } }[];
     parentRefs?: { sectionName: string }[];
-    jsonPatches?: { name: string }[];
+    targetRefs?: { kind: string; name: string; sectionName?: string }[];
+    timeout?: { http: { streamIdleTimeout?: string } };
+    jsonPatches?: { type: string; name: string }[];
     proxyProtocol?: object;
     http1?: { ignoredUpgradeTypes: { value: string }[] };
     rules?: { filters: { requestHeaderModifier: { set: { name: string; value: string }[] } }[] }[];
@@ -88,10 +90,40 @@ describe("Envoy Gateway", () => {
   const policiesOf = (input: GatewayInput): Manifest[] =>
     objectsOf({ ...input, kubernetes: { gatewayApi } }, "envoy-gateway.yaml");
 
-  test("patches the listener of each port, which has the name of the first there", () => {
-    const patches = policiesOf(withCertificates(2)).find(({ kind }) => kind === "EnvoyPatchPolicy")?.spec.jsonPatches;
-    const names = patches?.map(({ name }) => name);
-    expect([...new Set(names)]).toEqual(["gateway/shop/http", "gateway/shop/https"]);
+  test("patches every listener, since that of a port has the name of the first that is ready", () => {
+    const objects = policiesOf(withCertificates(1));
+    const patches = objects.find(({ kind }) => kind === "EnvoyPatchPolicy")?.spec.jsonPatches ?? [];
+    const namesOf = (type: string): string[] => [
+      ...new Set(patches.filter((p) => p.type.endsWith(type)).map(({ name }) => name)),
+    ];
+    const own = `gateway/shop/https.${"x".repeat(60)}.h0.test`;
+    expect(namesOf(".Listener")).toEqual(["gateway/shop/http", "gateway/shop/https", own]);
+    // The listeners of all hosts answer on all anyway.
+    expect(namesOf(".RouteConfiguration")).toEqual([own]);
+    expect(namesOf(".Cluster")).toEqual(["httproute/gateway/shop/rule/0", "httproute/gateway/shop-plain/rule/0"]);
+  });
+
+  test("has policies for listeners and routes, which one for the whole Gateway does not replace", () => {
+    const refsOf = (wanted: string): unknown[] =>
+      policiesOf(small())
+        .find(({ kind }) => kind === wanted)
+        ?.spec.targetRefs?.map(({ kind, name, sectionName }) => [kind, name, sectionName]) ?? [];
+    expect(refsOf("ClientTrafficPolicy")).toEqual([
+      ["Gateway", "shop", "http"],
+      ["Gateway", "shop", "https"],
+    ]);
+    expect(refsOf("BackendTrafficPolicy")).toEqual([
+      ["HTTPRoute", "shop", undefined],
+      ["HTTPRoute", "shop-plain", undefined],
+    ]);
+  });
+
+  test("ends a quiet stream after all of the filter's times, unless one may be quiet for ever", () => {
+    const idleOf = (idle: string | null): unknown =>
+      policiesOf({ ...small(), policies: { timeouts: { idle } } }).find(({ kind }) => kind === "ClientTrafficPolicy")
+        ?.spec.timeout?.http.streamIdleTimeout;
+    expect(idleOf("5m")).toBe("360s");
+    expect(idleOf(null)).toBe("0s");
   });
 
   test("speaks the PROXY protocol where the front does", () => {
@@ -104,9 +136,10 @@ describe("Envoy Gateway", () => {
   test("passes over offers of every protocol but WebSocket", () => {
     const [policy] = policiesOf(small());
     const [ignored] = policy?.spec.http1?.ignoredUpgradeTypes ?? [];
-    const isIgnored = (word: string): boolean => new RegExp(`^(?:${ignored?.value ?? ""})$`).test(word);
+    const isIgnored = (word: string): boolean =>
+      new RegExp(`^(?:${ignored?.value.replace("(?i)", "") ?? ""})$`, "i").test(word);
     expect(["websocket", "WebSocket", "WEBSOCKET"].filter(isIgnored)).toEqual([]);
-    const others = ["h2c", "TLS/1.0", "websocke", "websockets", "webs0cket", "xebsocket", ""];
+    const others = ["h2c", "TLS/1.0", "websocke", "websockets", "webs0cket", "xebsocket"];
     expect(others.filter((word) => !isIgnored(word))).toEqual([]);
   });
 });

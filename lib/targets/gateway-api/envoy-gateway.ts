@@ -1,8 +1,12 @@
 import { ApiObject } from "cdk8s";
 import type { Construct } from "constructs";
+import { configOf } from "../../decision/gateway";
 import { workloadOf } from "../../model";
-import { usesProxyProtocol } from "../front";
-import { labelsOf, listeners } from "./manifests";
+import type { TimeoutsConfig } from "../../policy/kinds/upstream";
+import { MOST_HEAD_KIB, MOST_HEADERS, OTHER_UPGRADES } from "../envoy";
+import { balancerIdleMs, clientIdleMs, usesProxyProtocol } from "../front";
+import { filterHeadKiB } from "../through";
+import { labelsOf, listeners, routeNames } from "./manifests";
 import type { TargetInput } from "../target";
 
 /**
@@ -11,19 +15,11 @@ import type { TargetInput } from "../target";
  */
 
 const API = "gateway.envoyproxy.io/v1alpha1";
-const LISTENER = "type.googleapis.com/envoy.config.listener.v3.Listener";
-
-const WORD = "websocket";
-
-/** What is no WebSocket's, in the regular expressions of RE2, which know no negation: another length, or another letter at some place. */
-const NO_WEBSOCKET = [
-  `.{0,${String(WORD.length - 1)}}`,
-  `.{${String(WORD.length + 1)},}`,
-  ...Array.from(WORD, (letter, at) => {
-    const other = `[^${letter}${letter.toUpperCase()}]`;
-    return `.{${String(at)}}${other}.{${String(WORD.length - 1 - at)}}`;
-  }),
-].join("|");
+const TYPES = {
+  listener: "type.googleapis.com/envoy.config.listener.v3.Listener",
+  routes: "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+  cluster: "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+};
 
 /** Envoy gives up a quiet connection before the filter, which closes it after two minutes, does under a request. */
 const IDLE = "60s";
@@ -31,15 +27,34 @@ const IDLE = "60s";
 /** No bound of Envoy's own: what is too much the filter knows. */
 const UNBOUND = 4_294_967_295;
 
-const clients = ({ model }: TargetInput): object => ({
+const seconds = (ms: number): string => `${String(Math.ceil(ms / 1000))}s`;
+
+/** Beyond every time of the filter's own, which it cannot keep of what Envoy holds for a client already. */
+function streamIdle({ gateway }: TargetInput): string {
+  const limits = gateway.hosts.flatMap(({ routes }) => routes.map(({ policies }) => configOf(policies, "timeouts")));
+  const isUnbound = limits.some((limit) => (limit as TimeoutsConfig | undefined)?.idle === null);
+  return isUnbound ? "0s" : seconds(balancerIdleMs(gateway) + 60_000);
+}
+
+const clients = (input: TargetInput): object => ({
   // What the filter is to judge it must see as it came.
   path: { escapedSlashesAction: "KeepUnchanged", disableMergeSlashes: true },
   headers: { withUnderscoresAction: "Allow", requestID: "Preserve" },
-  http1: { http10: {}, ignoredUpgradeTypes: [{ type: "RegularExpression", value: NO_WEBSOCKET }] },
-  // Listeners whose certificates overlap would speak HTTP/1.1 alone; all of them lead to the same filter.
+  http1: { http10: {}, ignoredUpgradeTypes: [{ type: "RegularExpression", value: OTHER_UPGRADES }] },
+  // One malformed request ends itself, not all others of its connection.
+  http2: { onInvalidMessage: "TerminateStream" },
+  // Where certificates of listeners overlap HTTP/2 would be off: each of them answers on every name (see `hostsOfAll`).
   tls: { alpnProtocols: ["h2", "http/1.1"] },
-  timeout: { http: { requestHeadersReceivedTimeout: "15s", streamIdleTimeout: "0s" } },
-  ...(usesProxyProtocol(model.front) && { proxyProtocol: {} }),
+  tcpKeepalive: {},
+  timeout: {
+    tcp: { tlsHandshakeTimeout: "15s" },
+    http: {
+      requestHeadersReceivedTimeout: "15s",
+      idleTimeout: seconds(clientIdleMs(input.model.front, input.gateway)),
+      streamIdleTimeout: streamIdle(input),
+    },
+  },
+  ...(usesProxyProtocol(input.model.front) && { proxyProtocol: {} }),
 });
 
 const services = {
@@ -48,20 +63,47 @@ const services = {
   circuitBreaker: { maxConnections: UNBOUND, maxPendingRequests: UNBOUND, maxParallelRequests: UNBOUND },
 };
 
+const MANAGER = "..filters[?(@.name=='envoy.filters.network.http_connection_manager')].typed_config";
+
+const add = (jsonPath: string, path: string, value: unknown): object => ({ op: "add", jsonPath, path, value });
+
 /**
- * Envoy Gateway makes paths its own and lets Envoy refuse methods that it does not know, and has no settings for it. Those listeners that
- * share a port are one of Envoy's, with the name of the first.
+ * What Envoy Gateway has no settings for: paths that stay as they came, methods, and how much head there may be. Of the listeners that
+ * share a port Envoy has one, with the name of the first that is ready: each is named, and those that are no names are passed over.
  */
-function asTheyCame(input: TargetInput, namespace: string): object[] {
-  const first = new Map(listeners(input).map(({ port, name }) => [port, name]).reverse() as [number, string][]);
+function ofListeners(input: TargetInput, prefix: string): object[] {
   const operations = [
     { op: "replace", jsonPath: "..normalize_path", value: false },
-    { op: "add", jsonPath: "..http_protocol_options", path: "allow_custom_methods", value: true },
+    add(MANAGER, "http_protocol_options/allow_custom_methods", true),
+    add(MANAGER, "max_request_headers_kb", MOST_HEAD_KIB),
+    add(MANAGER, "common_http_protocol_options/max_headers_count", MOST_HEADERS),
   ];
-  return [...first.values()].reverse().flatMap((name) =>
+  return listeners(input).flatMap(({ name }) =>
+    operations.map((operation) => ({ type: TYPES.listener, name: `${prefix}/${name}`, operation })),
+  );
+}
+
+/** A listener for one name answers others too, which come by a connection that was made for that one: whose the request is the filter says. */
+const hostsOfAll = (input: TargetInput, prefix: string): object[] =>
+  listeners(input)
+    .filter(({ hostname }) => hostname !== undefined)
+    .map(({ name }) => ({
+      type: TYPES.routes,
+      name: `${prefix}/${name}`,
+      operation: { op: "replace", jsonPath: "$.virtual_hosts[0].domains", value: ["*"] },
+    }));
+
+/** Answers have heads as large as the filter's. */
+function ofClusters(input: TargetInput, namespace: string): object[] {
+  const options = "..common_http_protocol_options";
+  const operations = [
+    add(options, "max_headers_count", MOST_HEADERS),
+    add(options, "max_response_headers_kb", filterHeadKiB(input.model)),
+  ];
+  return routeNames(input).flatMap((route) =>
     operations.map((operation) => ({
-      type: LISTENER,
-      name: `${namespace}/${input.gateway.system}/${name}`,
+      type: TYPES.cluster,
+      name: `httproute/${namespace}/${route}/rule/0`,
       operation,
     })),
   );
@@ -70,12 +112,28 @@ function asTheyCame(input: TargetInput, namespace: string): object[] {
 export function envoyGatewayObjects(scope: Construct, input: TargetInput): void {
   const { system } = input.gateway;
   const { namespace } = workloadOf(input.model, false);
-  const target = { group: "gateway.networking.k8s.io", kind: "Gateway", name: system };
-  const add = (kind: string, spec: object): void => {
+  const prefix = `${namespace}/${system}`;
+  const of = (kind: string, name: string, sectionName?: string): object => ({
+    ...{ group: "gateway.networking.k8s.io", kind, name },
+    ...(sectionName !== undefined && { sectionName }),
+  });
+  const policy = (kind: string, spec: object): void => {
     const metadata = { name: system, namespace, labels: labelsOf(input) };
     new ApiObject(scope, `${kind} ${system}`, { apiVersion: API, kind, metadata, spec });
   };
-  add("ClientTrafficPolicy", { targetRefs: [target], ...clients(input) });
-  add("BackendTrafficPolicy", { targetRefs: [target], ...services });
-  add("EnvoyPatchPolicy", { targetRef: target, type: "JSONPatch", jsonPatches: asTheyCame(input, namespace) });
+  // By listener and route: a policy of somebody else's for the whole Gateway does not take their place.
+  policy("ClientTrafficPolicy", {
+    targetRefs: listeners(input).map(({ name }) => of("Gateway", system, name)),
+    ...clients(input),
+  });
+  policy("BackendTrafficPolicy", { targetRefs: routeNames(input).map((name) => of("HTTPRoute", name)), ...services });
+  policy("EnvoyPatchPolicy", {
+    targetRef: of("Gateway", system),
+    type: "JSONPatch",
+    jsonPatches: [
+      ...ofListeners(input, prefix),
+      ...hostsOfAll(input, prefix),
+      ...ofClusters(input, namespace),
+    ],
+  });
 }

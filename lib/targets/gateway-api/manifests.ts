@@ -46,6 +46,27 @@ export function listeners({ model, gateway }: Pick<TargetInput, "model" | "gatew
   ];
 }
 
+interface RouteOf {
+  name: string;
+  scheme: "http" | "https";
+  from: Listener[];
+}
+
+/** One for what is plain and one for what comes by TLS, or several where there are more listeners than a route has parents. */
+function routesOf(input: TargetInput): RouteOf[] {
+  const { system } = input.gateway;
+  const inFront = input.model.front.tls === "front";
+  const all = listeners(input);
+  const isSecure = ({ protocol }: Listener): boolean => inFront || protocol === "HTTPS";
+  const secure = inParts(all.filter(isSecure), MOST_PARENTS).map((from, i): RouteOf => {
+    return { name: i === 0 ? system : `${system}-${String(i + 1)}`, scheme: "https", from };
+  });
+  const plain: RouteOf = { name: `${system}-plain`, scheme: "http", from: all.filter((one) => !isSecure(one)) };
+  return [...secure, plain].filter(({ from }) => from.length > 0);
+}
+
+export const routeNames = (input: TargetInput): string[] => routesOf(input).map(({ name }) => name);
+
 export const labelsOf = ({ gateway }: Pick<TargetInput, "gateway">): Record<string, string> => ({
   "app.kubernetes.io/managed-by": "gatewright",
   "app.kubernetes.io/part-of": gateway.system,
@@ -68,8 +89,7 @@ export function gatewayObjects(scope: Construct, input: TargetInput): void {
     gatewayClassName: gatewayClassOf(model),
     listeners: all.map((listener) => ({ ...listener, allowedRoutes: { namespaces: { from: "Same" } } })),
   });
-  const route = (name: string, scheme: "http" | "https", from: readonly Listener[]): void => {
-    if (from.length === 0) return;
+  for (const { name, scheme, from } of routesOf(input)) {
     // What came by which listener no client can say.
     const requestHeaderModifier = { set: [{ name: "X-Gateway-Scheme", value: scheme }] };
     add("HTTPRoute", name, {
@@ -83,11 +103,5 @@ export function gatewayObjects(scope: Construct, input: TargetInput): void {
         },
       ],
     });
-  };
-  const inFront = model.front.tls === "front";
-  const isSecure = ({ protocol }: Listener): boolean => inFront || protocol === "HTTPS";
-  inParts(all.filter(isSecure), MOST_PARENTS).forEach((part, i) => {
-    route(i === 0 ? gateway.system : `${gateway.system}-${String(i + 1)}`, "https", part);
-  });
-  route(`${gateway.system}-plain`, "http", all.filter((listener) => !isSecure(listener)));
+  }
 }

@@ -3,17 +3,13 @@ import {
   EnvoyFilterSpecConfigPatchesPatchOperation as Operation,
   type EnvoyFilterSpecConfigPatches as Patch,
 } from "../../../imports/networking.istio.io";
+import { MOST_HEAD_KIB, MOST_HEADERS, OTHER_UPGRADES } from "../envoy";
 import { clientIdleMs } from "../front";
 import type { IstioDraft } from "./draft";
 import { localReplies } from "./local-replies";
 import { reportLog } from "./reports";
 import { duration } from "./names";
 import { connectionManagerMatch, HCM, TYPE } from "./patches";
-
-/** Offers other than WebSocket are passed over (RFC 9110 section 7.8): any word but that one, which has no shorter spelling. */
-const OTHER_UPGRADES = `(?i)(${Array.from("websocket")
-  .flatMap((letter, i) => [`${"websocket".slice(0, i)}[^${letter}].*`, ...(i > 0 ? ["websocket".slice(0, i)] : [])])
-  .join("|")}|websocket.+)`;
 
 /** A pause of a client or of a service; WebSockets have their own, by route. */
 export const STREAM_IDLE_MS = 60_000;
@@ -44,7 +40,7 @@ export function connectionManager(draft: IstioDraft): Patch {
           }),
           common_http_protocol_options: {
             ...(hosts.some((h) => h.dropMalformed) && { headers_with_underscores_action: "DROP_HEADER" }),
-            max_headers_count: 1000,
+            max_headers_count: MOST_HEADERS,
             idle_timeout: duration(clientIdleMs(model.front, gateway)),
           },
           request_headers_timeout: "15s",
@@ -58,8 +54,7 @@ export function connectionManager(draft: IstioDraft): Patch {
           // One malformed request ends itself, not all others of a connection that a CDN shares among its users.
           http2_protocol_options: { override_stream_error_on_invalid_http_message: true },
           strip_trailing_host_dot: true,
-          // Above what the guard refuses, so that it is the guard who answers.
-          max_request_headers_kb: 96,
+          max_request_headers_kb: MOST_HEAD_KIB,
           ...(replies.length > 0 && { local_reply_config: { mappers: replies } }),
           ...(plan.reports && { access_log: [reportLog(draft)] }),
         },

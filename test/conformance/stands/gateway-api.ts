@@ -118,6 +118,41 @@ async function startWithIstio(cluster: Cluster): Promise<() => Promise<void>> {
   };
 }
 
+interface Condition {
+  type: string;
+  status: string;
+  reason: string;
+}
+
+interface WithStatus {
+  kind: string;
+  metadata: { name: string };
+  status?: { parents?: { conditions: Condition[] }[]; ancestors?: { conditions: Condition[] }[] };
+}
+
+/** Outside of a cluster a Gateway has no address; of the listeners of a port only one has a name for patches. */
+const EXPECTED = new Set(["AddressNotAssigned", "ResourceNotFound"]);
+
+/** What is not accepted of routes and policies, which say so in their status, or nothing while nobody has read them. */
+async function unsettled({ around, server, manifests }: Cluster): Promise<string[]> {
+  const asked = manifests.filter(({ kind }) => kind === "HTTPRoute" || kind.endsWith("Policy"));
+  const names = asked.map(
+    ({ kind, metadata, apiVersion }) => `${kind}.${apiVersion.split("/")[0] ?? ""}/${metadata.name}`,
+  );
+  const namespace = asked[0]?.metadata.namespace ?? "";
+  const cache = path.join(around.directory, "kubectl-cache");
+  const args = ["--kubeconfig", server.kubeconfig, "--cache-dir", cache, "--namespace", namespace, "get", ...names];
+  const { stdout } = await run("kubectl", [...args, "--output=json"], { maxBuffer: 64 * 1024 * 1024 });
+  return (JSON.parse(stdout) as { items: WithStatus[] }).items.flatMap(({ kind, metadata, status }) => {
+    const conditions = [...(status?.parents ?? []), ...(status?.ancestors ?? [])].flatMap((one) => one.conditions);
+    const bad = conditions.filter((c) => c.status !== "True" && !EXPECTED.has(c.reason));
+    if (conditions.length > 0 && bad.length === 0) return [];
+    return [
+      `${kind} ${metadata.name}: ${bad.map(({ type, reason }) => `${type} ${reason}`).join(", ") || "no status"}`,
+    ];
+  });
+}
+
 async function startWithEnvoyGateway(cluster: Cluster): Promise<() => Promise<void>> {
   const { around, server, ports, folder, apply } = cluster;
   await begin(cluster, "gateway.envoyproxy.io/gatewayclass-controller", [await envoyGatewayCrds()]);
@@ -128,6 +163,7 @@ async function startWithEnvoyGateway(cluster: Cluster): Promise<() => Promise<vo
     logFile: around.logFile("envoy-gateway.log"),
     kubeconfig: server.kubeconfig,
     apply,
+    unsettled: () => unsettled(cluster),
     // Where TLS ends in front there is but one.
     ports: around.model.front.tls === "gateway" ? Object.values(ports) : [ports.http],
   });
