@@ -6,9 +6,18 @@ import { importIngresses } from "../import/ingress";
 import type { Imported } from "../import/imported";
 import { importGatewayApi, isImportedRoute } from "../import/gateway-api";
 import { isGatewayApi } from "../import/gateway-api-listeners";
-import { GATEWAY_API, INGRESS_NGINX, modelOf, modelText, OPENAPI, type Origin } from "../import/model-text";
+import {
+  GATEWAY_API,
+  INGRESS_NGINX,
+  modelOf,
+  modelText,
+  type ModelObject,
+  OPENAPI,
+  type Origin,
+} from "../import/model-text";
 import type { Note } from "../import/notes";
 import { openApiIn } from "../import/openapi";
+import { withoutUnsayable } from "../import/unsayable";
 import { readObjects, UnreadableFile, type KubernetesObject } from "../import/objects";
 import { IDENTITIES } from "../conformance/case";
 import { checkModel, resolveGateway } from "../model";
@@ -154,13 +163,17 @@ export function importCommand(context: Context): number {
     throw new UsageError(
       "Name the files that hold your Ingresses, and their Services where ports have names; or your Gateways and their routes; or a description by OpenAPI.",
     );
-  const { imported, origin, unread } = fromOpenApi(context) ?? fromObjects(context);
+  const { imported: read, origin, unread } = fromOpenApi(context) ?? fromObjects(context);
   const name = values.name ?? "imported";
   const accepted = new Set((values.accept ?? []).flatMap((names) => names.split(",")));
-  const diagnostics = imported.notes.map((note) => diagnosticOf(note, accepted));
   const file = values.out ?? path.join("policies", `${name}.yaml`);
-  const model = modelOf(name, values.target ?? ["nginx"], origin, imported);
-  const checked = checkModel({ file, value: model, locate: () => ({ file }) });
+  const check = (value: unknown): ReturnType<typeof checkModel> =>
+    checkModel({ file, value, locate: () => ({ file }) });
+  const asModel = (some: Imported): ModelObject => modelOf(name, values.target ?? ["nginx"], origin, some);
+  const imported = withoutUnsayable(name, read, (some) => check(asModel(some)).diagnostics);
+  const diagnostics = imported.notes.map((note) => diagnosticOf(note, accepted));
+  const model = asModel(imported);
+  const checked = check(model);
   if (imported.routes.length > 0) {
     diagnostics.push(...checked.diagnostics);
     if (checked.value && !hasErrors(checked.diagnostics))

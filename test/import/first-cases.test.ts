@@ -102,6 +102,29 @@ test("a request is one that no other route is meant by", async () => {
   ]);
 });
 
+test("a route that the model cannot say is left out by its name, and not by halves", async () => {
+  const rule = (value: string): object => ({
+    matches: [{ path: { type: "PathPrefix", value: "/a" }, headers: [{ name: "X-A", value }] }],
+    backendRefs: [{ name: "a", port: 80 }],
+  });
+  const api = { apiVersion: "gateway.networking.k8s.io/v1" };
+  const gateway = { gatewayClassName: "x", listeners: [{ name: "http", port: 80, protocol: "HTTP" }] };
+  const route = { parentRefs: [{ name: "g" }], hostnames: ["own.example"], rules: [rule("b"), rule("b c")] };
+  const folder = temporaryDirectory();
+  const objects = [
+    { ...api, kind: "Gateway", metadata: { name: "g" }, spec: gateway },
+    { ...api, kind: "HTTPRoute", metadata: { name: "r" }, spec: route },
+  ];
+  const file = writeIn(folder, "objects.yaml", objects.map((object) => JSON.stringify(object)).join("\n---\n"));
+  const out = path.join(folder, "own.yaml");
+  const refused = await run("import", file, "--out", out);
+  expect([refused.code, existsSync(out)]).toEqual([1, false]);
+  expect(refused.err).toContain(`${file}:3 - error import/not-taken`);
+  const { code } = await run("import", file, "--out", out, "--accept", "default-r-2");
+  const model = parse(readFileSync(out, "utf8")) as { routes: { name: string }[] };
+  expect([code, model.routes.map(({ name }) => name)]).toEqual([0, ["default-r"]]);
+});
+
 test("a folder that is none, and the model's own place, are refused", async () => {
   const folder = temporaryDirectory();
   const file = writeIn(folder, "objects.yaml", INGRESS);
