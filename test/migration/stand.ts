@@ -17,7 +17,7 @@ import { checkModel, type GatewayModel } from "../../lib/model";
 import { formatDiagnostic, hasErrors } from "../../lib/diagnostics";
 import { POD } from "../conformance/apart";
 import { startApiServer } from "../parts/api-server";
-import { startIngressNginx } from "../parts/ingress-nginx";
+import { CONTROLLERS_OWN, startIngressNginx } from "../parts/ingress-nginx";
 import { startTraefik } from "../parts/traefik";
 import { ingressesOf, NAMESPACE, type Entry } from "./entries";
 
@@ -69,19 +69,7 @@ async function surroundings(ports: ReadonlyMap<string, number>, hosts: readonly 
   });
   return [
     { apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } },
-    { apiVersion: "v1", kind: "Namespace", metadata: { name: "ingress-nginx" } },
-    {
-      apiVersion: "networking.k8s.io/v1",
-      kind: "IngressClass",
-      metadata: { name: "nginx" },
-      spec: { controller: "k8s.io/ingress-nginx" },
-    },
-    {
-      apiVersion: "v1",
-      kind: "Pod",
-      metadata: { name: "ingress-nginx-0", namespace: "ingress-nginx", labels: { app: "ingress-nginx" } },
-      spec: { containers: [{ name: "controller", image: "none" }] },
-    },
+    ...CONTROLLERS_OWN,
     secret("shop-tls", { "tls.crt": cert, "tls.key": key }, "kubernetes.io/tls"),
     // "user", "pass".
     secret("passwords", { auth: "user:{SHA}nU4eI71bcnBGqeO0t9tXvY1u5oQ=\n" }),

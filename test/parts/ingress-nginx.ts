@@ -88,6 +88,23 @@ mkdir -p "$FOLDER/tmp/nginx"; mount --bind "$FOLDER/log" /var/log/nginx; mount -
 exec "$@"
 `;
 
+/** What the controller looks for: its class, its namespace, and itself. */
+export const CONTROLLERS_OWN = [
+  {
+    apiVersion: "networking.k8s.io/v1",
+    kind: "IngressClass",
+    metadata: { name: "nginx" },
+    spec: { controller: "k8s.io/ingress-nginx" },
+  },
+  { apiVersion: "v1", kind: "Namespace", metadata: { name: "ingress-nginx" } },
+  {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "ingress-nginx-0", namespace: "ingress-nginx", labels: { app: "ingress-nginx" } },
+    spec: { containers: [{ name: "controller", image: "none" }] },
+  },
+];
+
 export interface ControllerOptions {
   /** An empty folder of this controller's own. */
   folder: string;
