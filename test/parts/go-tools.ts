@@ -62,11 +62,14 @@ async function build(name: GoTool): Promise<string | undefined> {
 }
 
 const building = new Map<GoTool, Promise<string | undefined>>();
+/** One at a time: each takes all cores, and up to 2 GiB. */
+let last: Promise<unknown> = Promise.resolve();
 
 /** The program's path, or nothing (with the reason printed) where it cannot be built. */
 export function goTool(name: GoTool): Promise<string | undefined> {
-  const known = building.get(name) ?? build(name);
+  const known = building.get(name) ?? last.then(() => build(name));
   building.set(name, known);
+  last = known;
   return known;
 }
 
