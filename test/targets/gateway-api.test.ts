@@ -1,4 +1,5 @@
 import { loadAll } from "js-yaml";
+import { placeOf } from "../../lib/charts/places";
 import type { GatewayInput } from "../../lib/model";
 import { compile } from "../../lib/targets";
 import { expectDiagnostics, goodModel, small } from "../support";
@@ -89,6 +90,21 @@ describe("Envoy Gateway", () => {
 
   const policiesOf = (input: GatewayInput): Manifest[] =>
     objectsOf({ ...input, kubernetes: { gatewayApi } }, "envoy-gateway.yaml");
+
+  test("has its pods where its installation puts them, unless the model says otherwise", () => {
+    const podsOf = (own: object): unknown => {
+      const model = goodModel({
+        ...small(),
+        targets: ["gateway-api"],
+        kubernetes: { gatewayApi: { ...gatewayApi, ...own } },
+      });
+      const place = placeOf("gateway-api");
+      return [place?.proxyNamespace(model), Object.keys(place?.proxyLabels(model) ?? {})];
+    };
+    const owner = "gateway.envoyproxy.io/owning-gateway";
+    expect(podsOf({})).toEqual(["envoy-gateway-system", [`${owner}-name`, `${owner}-namespace`]]);
+    expect(podsOf({ namespace: "edge", labels: { app: "envoy" } })).toEqual(["edge", ["app"]]);
+  });
 
   test("patches every listener, since that of a port has the name of the first that is ready", () => {
     const objects = policiesOf(withCertificates(1));
