@@ -99,7 +99,7 @@ describe("Envoy Gateway", () => {
         kubernetes: { gatewayApi: { ...gatewayApi, ...own } },
       });
       const place = placeOf("gateway-api");
-      return [place?.proxyNamespace(model), Object.keys(place?.proxyLabels(model) ?? {})];
+      return [place?.proxyNamespace?.(model), Object.keys(place?.proxyLabels?.(model) ?? {})];
     };
     const owner = "gateway.envoyproxy.io/owning-gateway";
     expect(podsOf({})).toEqual(["envoy-gateway-system", [`${owner}-name`, `${owner}-namespace`]]);
