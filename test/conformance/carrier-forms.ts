@@ -70,6 +70,8 @@ const OF_ENVOY = [
   ...OF_ALL,
   // It joins lines of Authorization.
   "Authorization may come once, also where no token is asked",
+  // Of this run alone: who comes by loopback is told by the pod's own address.
+  "the service hears the stranger's own address",
 ];
 
 /** And Istio's Gateway mode, which our own Istio objects are not there to change. */
@@ -88,8 +90,6 @@ const OF_ISTIO = [
   // It refuses offers of protocols that it does not know.
   "an offer of another protocol is passed over",
   "and with a body, which arrives",
-  // Of this run alone: who comes by loopback is told by the pod's own address.
-  "the service hears the stranger's own address",
 ];
 
 /** What each says otherwise. A run asks these too, and fails where one no longer differs. */
