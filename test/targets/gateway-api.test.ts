@@ -134,12 +134,14 @@ describe("Envoy Gateway", () => {
     ]);
   });
 
-  test("ends a quiet stream after all of the filter's times, unless one may be quiet for ever", () => {
-    const idleOf = (idle: string | null): unknown =>
-      policiesOf({ ...small(), policies: { timeouts: { idle } } }).find(({ kind }) => kind === "ClientTrafficPolicy")
-        ?.spec.timeout?.http.streamIdleTimeout;
-    expect(idleOf("5m")).toBe("360s");
-    expect(idleOf(null)).toBe("0s");
+  test("ends a quiet stream after all of the filter's times, as long as they are", () => {
+    const idleOf = (policies: GatewayInput["policies"]): unknown =>
+      policiesOf({ ...small(), policies }).find(({ kind }) => kind === "ClientTrafficPolicy")?.spec.timeout?.http
+        .streamIdleTimeout;
+    expect(idleOf({ timeouts: { idle: "5m" } })).toBe("305s");
+    expect(idleOf({ timeouts: { idle: "1m" }, webSocket: { allowed: true, idle: "2h" } })).toBe("7205s");
+    // As long as any proxy is told.
+    expect(idleOf({ timeouts: { idle: null } })).toBe("34560m");
   });
 
   test("speaks the PROXY protocol where the front does", () => {

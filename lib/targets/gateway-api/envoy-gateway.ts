@@ -1,11 +1,9 @@
 import { ApiObject } from "cdk8s";
 import type { Construct } from "constructs";
-import { configOf } from "../../decision/gateway";
 import { workloadOf } from "../../model";
-import type { TimeoutsConfig } from "../../policy/kinds/upstream";
 import { MOST_HEAD_KIB, MOST_HEADERS, OTHER_UPGRADES } from "../envoy";
-import { balancerIdleMs, clientIdleMs, usesProxyProtocol } from "../front";
-import { filterHeadKiB } from "../through";
+import { clientIdleMs, usesProxyProtocol } from "../front";
+import { filterHeadKiB, longestSilenceMs } from "../through";
 import { labelsOf, listeners, routeNames } from "./manifests";
 import type { TargetInput } from "../target";
 
@@ -27,13 +25,10 @@ const IDLE = "60s";
 /** No bound of Envoy's own: what is too much the filter knows. */
 const UNBOUND = 4_294_967_295;
 
-const seconds = (ms: number): string => `${String(Math.ceil(ms / 1000))}s`;
-
-/** Beyond every time of the filter's own, which it cannot keep of what Envoy holds for a client already. */
-function streamIdle({ gateway }: TargetInput): string {
-  const limits = gateway.hosts.flatMap(({ routes }) => routes.map(({ policies }) => configOf(policies, "timeouts")));
-  const isUnbound = limits.some((limit) => (limit as TimeoutsConfig | undefined)?.idle === null);
-  return isUnbound ? "0s" : seconds(balancerIdleMs(gateway) + 60_000);
+/** Five digits at most (gateway-api.sigs.k8s.io/geps/gep-2257). */
+function duration(ms: number): string {
+  const seconds = Math.ceil(ms / 1000);
+  return seconds < 100_000 ? `${String(seconds)}s` : `${String(Math.ceil(seconds / 60))}m`;
 }
 
 const clients = (input: TargetInput): object => ({
@@ -50,8 +45,9 @@ const clients = (input: TargetInput): object => ({
     tcp: { tlsHandshakeTimeout: "15s" },
     http: {
       requestHeadersReceivedTimeout: "15s",
-      idleTimeout: seconds(clientIdleMs(input.model.front, input.gateway)),
-      streamIdleTimeout: streamIdle(input),
+      idleTimeout: duration(clientIdleMs(input.model.front, input.gateway)),
+      // Beyond every time of the filter's, which cannot end what Envoy holds for a client already.
+      streamIdleTimeout: duration(longestSilenceMs(input.gateway.hosts)),
     },
   },
   ...(usesProxyProtocol(input.model.front) && { proxyProtocol: {} }),
